@@ -1,0 +1,134 @@
+package plylang
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// An Error is one finding about a script: where, what, and what to do. Every
+// room reports its findings as Errors, from the YAML reader to the kernel's
+// verifier.
+type Error struct {
+	Src *Source
+	Pos Pos
+	Msg string // lower case, no full stop, with the cure
+
+	// Missing says that the script is right and this kernel lacks something
+	// (a function, a tracepoint, a feature); another kernel may run it.
+	Missing bool
+}
+
+// Error returns the finding in one line: file:line:column: message.
+func (e *Error) Error() string {
+	if e.Src == nil {
+		return e.Msg
+	}
+	line, col := e.Src.Position(e.Pos)
+	return fmt.Sprintf("%s:%d:%d: %s", e.Src.Name(), line, col, e.Msg)
+}
+
+// Detail returns Error with the source line and a caret below it.
+func (e *Error) Detail() string {
+	if e.Src == nil {
+		return e.Msg
+	}
+	text, offset := e.Src.LineText(e.Pos)
+	text, offset = excerpt(text, offset)
+	var caret strings.Builder
+	for _, r := range text[:offset] {
+		if r == '\t' {
+			caret.WriteByte('\t')
+		} else {
+			caret.WriteByte(' ')
+		}
+	}
+	return fmt.Sprintf("%s\n    %s\n    %s^", e.Error(), text, caret.String())
+}
+
+// excerpt makes a line fit to be shown: at most 120 bytes around offset, with
+// bytes that would upset a terminal replaced one for one.
+func excerpt(text string, offset int) (string, int) {
+	const width = 120
+	if len(text) > width {
+		start := max(0, min(offset-width/2, len(text)-width))
+		text, offset = text[start:start+width], offset-start
+	}
+	b := []byte(text)
+	for i, c := range b {
+		if c < ' ' && c != '\t' || c >= 0x7f {
+			b[i] = '?'
+		}
+	}
+	return string(b), offset
+}
+
+// An ErrorList is what one run over a script found.
+type ErrorList []*Error
+
+// Add appends a finding.
+func (l *ErrorList) Add(src *Source, pos Pos, format string, args ...any) {
+	*l = append(*l, &Error{Src: src, Pos: pos, Msg: fmt.Sprintf(format, args...)})
+}
+
+// Sort orders the list by place and drops findings that say the same at the
+// same place.
+func (l *ErrorList) Sort() {
+	list := *l
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Pos < list[j].Pos })
+	var out ErrorList
+	seen := map[string]bool{}
+	for _, e := range list {
+		key := fmt.Sprint(int(e.Pos), " ", e.Msg)
+		if !seen[key] {
+			seen[key] = true
+			out = append(out, e)
+		}
+	}
+	*l = out
+}
+
+// Err returns the list as an error, and nil when it is empty.
+func (l ErrorList) Err() error {
+	if len(l) == 0 {
+		return nil
+	}
+	return l
+}
+
+// Error returns all findings, a line each.
+func (l ErrorList) Error() string {
+	lines := make([]string, len(l))
+	for i, e := range l {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Detail returns all findings with their source lines and carets.
+func (l ErrorList) Detail() string {
+	parts := make([]string, len(l))
+	for i, e := range l {
+		parts[i] = e.Detail()
+	}
+	return strings.Join(parts, "\n")
+}
+
+// Missing says whether all that stands in the script's way is what this
+// kernel lacks.
+func (l ErrorList) Missing() bool {
+	for _, e := range l {
+		if !e.Missing {
+			return false
+		}
+	}
+	return len(l) > 0
+}
+
+// Detail returns err with source lines and carets where it has them.
+func Detail(err error) string {
+	if d, ok := err.(interface{ Detail() string }); ok {
+		return d.Detail()
+	}
+	return err.Error()
+}

@@ -1,0 +1,73 @@
+package plylang
+
+// A Token is the kind of a lexical element.
+type Token uint8
+
+// The tokens.
+const (
+	EOF Token = iota
+	SPEC
+	NAME
+	MAPNAME // with a sigil, or "@" alone
+	NUMBER
+	STRING
+
+	LPAREN
+	RPAREN
+	LBRACE
+	RBRACE
+	LBRACK
+	RBRACK
+	COMMA
+	SEMICOLON
+	DOT
+	ARROW
+	QUESTION
+	COLON
+	SLASH_END // the "/" that closes a predicate
+
+	LOR
+	LXOR
+	LAND
+	OR
+	XOR
+	AND
+	EQ
+	NE
+	LT
+	GT
+	LE
+	GE
+	SHL
+	SHR
+	ADD
+	SUB
+	MUL
+	DIV
+	MOD
+	NOT
+	TILDE
+
+	ASSIGN
+	ADD_ASSIGN
+	SUB_ASSIGN
+	MUL_ASSIGN
+	DIV_ASSIGN
+	MOD_ASSIGN
+	OR_ASSIGN
+	AND_ASSIGN
+	XOR_ASSIGN
+	SHL_ASSIGN
+	SHR_ASSIGN
+	INC
+	DEC
+
+	IF
+	ELSE
+	RETURN
+	DELETE
+	NIL
+	UNROLL
+	BREAK
+	CONTINUE
+)

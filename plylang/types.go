@@ -1,0 +1,126 @@
+package plylang
+
+// A Kind is the broad class of a Type.
+type Kind uint8
+
+// The kinds of values. Integers and pointers are computed in 64 bits; the
+// others are byte sequences of a fixed size that live in memory.
+const (
+	Invalid Kind = iota
+	Int          // Size 1, 2, 4 or 8 where it is stored; 8 once it is computed with
+	Pointer      // to Elem; User says in which memory
+	Struct       // struct or union, see Struct
+	Array        // Len elements of Elem
+	String       // text of at most Size bytes, NUL-padded, its end a NUL or Size
+	Bytes        // Size bytes without a meaning
+	Stack        // id of a stack; Size 8
+	Void         // what print() and its kin give: nothing
+)
+
+// A Unit is what an integer measures.
+type Unit uint8
+
+// Subtracting two timestamps gives a duration. Both are nanoseconds inside.
+const (
+	Plain Unit = iota
+	Duration
+	Timestamp
+)
+
+// A Type says what a value is and what it means, so that labels, units and
+// text need no configuration. Types are shared and not changed once made.
+type Type struct {
+	Kind   Kind
+	Size   int  // bytes where the value is stored
+	Signed bool // Int only
+	Unit   Unit // Int only
+
+	// Literal marks an integer that comes from literals only: it joins with
+	// unsigned values without making them signed.
+	Literal bool
+
+	// Show names the decoder of tracer/decode that turns the value into text;
+	// "" is the kind's own text. Two types that differ in Show only can be
+	// joined when one of them is "".
+	Show string
+
+	User   bool // Pointer and addresses: into user memory
+	Elem   *Type
+	Len    int
+	Struct Fields
+
+	// Dyn marks a tracepoint field that holds the place of its value in the
+	// record: __data_loc (offset from the record) or __rel_loc (offset from
+	// the end of the field).
+	Dyn Dyn
+}
+
+// Dyn is how a dynamic tracepoint field says where its value is.
+type Dyn uint8
+
+// The kinds of dynamic fields.
+const (
+	NotDyn Dyn = iota
+	DataLoc
+	RelLoc
+)
+
+// Fields is a struct's or union's members, read from BTF or from a
+// tracepoint's format when they are asked for.
+type Fields interface {
+	Name() string // "struct sk_buff", "tracepoint sched/sched_switch"
+	Member(name string) (Field, bool)
+	Names() []string // in order of declaration, for suggestions
+}
+
+// A Field is one member of a struct or union.
+type Field struct {
+	Name      string
+	Type      *Type
+	Offset    int // bytes from the beginning of the struct
+	BitOffset int // bit fields: first bit, counted from the lowest of the Type.Size bytes at Offset
+	BitSize   int // bit fields: bits; 0 for all others
+}
+
+// Names of decoders that the language itself knows; providers and built-ins
+// may use further ones, each a row in tracer/decode.
+const (
+	ShowTime     = "time"     // nanoseconds, scaled: 512ns, 1.02us
+	ShowWalltime = "walltime" // nanoseconds since 1970
+	ShowFunc     = "func"     // traced function: kernel address, or below 4096 a system call number ("sys_read")
+	ShowProbe    = "probe"    // index into Object.Places
+	ShowSymbol   = "symbol"   // kernel address
+	ShowUserSym  = "usymbol"  // user address
+	ShowStack    = "stack"
+	ShowErrno    = "errno"
+	ShowSignal   = "signal"
+	ShowSyscall  = "syscall"
+	ShowDevice   = "device"
+	ShowUser     = "username"
+	ShowCgroup   = "cgroup"
+	ShowInet     = "ntop"
+	ShowHex      = "hex" // pointers
+)
+
+// The types that many places need.
+var (
+	U8        = &Type{Kind: Int, Size: 1}
+	U16       = &Type{Kind: Int, Size: 2}
+	U32       = &Type{Kind: Int, Size: 4}
+	U64       = &Type{Kind: Int, Size: 8}
+	S8        = &Type{Kind: Int, Size: 1, Signed: true}
+	S16       = &Type{Kind: Int, Size: 2, Signed: true}
+	S32       = &Type{Kind: Int, Size: 4, Signed: true}
+	S64       = &Type{Kind: Int, Size: 8, Signed: true}
+	Literal   = &Type{Kind: Int, Size: 8, Signed: true, Literal: true}
+	DurationT = &Type{Kind: Int, Size: 8, Signed: true, Unit: Duration, Show: ShowTime}
+	VoidT     = &Type{Kind: Void}
+)
+
+// StringType returns the type of text of at most size bytes.
+func StringType(size int) *Type { return &Type{Kind: String, Size: size} }
+
+// Scalar says whether values of t are computed in a register.
+func (t *Type) Scalar() bool {
+	return t != nil && (t.Kind == Int || t.Kind == Pointer || t.Kind == Stack)
+}
