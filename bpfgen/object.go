@@ -1,0 +1,215 @@
+// Package bpfgen turns a checked script into eBPF: programs, maps and a plan
+// of what to attach where. It makes no bpf(2) call: the same source and the
+// same kernel facts give the same Object.
+package bpfgen
+
+import (
+	"github.com/cilium/ebpf"
+
+	"ply-exporter/plylang"
+)
+
+// Options say what the script cannot.
+type Options struct {
+	// Run compiles for "run": exit() is allowed and histograms are counted
+	// into ply's own half-open buckets.
+	Run bool
+
+	// PlainAttach attaches every specification in the way its provider's name
+	// says, without looking for a cheaper one.
+	PlainAttach bool
+
+	// MaxEntries is the number of keys of a map that Maps does not mention;
+	// 0 means 10240, and 1024 for histograms.
+	MaxEntries int
+
+	// Maps refines single maps, by their name with its sigil.
+	Maps map[string]MapOptions
+}
+
+// MapOptions refine one map.
+type MapOptions struct {
+	MaxEntries int      // 0: the default
+	Evict      bool     // forget the oldest key instead of refusing a new one
+	Bounds     []uint64 // histograms: ascending inclusive upper bounds to count into instead of the aggregation's own buckets
+}
+
+// An Object is a compiled script.
+type Object struct {
+	Script   *plylang.Script
+	Spec     *ebpf.CollectionSpec
+	Programs []*Program
+	Maps     []*Map   // as in Script.Maps, same order
+	Places   []string // canonical probe names by Place.ID; what the built-in probe shows
+	Events   []*Event // by id; empty when the script prints nothing
+
+	// Warnings are the code generator's own, to be shown with the script's.
+	Warnings plylang.ErrorList
+
+	// Hash identifies what was compiled: objects with equal hashes count the
+	// same things into maps of the same layout.
+	Hash string
+}
+
+// Names of maps in Object.Spec that belong to no script map.
+const (
+	// StateMap is an mmapable array of one value of 8-byte counters: word 0
+	// counts events the ring buffer refused, word 1+ID the updates that map ID
+	// refused. Word len(Maps)+1 is not 0 once exit() was called.
+	StateMap = "ply_state"
+
+	// RingMap is the ring buffer of print() and its kin. It exists only when
+	// Events is not empty.
+	RingMap = "ply_ring"
+
+	// StackMap holds the stacks that keys and values refer to by id.
+	StackMap = "ply_stacks"
+)
+
+// An AttachKind is a way in.
+type AttachKind string
+
+// The ways in.
+const (
+	AttachTracepoint     AttachKind = "tracepoint"      // through perf
+	AttachRawTracepoint  AttachKind = "raw_tracepoint"  //
+	AttachKprobe         AttachKind = "kprobe"          // through perf, one by one
+	AttachKretprobe      AttachKind = "kretprobe"       //
+	AttachKprobeMulti    AttachKind = "kprobe_multi"    // one link for all places
+	AttachKretprobeMulti AttachKind = "kretprobe_multi" //
+	AttachPerfEvent      AttachKind = "perf_event"      // a timer or counter on some CPUs
+	AttachBegin          AttachKind = "begin"           // run once, before the others are attached
+	AttachEnd            AttachKind = "end"             // run once, after the others are gone
+)
+
+// A Program is one eBPF program and the places it attaches to. All clauses of
+// the script that run at these places are in it, in source order.
+type Program struct {
+	Name   string // in Object.Spec.Programs
+	Attach AttachKind
+	Places []Place
+	Specs  []*plylang.Spec // what it serves, without repetition
+	Why    string          // why this way in was chosen, for "run -v" and the status page
+}
+
+// A Place is one place a program attaches to.
+type Place struct {
+	ID     uint64 // index into Object.Places; the attach cookie where the kernel has cookies
+	Target string // tracepoint "sched/sched_switch"; raw tracepoint "sched_switch"; function's symbol
+	Offset uint64 // kprobe: bytes into the function
+	Addr   uint64 // kprobe: the address, when it is known and the symbol is not unique
+	Perf   *PerfEvent
+	Covers int  // how many probes the user named this place stands for (system calls through one tracepoint); 0 means 1
+	Glob   bool // came from a glob: that it cannot be attached is a warning, not an error
+}
+
+// A PerfEvent is a perf_event_open(2) event.
+type PerfEvent struct {
+	Type   uint32
+	Config uint64
+	Period uint64 // events or nanoseconds between two samples; 0: use Freq
+	Freq   uint64 // samples per second
+	CPUs   []int  // on which CPUs
+}
+
+// A Storage is how a map lives in the kernel.
+type Storage uint8
+
+// The storages. Cell is an mmapable array with one value; the others are
+// hashes by key.
+const (
+	Cell       Storage = iota + 1
+	PerCPUHash         // a value per CPU, reduced when it is read
+	SharedHash         // one value, updated with atomic instructions
+	LRUHash            // one value; the oldest keys make room
+)
+
+// A Reduce is how the values of several CPUs become one, word by word.
+type Reduce uint8
+
+// Extremes are stored transformed, so that both are an unsigned maximum whose
+// neutral element is 0; see Map.Extreme.
+const (
+	ReduceSum Reduce = iota + 1
+	ReduceMax
+)
+
+// A Kind is what a map holds.
+type Kind uint8
+
+// The kinds of maps.
+const (
+	KindTable Kind = iota + 1
+	KindCount
+	KindSum
+	KindMin
+	KindMax
+	KindAvg
+	KindHistogram
+)
+
+// A Map is a script's map as it is laid out in the kernel.
+//
+// A key is its components side by side, each padded to 8 bytes. The value of a
+// hash is Size bytes; the value of a Cell is 8 bytes that are not 0 once the
+// cell was written, followed by Size bytes. All numbers are of the machine's
+// byte order (little endian on every architecture supported).
+//
+//	KindTable      one value of type Value, padded to 8 bytes
+//	KindCount      count u64
+//	KindSum        sum 64 bits
+//	KindMin, Max   transformed extreme, see Extreme
+//	KindAvg        sum 64 bits, count u64
+//	KindHistogram  sum 64 bits, then Buckets.Len() counters u64
+type Map struct {
+	*plylang.Map
+	ID         int    // index into Object.Maps
+	SpecName   string // in Object.Spec.Maps
+	Kind       Kind
+	Storage    Storage
+	Reduce     Reduce // what the values of several CPUs become
+	Key        []KeyPart
+	KeySize    int // 0 for a Cell
+	Size       int // bytes of one value, without a Cell's mark
+	MaxEntries int // keys the user gets; the kernel's map may be larger
+	Buckets    Buckets
+}
+
+// A KeyPart is one component of a key.
+type KeyPart struct {
+	Type   *plylang.Type
+	Offset int
+}
+
+// Buckets is how a histogram divides the numbers. Bucket 0 always holds the
+// negative ones.
+type Buckets interface {
+	Len() int
+
+	// Range returns the inclusive limits of bucket i; ok says which exist.
+	Range(i int) (lo, hi int64, hasLo, hasHi bool)
+}
+
+// An EventKind is what an event asks for.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	EventPrint    EventKind = iota + 1 // print values
+	EventPrintf                        // print formatted text
+	EventPrintMap                      // print a map as it is now
+	EventClear                         // empty a map
+	EventExit                          // end the run
+)
+
+// An Event is one print(), printf(), clear() or exit() of the script. Its
+// record in the ring buffer is the event's index in Object.Events as 8 bytes,
+// then the arguments, each padded to 8 bytes.
+type Event struct {
+	Kind   EventKind
+	Format string // printf
+	Args   []KeyPart
+	Size   int  // of the whole record
+	Map    *Map // EventPrintMap, EventClear
+	Pos    plylang.Pos
+}
