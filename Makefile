@@ -1,0 +1,42 @@
+# make test is the one command; docs/testing.md explains what it does.
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 20s
+KERNEL   ?=
+LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
+
+export CGO_ENABLED = 0
+export GOFLAGS ?= -buildvcs=false
+
+.PHONY: build test guests bench fuzz lint clean setup
+
+build: setup
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o ply-exporter .
+
+# Everything: sources, unit tests, in-kernel tests here and in guest kernels.
+test: setup
+	go run ./internal/ci
+
+# Only the tests in guest kernels; KERNEL=5.10 picks one.
+guests: setup
+	go run ./internal/ci -only guests $(if $(KERNEL),-kernel $(KERNEL))
+
+bench: setup
+	go test -p 1 -run '^$$' -bench . -benchmem ./...
+
+# Every fuzz target for FUZZTIME.
+fuzz: setup
+	@grep -roE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed 's/func //' | while IFS=: read -r file target; do \
+	  echo "==> $$target in $$(dirname $$file)"; \
+	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)" || exit 1; \
+	done
+
+lint: setup
+	go run $(LINTER) run
+
+clean:
+	rm -f ply-exporter
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/ply-exporter"
+
+setup:
+	@internal/ci/setup

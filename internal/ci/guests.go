@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// guestKernels are the other kernels that tests run on: the oldest supported,
+// the newest, and the oldest Debian kernel with kprobe_multi. What a kernel has
+// is written here and not asked, so that a test cannot be skipped by mistake.
+var guestKernels = []struct {
+	version, arch string
+	kprobeMulti   bool
+}{
+	{"5.10", "amd64", false},
+	{"6.12", "amd64", true},
+	{"7.3", "amd64", true},
+}
+
+// guestTests are the tests that run in each guest, by package; run is go test's
+// -run, and must match a test.
+var guestTests = []struct{ pkg, run string }{
+	{"./internal/need", "."},
+	{"./bpfgen", "."},
+	{"./tracer", "."},
+	{".", "."},
+}
+
+// qemuCommands is what boots each architecture, and Debian's package of it.
+var qemuCommands = map[string]struct{ command, debian string }{
+	"amd64":   {"qemu-system-x86_64", "qemu-system-x86"},
+	"arm64":   {"qemu-system-aarch64", "qemu-system-arm"},
+	"riscv64": {"qemu-system-riscv64", "qemu-system-misc"},
+}
+
+// runGuests runs guestTests in every guest kernel, or in the one named.
+func (s *suite) runGuests(host facts, only string) {
+	found := false
+	for _, k := range guestKernels {
+		if only != "" && only != k.version {
+			continue
+		}
+		found = true
+		qemu := qemuCommands[k.arch]
+		if _, err := exec.LookPath(qemu.command); err != nil {
+			s.missing(host, "guest kernel %s on %s: install %s", k.version, k.arch, qemu.debian)
+			continue
+		}
+		s.runGuest(k.version, k.arch, facts{
+			release: k.version, root: true, bpf: true, kprobes: true, kprobeMulti: k.kprobeMulti, guest: true,
+		})
+	}
+	if !found {
+		s.fault("no guest kernel %s in the table (internal/ci/guests.go)", only)
+	}
+}
+
+// runGuest boots one guest for each package: a boot takes six seconds, which
+// buys go test's own selection, time limits and report.
+func (s *suite) runGuest(version, arch string, kernel facts) {
+	root, err := filepath.Abs("internal/guest")
+	if err != nil {
+		s.fault("%v", err)
+		return
+	}
+	fetch := exec.Command(root+"/fetch-kernel", version, arch)
+	fetch.Stderr = os.Stderr
+	if err := fetch.Run(); err != nil {
+		s.fault("guest kernel %s on %s: fetch-kernel: %v", version, arch, err)
+		return
+	}
+	runner := fmt.Sprintf("'%s/run' %s %s -q -timeout 9m --", root, version, arch)
+	for _, t := range guestTests {
+		s.run(job{
+			name:     fmt.Sprintf("guest kernel %s on %s", version, arch),
+			kernel:   kernel,
+			packages: []string{t.pkg},
+			args:     []string{"-run", t.run, "-exec", runner},
+			env:      []string{"GOARCH=" + arch},
+		})
+	}
+}

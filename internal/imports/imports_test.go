@@ -1,0 +1,129 @@
+// Package imports tests which package may import which. The rule is that of
+// docs/architecture.md, and .golangci.yaml holds it for editors.
+package imports
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport is what each package may import of this project. Tests may also
+// import what stands in internal.
+var mayImport = map[string][]string{
+	"":              {"bpfgen", "bpfgen/kernel", "configs", "dashboards", "exporter", "plylang", "report", "tracer", "tracer/decode"},
+	"exporter":      {"bpfgen", "bpfgen/kernel", "configs", "plylang", "tracer", "tracer/decode"},
+	"report":        {"bpfgen", "bpfgen/kernel", "plylang", "tracer", "tracer/decode"},
+	"tracer":        {"bpfgen", "bpfgen/kernel", "plylang", "tracer/decode"},
+	"tracer/decode": {"bpfgen", "bpfgen/kernel", "plylang"},
+	"bpfgen":        {"bpfgen/kernel", "plylang"},
+	"bpfgen/kernel": {"plylang"},
+	"plylang":       {},
+	"configs":       {},
+	"dashboards":    {},
+}
+
+// ownOf is what only one package knows.
+var ownOf = map[string][]string{
+	"github.com/prometheus/": {"exporter", ""},
+	"gopkg.in/yaml.v3":       {"exporter"},
+}
+
+const module = "ply-exporter"
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func (p pkg) name() string {
+	return strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+}
+
+// list asks the go command for the packages of this module. It needs no source
+// that compiles.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports", module+"/...")
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(pipe); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestImports(t *testing.T) {
+	all := list(t)
+	if len(all) < 3 {
+		t.Fatalf("go list finds only %v", all)
+	}
+	for _, p := range all {
+		for _, wrong := range check(p) {
+			t.Error(wrong)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	tests := []struct{ from, imports, want string }{
+		{"ply-exporter", "ply-exporter/exporter", ""},
+		{"ply-exporter/exporter", "github.com/prometheus/client_golang/prometheus", ""},
+		{"ply-exporter/internal/anything", "ply-exporter/tracer", ""},
+		{"ply-exporter/bpfgen", "ply-exporter/tracer", "ply-exporter/bpfgen must not import ply-exporter/tracer"},
+		{"ply-exporter/tracer", "ply-exporter/internal/need", "ply-exporter/tracer must not import ply-exporter/internal/need"},
+		{"ply-exporter/plylang", "golang.org/x/sys/unix", "ply-exporter/plylang must import only the standard library, not golang.org/x/sys/unix"},
+		{"ply-exporter/report", "gopkg.in/yaml.v3", "ply-exporter/report must not import gopkg.in/yaml.v3, which only exporter knows"},
+		{"ply-exporter/util", "fmt", "package ply-exporter/util has no row in mayImport"},
+	}
+	for _, tt := range tests {
+		if got := strings.Join(check(pkg{tt.from, []string{tt.imports}}), "\n"); got != tt.want {
+			t.Errorf("%s imports %s: %q, want %q", tt.from, tt.imports, got, tt.want)
+		}
+	}
+}
+
+// check returns what is wrong with a package's imports.
+func check(p pkg) (wrong []string) {
+	if strings.HasPrefix(p.name(), "internal/") {
+		return nil
+	}
+	allowed, known := mayImport[p.name()]
+	if !known {
+		wrong = append(wrong, "package "+p.ImportPath+" has no row in mayImport")
+	}
+	for _, path := range p.Imports {
+		own, isOwn := strings.CutPrefix(path, module+"/")
+		switch {
+		case isOwn && !slices.Contains(allowed, own):
+			wrong = append(wrong, p.ImportPath+" must not import "+path)
+		case p.name() == "plylang" && strings.Contains(strings.Split(path, "/")[0], "."):
+			wrong = append(wrong, p.ImportPath+" must import only the standard library, not "+path)
+		}
+		for prefix, owners := range ownOf {
+			if strings.HasPrefix(path, prefix) && !slices.Contains(owners, p.name()) {
+				wrong = append(wrong, p.ImportPath+" must not import "+path+", which only "+owners[0]+" knows")
+			}
+		}
+	}
+	return wrong
+}

@@ -1,0 +1,116 @@
+// Package need skips tests that this machine cannot run, with one wording for
+// each reason: "needs kprobes", "needs kernel 5.15 for attach cookies". The
+// test command knows these reasons and fails when a test is skipped for the
+// lack of something that its kernel does have (internal/ci).
+package need
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// NoBPF is the environment variable by which the test command says that this
+// kernel has stopped loading BPF programs.
+const NoBPF = "PLY_TEST_NO_BPF"
+
+// Root skips unless the test runs as uid 0.
+func Root(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+}
+
+// BPF skips unless the test can load BPF programs.
+func BPF(t testing.TB) {
+	t.Helper()
+	Root(t)
+	if os.Getenv(NoBPF) != "" {
+		t.Skip("needs a kernel that loads BPF programs")
+	}
+}
+
+// Guest skips outside a guest kernel. It is for tests that load programs by the
+// thousand, which can hang a machine (docs/testing.md).
+func Guest(t testing.TB) {
+	t.Helper()
+	BPF(t)
+	if !InGuest() {
+		t.Skip("needs a guest kernel")
+	}
+}
+
+// InGuest tells whether the test runs in a guest kernel.
+func InGuest() bool { return os.Getenv("IN_TEST_GUEST") != "" }
+
+// Kprobes skips unless kprobes and kretprobes can be attached.
+func Kprobes(t testing.TB) {
+	t.Helper()
+	BPF(t)
+	if !HasKprobes() {
+		t.Skip("needs kprobes")
+	}
+}
+
+// HasKprobes tells whether the running kernel has kprobes.
+func HasKprobes() bool {
+	_, err := os.Stat("/sys/bus/event_source/devices/kprobe")
+	return err == nil
+}
+
+// KprobeMulti skips unless one link can attach a program to many functions.
+func KprobeMulti(t testing.TB) {
+	t.Helper()
+	BPF(t)
+	if !HasKprobeMulti() {
+		t.Skip("needs kprobe_multi")
+	}
+}
+
+// HasKprobeMulti tells whether the running kernel has kprobe_multi links: since
+// 5.18 where CONFIG_FPROBE is set, on whose functions they are built.
+func HasKprobeMulti() bool {
+	symbols, err := os.ReadFile("/proc/kallsyms")
+	return err == nil && strings.Contains(string(symbols), " register_fprobe_ips\n")
+}
+
+// Kernel skips on kernels older than version ("5.15"); what names the feature.
+func Kernel(t testing.TB, version, what string) {
+	t.Helper()
+	BPF(t)
+	if Older(Release(), version) {
+		t.Skipf("needs kernel %s for %s", version, what)
+	}
+}
+
+// Release is the running kernel's release, as uname -r prints it.
+func Release() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// Older compares the first two numbers of two kernel releases.
+func Older(a, b string) bool {
+	var a1, a2, b1, b2 int
+	fmt.Sscanf(a, "%d.%d", &a1, &a2)
+	fmt.Sscanf(b, "%d.%d", &b1, &b2)
+	return a1 < b1 || a1 == b1 && a2 < b2
+}
+
+// Command skips unless the program is installed, and returns its path.
+func Command(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("needs the command %s", name)
+	}
+	return path
+}
