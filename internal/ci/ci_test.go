@@ -103,4 +103,3 @@ func TestSuiteFails(t *testing.T) {
 		}
 	}
 }
-
