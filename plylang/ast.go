@@ -90,10 +90,12 @@ type (
 		stmt()
 	}
 
-	// Block is { Stmts }.
+	// Block is { Stmts }. End is where its "}" stands; a block that the source
+	// wrote without braces ends behind its statement.
 	Block struct {
 		Pos
 		Stmts []Stmt
+		End   Pos
 	}
 
 	// If is if (Cond) Then else Else; Else is nil, *Block or *If.

@@ -1,0 +1,160 @@
+package plylang
+
+import "fmt"
+
+const (
+	maxSource = 1 << 20 // bytes; more than any program the kernel accepts comes from
+	maxDepth  = 200     // of parentheses, operators and statements in each other
+	maxChain  = 1000    // operators side by side
+	maxErrors = 100     // a binary file has more, and nobody reads them
+)
+
+// Parse returns the tree of a script. The error, if any, is an ErrorList with
+// everything that is wrong with its syntax, in order; the warnings are in the
+// Script.
+//
+//	script = probe { probe } ;
+func Parse(src *Source) (*Script, error) {
+	p := newParser(src)
+	if len(src.Text) > maxSource {
+		p.errorf(0, "script has %d bytes, the limit is %d", len(src.Text), maxSource)
+		return nil, p.errs.Err()
+	}
+	script := &Script{Src: src}
+	p.next()
+	for p.tok.kind != EOF {
+		script.Probes = append(script.Probes, p.probe())
+	}
+	if len(script.Probes) == 0 && len(p.errs) == 0 {
+		p.errorf(0, "script is empty: write a probe and what to do there, as in kprobe:vfs_read { @[comm] = count(); }")
+	}
+	p.errs.Sort()
+	if err := p.errs.Err(); err != nil {
+		return nil, err
+	}
+	script.Comments = p.lex.comments
+	script.Warnings = p.mixWarnings()
+	return script, nil
+}
+
+// A parser has one token of lookahead. The first error in a statement turns
+// that token into bad, which nothing accepts, so that all functions return by
+// themselves and report nothing more; the list of statements (or of probes)
+// then skips to where it can go on.
+type parser struct {
+	src  *Source
+	errs ErrorList
+	lex  lexer
+
+	tok    token
+	prev   token // the token before
+	failed bool  // tok is bad and held the real token
+	held   token
+	depth  int
+
+	unclosed bool // a block of this probe has no end, and it was reported
+
+	inPred    bool
+	brackets  int // how many are open around an expression
+	predSlash int // the last division of the predicate outside of brackets, -1 when there is none
+
+	paren  Expr  // the expression that was parenthesized last
+	mixed  []Pos // where operators of different precedence meet
+	dollar bool  // a map is named $x
+}
+
+func newParser(src *Source) *parser {
+	p := &parser{src: src, predSlash: -1}
+	p.lex = lexer{text: src.Text, report: p.errorf}
+	return p
+}
+
+// errorf reports a finding, wherever the parser is.
+func (p *parser) errorf(pos int, format string, args ...any) {
+	switch n := len(p.errs); {
+	case n < maxErrors:
+		p.errs.Add(p.src, Pos(pos), format, args...)
+	case n == maxErrors:
+		p.errs.Add(p.src, Pos(len(p.src.Text)), "more than %d errors: the others are not shown", maxErrors)
+	}
+}
+
+// fail reports what is wrong with the current statement, once.
+func (p *parser) fail(pos int, format string, args ...any) {
+	if p.failed {
+		return
+	}
+	if p.tok.kind != bad && !p.lex.broken {
+		p.errorf(pos, format, args...)
+	}
+	p.failed = true
+	p.held = p.tok
+	p.tok.kind = bad
+}
+
+// unexpected reports the current token where want should be.
+func (p *parser) unexpected(want string) {
+	switch p.tok.kind {
+	case ASSIGN:
+		p.fail(p.tok.pos, `"=" cannot stand inside an expression: to compare, write "=="`)
+	case INC, DEC:
+		p.fail(p.tok.pos, `"%v" cannot stand inside an expression: make it a statement of its own`, p.tok.kind)
+	default:
+		if p.inPred && p.brackets == 0 && p.prev.kind == DIV {
+			p.fail(p.prev.pos, openPredicate)
+		}
+		p.fail(p.tok.pos, "%s expected, found %s", want, p.found())
+	}
+}
+
+// found describes the current token.
+func (p *parser) found() string {
+	switch t := p.tok; t.kind {
+	case EOF:
+		return t.kind.String()
+	case STRING:
+		return "a string"
+	case NAME, MAPNAME, NUMBER:
+		return fmt.Sprintf("%q", short(t.text))
+	default:
+		return fmt.Sprintf("%q", t.kind)
+	}
+}
+
+// next moves to the next token.
+func (p *parser) next() {
+	if p.failed {
+		return
+	}
+	p.prev = p.tok
+	p.tok = p.lex.next()
+	if p.tok.kind == bad {
+		p.fail(p.tok.pos, "")
+	}
+}
+
+// accept moves past a token of that kind, if it is the current one.
+func (p *parser) accept(kind Token) bool {
+	if p.tok.kind != kind {
+		return false
+	}
+	p.next()
+	return true
+}
+
+// expect moves past a token that must be there.
+func (p *parser) expect(kind Token) {
+	if !p.accept(kind) {
+		p.unexpected(fmt.Sprintf("%q", kind))
+	}
+}
+
+// enter goes one level deeper; leave comes back.
+func (p *parser) enter() {
+	p.depth++
+	if p.depth > maxDepth {
+		p.fail(p.tok.pos, "nested deeper than %d levels: use a local for a part of it", maxDepth)
+	}
+}
+
+func (p *parser) leave() { p.depth-- }

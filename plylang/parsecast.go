@@ -1,0 +1,94 @@
+package plylang
+
+import "strings"
+
+// baseTypes are the words C's own integer types are made of.
+var baseTypes = map[string]bool{
+	"char": true, "short": true, "int": true, "long": true, "signed": true, "unsigned": true, "void": true,
+	"bool": true, "_Bool": true,
+}
+
+// kernelTypes are the kernel's names of integers, with "__" before them or
+// without.
+var kernelTypes = map[string]bool{
+	"u8": true, "u16": true, "u32": true, "u64": true, "s8": true, "s16": true, "s32": true, "s64": true,
+	"be16": true, "be32": true, "be64": true, "le16": true, "le32": true, "le64": true,
+}
+
+// isTypeWord says whether a single name in parentheses is a type whatever
+// follows: "(u32)-x" is a cast, "(n)-x" a subtraction.
+func isTypeWord(s string) bool {
+	return baseTypes[s] || kernelTypes[strings.TrimPrefix(s, "__")] || strings.HasSuffix(s, "_t")
+}
+
+// isSureType is isTypeWord for the types of casts.
+func isSureType(to string) bool { return strings.Contains(to, " ") || isTypeWord(to) }
+
+// castType reads ahead, behind a "(", and returns the type if a cast begins
+// there. A name that only a symbol table could know for a type is one if the
+// parentheses would make no sense otherwise.
+//
+//	type = ( ( "struct" | "union" | "enum" ) NAME | NAME | base { base } ) { "*" } ")" ;
+func (l *lexer) castType() (to string, ok bool) {
+	defer l.look()()
+	to, end := l.typeName()
+	if to == "" || end.kind != RPAREN {
+		return "", false
+	}
+	return to, isSureType(to) || startsOperand(l.next())
+}
+
+// typeName reads words and stars, and returns them with the token behind
+// them. "const" and "volatile" mean nothing here.
+func (l *lexer) typeName() (to string, end token) {
+	var words []string
+	t := l.next()
+	for ; t.kind == NAME && len(words) < 6; t = l.next() {
+		if t.text != "const" && t.text != "volatile" {
+			words = append(words, t.text)
+		}
+	}
+	stars := ""
+	for ; t.kind == MUL || t.kind == NAME && t.text == "const"; t = l.next() {
+		if t.kind == MUL {
+			stars += "*"
+		}
+		if len(stars) > 4 {
+			return "", t
+		}
+	}
+	if !isTypeName(words) {
+		return "", t
+	}
+	if stars != "" {
+		stars = " " + stars
+	}
+	return strings.Join(words, " ") + stars, t
+}
+
+func isTypeName(words []string) bool {
+	switch {
+	case len(words) < 2:
+		return len(words) == 1
+	case words[0] == "struct" || words[0] == "union" || words[0] == "enum":
+		return len(words) == 2
+	}
+	for _, w := range words {
+		if !baseTypes[w] {
+			return false
+		}
+	}
+	return true
+}
+
+// startsOperand says whether t can only be the operand of a cast, behind a
+// name in parentheses.
+func startsOperand(t token) bool {
+	switch t.kind {
+	case NAME:
+		return t.text != "else"
+	case MAPNAME, NUMBER, STRING, LPAREN, NOT, TILDE:
+		return true
+	}
+	return false
+}

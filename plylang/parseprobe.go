@@ -1,0 +1,125 @@
+package plylang
+
+import "strings"
+
+const openPredicate = `"/" ends a predicate only before "{": put braces around what follows`
+
+// probe parses one probe, and skips to the next when it cannot.
+//
+//	probe = SPEC { "," SPEC } [ "/" expr "/" ] ( block | stmt | ) ;
+func (p *parser) probe() *Probe {
+	probe := &Probe{Pos: Pos(p.tok.pos)}
+	p.unclosed = false
+	p.specs(probe)
+	p.probeBody(probe)
+	p.inPred = false
+	if p.failed {
+		p.syncProbe()
+	}
+	return probe
+}
+
+func (p *parser) specs(probe *Probe) {
+	for {
+		if !p.isSpec(p.tok) {
+			p.noSpec(probe)
+			return
+		}
+		probe.Specs = append(probe.Specs, p.spec())
+		if !p.accept(COMMA) {
+			return
+		}
+	}
+}
+
+// spec reads the current token again, as a specification.
+func (p *parser) spec() *Spec {
+	p.lex.off = p.tok.pos
+	p.tok = p.lex.spec()
+	t := p.tok
+	provider, target, colon := strings.Cut(t.text, ":")
+	p.next()
+	if colon && target == "" {
+		p.fail(t.end, `%q names nothing to trace: write it right behind the colon, as in kprobe:vfs_read`, t.text)
+	}
+	return &Spec{Pos: Pos(t.pos), Provider: provider, Target: target}
+}
+
+// noSpec says what is wrong with a token where a probe should begin.
+func (p *parser) noSpec(probe *Probe) {
+	switch t := p.tok; {
+	case t.kind == RBRACE:
+		p.fail(t.pos, `"}" without a "{" before it`)
+	case t.kind == NAME && len(probe.Specs) > 0:
+		p.fail(t.pos, "%q has no provider: write %s:%s", short(t.text), probe.Specs[0].Provider, short(t.text))
+	case t.kind == NAME && p.lex.before(LBRACE, COMMA, DIV, EOF):
+		p.fail(t.pos, "%q has no provider: write, for example, kprobe:%s", short(t.text), short(t.text))
+	case p.startsStmt():
+		p.fail(t.pos, "statement outside of a probe: put it into the braces of one, as in BEGIN { … }")
+	default:
+		p.unexpected("a probe such as kprobe:vfs_read")
+	}
+}
+
+func (p *parser) probeBody(probe *Probe) {
+	switch {
+	case p.failed:
+	case p.tok.kind == DIV:
+		probe.Pred = p.predicate()
+		probe.Body = p.block()
+	case p.tok.kind == SLASH_END:
+		p.fail(p.tok.pos, "predicate is empty: write a condition between two slashes")
+	case p.tok.kind == LBRACE:
+		probe.Body = p.block()
+	case p.tok.kind == EOF || p.isSpec(p.tok):
+		probe.Default = true
+		probe.Body = defaultClause(Pos(p.prev.end))
+	default:
+		probe.Body = p.soleStmt()
+	}
+}
+
+// defaultClause is what a probe without a body means:
+//
+//	{ @[probe] = count(); }
+func defaultClause(pos Pos) *Block {
+	key := &Name{Pos: pos, Name: "probe"}
+	count := &Assign{
+		Pos: pos,
+		LHS: &MapRef{Pos: pos, Name: "@", Keys: []Expr{key}},
+		Op:  ASSIGN,
+		X:   &Call{Pos: pos, Name: "count"},
+	}
+	return &Block{Pos: pos, Stmts: []Stmt{count}, End: pos}
+}
+
+// soleStmt parses a body without braces.
+func (p *parser) soleStmt() *Block {
+	b := &Block{Pos: Pos(p.tok.pos)}
+	b.Stmts = []Stmt{p.stmt()}
+	p.accept(SEMICOLON)
+	b.End = Pos(p.prev.end)
+	if p.tok.kind != EOF && !p.isSpec(p.tok) && p.startsStmt() {
+		p.fail(p.tok.pos, "a second statement: put braces around the statements of the probe")
+	}
+	return b
+}
+
+// predicate parses "/" expr "/", which only a block may follow.
+func (p *parser) predicate() Expr {
+	p.inPred, p.brackets, p.predSlash = true, 0, -1
+	p.next()
+	x := p.expr()
+	switch {
+	case p.tok.kind == SLASH_END:
+		p.next()
+	case p.tok.kind == ASSIGN && p.predSlash < 0:
+		p.unexpected("")
+	case p.predSlash >= 0:
+		p.fail(p.predSlash, openPredicate)
+	default:
+		p.unexpected(`"/" to close the predicate`)
+	}
+	p.inPred = false
+	return x
+}

@@ -1,0 +1,229 @@
+package plylang
+
+import "strings"
+
+// block parses { stmts }.
+//
+//	block = "{" { stmt [ ";" ] } "}" ;
+func (p *parser) block() *Block {
+	open := p.tok
+	b := &Block{Pos: Pos(open.pos)}
+	if open.kind != LBRACE {
+		p.unexpected(`"{"`)
+		return b
+	}
+	p.next()
+	p.stmts(b)
+	b.End = Pos(p.tok.pos)
+	if p.accept(RBRACE) || p.unclosed {
+		return b
+	}
+	p.unclosed = true
+	if !p.lex.broken {
+		p.errorf(open.pos, `"{" is never closed: "}" is missing`)
+	}
+	return b
+}
+
+// stmts parses statements up to the end of the block, whatever that is.
+func (p *parser) stmts(b *Block) {
+	for {
+		if p.failed && !p.sync() {
+			p.unclosed = p.unclosed || p.tok.kind != RBRACE
+			return
+		}
+		if p.accept(SEMICOLON) || p.failed {
+			continue
+		}
+		if p.tok.kind == RBRACE || p.tok.kind == EOF || p.endsBlock(p.tok) {
+			return
+		}
+		s := p.stmt()
+		b.Stmts = append(b.Stmts, s)
+		p.endStmt(s)
+	}
+}
+
+// endStmt checks what follows a statement.
+func (p *parser) endStmt(s Stmt) {
+	switch {
+	case p.tok.kind == SEMICOLON, p.tok.kind == RBRACE, p.tok.kind == EOF, p.endsBlock(p.tok), p.failed:
+	case p.prev.kind == RBRACE && !isSimple(s):
+	case !p.startsStmt():
+		p.unexpected(`";"`)
+	case strings.Contains(p.src.Text[p.prev.end:p.tok.pos], "\n"):
+		p.errorf(p.prev.end, `";" is missing between two statements`)
+	case p.tok.kind == NAME && isDeclaration(s):
+		p.fail(p.prev.pos, "types are inferred: leave %q out", p.prev.text)
+	default:
+		p.fail(p.prev.end, `";" is missing between two statements`)
+	}
+}
+
+// isSimple says whether a statement needs a ";" behind it.
+func isSimple(s Stmt) bool {
+	switch s.(type) {
+	case *Block, *If, *Unroll:
+		return false
+	}
+	return true
+}
+
+// isDeclaration says whether s is the "u64" of "u64 x = 1".
+func isDeclaration(s Stmt) bool {
+	x, ok := s.(*ExprStmt)
+	if !ok {
+		return false
+	}
+	name, ok := x.X.(*Name)
+	return ok && isTypeWord(name.Name)
+}
+
+// startsStmt says whether the current token can begin a statement.
+func (p *parser) startsStmt() bool {
+	switch p.tok.kind {
+	case NAME, MAPNAME, NUMBER, STRING, LPAREN, LBRACE, INC, DEC, MUL, SUB, NOT, TILDE:
+		return true
+	}
+	return false
+}
+
+// stmt parses one statement.
+func (p *parser) stmt() Stmt {
+	p.enter()
+	defer p.leave()
+	switch {
+	case p.tok.kind == LBRACE:
+		return p.block()
+	case p.tok.kind == NAME:
+		if parse, ok := keywordStmts[p.tok.text]; ok {
+			return parse(p)
+		}
+	}
+	return p.simple()
+}
+
+// keywordStmts are the statements that begin with a keyword, and words of C
+// that do not exist here.
+var keywordStmts map[string]func(*parser) Stmt
+
+func init() {
+	keywordStmts = map[string]func(*parser) Stmt{
+		"if":       (*parser).ifStmt,
+		"else":     (*parser).strayElse,
+		"unroll":   (*parser).unroll,
+		"break":    (*parser).breakStmt,
+		"continue": (*parser).continueStmt,
+		"return":   (*parser).returnStmt,
+		"delete":   (*parser).deleteStmt,
+		"for":      (*parser).loop,
+		"while":    (*parser).loop,
+	}
+}
+
+// ifStmt parses
+//
+//	"if" "(" expr ")" stmt [ "else" stmt ]
+func (p *parser) ifStmt() Stmt {
+	p.enter()
+	defer p.leave()
+	s := &If{Pos: Pos(p.tok.pos)}
+	p.next()
+	p.expect(LPAREN)
+	s.Cond = p.expr()
+	p.expect(RPAREN)
+	s.Then = p.branch()
+	if p.tok.kind == SEMICOLON && p.lex.beforeElse() {
+		p.next()
+	}
+	if !p.isName("else") {
+		return s
+	}
+	p.next()
+	if p.isName("if") {
+		s.Else = p.ifStmt()
+	} else {
+		s.Else = p.branch()
+	}
+	return s
+}
+
+// branch parses a statement and makes it a block if it is none.
+func (p *parser) branch() *Block {
+	if p.tok.kind == LBRACE {
+		p.enter()
+		defer p.leave()
+		return p.block()
+	}
+	b := &Block{Pos: Pos(p.tok.pos)}
+	b.Stmts = []Stmt{p.stmt()}
+	b.End = Pos(p.prev.end)
+	return b
+}
+
+func (p *parser) isName(name string) bool { return p.tok.kind == NAME && p.tok.text == name }
+
+func (p *parser) strayElse() Stmt {
+	p.fail(p.tok.pos, `"else" without an "if" before it`)
+	return &Return{}
+}
+
+func (p *parser) loop() Stmt {
+	p.fail(p.tok.pos, "there is no %q: use unroll (8) { … }, with break to leave it", p.tok.text)
+	return &Return{}
+}
+
+// unroll parses
+//
+//	"unroll" "(" NUMBER ")" block
+func (p *parser) unroll() Stmt {
+	s := &Unroll{Pos: Pos(p.tok.pos)}
+	p.next()
+	p.expect(LPAREN)
+	if p.tok.kind != NUMBER {
+		p.unexpected("a number of rounds")
+	}
+	s.Count = p.number()
+	p.expect(RPAREN)
+	s.Body = p.block()
+	return s
+}
+
+func (p *parser) breakStmt() Stmt {
+	s := &Break{Pos(p.tok.pos)}
+	p.next()
+	return s
+}
+
+func (p *parser) continueStmt() Stmt {
+	s := &Continue{Pos(p.tok.pos)}
+	p.next()
+	return s
+}
+
+func (p *parser) returnStmt() Stmt {
+	s := &Return{Pos(p.tok.pos)}
+	p.next()
+	if p.startsStmt() && !strings.Contains(p.src.Text[p.prev.end:p.tok.pos], "\n") && !p.isName("else") {
+		p.fail(p.tok.pos, "return takes no value: a probe has no result")
+	}
+	return s
+}
+
+// deleteStmt parses "delete" map; the map may stand in parentheses.
+func (p *parser) deleteStmt() Stmt {
+	s := &Delete{Pos: Pos(p.tok.pos)}
+	p.next()
+	paren := p.accept(LPAREN)
+	if p.tok.kind != NAME && p.tok.kind != MAPNAME {
+		p.unexpected("a map")
+	}
+	s.Map = p.mapOf(p.primary())
+	if p.tok.kind == LBRACK {
+		p.fail(p.tok.pos, severalKeys)
+	}
+	if paren {
+		p.expect(RPAREN)
+	}
+	return s
+}

@@ -1,0 +1,100 @@
+package plylang
+
+import "strings"
+
+// sync ends a failed statement: it skips to behind the next ";" or block, or
+// to the "}" or the probe before it, and says whether statements can go on.
+func (p *parser) sync() bool {
+	p.lex.quiet = true
+	more := p.skipStmt()
+	p.lex.quiet = false
+	p.failed = false
+	if more {
+		p.next()
+	}
+	return more
+}
+
+// skipStmt leaves the lexer behind what ended the statement and returns true,
+// or leaves p.tok at what ends the block and returns false.
+func (p *parser) skipStmt() bool {
+	open := 0
+	for t := p.held; ; t = p.lex.next() {
+		p.tok = t
+		switch {
+		case t.kind == EOF, p.beginsProbe(t), t.kind == RBRACE && open == 0:
+			return false
+		case t.kind == SEMICOLON && open == 0:
+			return true
+		case t.kind == LBRACE:
+			open++
+		case t.kind == RBRACE:
+			open--
+			if open == 0 {
+				return true
+			}
+		}
+	}
+}
+
+// syncProbe ends a failed probe: it skips to behind the next block, or to the
+// next probe.
+func (p *parser) syncProbe() {
+	p.lex.quiet = true
+	closed := p.skipProbe()
+	p.lex.quiet = false
+	p.failed = false
+	if closed {
+		p.next()
+	}
+}
+
+// skipProbe leaves the lexer behind a block and returns true, or leaves p.tok
+// at the next probe or the end and returns false.
+func (p *parser) skipProbe() bool {
+	open := 0
+	last := EOF
+	for t := p.held; ; t = p.lex.next() {
+		p.tok = t
+		fresh := open == 0 && (last == SEMICOLON || last == RBRACE)
+		switch {
+		case t.kind == EOF, p.beginsProbe(t), fresh && p.isSpec(t):
+			return false
+		case t.kind == LBRACE:
+			open++
+		case t.kind == RBRACE && open == 1:
+			return true
+		case t.kind == RBRACE && open > 1:
+			open--
+		}
+		last = t.kind
+	}
+}
+
+// isSpec says whether a specification stands at t, a name at probe position.
+func (p *parser) isSpec(t token) bool {
+	return t.kind == NAME && (strings.HasPrefix(p.src.Text[t.end:], ":") || isEdge(t.text))
+}
+
+// endsBlock says whether t, where a statement should begin, is a probe
+// instead.
+func (p *parser) endsBlock(t token) bool {
+	if t.kind != NAME {
+		return false
+	}
+	rest := p.src.Text[t.end:]
+	if isEdge(t.text) {
+		return strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), "{")
+	}
+	return len(rest) > 1 && rest[0] == ':' && !isBlank(rest[1])
+}
+
+// beginsProbe says whether t, anywhere in text that is being skipped, is a
+// probe: it is the first on its line and has the name of a provider.
+func (p *parser) beginsProbe(t token) bool {
+	if !p.endsBlock(t) || !isEdge(t.text) && !isProvider(t.text) {
+		return false
+	}
+	before := strings.TrimRight(p.src.Text[:t.pos], " \t")
+	return before == "" || strings.HasSuffix(before, "\n")
+}
