@@ -1,0 +1,152 @@
+package bpfgen
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// An aggregation is the code generator's side of one row.
+type aggregation struct {
+	kind   Kind
+	reduce Reduce
+	words  int // of a value; histograms have one and their buckets
+
+	// buckets makes the buckets of a histogram from its constant arguments.
+	buckets func(args []plylang.Expr) (histogram, error)
+
+	// update adds the number in x to the value at R7.
+	update func(g *gen, m *Map, x mem)
+}
+
+// argument is the first parameter of all aggregations but count.
+var argument = plylang.Param{Name: "x", Want: plylang.WantInt}
+
+func constantParam(name string, optional bool) plylang.Param {
+	return plylang.Param{Name: name, Want: plylang.WantInt, Const: true, Optional: optional}
+}
+
+var aggregations = []*builtin{
+	{
+		Func: plylang.Func{Name: "count", Doc: "Counts how often it is reached."},
+		agg:  &aggregation{kind: KindCount, reduce: ReduceSum, words: 1, update: addOne},
+	},
+	{
+		Func: plylang.Func{Name: "sum", Doc: "Adds up x.", Params: []plylang.Param{argument}},
+		agg:  &aggregation{kind: KindSum, reduce: ReduceSum, words: 1, update: addX},
+	},
+	{
+		Func: plylang.Func{Name: "min", Doc: "Keeps the smallest x.", Params: []plylang.Param{argument}},
+		agg:  &aggregation{kind: KindMin, reduce: ReduceMax, words: 1, update: keepExtreme},
+	},
+	{
+		Func: plylang.Func{Name: "max", Doc: "Keeps the largest x.", Params: []plylang.Param{argument}},
+		agg:  &aggregation{kind: KindMax, reduce: ReduceMax, words: 1, update: keepExtreme},
+	},
+	{
+		Func: plylang.Func{Name: "avg", Doc: "Averages x.", Params: []plylang.Param{argument}},
+		agg:  &aggregation{kind: KindAvg, reduce: ReduceSum, words: 2, update: addToMean},
+	},
+	histogramRow("quantize", "Counts x by powers of two, each cut into 2^bits parts (0 to 4; 0 if left out).",
+		newLog2, constantParam("bits", true)),
+	histogramRow("lquantize", "Counts x in steps from lo to hi.",
+		newLinear, constantParam("lo", false), constantParam("hi", false), constantParam("step", false)),
+	histogramRow("llquantize", "Counts x from factor^lo to factor^(hi+1), each power cut into equal steps.",
+		newLogLinear, constantParam("factor", false), constantParam("lo", false), constantParam("hi", false), constantParam("steps", false)),
+}
+
+func histogramRow(name, doc string, buckets func([]plylang.Expr) (histogram, error), params ...plylang.Param) *builtin {
+	return &builtin{
+		Func: plylang.Func{
+			Name: name, Doc: doc,
+			Params: append([]plylang.Param{argument}, params...),
+			Infer: func(args []plylang.Expr) (*plylang.Type, error) {
+				_, err := buckets(args)
+				return nil, err
+			},
+		},
+		agg: &aggregation{kind: KindHistogram, reduce: ReduceSum, words: 1, buckets: buckets, update: countInBucket},
+	}
+}
+
+func addOne(g *gen, _ *Map, _ mem) {
+	g.emit(asm.Mov.Imm(asm.R1, 1))
+	g.atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
+}
+
+func addX(g *gen, _ *Map, x mem) {
+	g.load(asm.R1, x)
+	g.atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
+}
+
+func addToMean(g *gen, m *Map, x mem) {
+	addX(g, m, x)
+	g.emit(asm.Mov.Imm(asm.R1, 1))
+	g.atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
+}
+
+// extremeRounds is how often an update of an extreme is tried again when
+// others change the value at the same time. Each round that fails has seen a
+// larger value, so this many are not needed twice.
+const extremeRounds = 8
+
+// keepExtreme keeps the larger of the stored number and x, both transformed as
+// Map.Extreme says. An update that never wins is counted as refused.
+func keepExtreme(g *gen, m *Map, x mem) {
+	g.load(asm.R1, x)
+	if m.Value.Signed {
+		g.imm(asm.R2, -1<<63)
+		g.emit(asm.Xor.Reg(asm.R1, asm.R2))
+	}
+	if m.Kind == KindMin {
+		g.emit(asm.Xor.Imm(asm.R1, -1))
+	}
+	done := g.label()
+	g.load(asm.R0, mem{asm.R7, 0, 8})
+	if !g.kernel.Has(kernel.FetchAtomics) {
+		g.jumpReg(asm.JGE, asm.R0, asm.R1, done)
+		g.store(mem{asm.R7, 0, 8}, asm.R1)
+		g.bind(done)
+		return
+	}
+	for range extremeRounds {
+		g.jumpReg(asm.JGE, asm.R0, asm.R1, done)
+		g.emit(asm.Mov.Reg(asm.R2, asm.R0))
+		g.atomic(asm.CmpXchg, asm.R7, 0, asm.R1)
+		g.jumpReg(asm.JEq, asm.R0, asm.R2, done)
+	}
+	g.increment(1 + m.ID)
+	g.bind(done)
+}
+
+// countInBucket adds x to the sum of a histogram, and one to its bucket.
+func countInBucket(g *gen, m *Map, x mem) {
+	addX(g, m, x)
+	g.load(asm.R1, x)
+	m.Buckets.(histogram).emit(g, wide(m.Value))
+	g.forget()
+	outside := g.label()
+	g.jump(asm.JGT, asm.R0, int32(m.Buckets.Len()-1), outside)
+	g.emit(
+		asm.LSh.Imm(asm.R0, 3),
+		asm.Add.Reg(asm.R7, asm.R0),
+		asm.Mov.Imm(asm.R1, 1),
+	)
+	g.atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
+	g.bind(outside)
+}
+
+// forget makes the verifier forget what it knows of R0, which is below 65536.
+// Otherwise it would follow the rest of the program once for each bucket, and
+// for all pairs of buckets of two histograms, until it gives up. It keeps
+// track of registers and of aligned words on the stack, but not of two bytes
+// in the middle of a word.
+func (g *gen) forget() {
+	slot := g.slot(8)
+	g.emit(
+		asm.StoreMem(slot.reg, int16(slot.off+2), asm.R0, asm.Half),
+		asm.LoadMem(asm.R0, slot.reg, int16(slot.off+2), asm.Half),
+	)
+	g.free(slot)
+}

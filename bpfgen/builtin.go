@@ -1,0 +1,149 @@
+package bpfgen
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/plylang"
+)
+
+// universal is the table of built-ins that every probe has. It is put together
+// in init, because rows may reach it themselves.
+var universal []*builtin
+
+var byName = map[string]*builtin{}
+
+func init() {
+	for _, group := range []struct {
+		role plylang.Role
+		rows []*builtin
+	}{
+		{plylang.Variable, variables},
+		{plylang.Function, functions},
+		{plylang.Function, stringFunctions},
+		{plylang.Function, displays},
+		{plylang.Aggregation, aggregations},
+		{plylang.Action, actions},
+	} {
+		for _, b := range group.rows {
+			b.Role, b.Impl = group.role, b
+			universal = append(universal, b)
+			for _, name := range append([]string{b.Name}, b.Aliases...) {
+				byName[name] = b
+			}
+		}
+	}
+}
+
+// rowOf returns the row that a checked name or call refers to.
+func rowOf(f *plylang.Func) *builtin { return f.Impl.(*builtin) }
+
+// Lookup returns the built-in of that name or alias that every probe has, nil
+// when there is none.
+func Lookup(name string) *plylang.Func {
+	if b := byName[name]; b != nil {
+		return &b.Func
+	}
+	return nil
+}
+
+// Builtins lists the built-ins that every probe has, in the order of the
+// manual.
+func Builtins() []*plylang.Func {
+	out := make([]*plylang.Func, len(universal))
+	for i, b := range universal {
+		out[i] = &b.Func
+	}
+	return out
+}
+
+// Types of built-in variables.
+var (
+	monotonic = &plylang.Type{Kind: plylang.Int, Size: 8, Unit: plylang.Timestamp}
+	scaled    = shown(monotonic, plylang.ShowTime)
+	wallclock = shown(monotonic, plylang.ShowWalltime)
+)
+
+// shown is t with another decoder.
+func shown(t *plylang.Type, show string) *plylang.Type {
+	c := *t
+	c.Show = show
+	return &c
+}
+
+// variable is the row of a variable.
+func variable(name, doc string, t *plylang.Type, code func(g *gen), aliases ...string) *builtin {
+	return &builtin{
+		Func: plylang.Func{Name: name, Aliases: aliases, Doc: doc, Result: t},
+		gen:  func(g *gen, _ []plylang.Expr) { code(g) },
+	}
+}
+
+var variables = []*builtin{
+	variable("pid", "Process id.", plylang.U32, idPart(asm.FnGetCurrentPidTgid, true), "tgid"),
+	variable("tid", "Thread id.", plylang.U32, idPart(asm.FnGetCurrentPidTgid, false), "kpid"),
+	variable("uid", "User id of the current task.", plylang.U32, idPart(asm.FnGetCurrentUidGid, false)),
+	variable("gid", "Group id of the current task.", plylang.U32, idPart(asm.FnGetCurrentUidGid, true)),
+	{
+		Func: plylang.Func{Name: "comm", Aliases: []string{"execname"}, Doc: "Name of the current task.", Result: plylang.StringType(commSize)},
+		mem:  func(g *gen, _ []plylang.Expr, dst mem) { g.comm(dst) },
+	},
+	variable("cpu", "Number of the processor.", plylang.U32, helper(asm.FnGetSmpProcessorId)),
+	variable("numaid", "Number of the memory node.", plylang.U32, helper(asm.FnGetNumaNodeId)),
+	variable("cgroup", "Id of the current task's control group, shown as its path.",
+		shown(plylang.U64, plylang.ShowCgroup), helper(asm.FnGetCurrentCgroupId)),
+	variable("rand", "A random number.", plylang.U32, random),
+	variable("time", "Nanoseconds since boot without sleep, shown with a unit.", scaled, helper(asm.FnKtimeGetNs)),
+	variable("nsecs", "Nanoseconds since boot without sleep, shown as a number.", monotonic, helper(asm.FnKtimeGetNs)),
+	variable("walltime", "Time of day.", wallclock, helper(asm.FnKtimeGetNs)),
+	variable("secs", "Seconds since boot.", plylang.U64, seconds),
+	variable("probe", "Full name of the probe that fired.", shown(plylang.U64, plylang.ShowProbe),
+		func(g *gen) { g.scope.emitPlaceID(g) }),
+	variable("kstack", "Stack of the kernel.", kernelStack, stackID, "stack"),
+}
+
+// commSize is TASK_COMM_LEN.
+const commSize = 16
+
+// helper leaves what a helper without arguments returns.
+func helper(fn asm.BuiltinFunc) func(*gen) { return func(g *gen) { g.call(fn) } }
+
+// idPart leaves one half of a pair of ids.
+func idPart(fn asm.BuiltinFunc, upper bool) func(*gen) {
+	return func(g *gen) {
+		g.call(fn)
+		if upper {
+			g.emit(asm.RSh.Imm(asm.R0, 32))
+			return
+		}
+		g.extend(plylang.U32)
+	}
+}
+
+func (g *gen) comm(dst mem) {
+	g.address(asm.R1, dst)
+	g.emit(asm.Mov.Imm(asm.R2, commSize))
+	g.call(asm.FnGetCurrentComm)
+}
+
+func random(g *gen) {
+	g.call(asm.FnGetPrandomU32)
+	g.extend(plylang.U32)
+}
+
+func seconds(g *gen) {
+	g.call(asm.FnKtimeGetBootNs)
+	g.emit(asm.Div.Imm(asm.R0, 1e9))
+}
+
+var kernelStack = &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Show: plylang.ShowStack}
+
+// stackID stores the kernel's stack and leaves its id, negative where there is
+// none.
+func stackID(g *gen) {
+	g.compiler.stacks = true
+	g.emit(asm.Mov.Reg(asm.R1, asm.R6))
+	g.mapPtr(asm.R2, StackMap)
+	g.emit(asm.Mov.Imm(asm.R3, 0))
+	g.call(asm.FnGetStackid)
+	g.extend(plylang.S32)
+}

@@ -1,0 +1,144 @@
+package bpfgen
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/plylang"
+)
+
+var functions = []*builtin{
+	{
+		Func: plylang.Func{
+			Name: "log2", Doc: "Place of the highest bit of x; 0 for 0, -1 for negative numbers.",
+			Params: []plylang.Param{{Name: "x", Want: plylang.WantInt}}, Result: plylang.S64,
+		},
+		gen: callLog2,
+	},
+	{
+		Func: plylang.Func{
+			Name: "abs", Doc: "Absolute value of x.",
+			Params: []plylang.Param{{Name: "x", Want: plylang.WantInt}}, Infer: sameInt,
+		},
+		gen: callAbs,
+	},
+	{
+		Func: plylang.Func{
+			Name: "sizeof", Doc: "Number of bytes of x; text counts its NUL.",
+			Params: []plylang.Param{{Name: "x", Want: plylang.WantValue}}, Result: plylang.Literal,
+		},
+		gen: callSizeof,
+	},
+	{
+		Func: plylang.Func{
+			Name: "uptr", Doc: "The address p in user memory.",
+			Params: []plylang.Param{{Name: "p", Want: plylang.WantAddress}}, Infer: pointerTo(true),
+		},
+		gen: sameValue,
+	},
+	{
+		Func: plylang.Func{
+			Name: "kptr", Doc: "The address p in the kernel's memory.",
+			Params: []plylang.Param{{Name: "p", Want: plylang.WantAddress}}, Infer: pointerTo(false),
+		},
+		gen: sameValue,
+	},
+}
+
+func sameValue(g *gen, args []plylang.Expr) { g.expr(args[0]) }
+
+func callLog2(g *gen, args []plylang.Expr) {
+	end, positive := g.label(), g.label()
+	g.expr(args[0])
+	g.emit(asm.Mov.Reg(asm.R1, asm.R0))
+	if !wide(args[0].Type()) {
+		g.jump(asm.JSGE, asm.R1, 0, positive)
+		g.emit(asm.Mov.Imm(asm.R0, -1))
+		g.goto_(end)
+		g.bind(positive)
+	}
+	g.log2()
+	g.bind(end)
+}
+
+func callAbs(g *gen, args []plylang.Expr) {
+	g.expr(args[0])
+	if !wide(args[0].Type()) {
+		g.absolute(asm.R0, asm.R1)
+	}
+}
+
+func callSizeof(g *gen, args []plylang.Expr) {
+	size := args[0].Type().Size
+	if s, ok := args[0].(*plylang.StringLit); ok {
+		size = len(s.Value) + 1
+	}
+	g.imm(asm.R0, int64(size))
+}
+
+// sameInt infers the 64-bit integer with the unit of the argument.
+func sameInt(args []plylang.Expr) (*plylang.Type, error) {
+	t := *args[0].Type()
+	t.Size = 8
+	return &t, nil
+}
+
+// pointerTo infers a pointer into user memory or the kernel's.
+func pointerTo(user bool) func([]plylang.Expr) (*plylang.Type, error) {
+	return func(args []plylang.Expr) (*plylang.Type, error) {
+		t := plylang.Type{Kind: plylang.Pointer, Size: 8, Elem: plylang.VoidT}
+		if have := args[0].Type(); have.Kind == plylang.Pointer {
+			t = *have
+		}
+		t.User = user
+		return &t, nil
+	}
+}
+
+// display is the row of a function that changes how a number is shown, and
+// nothing else.
+func display(name, doc, show string) *builtin {
+	return &builtin{
+		Func: plylang.Func{
+			Name: name, Doc: doc,
+			Params: []plylang.Param{{Name: "x", Want: plylang.WantAddress}},
+			Infer: func(args []plylang.Expr) (*plylang.Type, error) {
+				t := *args[0].Type()
+				if t.Kind != plylang.Int {
+					t = *plylang.U64
+				}
+				t.Unit, t.Literal, t.Show = plylang.Plain, false, show
+				return &t, nil
+			},
+		},
+		gen: sameValue,
+	}
+}
+
+var displays = []*builtin{
+	display("ksym", "Shows an address of the kernel as a symbol.", plylang.ShowSymbol),
+	display("errno", "Shows a number as the name of an error.", plylang.ShowErrno),
+	display("signal", "Shows a number as the name of a signal.", plylang.ShowSignal),
+	display("syscall", "Shows a number as the name of a system call.", plylang.ShowSyscall),
+	display("dev", "Shows a device number as the device's name.", plylang.ShowDevice),
+	display("username", "Shows a user id as the user's name.", plylang.ShowUser),
+	{
+		Func: plylang.Func{
+			Name: "ntop", Doc: "Shows four or sixteen bytes in network order as an address.",
+			Params: []plylang.Param{{Name: "x", Want: plylang.WantValue}}, Infer: inetType,
+		},
+		gen: sameValue,
+		mem: func(g *gen, args []plylang.Expr, dst mem) { g.memInto(args[0], dst) },
+	},
+}
+
+// inetType infers the type of ntop's value: a 32-bit number, or 4 or 16 bytes.
+func inetType(args []plylang.Expr) (*plylang.Type, error) {
+	t := args[0].Type()
+	switch {
+	case t.Kind == plylang.Int:
+		return shown(plylang.U32, plylang.ShowInet), nil
+	case !t.Scalar() && (t.Size == 4 || t.Size == 16):
+		return &plylang.Type{Kind: plylang.Bytes, Size: t.Size, Show: plylang.ShowInet}, nil
+	}
+	return nil, &plylang.ArgError{Arg: 0, Msg: "ntop takes a 32-bit number, or 4 or 16 bytes"}
+}

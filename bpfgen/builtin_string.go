@@ -1,0 +1,148 @@
+package bpfgen
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/plylang"
+)
+
+const (
+	defaultText = 127 // bytes that str(p) reads; with the NUL it is a power of two
+	maxText     = 512 // bytes that str(p, n) reads at most
+)
+
+var stringFunctions = []*builtin{
+	{
+		Func: plylang.Func{
+			Name: "str", Doc: "Text at address p, at most n bytes of it (127 if left out).",
+			Params: []plylang.Param{
+				{Name: "p", Want: plylang.WantValue},
+				{Name: "n", Want: plylang.WantPlain, Const: true, Optional: true},
+			},
+			Infer: textType,
+		},
+		mem: readText,
+	},
+	{
+		Func: plylang.Func{
+			Name: "mem", Doc: "The n bytes at address p.",
+			Params: []plylang.Param{
+				{Name: "p", Want: plylang.WantAddress},
+				{Name: "n", Want: plylang.WantPlain, Const: true},
+			},
+			Infer: bytesAt,
+		},
+		mem: readBytes,
+	},
+	{
+		Func: plylang.Func{
+			Name: "strcmp", Doc: "Negative, zero or positive as a comes before, equals or follows b.",
+			Params: []plylang.Param{{Name: "a", Want: plylang.WantString}, {Name: "b", Want: plylang.WantString}},
+			Result: plylang.S64,
+		},
+		gen: func(g *gen, args []plylang.Expr) { g.orderText(g.text(args[0]), g.text(args[1]), -1) },
+	},
+	{
+		Func: plylang.Func{
+			Name: "strncmp", Doc: "As strcmp, of the first n bytes.",
+			Params: []plylang.Param{
+				{Name: "a", Want: plylang.WantString}, {Name: "b", Want: plylang.WantString},
+				{Name: "n", Want: plylang.WantPlain, Const: true},
+			},
+			Result: plylang.S64,
+			Infer:  limitedLength,
+		},
+		gen: func(g *gen, args []plylang.Expr) {
+			g.orderText(g.text(args[0]), g.text(args[1]), int(constantArg(args, 2)))
+		},
+	},
+	{
+		Func: plylang.Func{
+			Name: "strlen", Doc: "Number of bytes of a.",
+			Params: []plylang.Param{{Name: "a", Want: plylang.WantString}}, Result: plylang.S64,
+		},
+		gen: func(g *gen, args []plylang.Expr) { g.length(g.mem(args[0])) },
+	},
+	{
+		Func: plylang.Func{
+			Name: "startswith", Doc: "1 if a begins with the literal text b, else 0.",
+			Params: []plylang.Param{{Name: "a", Want: plylang.WantString}, {Name: "b", Want: plylang.WantString, Const: true}},
+			Result: plylang.S64,
+		},
+		gen: startsWith,
+	},
+}
+
+// textType infers the type of str(): as long as the text may be.
+func textType(args []plylang.Expr) (*plylang.Type, error) {
+	n := int64(defaultText)
+	t := args[0].Type()
+	if t.Kind == plylang.String {
+		n = int64(t.Size)
+	} else if t.Kind != plylang.Int && t.Kind != plylang.Pointer {
+		return nil, &plylang.ArgError{Arg: 0, Msg: "str takes an address or text"}
+	}
+	if len(args) > 1 {
+		n = constantArg(args, 1)
+		if n < 1 || n > maxText {
+			return nil, &plylang.ArgError{Arg: 1, Msg: fmt.Sprintf("the length must be 1 to %d", maxText)}
+		}
+	}
+	return plylang.StringType(int(n)), nil
+}
+
+// readText reads text at an address. Text that is there already is cut to the
+// wanted length.
+func readText(g *gen, args []plylang.Expr, dst mem) {
+	typ, _ := textType(args)
+	if t := args[0].Type(); t.Kind != plylang.String {
+		g.expr(args[0])
+		g.emit(asm.Mov.Reg(asm.R3, asm.R0))
+		g.readString(dst, typ.Size, t.User)
+		return
+	}
+	g.memInto(args[0], dst)
+	if rest := typ.Size % 8; rest != 0 {
+		last := dst.word(dst.words() - 1)
+		g.load(asm.R1, last)
+		g.imm(asm.R2, int64(1)<<(8*rest)-1)
+		g.emit(asm.And.Reg(asm.R1, asm.R2))
+		g.store(last, asm.R1)
+	}
+}
+
+func bytesAt(args []plylang.Expr) (*plylang.Type, error) {
+	n := constantArg(args, 1)
+	if n < 1 || n > maxText {
+		return nil, &plylang.ArgError{Arg: 1, Msg: fmt.Sprintf("the length must be 1 to %d", maxText)}
+	}
+	return &plylang.Type{Kind: plylang.Bytes, Size: int(n)}, nil
+}
+
+func readBytes(g *gen, args []plylang.Expr, dst mem) {
+	g.zero(dst.word(dst.words() - 1))
+	g.expr(args[0])
+	g.emit(asm.Mov.Reg(asm.R3, asm.R0))
+	g.probeRead(dst.at(0, int(constantArg(args, 1))), args[0].Type().User)
+}
+
+func limitedLength(args []plylang.Expr) (*plylang.Type, error) {
+	if n := constantArg(args, 2); n < 0 || n > maxText {
+		return nil, &plylang.ArgError{Arg: 2, Msg: fmt.Sprintf("the length must be 0 to %d", maxText)}
+	}
+	return plylang.S64, nil
+}
+
+func startsWith(g *gen, args []plylang.Expr) {
+	prefix := g.text(args[1])
+	g.orderText(g.text(args[0]), prefix, len(prefix.lit))
+	no, end := g.label(), g.label()
+	g.jump(asm.JNE, asm.R0, 0, no)
+	g.emit(asm.Mov.Imm(asm.R0, 1))
+	g.goto_(end)
+	g.bind(no)
+	g.emit(asm.Mov.Imm(asm.R0, 0))
+	g.bind(end)
+}

@@ -1,0 +1,204 @@
+package bpfgen
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sort"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// maxInstructions is how far the jumps of BPF reach.
+const maxInstructions = 1<<15 - 1
+
+// license is what programs must declare that use the helpers for tracing.
+const license = "GPL"
+
+// Build turns the text of a script into an Object.
+func Build(src *plylang.Source, k *kernel.Kernel, opt Options, params func(string) (string, bool)) (*Object, error) {
+	script, err := plylang.Parse(src)
+	if err != nil {
+		return nil, err
+	}
+	if err := plylang.Check(script, newEnv(k, opt, params)); err != nil {
+		return nil, err
+	}
+	return Compile(script, k, opt)
+}
+
+// A compiler holds what the programs of one script share.
+type compiler struct {
+	kernel *kernel.Kernel
+	script *plylang.Script
+	opt    Options
+	obj    *Object
+	maps   map[*plylang.Map]*Map
+	cpus   int // possible ones
+	zeros  int // how many bytes of zeros programs refer to
+	stacks bool
+	errs   plylang.ErrorList
+}
+
+// Compile generates the programs and maps of a checked script. Its errors are
+// plylang.ErrorList.
+func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*Object, error) {
+	c := &compiler{kernel: k, script: script, opt: opt, maps: map[*plylang.Map]*Map{}}
+	c.obj = &Object{Script: script, Spec: &ebpf.CollectionSpec{
+		Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{},
+	}}
+	var err error
+	if c.cpus, err = k.PossibleCPUs(); err != nil {
+		return nil, err
+	}
+	c.compileMaps()
+	if c.errs == nil {
+		c.compilePrograms()
+	}
+	if c.errs != nil {
+		c.errs.Sort()
+		return nil, c.errs
+	}
+	c.ownMaps()
+	c.obj.Hash = c.hash()
+	return c.obj, nil
+}
+
+func (c *compiler) compileMaps() {
+	for i, pm := range c.script.Maps {
+		m := c.layoutMap(i, pm)
+		c.maps[pm] = m
+		c.obj.Maps = append(c.obj.Maps, m)
+		if c.errs == nil {
+			c.obj.Spec.Maps[m.SpecName] = c.mapSpec(m)
+		}
+	}
+}
+
+func (c *compiler) compilePrograms() {
+	p := newPlan(c.kernel, c.script.Clauses)
+	c.obj.Places = p.names
+	for i, program := range p.programs {
+		c.compileProgram(i, program)
+	}
+}
+
+// compileProgram generates a program with its values on the stack, and if
+// there is not enough of that, again with scratch memory.
+func (c *compiler) compileProgram(i int, p *planned) {
+	scratch := ""
+	g := newGen(c, p, scratch)
+	g.programCode()
+	if g.memory.overflow {
+		scratch = fmt.Sprintf("%s%d", scratchMap, i)
+		g = newGen(c, p, scratch)
+		g.programCode()
+		c.obj.Spec.Maps[scratch] = scratchSpec(scratch, 8*max(g.memory.scratch.most, 1))
+	}
+	c.obj.Events = append(c.obj.Events, g.events...)
+	c.checkLimits(g)
+	spec := p.spec
+	spec.Name, spec.License, spec.Instructions = programName(p.Name), license, g.insns
+	p.Name = spec.Name
+	c.obj.Spec.Programs[spec.Name] = &spec
+	c.obj.Programs = append(c.obj.Programs, &p.Program)
+}
+
+func (c *compiler) checkLimits(g *gen) {
+	pos := g.program.clauses[0].Probe.Pos
+	switch n := g.insns.Size() / asm.InstructionSize; {
+	case g.memory.overflow:
+		c.errs.Add(c.script.Src, pos, "probe needs more than %d bytes of memory for its values: use shorter strings", stackSize+scratchSize)
+	case n > maxInstructions:
+		c.errs.Add(c.script.Src, pos, "probe is too long: it has more than %d instructions, use a smaller unroll() or several probes", maxInstructions)
+	}
+}
+
+// programName cuts a name to what the kernel takes: 15 letters, digits and
+// underscores.
+func programName(name string) string {
+	if over := len(name) - 15; over > 0 {
+		name = name[over:]
+	}
+	return name
+}
+
+// programCode generates the whole program.
+func (g *gen) programCode() {
+	g.finish = g.label()
+	g.at(g.program.clauses[0].Spec)
+	g.emit(asm.Mov.Reg(asm.R6, asm.R1))
+	if g.program.Attach == AttachBegin {
+		g.mapValue(asm.R1, StateMap, 8*(1+len(g.script.Maps)))
+		g.load(asm.R1, mem{asm.R1, 0, 8})
+		g.jump(asm.JNE, asm.R1, 0, g.finish)
+	}
+	if g.memory.scratchName != "" {
+		g.findScratch()
+	}
+	for _, clause := range g.program.clauses {
+		g.clauseCode(clause)
+	}
+	g.bind(g.finish)
+	g.dead = false
+	g.emit(asm.Mov.Imm(asm.R0, 0), asm.Return())
+}
+
+// findScratch leaves the address of the scratch memory in R8.
+func (g *gen) findScratch() {
+	key := g.slot(8)
+	g.zero(key)
+	g.address(asm.R2, key)
+	g.mapPtr(asm.R1, g.memory.scratchName)
+	g.call(asm.FnMapLookupElem)
+	g.jump(asm.JEq, asm.R0, 0, g.finish)
+	g.emit(asm.Mov.Reg(asm.R8, asm.R0))
+	g.free(key)
+}
+
+// hash identifies programs, maps and plan.
+func (c *compiler) hash() string {
+	h := sha256.New()
+	for _, p := range c.obj.Programs {
+		spec := c.obj.Spec.Programs[p.Name]
+		fmt.Fprintf(h, "program %s %v %v %v\n", p.Name, p.Attach, spec.Type, spec.AttachType)
+		for _, place := range p.Places {
+			perf := place.Perf
+			place.Perf = nil
+			fmt.Fprintf(h, "place %+v", place)
+			if perf != nil {
+				fmt.Fprintf(h, " %+v", *perf)
+			}
+			fmt.Fprintln(h)
+		}
+		for _, ins := range spec.Instructions {
+			fmt.Fprintf(h, "%v %s %s\n", ins.WithMetadata(asm.Metadata{}), ins.Reference(), ins.Symbol())
+		}
+	}
+	names := make([]string, 0, len(c.obj.Spec.Maps))
+	for name := range c.obj.Spec.Maps {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		m := c.obj.Spec.Maps[name]
+		fmt.Fprintf(h, "map %s %v %d %d %d %d\n", name, m.Type, m.KeySize, m.ValueSize, m.MaxEntries, m.Flags)
+	}
+	for _, m := range c.obj.Maps {
+		fmt.Fprintf(h, "values of %s: %d %#v %v\n", m.Name, m.Kind, m.Buckets, typeText(m.Value))
+	}
+	fmt.Fprintf(h, "names %q\n", c.obj.Places)
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+func typeText(t *plylang.Type) string {
+	if t == nil {
+		return ""
+	}
+	return fmt.Sprint(t.Kind, t.Size, t.Signed, t.Unit, t.Show)
+}
+

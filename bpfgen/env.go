@@ -1,0 +1,47 @@
+package bpfgen
+
+import (
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// An env is what the checker sees of this machine: its probes, and the rows of
+// the table of built-ins.
+type env struct {
+	kernel *kernel.Kernel
+	opt    Options
+	params func(string) (string, bool)
+}
+
+// NewEnv returns what plylang.Check asks for on kernel k. params gives the
+// text of $1, $NAME and their kin; nil: there are none.
+func NewEnv(k *kernel.Kernel, params func(string) (string, bool)) plylang.Env {
+	return newEnv(k, Options{}, params)
+}
+
+func newEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) *env {
+	return &env{kernel: k, opt: opt, params: params}
+}
+
+// Lookup returns a built-in that every probe has; see plylang.Env.
+func (e *env) Lookup(name string) *plylang.Func { return Lookup(name) }
+
+// Names lists what Lookup knows; see plylang.Env.
+func (e *env) Names() []string {
+	names := make([]string, len(universal))
+	for i, b := range universal {
+		names[i] = b.Name
+	}
+	return names
+}
+
+// Param returns the text of a parameter of the script; see plylang.Env.
+func (e *env) Param(name string) (string, bool) {
+	if e.params == nil {
+		return "", false
+	}
+	return e.params(name)
+}
+
+// TypeNamed returns the type a cast names; see plylang.Env.
+func (e *env) TypeNamed(name string) *plylang.Type { return e.kernel.TypeNamed(name) }

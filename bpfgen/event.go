@@ -1,0 +1,82 @@
+package bpfgen
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/plylang"
+)
+
+// send sends an event to the ring buffer: its index in Object.Events, then the
+// arguments. One that the ring has no room for is counted.
+func (g *gen) send(e *Event, args []plylang.Expr) {
+	id := len(g.obj.Events) + len(g.events)
+	e.Pos, e.Size = g.pos, 8
+	for _, a := range args {
+		t := a.Type()
+		e.Args = append(e.Args, KeyPart{Type: t, Offset: e.Size})
+		e.Size += padded(t.Size)
+	}
+	g.events = append(g.events, e)
+	record := g.slot(e.Size)
+	g.storeImm(record.word(0), int64(id))
+	for i, a := range args {
+		g.storeValue(record.at(e.Args[i].Offset, padded(e.Args[i].Type.Size)), a)
+	}
+	g.address(asm.R2, record)
+	g.emit(asm.Mov.Imm(asm.R3, int32(e.Size)), asm.Mov.Imm(asm.R4, 0))
+	g.mapPtr(asm.R1, RingMap)
+	g.call(asm.FnRingbufOutput)
+	sent := g.label()
+	g.jump(asm.JEq, asm.R0, 0, sent)
+	g.increment(0)
+	g.bind(sent)
+}
+
+// storeValue evaluates x into memory.
+func (g *gen) storeValue(dst mem, x plylang.Expr) {
+	if !x.Type().Scalar() {
+		g.memInto(x, dst)
+		return
+	}
+	g.expr(x)
+	g.store(dst, asm.R0)
+}
+
+// sendPrint is print(): maps as they are when the event is read, and values.
+func sendPrint(g *gen, args []plylang.Expr) {
+	var values []plylang.Expr
+	for _, a := range args {
+		ref, ok := a.(*plylang.MapRef)
+		if ok && len(ref.Keys) == 0 && (len(args) == 1 || len(ref.Map.Keys) > 0 || ref.Map.Agg != nil) {
+			g.send(&Event{Kind: EventPrintMap, Map: g.maps[ref.Map]}, nil)
+			continue
+		}
+		values = append(values, a)
+	}
+	if len(values) > 0 || len(args) == 0 {
+		g.send(&Event{Kind: EventPrint}, values)
+	}
+}
+
+func sendPrintf(g *gen, args []plylang.Expr) {
+	g.send(&Event{Kind: EventPrintf, Format: args[0].(*plylang.StringLit).Value}, args[1:])
+}
+
+func sendClear(g *gen, args []plylang.Expr) {
+	g.send(&Event{Kind: EventClear, Map: g.maps[args[0].(*plylang.MapRef).Map]}, nil)
+}
+
+// sendExit ends the run and leaves the clause at once. In BEGIN it leaves all
+// clauses: those that follow do not run.
+func sendExit(g *gen, args []plylang.Expr) {
+	if len(args) == 0 {
+		args = []plylang.Expr{zeroLiteral}
+	}
+	g.send(&Event{Kind: EventExit}, args)
+	g.mapValue(asm.R1, StateMap, 8*(1+len(g.script.Maps)))
+	g.emit(asm.Mov.Imm(asm.R2, 1))
+	g.store(mem{asm.R1, 0, 8}, asm.R2)
+	g.goto_(pick(g.program.Attach == AttachBegin, g.finish, g.done))
+}
+
+var zeroLiteral = &plylang.Number{Typed: plylang.Typed{T: plylang.Literal}, Text: "0"}

@@ -1,0 +1,160 @@
+package bpfgen
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/plylang"
+)
+
+// A place in the traced program's or the kernel's memory is an address and a
+// constant offset. Places are read through helpers that survive any address;
+// a fault reads as zero.
+
+// rowWithMembers returns the row of a variable that loads its members itself,
+// nil for all other expressions.
+func rowWithMembers(x *plylang.Member) *builtin {
+	if n, ok := x.X.(*plylang.Name); ok && n.Func != nil {
+		if row := rowOf(n.Func); row.member != nil {
+			return row
+		}
+	}
+	return nil
+}
+
+// place leaves an address in R0 and returns what is to be added to it, and
+// whether it is an address in user memory.
+func (g *gen) place(x plylang.Expr) (off int, user bool) {
+	switch x := x.(type) {
+	case *plylang.Member:
+		off, user = g.base(x.X)
+		return off + x.Field.Offset, user
+	case *plylang.Index:
+		return g.element(x)
+	case *plylang.Unary:
+		return g.base(x.X)
+	case *plylang.Cast:
+		return g.place(x.X)
+	}
+	panic(fmt.Sprintf("bpfgen: a %T has no address", x))
+}
+
+// base is the place that a pointer points to, or of a struct or array.
+func (g *gen) base(x plylang.Expr) (off int, user bool) {
+	if x.Type().Scalar() {
+		g.expr(x)
+		return 0, x.Type().User
+	}
+	return g.place(x)
+}
+
+// element is the place of x[i]. An index outside an array of known length
+// gives the address 0, which reads as zero.
+func (g *gen) element(x *plylang.Index) (off int, user bool) {
+	t, size := x.X.Type(), x.Type().Size
+	if i, ok := constant(x.I); ok && (t.Kind != plylang.Array || i >= 0 && i < int64(t.Len)) {
+		off, user = g.base(x.X)
+		return off + int(i)*size, user
+	}
+	off, user = g.base(x.X)
+	base := g.spill()
+	g.expr(x.I)
+	end := g.label()
+	if t.Kind == plylang.Array && t.Len > 0 {
+		inside := g.label()
+		g.jump(asm.JLT, asm.R0, int32(t.Len), inside)
+		g.emit(asm.Mov.Imm(asm.R0, 0))
+		g.goto_(end)
+		g.bind(inside)
+	}
+	g.emit(asm.Mul.Imm(asm.R0, int32(size)))
+	g.load(asm.R1, base)
+	g.free(base)
+	g.emit(asm.Add.Reg(asm.R1, asm.R0), asm.Mov.Reg(asm.R0, asm.R1))
+	if off != 0 {
+		g.emit(asm.Add.Imm(asm.R0, int32(off)))
+	}
+	g.bind(end)
+	return 0, user
+}
+
+// pointR3 makes R3 the address of the place x.
+func (g *gen) pointR3(x plylang.Expr) (user bool) {
+	off, user := g.place(x)
+	g.emit(asm.Mov.Reg(asm.R3, asm.R0))
+	if off != 0 {
+		g.emit(asm.Add.Imm(asm.R3, int32(off)))
+	}
+	return user
+}
+
+// loadPlace leaves the scalar at a place in R0.
+func (g *gen) loadPlace(x plylang.Expr) {
+	m, isMember := x.(*plylang.Member)
+	if isMember {
+		if row := rowWithMembers(m); row != nil {
+			row.member(g, m.Field)
+			return
+		}
+	}
+	t := x.Type()
+	if isMember {
+		t = m.Field.Type
+	}
+	user := g.pointR3(x)
+	slot := g.slot(8)
+	g.probeRead(slot.at(0, t.Size), user)
+	g.loadTyped(t, slot.reg, slot.off)
+	g.free(slot)
+	if isMember {
+		g.bitField(m.Field)
+	}
+}
+
+// bitField cuts a bit field out of R0.
+func (g *gen) bitField(f plylang.Field) {
+	if f.BitSize == 0 {
+		return
+	}
+	g.emit(
+		asm.LSh.Imm(asm.R0, int32(64-f.BitOffset-f.BitSize)),
+		pick(f.Type.Signed, asm.ArSh, asm.RSh).Imm(asm.R0, int32(64-f.BitSize)),
+	)
+}
+
+// copyPlace copies a string, struct or array to dst.
+func (g *gen) copyPlace(x plylang.Expr, dst mem) {
+	if m, ok := x.(*plylang.Member); ok {
+		if row := rowWithMembers(m); row != nil && row.memberMem != nil {
+			row.memberMem(g, m.Field, dst)
+			return
+		}
+	}
+	t := x.Type()
+	user := g.pointR3(x)
+	if t.Kind == plylang.String {
+		g.readString(dst, t.Size, user)
+		return
+	}
+	if t.Size%8 != 0 {
+		g.zero(dst.word(dst.words()-1))
+	}
+	g.probeRead(dst.at(0, t.Size), user)
+}
+
+// readString reads the string of at most size bytes at the address in R3 into
+// dst. The helper ends what it reads with a NUL; where dst has no room for
+// that the string is read elsewhere first.
+func (g *gen) readString(dst mem, size int, user bool) {
+	room := dst
+	if dst.size <= size {
+		room = g.slot(size + 1)
+	}
+	g.zero(room)
+	g.probeReadString(room, size, user)
+	if room != dst {
+		g.copy(dst, room.at(0, dst.size))
+		g.free(room)
+	}
+}

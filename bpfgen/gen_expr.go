@@ -1,0 +1,232 @@
+package bpfgen
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/plylang"
+)
+
+// expr leaves the value of a scalar expression in R0.
+func (g *gen) expr(x plylang.Expr) {
+	switch x := x.(type) {
+	case *plylang.Number:
+		g.imm(asm.R0, int64(x.Value))
+	case *plylang.Name:
+		g.name(x)
+	case *plylang.Call:
+		g.scalarOf(x.Func, x.Args)
+	case *plylang.MapRef:
+		g.readTable(x)
+	case *plylang.Unary:
+		g.unary(x)
+	case *plylang.Binary:
+		g.binary(x)
+	case *plylang.Cond:
+		g.choose(x, func(y plylang.Expr) { g.expr(y) })
+	case *plylang.Cast:
+		g.expr(x.X)
+		g.extend(x.Type())
+	case *plylang.Member, *plylang.Index:
+		g.loadPlace(x)
+	default:
+		panic(fmt.Sprintf("bpfgen: no code for the value of a %T", x))
+	}
+}
+
+// name is a local or a built-in variable.
+func (g *gen) name(x *plylang.Name) {
+	if x.Local != nil {
+		g.load(asm.R0, g.locals[x.Local])
+		return
+	}
+	g.scalarOf(x.Func, nil)
+}
+
+// scalarOf leaves the value of a built-in in R0.
+func (g *gen) scalarOf(f *plylang.Func, args []plylang.Expr) { rowOf(f).gen(g, args) }
+
+func (g *gen) unary(x *plylang.Unary) {
+	switch x.Op {
+	case plylang.SUB:
+		g.expr(x.X)
+		g.emit(asm.Neg.Imm(asm.R0, 0))
+	case plylang.TILDE:
+		g.expr(x.X)
+		g.emit(asm.Xor.Imm(asm.R0, -1))
+	case plylang.NOT:
+		g.truth(x)
+	case plylang.MUL:
+		g.loadPlace(x)
+	default:
+		panic(fmt.Sprintf("bpfgen: no code for unary operator %d", x.Op))
+	}
+}
+
+// choose evaluates one side of a conditional expression.
+func (g *gen) choose(x *plylang.Cond, eval func(plylang.Expr)) {
+	no, end := g.label(), g.label()
+	g.cond(x.X, no, false)
+	eval(x.Then)
+	g.goto_(end)
+	g.bind(no)
+	eval(x.Else)
+	g.bind(end)
+}
+
+func (g *gen) binary(x *plylang.Binary) {
+	switch x.Op {
+	case plylang.LOR, plylang.LAND, plylang.EQ, plylang.NE, plylang.LT, plylang.GT, plylang.LE, plylang.GE:
+		g.truth(x)
+	case plylang.LXOR:
+		g.truth(x.X)
+		left := g.spill()
+		g.truth(x.Y)
+		g.load(asm.R1, left)
+		g.free(left)
+		g.emit(asm.Xor.Reg(asm.R0, asm.R1))
+	default:
+		g.operands(x.X, x.Y)
+		g.scale(x)
+		g.arith(x.Op, operatesUnsigned(x.Op, x.X.Type(), x.Y.Type()))
+	}
+}
+
+// operands leaves x in R0 and y in R1.
+func (g *gen) operands(x, y plylang.Expr) {
+	if g.simple(y) {
+		g.expr(x)
+		g.loadSimple(asm.R1, y)
+		return
+	}
+	g.expr(x)
+	left := g.spill()
+	g.expr(y)
+	g.emit(asm.Mov.Reg(asm.R1, asm.R0))
+	g.load(asm.R0, left)
+	g.free(left)
+}
+
+// simple says that x can be put into a register without disturbing another.
+func (g *gen) simple(x plylang.Expr) bool {
+	switch x := x.(type) {
+	case *plylang.Number:
+		return true
+	case *plylang.Name:
+		return x.Local != nil
+	}
+	return false
+}
+
+func (g *gen) loadSimple(reg asm.Register, x plylang.Expr) {
+	switch x := x.(type) {
+	case *plylang.Number:
+		g.imm(reg, int64(x.Value))
+	case *plylang.Name:
+		g.load(reg, g.locals[x.Local])
+	default:
+		panic(fmt.Sprintf("bpfgen: %T is not simple", x))
+	}
+}
+
+// scale makes the second operand of pointer arithmetic count elements, as in C.
+func (g *gen) scale(x *plylang.Binary) {
+	t := x.X.Type()
+	if t.Kind != plylang.Pointer || x.Type().Kind != plylang.Pointer || t.Elem == nil || t.Elem.Size < 2 {
+		return
+	}
+	g.emit(asm.Mul.Imm(asm.R1, int32(t.Elem.Size)))
+}
+
+// wide says that values of t use the 64th bit for a number.
+func wide(t *plylang.Type) bool {
+	return t.Kind == plylang.Pointer || t.Kind == plylang.Int && t.Size == 8 && !t.Signed
+}
+
+// operatesUnsigned says how an operator takes its operands.
+func operatesUnsigned(op plylang.Token, x, y *plylang.Type) bool {
+	return wide(x) || op != plylang.SHL && op != plylang.SHR && wide(y)
+}
+
+// simpleOps are the operators that BPF has as they are.
+var simpleOps = map[plylang.Token]asm.ALUOp{
+	plylang.ADD: asm.Add,
+	plylang.SUB: asm.Sub,
+	plylang.MUL: asm.Mul,
+	plylang.AND: asm.And,
+	plylang.OR:  asm.Or,
+	plylang.XOR: asm.Xor,
+}
+
+// arith computes R0 op R1 into R0. R2 to R4 are lost.
+func (g *gen) arith(op plylang.Token, unsigned bool) {
+	if alu, ok := simpleOps[op]; ok {
+		g.emit(alu.Reg(asm.R0, asm.R1))
+		return
+	}
+	switch op {
+	case plylang.SHL:
+		g.emit(asm.And.Imm(asm.R1, 63), asm.LSh.Reg(asm.R0, asm.R1))
+	case plylang.SHR:
+		g.emit(asm.And.Imm(asm.R1, 63), pick(unsigned, asm.RSh, asm.ArSh).Reg(asm.R0, asm.R1))
+	case plylang.DIV:
+		g.divide(asm.Div, unsigned)
+	case plylang.MOD:
+		g.divide(asm.Mod, unsigned)
+	default:
+		panic(fmt.Sprintf("bpfgen: no code for operator %d", op))
+	}
+}
+
+// divide divides R0 by R1. BPF before Linux 6.6 divides unsigned numbers only,
+// so a signed division is one of the absolute values, with the sign put back:
+// the quotient is negative when the signs differ, the remainder when the
+// dividend is. x/0 is 0 and x%0 is x, as in BPF itself.
+func (g *gen) divide(op asm.ALUOp, unsigned bool) {
+	if unsigned {
+		g.emit(op.Reg(asm.R0, asm.R1))
+		return
+	}
+	g.emit(asm.Mov.Reg(asm.R2, asm.R0))
+	if op == asm.Div {
+		g.emit(asm.Xor.Reg(asm.R2, asm.R1))
+	}
+	g.emit(asm.ArSh.Imm(asm.R2, 63))
+	g.absolute(asm.R0, asm.R3)
+	g.absolute(asm.R1, asm.R3)
+	g.emit(
+		op.Reg(asm.R0, asm.R1),
+		asm.Xor.Reg(asm.R0, asm.R2),
+		asm.Sub.Reg(asm.R0, asm.R2),
+	)
+}
+
+// absolute makes reg its absolute value. temp is lost.
+func (g *gen) absolute(reg, temp asm.Register) {
+	g.emit(
+		asm.Mov.Reg(temp, reg),
+		asm.ArSh.Imm(temp, 63),
+		asm.Xor.Reg(reg, temp),
+		asm.Sub.Reg(reg, temp),
+	)
+}
+
+// constant returns the value of an expression that is known now.
+func constant(x plylang.Expr) (int64, bool) {
+	switch x := x.(type) {
+	case *plylang.Number:
+		return int64(x.Value), true
+	case *plylang.Unary:
+		v, ok := constant(x.X)
+		return -v, ok && x.Op == plylang.SUB
+	}
+	return 0, false
+}
+
+// small returns the value of a constant that fits an instruction.
+func small(x plylang.Expr) (int32, bool) {
+	v, ok := constant(x)
+	return int32(v), ok && v >= math.MinInt32 && v <= math.MaxInt32
+}

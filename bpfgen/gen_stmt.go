@@ -1,0 +1,194 @@
+package bpfgen
+
+import (
+	"fmt"
+
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/plylang"
+)
+
+// An unroll is one round of an unroll statement: where break and continue go.
+type unroll struct{ next, end string }
+
+// clauseCode generates one clause: filter, predicate and body.
+func (g *gen) clauseCode(c *plylang.Clause) {
+	g.clause, g.scope, g.done = c, c.Scope.(*scope), g.label()
+	g.at(c.Spec)
+	g.scoped(func() {
+		if g.scope.filter != nil {
+			g.scope.filter(g, g.done)
+		}
+		g.declare(c.Locals)
+		if c.Pred != nil {
+			g.at(c.Pred)
+			g.scoped(func() { g.cond(c.Pred, g.done, false) })
+		}
+		g.block(c.Body)
+	})
+	g.bind(g.done)
+}
+
+// declare makes room for the locals of a clause, which begin as zero.
+func (g *gen) declare(locals []*plylang.Local) {
+	g.locals = map[*plylang.Local]mem{}
+	for _, l := range locals {
+		m := g.slot(l.Type.Size)
+		g.zero(m)
+		g.locals[l] = m
+	}
+}
+
+func (g *gen) block(b *plylang.Block) {
+	for _, s := range b.Stmts {
+		g.scoped(func() { g.stmt(s) })
+	}
+}
+
+func (g *gen) stmt(s plylang.Stmt) {
+	g.at(s)
+	switch s := s.(type) {
+	case *plylang.Block:
+		g.block(s)
+	case *plylang.If:
+		g.ifStmt(s)
+	case *plylang.Unroll:
+		g.unroll(s)
+	case *plylang.Break:
+		g.goto_(g.loops[len(g.loops)-1].end)
+	case *plylang.Continue:
+		g.goto_(g.loops[len(g.loops)-1].next)
+	case *plylang.Return:
+		g.goto_(g.done)
+	case *plylang.Delete:
+		g.delete(s.Map)
+	case *plylang.Assign:
+		g.assign(s)
+	case *plylang.ExprStmt:
+		g.effect(s.X)
+	default:
+		panic(fmt.Sprintf("bpfgen: no code for a %T", s))
+	}
+}
+
+func (g *gen) ifStmt(s *plylang.If) {
+	no, end := g.label(), g.label()
+	g.scoped(func() { g.cond(s.Cond, no, false) })
+	g.block(s.Then)
+	if s.Else == nil {
+		g.bind(no)
+		return
+	}
+	g.goto_(end)
+	g.bind(no)
+	g.stmt(s.Else)
+	g.bind(end)
+}
+
+func (g *gen) unroll(s *plylang.Unroll) {
+	end := g.label()
+	for range s.Count.Value {
+		if g.dead || len(g.insns) > maxInstructions {
+			break
+		}
+		round := unroll{next: g.label(), end: end}
+		g.loops = append(g.loops, round)
+		g.block(s.Body)
+		g.loops = g.loops[:len(g.loops)-1]
+		g.bind(round.next)
+	}
+	g.bind(end)
+}
+
+// effect evaluates an expression whose value nobody wants.
+func (g *gen) effect(x plylang.Expr) {
+	if t := x.Type(); t.Scalar() || t == nil || t.Kind == plylang.Void {
+		g.expr(x)
+		return
+	}
+	g.mem(x)
+}
+
+// assign stores into a map or a local, or feeds an aggregation.
+func (g *gen) assign(s *plylang.Assign) {
+	switch lhs := s.LHS.(type) {
+	case *plylang.MapRef:
+		switch {
+		case lhs.Map.Agg != nil:
+			g.aggregate(lhs, s.X.(*plylang.Call))
+		case s.Op == plylang.ASSIGN:
+			g.storeTable(lhs, s.X)
+		default:
+			g.updateTable(lhs, s)
+		}
+	case *plylang.Name:
+		g.assignLocal(lhs, s)
+	default:
+		panic(fmt.Sprintf("bpfgen: no assignment to a %T", s.LHS))
+	}
+}
+
+func (g *gen) assignLocal(lhs *plylang.Name, s *plylang.Assign) {
+	dst := g.locals[lhs.Local]
+	switch {
+	case s.Op == plylang.ASSIGN && s.X.Type().Scalar():
+		g.expr(s.X)
+	case s.Op == plylang.ASSIGN:
+		g.assignText(dst, s.X)
+		return
+	default:
+		op := g.amount(s)
+		g.emit(asm.Mov.Reg(asm.R1, asm.R0))
+		g.load(asm.R0, dst)
+		g.arith(op, compoundUnsigned(op, lhs.Local.Type, s.X))
+	}
+	g.store(dst, asm.R0)
+}
+
+// assignText copies through a slot of its own when the value is made of what
+// it replaces.
+func (g *gen) assignText(dst mem, x plylang.Expr) {
+	if _, ok := x.(*plylang.Cond); ok {
+		value := g.slot(dst.size)
+		g.memInto(x, value)
+		g.copy(dst, value)
+		return
+	}
+	g.memInto(x, dst)
+}
+
+// amount leaves in R0 what a compound assignment operates with, and returns
+// the operator.
+func (g *gen) amount(s *plylang.Assign) plylang.Token {
+	switch s.Op {
+	case plylang.INC:
+		g.imm(asm.R0, 1)
+		return plylang.ADD
+	case plylang.DEC:
+		g.imm(asm.R0, 1)
+		return plylang.SUB
+	}
+	g.expr(s.X)
+	return compoundOps[s.Op]
+}
+
+var compoundOps = map[plylang.Token]plylang.Token{
+	plylang.ADD_ASSIGN: plylang.ADD,
+	plylang.SUB_ASSIGN: plylang.SUB,
+	plylang.MUL_ASSIGN: plylang.MUL,
+	plylang.DIV_ASSIGN: plylang.DIV,
+	plylang.MOD_ASSIGN: plylang.MOD,
+	plylang.OR_ASSIGN:  plylang.OR,
+	plylang.AND_ASSIGN: plylang.AND,
+	plylang.XOR_ASSIGN: plylang.XOR,
+	plylang.SHL_ASSIGN: plylang.SHL,
+	plylang.SHR_ASSIGN: plylang.SHR,
+}
+
+// compoundUnsigned is operatesUnsigned for "m op= x"; x is nil for ++ and --.
+func compoundUnsigned(op plylang.Token, t *plylang.Type, x plylang.Expr) bool {
+	if x == nil {
+		return wide(t)
+	}
+	return operatesUnsigned(op, t, x.Type())
+}

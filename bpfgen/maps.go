@@ -1,0 +1,188 @@
+package bpfgen
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf"
+
+	"ply-exporter/plylang"
+)
+
+// Where values live
+//
+// A map without a key is an array of one value that the reader maps into its
+// memory. By key, numbers are kept per CPU; a histogram is kept once, because
+// its buckets times keys times CPUs would be too much memory, unless it is
+// little. Tables forget their oldest keys when they are full. All hashes are
+// allocated in advance: insertions into the others can be refused for no
+// reason that a user could see.
+
+const (
+	defaultEntries          = 10240
+	defaultHistogramEntries = 1024
+
+	// perCPULimit is how much memory a histogram kept per CPU may take.
+	perCPULimit = 16 << 20
+
+	// lruSpare is how many free entries of an LRU map a CPU keeps to itself.
+	lruSpare = 256
+
+	// maxValueSize is the largest value of a per-CPU map.
+	maxValueSize = 32 << 10
+
+	// maxKeySize bounds the sum of a key's components.
+	maxKeySize = 4096
+)
+
+// Names of maps that only programs use.
+const (
+	zeroMap    = "ply_zero"
+	scratchMap = "ply_scratch"
+)
+
+// layoutMap decides how a map of the script lives in the kernel.
+func (c *compiler) layoutMap(id int, pm *plylang.Map) *Map {
+	m := &Map{Map: pm, ID: id, SpecName: specName(pm.Name, id), Reduce: ReduceSum}
+	c.layoutKey(m)
+	opt := c.opt.Maps[pm.Name]
+	m.MaxEntries = c.entries(m, opt)
+	if pm.Agg == nil {
+		m.Kind, m.Size = KindTable, padded(pm.Value.Size)
+	} else {
+		c.layoutAggregation(m, opt)
+	}
+	m.Storage = c.storage(m, opt)
+	if m.Size > maxValueSize {
+		c.errs.Add(c.script.Src, pm.Pos, "%s needs %d bytes for a value, the limit is %d: use fewer buckets or shorter strings", pm.Name, m.Size, maxValueSize)
+	}
+	return m
+}
+
+func (c *compiler) layoutKey(m *Map) {
+	for _, t := range m.Keys {
+		m.Key = append(m.Key, KeyPart{Type: t, Offset: m.KeySize})
+		m.KeySize += padded(t.Size)
+	}
+	if m.KeySize > maxKeySize {
+		c.errs.Add(c.script.Src, m.Pos, "the key of %s has %d bytes, the limit is %d: use shorter strings", m.Name, m.KeySize, maxKeySize)
+	}
+}
+
+func (c *compiler) layoutAggregation(m *Map, opt MapOptions) {
+	row := rowOf(m.Agg).agg
+	m.Kind, m.Reduce, m.Size = row.kind, row.reduce, 8*row.words
+	if row.buckets == nil {
+		return
+	}
+	h, err := row.buckets(m.Args)
+	if err != nil {
+		c.errs.Add(c.script.Src, m.Pos, "%v", err)
+		return
+	}
+	if opt.Bounds != nil {
+		h = Bounds(opt.Bounds)
+	}
+	m.Buckets = h
+	m.Size += 8 * h.Len()
+}
+
+// entries is the number of keys the user gets.
+func (c *compiler) entries(m *Map, opt MapOptions) int {
+	switch {
+	case len(m.Keys) == 0:
+		return 1
+	case opt.MaxEntries > 0:
+		return opt.MaxEntries
+	case c.opt.MaxEntries > 0:
+		return c.opt.MaxEntries
+	case m.Agg != nil && rowOf(m.Agg).agg.kind == KindHistogram:
+		return defaultHistogramEntries
+	}
+	return defaultEntries
+}
+
+func (c *compiler) storage(m *Map, opt MapOptions) Storage {
+	switch {
+	case len(m.Keys) == 0:
+		return Cell
+	case m.Kind == KindTable || opt.Evict:
+		return LRUHash
+	case m.Kind == KindHistogram && m.MaxEntries*m.Size*c.cpus > perCPULimit:
+		return SharedHash
+	}
+	return PerCPUHash
+}
+
+// specName is a name the kernel takes: at most 15 letters, digits and
+// underscores, different for each map.
+func specName(name string, id int) string {
+	clean := strings.Map(func(r rune) rune {
+		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return -1
+	}, name)
+	suffix := fmt.Sprintf("_%d", id)
+	return clean[:min(len(clean), 15-len(suffix))] + suffix
+}
+
+// mapTypes are the kernel's maps by storage.
+var mapTypes = map[Storage]ebpf.MapType{
+	Cell:       ebpf.Array,
+	PerCPUHash: ebpf.PerCPUHash,
+	SharedHash: ebpf.Hash,
+	LRUHash:    ebpf.LRUHash,
+}
+
+// mapSpec is the kernel's map for a map of the script.
+func (c *compiler) mapSpec(m *Map) *ebpf.MapSpec {
+	if m.Storage == Cell {
+		return cellSpec(m.SpecName, mark+m.Size)
+	}
+	entries := m.MaxEntries
+	if m.Storage == LRUHash {
+		entries += lruSpare * c.cpus
+	}
+	return &ebpf.MapSpec{
+		Name:       m.SpecName,
+		Type:       mapTypes[m.Storage],
+		KeySize:    uint32(m.KeySize),
+		ValueSize:  uint32(m.Size),
+		MaxEntries: uint32(entries),
+	}
+}
+
+// mmapable is BPF_F_MMAPABLE.
+const mmapable = 1 << 10
+
+// cellSpec is an array of one value that can be mapped into memory.
+func cellSpec(name string, size int) *ebpf.MapSpec {
+	return &ebpf.MapSpec{Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(size), MaxEntries: 1, Flags: mmapable}
+}
+
+const (
+	ringSize     = 1 << 20
+	stackEntries = 8192
+	stackDepth   = 127 // PERF_MAX_STACK_DEPTH
+)
+
+// ownMaps adds the maps that the generated programs refer to.
+func (c *compiler) ownMaps() {
+	specs := c.obj.Spec.Maps
+	specs[StateMap] = cellSpec(StateMap, 8*(2+len(c.obj.Maps)))
+	if len(c.obj.Events) > 0 {
+		specs[RingMap] = &ebpf.MapSpec{Name: RingMap, Type: ebpf.RingBuf, MaxEntries: ringSize}
+	}
+	if c.zeros > 0 {
+		specs[zeroMap] = &ebpf.MapSpec{Name: zeroMap, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(c.zeros), MaxEntries: 1}
+	}
+	if c.stacks {
+		specs[StackMap] = &ebpf.MapSpec{Name: StackMap, Type: ebpf.StackTrace, KeySize: 4, ValueSize: 8 * stackDepth, MaxEntries: stackEntries}
+	}
+}
+
+// scratchSpec is a program's scratch memory.
+func scratchSpec(name string, size int) *ebpf.MapSpec {
+	return &ebpf.MapSpec{Name: name, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: uint32(size), MaxEntries: 1}
+}
