@@ -1,0 +1,39 @@
+package tracer
+
+import (
+	"io"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+
+	"ply-exporter/bpfgen"
+)
+
+// attachKprobeMulti attaches to functions by one link.
+func attachKprobeMulti(p *ebpf.Program, places []bpfgen.Place) (io.Closer, error) {
+	return link.KprobeMulti(p, multiOptions(places))
+}
+
+// attachKretprobeMulti attaches to functions' returns by one link.
+func attachKretprobeMulti(p *ebpf.Program, places []bpfgen.Place) (io.Closer, error) {
+	return link.KretprobeMulti(p, multiOptions(places))
+}
+
+// multiOptions names the functions by address when all addresses are known,
+// which spares the kernel the search.
+func multiOptions(places []bpfgen.Place) link.KprobeMultiOptions {
+	var o link.KprobeMultiOptions
+	for _, p := range places {
+		o.Cookies = append(o.Cookies, p.ID)
+		o.Symbols = append(o.Symbols, p.Target)
+		if p.Addr != 0 {
+			o.Addresses = append(o.Addresses, uintptr(p.Addr))
+		}
+	}
+	if len(o.Addresses) == len(places) {
+		o.Symbols = nil
+	} else {
+		o.Addresses = nil
+	}
+	return o
+}

@@ -1,0 +1,94 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen"
+)
+
+// attachPerfEvent attaches to a timer or counter on each CPU of the place.
+func attachPerfEvent(p *ebpf.Program, place bpfgen.Place, cookie uint64) (io.Closer, error) {
+	var all closers
+	for _, cpu := range place.Perf.CPUs {
+		attr := unix.PerfEventAttr{Type: place.Perf.Type, Config: place.Perf.Config, Sample: place.Perf.Period}
+		if place.Perf.Period == 0 {
+			attr.Sample, attr.Bits = place.Perf.Freq, unix.PerfBitFreq
+		}
+		c, err := openPerfEvent(&attr, cpu, p, cookie)
+		if err != nil {
+			all.Close()
+			return nil, fmt.Errorf("cpu %d: %w", cpu, err)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+// closers are closed as one.
+type closers []io.Closer
+
+// Close closes all, in reverse order.
+func (c closers) Close() error {
+	var errs []error
+	for i := len(c) - 1; i >= 0; i-- {
+		errs = append(errs, c[i].Close())
+	}
+	return errors.Join(errs...)
+}
+
+// fd is a file descriptor that needs nothing but closing.
+type fd int
+
+// Close closes the descriptor.
+func (f fd) Close() error { return os.NewSyscallError("close", unix.Close(int(f))) }
+
+// openPerfEvent opens an event on one CPU, for all processes, and lets it run
+// the program. Without a cookie it takes the way that all kernels have.
+func openPerfEvent(attr *unix.PerfEventAttr, cpu int, p *ebpf.Program, cookie uint64) (io.Closer, error) {
+	attr.Size = unix.PERF_ATTR_SIZE_VER1
+	event, err := unix.PerfEventOpen(attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("perf_event_open", err)
+	}
+	var c closers = closers{fd(event)}
+	if cookie == 0 {
+		err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_SET_BPF, p.FD())
+	} else {
+		var l int
+		if l, err = linkPerfEvent(event, p.FD(), cookie); err == nil {
+			c = append(c, fd(l))
+		}
+	}
+	if err == nil {
+		err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_ENABLE, 0)
+	}
+	if err != nil {
+		c.Close()
+		return nil, os.NewSyscallError("attach to perf event", err)
+	}
+	return c, nil
+}
+
+// linkPerfEvent attaches a program with a cookie, from kernel 5.15 on. The
+// library offers this for events only that it opens itself.
+func linkPerfEvent(event, prog int, cookie uint64) (int, error) {
+	attr := struct {
+		prog, target, attachType, flags uint32
+		cookie                          uint64
+	}{uint32(prog), uint32(event), uint32(ebpf.AttachPerfEvent), 0, cookie}
+	l, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_LINK_CREATE, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
+	if errno == unix.EINVAL {
+		return 0, fmt.Errorf("cookie of a perf event: %w", ebpf.ErrNotSupported)
+	}
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(l), nil
+}

@@ -1,0 +1,53 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+
+	"ply-exporter/bpfgen"
+)
+
+// Clear empties a map. An update that runs at the same time on another CPU is
+// either cleared with the rest or counts afterwards.
+func (t *Tracer) Clear(m *bpfgen.Map) error {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if t.closed {
+		return errClosed
+	}
+	if err := t.maps[m.ID].clear(); err != nil {
+		return fmt.Errorf("clear %s: %w", m.Name, err)
+	}
+	return nil
+}
+
+func (r *mapReader) clear() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.Storage == bpfgen.Cell {
+		for i := range r.cell {
+			r.cell.store(i, 0)
+		}
+		return nil
+	}
+	return r.clearHash()
+}
+
+// clearHash deletes key by key, because a batch would keep its CPU from
+// running perf-attached programs for longer.
+func (r *mapReader) clearHash() error {
+	r.data = r.data[:0]
+	if err := r.readElements(); err != nil {
+		return err
+	}
+	stride := r.KeySize + r.Size
+	for i := 0; i+stride <= len(r.data); i += stride {
+		err := r.kernel.Delete(r.data[i : i+r.KeySize])
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen"
+)
+
+// A diagnosis is an error in the user's words. The error behind it stays
+// reachable for errors.Is.
+type diagnosis struct {
+	text string
+	err  error
+}
+
+func (d *diagnosis) Error() string { return d.text }
+
+func (d *diagnosis) Unwrap() error { return d.err }
+
+// Diagnose says what this process lacks when err is a refusal for want of
+// privileges, of memory it may lock or of tracefs, and what to do. Other
+// errors it returns as they are.
+func Diagnose(err error) error {
+	var known *diagnosis
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	for _, c := range complaints {
+		if text := c(err); text != "" {
+			return &diagnosis{text, err}
+		}
+	}
+	return err
+}
+
+// complaints are tried in this order.
+var complaints = []func(error) string{
+	missingCapability,
+	lockedMemory,
+	paranoidPerf,
+	missingTracefs,
+	lockdown,
+	tooManyFiles,
+}
+
+func lacksPermission(err error) bool {
+	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
+}
+
+// missingCapability compares what the process may do with what it needs.
+func missingCapability(err error) string {
+	if !lacksPermission(err) {
+		return ""
+	}
+	caps := effectiveCapabilities()
+	if caps.has(unix.CAP_SYS_ADMIN) {
+		return ""
+	}
+	var missing []string
+	for _, c := range needed {
+		if !caps.has(c.bit) {
+			missing = append(missing, c.name)
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return "no permission to use BPF: run as root, or grant " + strings.Join(missing, " and ")
+}
+
+// needed are the capabilities that tracing needs, from kernel 5.8 on.
+var needed = []struct {
+	bit  int
+	name string
+}{
+	{unix.CAP_BPF, "CAP_BPF"},
+	{unix.CAP_PERFMON, "CAP_PERFMON"},
+}
+
+// capabilities is the effective set, as /proc/self/status shows it.
+type capabilities uint64
+
+func (c capabilities) has(bit int) bool { return c&(1<<bit) != 0 }
+
+func effectiveCapabilities() capabilities {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	return parseCapabilities(string(status))
+}
+
+func parseCapabilities(status string) capabilities {
+	for line := range strings.Lines(status) {
+		if hex, ok := strings.CutPrefix(line, "CapEff:"); ok {
+			n, _ := strconv.ParseUint(strings.TrimSpace(hex), 16, 64)
+			return capabilities(n)
+		}
+	}
+	return 0
+}
+
+// lockedMemory is about kernels before 5.11, which charge maps to the
+// process's locked memory.
+func lockedMemory(err error) string {
+	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOMEM) || !strings.Contains(err.Error(), "MEMLOCK") {
+		return ""
+	}
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) != nil || limit.Cur == unix.RLIM_INFINITY || !chargesMemlock() {
+		return ""
+	}
+	return fmt.Sprintf("this kernel counts maps as locked memory, of which %d KiB are allowed: grant CAP_SYS_RESOURCE, or raise the limit (ulimit -l unlimited, LimitMEMLOCK=infinity)", limit.Cur/1024)
+}
+
+// chargesMemlock says whether the kernel is older than 5.11.
+func chargesMemlock() bool {
+	var u unix.Utsname
+	var major, minor int
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	return major < 5 || major == 5 && minor < 11
+}
+
+// paranoidPerf is about the sysctl that keeps perf events for CAP_SYS_ADMIN.
+func paranoidPerf(err error) string {
+	if !errors.Is(err, unix.EACCES) || effectiveCapabilities().has(unix.CAP_SYS_ADMIN) {
+		return ""
+	}
+	raw, rerr := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
+	level, perr := strconv.Atoi(strings.TrimSpace(string(raw)))
+	if rerr != nil || perr != nil || level <= 2 {
+		return ""
+	}
+	return fmt.Sprintf("the sysctl kernel.perf_event_paranoid is %d and refuses perf events: set it to 2, or grant CAP_SYS_ADMIN", level)
+}
+
+// tracefs are the places where it may be mounted.
+var tracefs = []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}
+
+func missingTracefs(err error) string {
+	if !errors.Is(err, os.ErrNotExist) && !lacksPermission(err) || !strings.Contains(err.Error(), "trac") {
+		return ""
+	}
+	for _, dir := range tracefs {
+		if _, err := os.Stat(dir + "/events"); err == nil {
+			return ""
+		} else if errors.Is(err, os.ErrPermission) {
+			return "no permission to read " + tracefs[0] + ": run as root"
+		}
+	}
+	return "tracefs is not mounted: mount -t tracefs tracefs " + tracefs[0]
+}
+
+// lockdown is about kernels that refuse to be read, whatever the privileges.
+func lockdown(err error) string {
+	if !errors.Is(err, unix.EPERM) {
+		return ""
+	}
+	raw, rerr := os.ReadFile("/sys/kernel/security/lockdown")
+	if rerr != nil || !strings.Contains(string(raw), "[confidentiality]") {
+		return ""
+	}
+	return "the kernel is locked down for confidentiality, which forbids tracing: boot with lockdown=integrity or without"
+}
+
+func tooManyFiles(err error) string {
+	if !errors.Is(err, unix.EMFILE) {
+		return ""
+	}
+	return "too many open files: raise the limit (ulimit -n, LimitNOFILE=) or match fewer probes"
+}
+
+// refusal says whether an error is about the place, so that other places may
+// still take the program.
+func refusal(err error) bool {
+	for _, general := range []error{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE} {
+		if errors.Is(err, general) {
+			return false
+		}
+	}
+	return true
+}
+
+// explainPlace says why a place could not be attached.
+func explainPlace(kind bpfgen.AttachKind, place bpfgen.Place, err error) error {
+	if d := Diagnose(err); d != err {
+		return fmt.Errorf("%s: %w", placeText(kind, place), d)
+	}
+	return &diagnosis{placeText(kind, place) + ": " + placeReason(place, err), err}
+}
+
+func placeReason(place bpfgen.Place, err error) string {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "bad insn boundary"):
+		return fmt.Sprintf("no instruction begins %d bytes into the function", place.Offset)
+	case errors.Is(err, os.ErrNotExist):
+		return "this kernel does not have it, or does not let it be probed"
+	case strings.Contains(text, unix.E2BIG.Error()):
+		return "64 programs are attached to it already, on this host; the kernel takes no more"
+	case errors.Is(err, unix.EEXIST):
+		return "this program is attached to it already"
+	case errors.Is(err, unix.EBUSY):
+		return "another tool holds it"
+	case errors.Is(err, ebpf.ErrNotSupported):
+		return "this kernel cannot be attached to in this way"
+	case errors.Is(err, unix.EINVAL):
+		return "the kernel does not let it be probed"
+	}
+	return "the kernel refuses it: " + text
+}
+
+// lacking says whether err means that this kernel does not have a place.
+func lacking(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, ebpf.ErrNotSupported)
+}

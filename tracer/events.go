@@ -1,0 +1,101 @@
+package tracer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/cilium/ebpf/ringbuf"
+
+	"ply-exporter/bpfgen"
+)
+
+// An eventReader empties the ring buffer in a goroutine of its own. The zero
+// value is for scripts without events.
+type eventReader struct {
+	ring *ringbuf.Reader
+	done chan struct{} // closed when the goroutine has ended
+	once sync.Once     // for the first exit
+}
+
+// startEvents begins to read events.
+func (t *Tracer) startEvents() error {
+	t.events = &eventReader{}
+	if len(t.obj.Events) == 0 {
+		return nil
+	}
+	ring, err := ringbuf.NewReader(t.coll.Maps[bpfgen.RingMap])
+	if err != nil {
+		return fmt.Errorf("ring buffer: %w", Diagnose(err))
+	}
+	t.events.ring, t.events.done = ring, make(chan struct{})
+	go t.readEvents()
+	return nil
+}
+
+// readEvents ends when the reader was flushed and is empty.
+func (t *Tracer) readEvents() {
+	defer close(t.events.done)
+	var rec ringbuf.Record
+	for {
+		err := t.events.ring.ReadInto(&rec)
+		if errors.Is(err, ringbuf.ErrFlushed) || errors.Is(err, ringbuf.ErrClosed) {
+			t.lostExit()
+			return
+		}
+		if err != nil {
+			t.opt.log().Error("events can no longer be read", "err", err)
+			return
+		}
+		t.handle(rec.RawSample)
+		if rec.Remaining == 0 && t.LostEvents() > 0 {
+			t.lostExit()
+		}
+	}
+}
+
+// handle does what an event asks of the tracer, then passes it on.
+func (t *Tracer) handle(record []byte) {
+	e := t.obj.Events[binary.LittleEndian.Uint64(record)]
+	switch e.Kind {
+	case bpfgen.EventClear:
+		if err := t.Clear(e.Map); err != nil {
+			t.opt.log().Warn("clear", "map", e.Map.Name, "err", err)
+		}
+	case bpfgen.EventExit:
+		t.exit(int(binary.LittleEndian.Uint64(record[8:]) & 0xff))
+	}
+	if t.opt.OnEvent != nil {
+		t.opt.OnEvent(e, record)
+	}
+}
+
+// exit makes the status of the first exit() known.
+func (t *Tracer) exit(status int) {
+	t.events.once.Do(func() { t.exited <- status })
+}
+
+// lostExit ends the run when exit() was called and the ring buffer had no
+// room for its event.
+func (t *Tracer) lostExit() {
+	if t.exitCalled() {
+		t.exit(0)
+	}
+}
+
+// drain delivers what is in the ring buffer and ends the goroutine.
+func (e *eventReader) drain() {
+	if e == nil || e.ring == nil {
+		return
+	}
+	if e.ring.Flush() == nil {
+		<-e.done
+	}
+}
+
+func (e *eventReader) close() {
+	if e != nil && e.ring != nil {
+		e.ring.Close()
+	}
+}

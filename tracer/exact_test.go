@@ -1,0 +1,180 @@
+package tracer
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/internal/need"
+)
+
+// exactEvents is the size of the workload: losses that a reader causes are
+// rare enough to need millions of events to show.
+const exactEvents = 4 << 20
+
+// threadsPerCPU of the workload, so that they preempt each other.
+const threadsPerCPU = 3
+
+// workload makes n calls of getppid in all, from threads pinned to CPUs, with
+// arguments that go around from 0 to 63.
+func workload(t testing.TB, n int) {
+	var cpus unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &cpus); err != nil {
+		t.Fatal(err)
+	}
+	threads := cpus.Count() * threadsPerCPU
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads + 2))
+	var wg sync.WaitGroup
+	i := 0
+	for cpu := range len(cpus) * 64 {
+		if !cpus.IsSet(cpu) {
+			continue
+		}
+		for range threadsPerCPU {
+			first, last := n*i/threads, n*(i+1)/threads
+			i++
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				runtime.LockOSThread() // for good: the thread ends with its affinity
+				var one unix.CPUSet
+				one.Set(cpu)
+				if err := unix.SchedSetaffinity(0, &one); err != nil {
+					t.Error(err)
+				}
+				for j := first; j < last; j++ {
+					unix.RawSyscall(unix.SYS_GETPPID, uintptr(j&63), 0, 0)
+				}
+			}()
+		}
+	}
+	wg.Wait()
+}
+
+// readLoop reads all maps until stop is closed, and checks that no count ever
+// falls.
+func readLoop(t testing.TB, tr *Tracer, stop *atomic.Bool) (rounds int) {
+	last := make([]map[uint64]uint64, len(tr.obj.Maps))
+	for ; !stop.Load(); rounds++ {
+		for i, m := range tr.obj.Maps {
+			got := counts(t, tr, m, 0)
+			for key, n := range last[i] {
+				if got[key] < n {
+					t.Errorf("map %d: [%d] fell from %d to %d", i, key, n, got[key])
+				}
+			}
+			last[i] = got
+		}
+	}
+	return rounds
+}
+
+// Nothing is lost: threads that preempt each other, on all CPUs, count into
+// maps of all kinds while a reader reads them without a pause.
+func TestExact(t *testing.T) {
+	need.BPF(t)
+	for _, kind := range []bpfgen.AttachKind{bpfgen.AttachTracepoint} {
+		t.Run(string(kind), func(t *testing.T) {
+			b := newObject("")
+			perCPU := b.addMap(countMap(bpfgen.PerCPUHash))
+			histogram := b.addMap(histogramMap())
+			cell := b.addMap(cellMap())
+			b.program(kind, sysEnter[0].Target, places(sysEnter...),
+				onlySyscall(unix.SYS_GETPPID), keyArg(63), element(perCPU), addOne(0),
+				keyArg(7), element(histogram), observe(), cellAdd(cell))
+			tr := start(t, b.build(), testOptions(t))
+
+			var stop atomic.Bool
+			rounds := make(chan int)
+			go func() { rounds <- readLoop(t, tr, &stop) }()
+			begin := time.Now()
+			workload(t, exactEvents)
+			took := time.Since(begin)
+			stop.Store(true)
+			t.Logf("%d events in %v, read %d times beside it", exactEvents, took, <-rounds)
+			if n := counts(t, tr, cell, 0)[0]; n != exactEvents {
+				t.Errorf("cell: %d, want %d", n, exactEvents)
+			}
+			for key, n := range wantEach(counts(t, tr, perCPU, 0), 64) {
+				t.Errorf("per-CPU hash: [%d] = %d, want %d", key, n, exactEvents/64)
+			}
+			for key := range uint64(8) {
+				sum, bucket := counts(t, tr, histogram, 0)[key], counts(t, tr, histogram, 1+int(key))[key]
+				if sum != key*exactEvents/8 || bucket != exactEvents/8 {
+					t.Errorf("histogram: [%d] has sum %d and count %d, want %d and %d", key, sum, bucket, key*exactEvents/8, exactEvents/8)
+				}
+			}
+		})
+	}
+}
+
+// wantEach returns the counts that are not their share of exactEvents.
+func wantEach(got map[uint64]uint64, keys uint64) map[uint64]uint64 {
+	wrong := map[uint64]uint64{}
+	for key := range keys {
+		if n := got[key]; n != exactEvents/keys {
+			wrong[key] = n
+		}
+	}
+	return wrong
+}
+
+// A key that is never deleted is in every reading, once, however busily
+// others come and go around it.
+func TestChurn(t *testing.T) {
+	need.BPF(t)
+	const stable, churning, rounds = 2000, 2000, 150
+	b := newObject("")
+	m := b.addMap(countMap(bpfgen.SharedHash))
+	tr := start(t, b.build(), testOptions(t))
+	k := tr.maps[m.ID].kernel
+	for i := range uint64(stable) {
+		if err := k.Put(i, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stop atomic.Bool
+	done := make(chan error)
+	go func() { done <- churn(k.Put, k.Delete, stable, churning, &stop) }()
+	for range rounds {
+		got := counts(t, tr, m, 0)
+		for i := range uint64(stable) {
+			if n, ok := got[i]; !ok || n != i {
+				t.Fatalf("[%d] = %d, %t", i, n, ok)
+			}
+		}
+	}
+	stop.Store(true)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := len(counts(t, tr, m, 0)); n != stable {
+		t.Errorf("%d keys at the end, want %d", n, stable)
+	}
+	if n := len(tr.maps[m.ID].known); n != stable {
+		t.Errorf("%d keys remembered at the end, want %d", n, stable)
+	}
+}
+
+// churn stores and deletes n keys from first on, again and again.
+func churn(put func(key, value any) error, del func(key any) error, first, n uint64, stop *atomic.Bool) error {
+	for !stop.Load() {
+		for i := first; i < first+n; i++ {
+			if err := put(i, i); err != nil {
+				return fmt.Errorf("put: %w", err)
+			}
+		}
+		for i := first; i < first+n; i++ {
+			if err := del(i); err != nil {
+				return fmt.Errorf("delete: %w", err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/rlimit"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+)
+
+// A loader loads scripts. It reads the kernel's types at most once, and lets
+// go of them when it goes.
+type loader struct {
+	types *btf.Cache
+}
+
+func newLoader() *loader { return &loader{types: btf.NewCache()} }
+
+// load makes the maps and programs of a script, and nothing runs yet.
+func (l *loader) load(obj *bpfgen.Object, opt Options) (*Tracer, error) {
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, Diagnose(fmt.Errorf("raise RLIMIT_MEMLOCK: %w", err))
+	}
+	coll, err := ebpf.NewCollectionWithOptions(obj.Spec, ebpf.CollectionOptions{Cache: l.types})
+	if err != nil {
+		return nil, loadError(obj, err)
+	}
+	t := &Tracer{obj: obj, opt: opt, coll: coll, exited: make(chan int, 1), created: time.Now()}
+	t.stop = sync.OnceValue(t.stopOnce)
+	t.countsMisses = countsMisses(l.types)
+	for _, p := range obj.Programs {
+		t.programs = append(t.programs, &program{Program: p, kernel: coll.Programs[p.Name]})
+	}
+	if err := t.openMaps(); err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// openMaps maps into memory what is read from there.
+func (t *Tracer) openMaps() error {
+	var err error
+	if m := t.coll.Maps[bpfgen.StateMap]; m != nil {
+		if t.state, err = mapWords(m); err != nil {
+			return fmt.Errorf("map %s: %w", bpfgen.StateMap, err)
+		}
+	}
+	for _, m := range t.obj.Maps {
+		r, err := openReader(m, t.coll.Maps[m.SpecName])
+		if err != nil {
+			return fmt.Errorf("map %s: %w", m.Name, err)
+		}
+		t.maps = append(t.maps, r)
+	}
+	return nil
+}
+
+// openReaders attaches iterators to the hashes of all scripts. Where the
+// kernel has none, bpf(2) reads them; that is worth a warning, because it
+// makes this CPU miss events while it lasts.
+func (l *loader) openReaders(tracers []*Tracer) {
+	shapes := map[shape]bool{}
+	readers := hashReaders(tracers)
+	for _, r := range readers {
+		shapes[r.shape] = true
+	}
+	shared.load(shapes, l.types)
+	for _, r := range readers {
+		if err := r.openIter(); err != nil {
+			tracers[0].opt.log().Warn("maps are read in a way that can lose events: this kernel takes no iterator program",
+				"map", r.Name, "err", err)
+			return
+		}
+	}
+}
+
+func hashReaders(tracers []*Tracer) []*mapReader {
+	var out []*mapReader
+	for _, t := range tracers {
+		if t == nil {
+			continue
+		}
+		for _, r := range t.maps {
+			if r.Storage != bpfgen.Cell {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+// loadError says at which place of the script the kernel's verifier stopped.
+// What the compiler accepts the verifier must accept, so this is our bug.
+func loadError(obj *bpfgen.Object, err error) error {
+	var rejected *ebpf.VerifierError
+	if !errors.As(err, &rejected) || len(rejected.Log) == 0 {
+		return Diagnose(err)
+	}
+	if lacksPermission(rejected.Cause) && strings.Contains(rejected.Error(), "not allowed") {
+		return Diagnose(err)
+	}
+	msg := "this is a bug in ply-exporter, please report it with the script: the kernel refuses the program: " +
+		strings.Join(verdict(rejected.Log), "; ")
+	e := &plylang.Error{Msg: msg}
+	if obj.Script != nil {
+		e.Src = obj.Script.Src
+		e.Pos = rejectedAt(obj, failedProgram(obj, err), rejected.Log)
+	}
+	return e
+}
+
+// failedProgram finds the name of the program a loading error is about.
+func failedProgram(obj *bpfgen.Object, err error) *bpfgen.Program {
+	for _, p := range obj.Programs {
+		if strings.Contains(err.Error(), "program "+p.Name+":") {
+			return p
+		}
+	}
+	return nil
+}
+
+var logInstruction = regexp.MustCompile(`^(\d+): \([0-9a-f]{2}\)`)
+
+// rejectedAt finds the script's place of the last instruction the verifier
+// looked at.
+func rejectedAt(obj *bpfgen.Object, p *bpfgen.Program, log []string) plylang.Pos {
+	if p == nil {
+		return 0
+	}
+	for i := len(log) - 1; i >= 0; i-- {
+		match := logInstruction.FindStringSubmatch(log[i])
+		if match == nil {
+			continue
+		}
+		n, _ := strconv.Atoi(match[1]) // digits by the expression
+		if pos, ok := obj.SourceOf(p.Name, n); ok {
+			return pos
+		}
+		break
+	}
+	if len(p.Specs) > 0 {
+		return p.Specs[0].Pos
+	}
+	return 0
+}
+
+// verdictLines is how much of the verifier's log is shown.
+const verdictLines = 8
+
+// verdict returns the end of the verifier's log: the last instruction it
+// looked at and what it says of it.
+func verdict(log []string) []string {
+	var out []string
+	for _, line := range log {
+		line = strings.TrimSpace(line)
+		if logInstruction.MatchString(line) {
+			out = out[:0]
+		}
+		if line != "" && !strings.HasPrefix(line, "processed ") {
+			out = append(out, line)
+		}
+	}
+	return out[:min(len(out), verdictLines)]
+}

@@ -1,0 +1,229 @@
+package tracer
+
+import (
+	"os"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+)
+
+// The tests assemble scripts by hand, in the layout that package bpfgen
+// documents, so that they depend on the tracer alone.
+
+// An objectBuilder assembles a bpfgen.Object.
+type objectBuilder struct{ obj *bpfgen.Object }
+
+func newObject(source string) *objectBuilder {
+	src := &plylang.Source{File: "test.ply", Text: source}
+	return &objectBuilder{&bpfgen.Object{
+		Script: &plylang.Script{Src: src},
+		Spec: &ebpf.CollectionSpec{
+			Maps:     map[string]*ebpf.MapSpec{},
+			Programs: map[string]*ebpf.ProgramSpec{},
+		},
+	}}
+}
+
+// build adds the state map, whose size depends on the maps.
+func (b *objectBuilder) build() *bpfgen.Object {
+	b.obj.Spec.Maps[bpfgen.StateMap] = &ebpf.MapSpec{
+		Name: bpfgen.StateMap, Type: ebpf.Array, KeySize: 4, MaxEntries: 1,
+		ValueSize: uint32(8 * (len(b.obj.Maps) + 2)), Flags: unix.BPF_F_MMAPABLE,
+	}
+	return b.obj
+}
+
+// addMap adds a map of the given layout.
+func (b *objectBuilder) addMap(m bpfgen.Map) *bpfgen.Map {
+	m.ID = len(b.obj.Maps)
+	m.SpecName = "m" + string(rune('0'+m.ID))
+	m.Map = &plylang.Map{Name: "@" + m.SpecName}
+	if m.KeySize > 0 {
+		m.Key = []bpfgen.KeyPart{{Type: plylang.U64}}
+	}
+	spec := &ebpf.MapSpec{Name: m.SpecName, KeySize: uint32(m.KeySize), ValueSize: uint32(m.Size), MaxEntries: uint32(max(m.MaxEntries, 1))}
+	switch m.Storage {
+	case bpfgen.Cell:
+		spec.Type, spec.KeySize, spec.ValueSize, spec.Flags = ebpf.Array, 4, uint32(8+m.Size), unix.BPF_F_MMAPABLE
+	case bpfgen.PerCPUHash:
+		spec.Type = ebpf.PerCPUHash
+	case bpfgen.SharedHash:
+		spec.Type = ebpf.Hash
+	case bpfgen.LRUHash:
+		spec.Type = ebpf.LRUHash
+	}
+	b.obj.Maps = append(b.obj.Maps, &m)
+	b.obj.Spec.Maps[m.SpecName] = spec
+	return &m
+}
+
+// ring adds the ring buffer and its events.
+func (b *objectBuilder) ring(size uint32, events ...*bpfgen.Event) {
+	b.obj.Events = events
+	b.obj.Spec.Maps[bpfgen.RingMap] = &ebpf.MapSpec{Name: bpfgen.RingMap, Type: ebpf.RingBuf, MaxEntries: size}
+}
+
+var programTypes = map[bpfgen.AttachKind]ebpf.ProgramSpec{
+	bpfgen.AttachTracepoint:     {Type: ebpf.TracePoint},
+	bpfgen.AttachRawTracepoint:  {Type: ebpf.RawTracepoint},
+	bpfgen.AttachKprobe:         {Type: ebpf.Kprobe},
+	bpfgen.AttachKretprobe:      {Type: ebpf.Kprobe},
+	bpfgen.AttachKprobeMulti:    {Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti},
+	bpfgen.AttachKretprobeMulti: {Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti},
+	bpfgen.AttachPerfEvent:      {Type: ebpf.PerfEvent},
+	bpfgen.AttachBegin:          {Type: ebpf.RawTracepoint},
+	bpfgen.AttachEnd:            {Type: ebpf.RawTracepoint},
+}
+
+// program adds a program that serves one specification, provider:target.
+func (b *objectBuilder) program(kind bpfgen.AttachKind, target string, places []bpfgen.Place, code ...asm.Instructions) *plylang.Spec {
+	name := "p" + string(rune('0'+len(b.obj.Programs)))
+	spec := programTypes[kind]
+	spec.Name, spec.License = name, "GPL"
+	for _, c := range code {
+		spec.Instructions = append(spec.Instructions, c...)
+	}
+	spec.Instructions = append(spec.Instructions, asm.Mov.Imm(asm.R0, 0).WithSymbol("out"), asm.Return())
+	s := &plylang.Spec{Provider: string(kind), Target: target}
+	for i := range places {
+		places[i].ID = uint64(len(b.obj.Places))
+		b.obj.Places = append(b.obj.Places, string(kind)+":"+places[i].Target)
+	}
+	b.obj.Programs = append(b.obj.Programs, &bpfgen.Program{Name: name, Attach: kind, Places: places, Specs: []*plylang.Spec{s}, Why: "test"})
+	b.obj.Spec.Programs[name] = &spec
+	return s
+}
+
+// Stack slots of the code below.
+const (
+	slotKey   = -8
+	slotValue = -120
+	valueRoom = slotKey - slotValue
+)
+
+// onlySyscall leaves the program unless this process makes system call nr, at
+// raw_syscalls/sys_enter. R6 is the context.
+func onlySyscall(nr int) asm.Instructions {
+	return asm.Instructions{
+		asm.Mov.Reg(asm.R6, asm.R1),
+		asm.LoadMem(asm.R7, asm.R6, 8, asm.DWord),
+		asm.JNE.Imm(asm.R7, int32(nr), "out"),
+		asm.FnGetCurrentPidTgid.Call(),
+		asm.RSh.Imm(asm.R0, 32),
+		asm.JNE.Imm(asm.R0, int32(os.Getpid()), "out"),
+	}
+}
+
+// keyImm stores a constant key.
+func keyImm(key int32) asm.Instructions {
+	return asm.Instructions{
+		asm.Mov.Imm(asm.R1, key),
+		asm.StoreMem(asm.R10, slotKey, asm.R1, asm.DWord),
+	}
+}
+
+// keyArg stores the system call's first argument, modulo mask+1, as key.
+func keyArg(mask int32) asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMem(asm.R1, asm.R6, 16, asm.DWord),
+		asm.And.Imm(asm.R1, mask),
+		asm.StoreMem(asm.R10, slotKey, asm.R1, asm.DWord),
+	}
+}
+
+// element leaves the address of the key's value in R7, inserting zeros first
+// when there is none.
+func element(m *bpfgen.Map) asm.Instructions {
+	found := m.SpecName + "found"
+	ins := lookup(m)
+	ins = append(ins, asm.JNE.Imm(asm.R0, 0, found), asm.Mov.Imm(asm.R1, 0))
+	for off := 0; off < valueRoom; off += 8 {
+		ins = append(ins, asm.StoreMem(asm.R10, int16(slotValue+off), asm.R1, asm.DWord))
+	}
+	ins = append(ins, mapFD(m.SpecName), asm.Mov.Reg(asm.R2, asm.R10), asm.Add.Imm(asm.R2, slotKey),
+		asm.Mov.Reg(asm.R3, asm.R10), asm.Add.Imm(asm.R3, slotValue), asm.Mov.Imm(asm.R4, 1), // BPF_NOEXIST
+		asm.FnMapUpdateElem.Call())
+	ins = append(ins, lookup(m)...)
+	ins = append(ins, asm.JNE.Imm(asm.R0, 0, found))
+	ins = append(ins, addState(1+m.ID)...)
+	return append(ins, asm.Ja.Label("out"), asm.Mov.Reg(asm.R7, asm.R0).WithSymbol(found))
+}
+
+func lookup(m *bpfgen.Map) asm.Instructions {
+	return asm.Instructions{
+		mapFD(m.SpecName), asm.Mov.Reg(asm.R2, asm.R10), asm.Add.Imm(asm.R2, slotKey), asm.FnMapLookupElem.Call(),
+	}
+}
+
+func mapFD(name string) asm.Instruction { return asm.LoadMapPtr(asm.R1, 0).WithReference(name) }
+
+func addState(word int) asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMapValue(asm.R1, 0, uint32(8*word)).WithReference(bpfgen.StateMap),
+		asm.Mov.Imm(asm.R2, 1),
+		asm.AddAtomic.Mem(asm.R1, asm.R2, asm.DWord, 0),
+	}
+}
+
+// addOne adds 1 to word n of the value in R7.
+func addOne(n int) asm.Instructions {
+	return asm.Instructions{asm.Mov.Imm(asm.R1, 1), asm.AddAtomic.Mem(asm.R7, asm.R1, asm.DWord, int16(8*n))}
+}
+
+// observe counts the key into a histogram: sum, then a counter for each value.
+func observe() asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMem(asm.R1, asm.R10, slotKey, asm.DWord),
+		asm.AddAtomic.Mem(asm.R7, asm.R1, asm.DWord, 0),
+		asm.And.Imm(asm.R1, 7),
+		asm.LSh.Imm(asm.R1, 3),
+		asm.Add.Reg(asm.R7, asm.R1),
+		asm.Mov.Imm(asm.R1, 1),
+		asm.AddAtomic.Mem(asm.R7, asm.R1, asm.DWord, 8),
+	}
+}
+
+// cellAdd adds 1 to a cell and marks it as written.
+func cellAdd(m *bpfgen.Map) asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMapValue(asm.R7, 0, 0).WithReference(m.SpecName),
+		asm.Mov.Imm(asm.R1, 1),
+		asm.StoreMem(asm.R7, 0, asm.R1, asm.DWord),
+		asm.AddAtomic.Mem(asm.R7, asm.R1, asm.DWord, 8),
+	}
+}
+
+// emit writes a record of two words to the ring buffer, and counts a refusal.
+func emit(event, arg int32) asm.Instructions {
+	done := "emitted" + string(rune('0'+event))
+	ins := asm.Instructions{
+		asm.Mov.Imm(asm.R1, event), asm.StoreMem(asm.R10, -32, asm.R1, asm.DWord),
+		asm.Mov.Imm(asm.R1, arg), asm.StoreMem(asm.R10, -24, asm.R1, asm.DWord),
+		mapFD(bpfgen.RingMap), asm.Mov.Reg(asm.R2, asm.R10), asm.Add.Imm(asm.R2, -32),
+		asm.Mov.Imm(asm.R3, 16), asm.Mov.Imm(asm.R4, 0), asm.FnRingbufOutput.Call(),
+		asm.JEq.Imm(asm.R0, 0, done),
+	}
+	ins = append(ins, addState(0)...)
+	return append(ins, asm.Mov.Imm(asm.R0, 0).WithSymbol(done))
+}
+
+var sysEnter = []bpfgen.Place{{Target: "raw_syscalls/sys_enter"}}
+
+func places(list ...bpfgen.Place) []bpfgen.Place { return append([]bpfgen.Place(nil), list...) }
+
+// Layouts the tests use.
+func countMap(s bpfgen.Storage) bpfgen.Map {
+	return bpfgen.Map{Kind: bpfgen.KindCount, Storage: s, Reduce: bpfgen.ReduceSum, KeySize: 8, Size: 8, MaxEntries: 4096}
+}
+
+func histogramMap() bpfgen.Map {
+	return bpfgen.Map{Kind: bpfgen.KindHistogram, Storage: bpfgen.SharedHash, Reduce: bpfgen.ReduceSum, KeySize: 8, Size: 8 * 9, MaxEntries: 64}
+}
+
+func cellMap() bpfgen.Map {
+	return bpfgen.Map{Kind: bpfgen.KindCount, Storage: bpfgen.Cell, Reduce: bpfgen.ReduceSum, Size: 8}
+}

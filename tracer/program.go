@@ -1,0 +1,98 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+)
+
+// A program is a loaded bpfgen.Program and what became of its places.
+type program struct {
+	*bpfgen.Program
+	kernel *ebpf.Program
+	ran    bool // BEGIN and END: it was run
+
+	mu       sync.Mutex
+	links    []io.Closer // what holds it attached
+	attached []bpfgen.Place
+	refused  []error // places of a glob that could not be attached
+	missed   uint64  // events that links missed which are closed by now
+}
+
+// fail puts an error of p at the place of the script that asked for p.
+func (t *Tracer) fail(p *program, err error) error {
+	if len(p.Specs) == 0 || t.obj.Script == nil {
+		return err
+	}
+	return &plylang.Error{Src: t.obj.Script.Src, Pos: p.Specs[0].Pos, Msg: err.Error(), Missing: lacking(err)}
+}
+
+// detachers is how many links are closed at a time. Each waits for the kernel
+// most of the while.
+const detachers = 16
+
+// detach detaches all programs, and returns when none runs any more.
+func (t *Tracer) detach() error {
+	limit := make(chan struct{}, detachers)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	for _, l := range t.takeLinks() {
+		wg.Add(1)
+		limit <- struct{}{}
+		go func() {
+			defer func() { <-limit; wg.Done() }()
+			if err := l.Close(); err != nil {
+				mu.Lock()
+				errs = append(errs, fmt.Errorf("detach: %w", err))
+				mu.Unlock()
+			}
+		}()
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (t *Tracer) takeLinks() []io.Closer {
+	var links []io.Closer
+	for _, p := range t.programs {
+		p.mu.Lock()
+		for _, l := range p.links {
+			p.missed += linkMissed(l)
+		}
+		links = append(links, p.links...)
+		p.links = nil
+		p.mu.Unlock()
+	}
+	return links
+}
+
+// freed paces the freeing of programs in this process. The kernel frees a
+// program in deferred work that takes a lock which loading takes too; a crowd
+// of them has been seen to stop a machine for good.
+var freed struct {
+	mu sync.Mutex
+	n  int
+}
+
+const (
+	freeBatch = 32
+	freePause = 20 * time.Millisecond
+)
+
+// freeProgram closes a program, with a pause after each batch.
+func freeProgram(p *ebpf.Program) {
+	freed.mu.Lock()
+	defer freed.mu.Unlock()
+	p.Close()
+	if freed.n++; freed.n%freeBatch == 0 {
+		time.Sleep(freePause)
+	}
+}

@@ -1,0 +1,211 @@
+package tracer
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+
+	"ply-exporter/bpfgen"
+)
+
+// A Row is one element of a map: key and value as bpfgen.Map lays them out,
+// the value reduced over the CPUs. The row of a keyless map has no key.
+type Row struct {
+	Key, Value []byte
+}
+
+// Rows returns what is in the map now, each key once, in no order. A keyless
+// map that was never written has no row. The rows are valid until the next
+// call of Rows for the same map.
+//
+// Counts never fall from one call to the next, except where the script
+// deletes or clears.
+func (t *Tracer) Rows(m *bpfgen.Map) ([]Row, error) {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if t.closed {
+		return nil, errClosed
+	}
+	rows, err := t.maps[m.ID].read()
+	if err != nil {
+		return nil, fmt.Errorf("map %s: %w", m.Name, err)
+	}
+	return rows, nil
+}
+
+// MapMemory returns the bytes of kernel memory a map occupies, 0 when the
+// kernel does not say.
+func (t *Tracer) MapMemory(m *bpfgen.Map) uint64 {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if t.closed {
+		return 0
+	}
+	info, err := t.maps[m.ID].kernel.Info()
+	if err != nil {
+		return 0
+	}
+	n, _ := info.Memlock()
+	return n
+}
+
+// A mapReader reads one map. It keeps its buffers from call to call.
+type mapReader struct {
+	*bpfgen.Map
+	kernel *ebpf.Map
+	shape  shape
+	cell   words      // of a keyless map
+	iter   *link.Iter // of a hash; nil where the kernel has no iterators
+
+	mu    sync.Mutex
+	data  []byte // elements side by side: key, value
+	rows  []Row
+	known map[string]*sighting
+	round uint32
+}
+
+// A sighting says when a key was last there.
+type sighting struct{ round uint32 }
+
+// openReader prepares reading a map; openIter follows for hashes.
+func openReader(m *bpfgen.Map, k *ebpf.Map) (*mapReader, error) {
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, err
+	}
+	r := &mapReader{Map: m, kernel: k, shape: shapeOf(m, cpus), known: map[string]*sighting{}}
+	if m.Storage == bpfgen.Cell {
+		r.cell, err = mapWords(k)
+	}
+	return r, err
+}
+
+func (r *mapReader) close() {
+	if r.iter != nil {
+		r.iter.Close()
+	}
+	r.cell.close()
+}
+
+func (r *mapReader) read() ([]Row, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows, r.data = r.rows[:0], r.data[:0]
+	if r.Storage == bpfgen.Cell {
+		r.readCell()
+		return r.rows, nil
+	}
+	return r.rows, r.readHash()
+}
+
+// readCell makes the row of a keyless map: the mark first, so that the value
+// is not older than it.
+func (r *mapReader) readCell() {
+	if r.cell.load(0) == 0 {
+		return
+	}
+	for i := range r.Size / 8 {
+		r.data = binary.LittleEndian.AppendUint64(r.data, r.cell.load(1+i))
+	}
+	r.rows = append(r.rows, Row{Value: r.data})
+}
+
+// readHash fills data with all elements and rows with one for each key.
+func (r *mapReader) readHash() error {
+	if err := r.readElements(); err != nil {
+		return err
+	}
+	stride := r.KeySize + r.Size
+	n := len(r.data) / stride
+	r.round++
+	seen := 0
+	for i := range n {
+		if r.see(r.data[i*stride:][:r.KeySize]) {
+			r.addRow(i)
+			seen++
+		}
+	}
+	if seen < len(r.known) {
+		return r.readMissing()
+	}
+	return nil
+}
+
+// see notes that a key is there; false when it was already seen this round.
+func (r *mapReader) see(key []byte) bool {
+	s := r.known[string(key)]
+	if s == nil {
+		r.known[string(key)] = &sighting{r.round}
+		return true
+	}
+	if s.round == r.round {
+		return false
+	}
+	s.round = r.round
+	return true
+}
+
+func (r *mapReader) addRow(i int) {
+	stride := r.KeySize + r.Size
+	element := r.data[i*stride : (i+1)*stride : (i+1)*stride]
+	r.rows = append(r.rows, Row{element[:r.KeySize:r.KeySize], element[r.KeySize:]})
+}
+
+// readMissing looks up the keys that were there last time and are not among
+// the rows. An iterator can pass over a key when the key's bucket changes
+// between two read(2); such a key must not seem gone.
+func (r *mapReader) readMissing() error {
+	for key, s := range r.known {
+		if s.round == r.round {
+			continue
+		}
+		value, err := r.lookup([]byte(key))
+		if err != nil {
+			return err
+		}
+		if value == nil {
+			delete(r.known, key)
+			continue
+		}
+		s.round = r.round
+		r.rows = append(r.rows, Row{[]byte(key), value})
+	}
+	return nil
+}
+
+// lookup reads one key by bpf(2); nil when it is not there.
+func (r *mapReader) lookup(key []byte) ([]byte, error) {
+	value, err := r.kernel.LookupBytes(key)
+	if value == nil || err != nil {
+		return nil, err
+	}
+	return r.shape.reduceBytes(value), nil
+}
+
+// reduceBytes joins the values of several CPUs as the iterator program does:
+// in place, into the first.
+func (s shape) reduceBytes(value []byte) []byte {
+	size := 8 * s.words
+	for cpu := 1; cpu < s.cpus; cpu++ {
+		for w := 0; w < size; w += 8 {
+			a := binary.LittleEndian.Uint64(value[w:])
+			b := binary.LittleEndian.Uint64(value[cpu*size+w:])
+			binary.LittleEndian.PutUint64(value[w:], reduceWord(s.reduce, a, b))
+		}
+	}
+	return value[:size:size]
+}
+
+func reduceWord(how bpfgen.Reduce, a, b uint64) uint64 {
+	switch how {
+	case bpfgen.ReduceSum:
+		return a + b
+	case bpfgen.ReduceMax:
+		return max(a, b)
+	default:
+		panic(fmt.Sprintf("tracer: no reduction %d", how))
+	}
+}

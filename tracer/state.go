@@ -1,0 +1,57 @@
+package tracer
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen"
+)
+
+// words is memory shared with the kernel: the 8-byte counters of an mmapable
+// array's first value.
+type words []uint64
+
+// mapWords maps an array of one value into memory.
+func mapWords(m *ebpf.Map) (words, error) {
+	n := int(m.ValueSize())
+	mem, err := unix.Mmap(m.FD(), 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, err
+	}
+	return unsafe.Slice((*uint64)(unsafe.Pointer(&mem[0])), n/8), nil
+}
+
+func (w words) load(i int) uint64 { return atomic.LoadUint64(&w[i]) }
+
+func (w words) store(i int, v uint64) { atomic.StoreUint64(&w[i], v) }
+
+// close unmaps the memory; nobody may hold w afterwards.
+func (w words) close() {
+	if len(w) == 0 {
+		return
+	}
+	mem := unsafe.Slice((*byte)(unsafe.Pointer(&w[0])), 8*len(w))
+	_ = unix.Munmap(mem) // fails for wrong arguments only
+}
+
+// stateWord reads a word of the state map, see bpfgen.StateMap.
+func (t *Tracer) stateWord(i int) uint64 {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if t.closed || i >= len(t.state) {
+		return 0
+	}
+	return t.state.load(i)
+}
+
+// LostEvents returns how many events the ring buffer refused.
+func (t *Tracer) LostEvents() uint64 { return t.stateWord(0) }
+
+// Dropped returns how many updates the map refused because it was full.
+func (t *Tracer) Dropped(m *bpfgen.Map) uint64 { return t.stateWord(1 + m.ID) }
+
+// exitCalled says whether the script has called exit().
+func (t *Tracer) exitCalled() bool { return t.stateWord(len(t.obj.Maps)+1) != 0 }

@@ -1,0 +1,159 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/cilium/ebpf/link"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+)
+
+// A ProbeStatus says what became of one probe specification of the script.
+type ProbeStatus struct {
+	Spec     *plylang.Spec
+	Text     string // as written: "kprobe:SyS_*"
+	Attach   string // the ways in, "raw_tracepoint"; several joined by "+"
+	Why      string // why that way
+	Places   int    // places that were attached
+	Covers   int    // probes these stand for, as the user counts them
+	Attached bool   // it is attached now; BEGIN and END: it ran
+	Err      error  // places of a glob that could not be attached
+
+	// Missed counts the events that the kernel skipped although the probe was
+	// attached. MissedKnown says whether this kernel counts them.
+	Missed      uint64
+	MissedKnown bool
+
+	// Runs and RunTime count all programs that serve the specification. They
+	// stay zero while the kernel keeps no statistics (kernel.bpf_stats_enabled).
+	Runs    uint64
+	RunTime time.Duration
+}
+
+// Probes returns the state of each probe specification, in the script's order.
+func (t *Tracer) Probes() []ProbeStatus {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	var out []ProbeStatus
+	index := map[*plylang.Spec]int{}
+	for _, spec := range t.specs() {
+		index[spec] = len(out)
+		out = append(out, ProbeStatus{Spec: spec, Text: specText(spec), MissedKnown: t.countsMisses})
+	}
+	for _, p := range t.programs {
+		for _, spec := range p.Specs {
+			p.addTo(&out[index[spec]], t.closed)
+		}
+	}
+	return out
+}
+
+// Active returns the number of probes that are attached, as the user counts
+// them: all functions that a glob matched, all system calls behind one
+// attachment. BEGIN and END are not among them.
+func (t *Tracer) Active() int {
+	n := 0
+	for _, s := range t.Probes() {
+		if s.Attached {
+			n += s.Covers
+		}
+	}
+	return n
+}
+
+// specs returns all specifications that programs serve, in the script's order.
+func (t *Tracer) specs() []*plylang.Spec {
+	var out []*plylang.Spec
+	seen := map[*plylang.Spec]bool{}
+	for _, probe := range t.obj.Script.Probes {
+		for _, spec := range probe.Specs {
+			out, seen[spec] = append(out, spec), true
+		}
+	}
+	for _, p := range t.programs {
+		for _, spec := range p.Specs {
+			if !seen[spec] {
+				out, seen[spec] = append(out, spec), true
+			}
+		}
+	}
+	return out
+}
+
+func specText(s *plylang.Spec) string {
+	if s.Target == "" {
+		return s.Provider
+	}
+	return s.Provider + ":" + s.Target
+}
+
+// addTo adds what p knows to the status of a specification it serves.
+func (p *program) addTo(s *ProbeStatus, closed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.Attach = joinNew(s.Attach, string(p.Attach), "+")
+	s.Why = joinNew(s.Why, p.Why, "; ")
+	s.Places += len(p.attached)
+	for _, place := range p.attached {
+		s.Covers += max(place.Covers, 1)
+	}
+	s.Attached = s.Attached || len(p.links) > 0 || p.ran
+	s.Err = errors.Join(append([]error{s.Err}, p.refused...)...)
+	s.Missed += p.missed
+	for _, l := range p.links {
+		s.Missed += linkMissed(l)
+	}
+	if closed {
+		return
+	}
+	if stats, err := p.kernel.Stats(); err == nil {
+		s.Missed += stats.RecursionMisses
+		s.Runs += stats.RunCount
+		s.RunTime += stats.Runtime
+	}
+}
+
+// joinNew joins texts, each once.
+func joinNew(a, b, sep string) string {
+	switch {
+	case a == "" || a == b:
+		return b
+	case b == "":
+		return a
+	}
+	return a + sep + b
+}
+
+// linkMissed returns the events that a link itself counted as missed.
+func linkMissed(l io.Closer) uint64 {
+	known, ok := l.(link.Link)
+	if !ok {
+		return 0
+	}
+	info, err := known.Info()
+	if err != nil {
+		return 0
+	}
+	if multi := info.KprobeMulti(); multi != nil {
+		return multi.Missed
+	}
+	if perf := info.PerfEvent(); perf != nil && perf.Kprobe() != nil {
+		return perf.Kprobe().Missed
+	}
+	return 0
+}
+
+// placeText is how a place is called in messages.
+func placeText(kind bpfgen.AttachKind, place bpfgen.Place) string {
+	switch {
+	case place.Perf != nil:
+		return fmt.Sprintf("%s %d:%d", kind, place.Perf.Type, place.Perf.Config)
+	case place.Offset != 0:
+		return fmt.Sprintf("%s %s+%d", kind, place.Target, place.Offset)
+	}
+	return fmt.Sprintf("%s %s", kind, place.Target)
+}

@@ -1,0 +1,179 @@
+// Package tracer loads compiled scripts into the kernel, attaches them, reads
+// what they gather and takes them out again. It is the only package that
+// changes the kernel.
+//
+// Maps are read without bpf(2) where the kernel allows it, because a bpf(2)
+// map operation makes its CPU skip perf-attached programs while it lasts:
+// hashes through a BPF iterator (iter.go), single cells through shared memory
+// (state.go).
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
+)
+
+// Options say how to run a script.
+type Options struct {
+	Kernel *kernel.Kernel
+	Log    *slog.Logger // nil: slog.Default()
+
+	// OnEvent is called for each record of the ring buffer, in order, from one
+	// goroutine. The record is valid during the call. It may read maps, and
+	// must not call Stop or Close. The tracer itself carries out clear() and
+	// exit(), before OnEvent sees them. With nil, output is thrown away.
+	OnEvent func(e *bpfgen.Event, record []byte)
+}
+
+func (o Options) log() *slog.Logger {
+	if o.Log == nil {
+		return slog.Default()
+	}
+	return o.Log
+}
+
+// A Tracer is a script that runs in the kernel. Its methods may be called
+// from several goroutines.
+type Tracer struct {
+	obj      *bpfgen.Object
+	opt      Options
+	coll     *ebpf.Collection
+	programs []*program
+	maps     []*mapReader // by Map.ID
+	state    words
+	events   *eventReader
+	exited   chan int
+	created  time.Time
+	stop     func() error // Stop's work, done once
+
+	countsMisses bool
+
+	life   sync.RWMutex // held for writing while memory and maps go away
+	closed bool
+}
+
+// errClosed is what remains to be said after Close.
+var errClosed = fmt.Errorf("tracer: %w", os.ErrClosed)
+
+// Start loads a script, runs its BEGIN clauses and attaches the others. A
+// script that fails leaves nothing behind. The error is a plylang.Error or
+// plylang.ErrorList where it belongs to a place in the script.
+func Start(obj *bpfgen.Object, opt Options) (*Tracer, error) {
+	tracers, errs := StartAll([]*bpfgen.Object{obj}, opt)
+	return tracers[0], errs[0]
+}
+
+// StartAll starts several scripts, which is cheaper than one after the other:
+// the kernel's types are read once. Results and errors are by the index of
+// the object; one script's failure does not touch the others.
+func StartAll(objs []*bpfgen.Object, opt Options) ([]*Tracer, []error) {
+	tracers := make([]*Tracer, len(objs))
+	errs := make([]error, len(objs))
+	l := newLoader()
+	for i, obj := range objs {
+		tracers[i], errs[i] = l.load(obj, opt)
+	}
+	l.openReaders(tracers)
+	for i, t := range tracers {
+		if t == nil {
+			continue
+		}
+		if errs[i] = t.begin(); errs[i] != nil {
+			t.Close()
+			tracers[i] = nil
+		}
+	}
+	return tracers, errs
+}
+
+// Verify loads a script, so that the kernel's verifier sees it, and attaches
+// nothing.
+func Verify(obj *bpfgen.Object, opt Options) error {
+	t, err := newLoader().load(obj, opt)
+	if err != nil {
+		return err
+	}
+	return t.Close()
+}
+
+// begin sets a loaded script going.
+func (t *Tracer) begin() error {
+	if err := t.startEvents(); err != nil {
+		return err
+	}
+	if err := t.run(bpfgen.AttachBegin); err != nil {
+		return err
+	}
+	if t.exitCalled() {
+		return nil
+	}
+	return t.attach()
+}
+
+// run runs the programs of kind, which the kernel never runs by itself.
+func (t *Tracer) run(kind bpfgen.AttachKind) error {
+	for _, p := range t.programs {
+		if p.Attach != kind {
+			continue
+		}
+		if _, err := p.kernel.Run(&ebpf.RunOptions{}); err != nil {
+			return t.fail(p, fmt.Errorf("run %s: %w", kind, Diagnose(err)))
+		}
+		p.ran = true
+	}
+	return nil
+}
+
+// Created returns when the maps were made, and with them their counters.
+func (t *Tracer) Created() time.Time { return t.created }
+
+// Exited gives the status of exit(), once.
+func (t *Tracer) Exited() <-chan int { return t.exited }
+
+// Stop detaches everything, runs the END clauses and delivers all events that
+// are still under way. The maps stay readable.
+func (t *Tracer) Stop() error { return t.stop() }
+
+func (t *Tracer) stopOnce() error {
+	errs := []error{t.detach()}
+	if t.began() {
+		errs = append(errs, t.run(bpfgen.AttachEnd))
+	}
+	t.events.drain()
+	return errors.Join(errs...)
+}
+
+// began says whether the script got as far as running.
+func (t *Tracer) began() bool { return t.events != nil }
+
+// Close stops the script and frees what it has in the kernel.
+func (t *Tracer) Close() error {
+	err := t.Stop()
+	t.life.Lock()
+	defer t.life.Unlock()
+	if t.closed {
+		return err
+	}
+	t.closed = true
+	t.events.close()
+	for _, m := range t.maps {
+		m.close()
+	}
+	t.state.close()
+	for _, p := range t.programs {
+		freeProgram(p.kernel)
+	}
+	for _, m := range t.coll.Maps {
+		m.Close()
+	}
+	return err
+}

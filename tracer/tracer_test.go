@@ -1,0 +1,362 @@
+package tracer
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/internal/need"
+	"ply-exporter/plylang"
+)
+
+func testOptions(t testing.TB) Options {
+	return Options{Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
+}
+
+// testWriter sends the log to the test's.
+type testWriter struct{ testing.TB }
+
+func (w testWriter) Write(b []byte) (int, error) {
+	w.Log(strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+// start starts a script and closes it when the test ends.
+func start(t testing.TB, obj *bpfgen.Object, opt Options) *Tracer {
+	t.Helper()
+	need.BPF(t)
+	tr, err := Start(obj, opt)
+	if err != nil {
+		t.Fatalf("Start: %s", plylang.Detail(err))
+	}
+	t.Cleanup(func() {
+		if err := tr.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return tr
+}
+
+// counts returns word n of each value by key.
+func counts(t testing.TB, tr *Tracer, m *bpfgen.Map, n int) map[uint64]uint64 {
+	t.Helper()
+	rows, err := tr.Rows(m)
+	if err != nil {
+		t.Fatalf("Rows: %v", err)
+	}
+	out := map[uint64]uint64{}
+	for _, r := range rows {
+		key := uint64(0)
+		if r.Key != nil {
+			key = bpfgen.Word(r.Key, 0)
+		}
+		if _, twice := out[key]; twice {
+			t.Errorf("key %d came twice", key)
+		}
+		out[key] = bpfgen.Word(r.Value, n)
+	}
+	return out
+}
+
+// syscalls makes n system calls with the argument arg.
+func syscalls(nr, n int, arg uintptr) {
+	for range n {
+		unix.RawSyscall(uintptr(nr), arg, 0, 0)
+	}
+}
+
+func TestStorages(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		m    bpfgen.Map
+	}{
+		{"per-CPU hash", countMap(bpfgen.PerCPUHash)},
+		{"shared hash", countMap(bpfgen.SharedHash)},
+		{"LRU hash", countMap(bpfgen.LRUHash)},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := newObject("")
+			m := b.addMap(row.m)
+			b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
+				onlySyscall(unix.SYS_GETPPID), keyArg(0xff), element(m), addOne(0))
+			tr := start(t, b.build(), testOptions(t))
+			for i := range 100 {
+				syscalls(unix.SYS_GETPPID, i+1, uintptr(i))
+			}
+			got := counts(t, tr, m, 0)
+			if len(got) != 100 {
+				t.Errorf("%d keys, want 100", len(got))
+			}
+			for key, n := range got {
+				if n != key+1 {
+					t.Errorf("[%d] = %d, want %d", key, n, key+1)
+				}
+			}
+		})
+	}
+}
+
+func TestCell(t *testing.T) {
+	b := newObject("")
+	m := b.addMap(cellMap())
+	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), cellAdd(m))
+	tr := start(t, b.build(), testOptions(t))
+	if got := counts(t, tr, m, 0); len(got) != 0 {
+		t.Errorf("rows before the first event: %v", got)
+	}
+	syscalls(unix.SYS_GETPPID, 42, 0)
+	rows, err := tr.Rows(m)
+	if err != nil || len(rows) != 1 || rows[0].Key != nil || bpfgen.Word(rows[0].Value, 0) != 42 {
+		t.Errorf("Rows = %v, %v", rows, err)
+	}
+	if err := tr.Clear(m); err != nil {
+		t.Error(err)
+	}
+	if got := counts(t, tr, m, 0); len(got) != 0 {
+		t.Errorf("rows after Clear: %v", got)
+	}
+}
+
+// Values of CPUs are reduced word by word, in the kernel as in bpf(2)'s copy.
+func TestReduce(t *testing.T) {
+	need.BPF(t)
+	for _, row := range []struct {
+		name   string
+		reduce bpfgen.Reduce
+		want   func(a, b uint64) uint64
+	}{
+		{"sum", bpfgen.ReduceSum, func(a, b uint64) uint64 { return a + b }},
+		{"maximum", bpfgen.ReduceMax, func(a, b uint64) uint64 { return max(a, b) }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := newObject("")
+			m := b.addMap(bpfgen.Map{Storage: bpfgen.PerCPUHash, Reduce: row.reduce, KeySize: 16, Size: 24, MaxEntries: 64})
+			tr := start(t, b.build(), testOptions(t))
+			r := tr.maps[m.ID]
+			want := map[uint64][3]uint64{}
+			for key := range uint64(20) {
+				values := make([][3]uint64, r.shape.cpus)
+				for cpu := range values {
+					values[cpu] = [3]uint64{key * uint64(cpu+1), 1 << 63, uint64(cpu) << key}
+				}
+				if err := r.kernel.Put([2]uint64{key, 7}, values); err != nil {
+					t.Fatal(err)
+				}
+				sum := values[0]
+				for _, v := range values[1:] {
+					for i := range sum {
+						sum[i] = row.want(sum[i], v[i])
+					}
+				}
+				want[key] = sum
+			}
+			if r.iter == nil {
+				t.Fatal("the map has no iterator")
+			}
+			for _, way := range []func() error{r.iterate, r.batch, r.walk} {
+				r.data = r.data[:0]
+				if err := way(); err != nil {
+					t.Fatal(err)
+				}
+				if len(r.data) != 20*40 {
+					t.Fatalf("%d bytes of elements, want %d", len(r.data), 20*40)
+				}
+				for e := r.data; len(e) > 0; e = e[40:] {
+					got := [3]uint64{bpfgen.Word(e, 2), bpfgen.Word(e, 3), bpfgen.Word(e, 4)}
+					if got != want[bpfgen.Word(e, 0)] || bpfgen.Word(e, 1) != 7 {
+						t.Errorf("[%d] = %d, want %d", bpfgen.Word(e, 0), got, want[bpfgen.Word(e, 0)])
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestMapFull(t *testing.T) {
+	b := newObject("")
+	layout := countMap(bpfgen.PerCPUHash)
+	layout.MaxEntries = 10
+	m := b.addMap(layout)
+	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
+		onlySyscall(unix.SYS_GETPPID), keyArg(0xff), element(m), addOne(0))
+	tr := start(t, b.build(), testOptions(t))
+	for i := range 25 {
+		syscalls(unix.SYS_GETPPID, 3, uintptr(i))
+	}
+	got := counts(t, tr, m, 0)
+	if dropped := tr.Dropped(m); len(got) != 10 || dropped != 45 {
+		t.Errorf("%d keys and %d dropped updates, want 10 and 45", len(got), dropped)
+	}
+	if tr.MapMemory(m) == 0 {
+		t.Error("the map occupies no memory")
+	}
+	if err := tr.Clear(m); err != nil {
+		t.Error(err)
+	}
+	if got := counts(t, tr, m, 0); len(got) != 0 {
+		t.Errorf("after Clear: %v", got)
+	}
+}
+
+func TestLifecycle(t *testing.T) {
+	b := newObject("")
+	m := b.addMap(cellMap())
+	b.ring(4096, &bpfgen.Event{Kind: bpfgen.EventPrint}, &bpfgen.Event{Kind: bpfgen.EventExit})
+	b.program(bpfgen.AttachBegin, "", nil, cellAdd(m), emit(0, 1))
+	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), emit(0, 2), emit(1, 7))
+	b.program(bpfgen.AttachEnd, "", nil, cellAdd(m), emit(0, 3))
+	var mu sync.Mutex
+	var got []uint64
+	opt := testOptions(t)
+	opt.OnEvent = func(e *bpfgen.Event, record []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, bpfgen.Word(record, 1))
+	}
+	tr := start(t, b.build(), opt)
+	if n := tr.Active(); n != 1 {
+		t.Errorf("%d probes active, want 1", n)
+	}
+	syscalls(unix.SYS_GETPPID, 1, 0)
+	select {
+	case status := <-tr.Exited():
+		if status != 7 {
+			t.Errorf("exit status %d, want 7", status)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("exit() did not arrive")
+	}
+	if err := tr.Stop(); err != nil {
+		t.Fatalf("Stop: %v", err)
+	}
+	syscalls(unix.SYS_GETPPID, 1, 0) // nobody counts this one
+	mu.Lock()
+	defer mu.Unlock()
+	if want := []uint64{1, 2, 7, 3}; !equal(got, want) {
+		t.Errorf("events %d, want %d", got, want)
+	}
+	if n := counts(t, tr, m, 0)[0]; n != 2 {
+		t.Errorf("BEGIN and END counted %d, want 2", n)
+	}
+	if n := tr.Active(); n != 0 {
+		t.Errorf("%d probes active after Stop, want 0", n)
+	}
+}
+
+func equal(a, b []uint64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// A ring buffer that is full refuses events, and they are counted.
+func TestLostEvents(t *testing.T) {
+	b := newObject("")
+	b.ring(4096, &bpfgen.Event{Kind: bpfgen.EventPrint})
+	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), emit(0, 2))
+	var mu sync.Mutex
+	mu.Lock()
+	received := 0
+	opt := testOptions(t)
+	opt.OnEvent = func(*bpfgen.Event, []byte) {
+		mu.Lock()
+		received++
+		mu.Unlock()
+	}
+	tr := start(t, b.build(), opt)
+	syscalls(unix.SYS_GETPPID, 1000, 0)
+	mu.Unlock()
+	if err := tr.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if lost := tr.LostEvents(); lost == 0 || received+int(lost) != 1000 {
+		t.Errorf("%d events received and %d lost, want 1000 in all and some lost", received, lost)
+	}
+}
+
+// What the verifier refuses is reported at the script's line, as our bug.
+func TestVerifierError(t *testing.T) {
+	need.BPF(t)
+	source := "tracepoint:raw_syscalls/sys_enter {\n    @x = nonsense;\n}\n"
+	b := newObject(source)
+	pos := plylang.Pos(strings.Index(source, "nonsense"))
+	bad := asm.Mov.Reg(asm.R0, asm.R5).WithSource(bpfgen.Source{Src: b.obj.Script.Src, Pos: pos})
+	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), asm.Instructions{bad})
+	for name, err := range map[string]error{
+		"Start":  errOf(Start(b.build(), testOptions(t))),
+		"Verify": Verify(b.build(), testOptions(t)),
+	} {
+		var e *plylang.Error
+		if !errors.As(err, &e) {
+			t.Fatalf("%s: %v is not a plylang.Error", name, err)
+		}
+		if got := e.Error(); !strings.HasPrefix(got, "test.ply:2:10: this is a bug in ply-exporter") || !strings.Contains(got, "R5") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+func errOf(tr *Tracer, err error) error {
+	if tr != nil {
+		tr.Close()
+	}
+	return err
+}
+
+func TestMissingPlace(t *testing.T) {
+	need.BPF(t)
+	b := newObject("tracepoint:sched/nonsense { }")
+	b.program(bpfgen.AttachTracepoint, "sched/nonsense", places(bpfgen.Place{Target: "sched/nonsense"}))
+	err := errOf(Start(b.build(), testOptions(t)))
+	var e *plylang.Error
+	if !errors.As(err, &e) || !e.Missing || !errors.Is(err, os.ErrNotExist) && !strings.Contains(err.Error(), "does not have it") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// A glob's place that cannot be attached is a warning; all of them are an error.
+func TestGlobPlaces(t *testing.T) {
+	need.BPF(t)
+	good := bpfgen.Place{Target: "raw_syscalls/sys_enter", Glob: true}
+	bad := bpfgen.Place{Target: "raw_syscalls/nonsense", Glob: true}
+	for _, row := range []struct {
+		name   string
+		places []bpfgen.Place
+		active int // -1: an error
+	}{
+		{"one of two", places(bad, good), 1},
+		{"none of two", places(bad, bad), -1},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := newObject("")
+			m := b.addMap(cellMap())
+			b.program(bpfgen.AttachTracepoint, "raw_syscalls/*", row.places, onlySyscall(unix.SYS_GETPPID), cellAdd(m))
+			tr, err := Start(b.build(), testOptions(t))
+			if tr == nil {
+				if row.active >= 0 {
+					t.Errorf("Start: %v", err)
+				}
+				return
+			}
+			defer tr.Close()
+			s := tr.Probes()[0]
+			if s.Covers != row.active || s.Err == nil || !s.Attached {
+				t.Errorf("status %+v", s)
+			}
+		})
+	}
+}
