@@ -1,0 +1,245 @@
+package kernel
+
+import (
+	"bufio"
+	"cmp"
+	"hash/maphash"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A Function is a function of the kernel that can be probed.
+type Function struct {
+	Name   string // its symbol, with a compiler's suffix such as .constprop.0
+	Module string // "" is the kernel itself
+	Addr   uint64 // 0 when the kernel hides addresses
+}
+
+// Functions returns the functions that match, by address. The pattern may name
+// a module before a colon ("xfs:xfs_file_*"). A name without a function of its
+// own also finds the copies that the compiler made of it, name.constprop.0 or
+// name.isra.0. Several functions may have one name. None is no error.
+//
+// A name finds any function in which the kernel allows a probe. A glob finds
+// those the kernel declares traceable, where that list can be read
+// (available_filter_functions), because others cannot be attached to in one go.
+func (k *Kernel) Functions(pattern string) ([]Function, error) {
+	symbols, err := k.kallsyms()
+	if err != nil {
+		return nil, err
+	}
+	module, name, ok := strings.Cut(pattern, ":")
+	if !ok {
+		module, name = "*", pattern
+	}
+	modules := Compile(module)
+	var found []Function
+	for symbol := range k.candidates(symbols, name) {
+		f := symbols.function(symbol)
+		if modules.Match(f.Module) || f.Module == "" && module == "vmlinux" {
+			found = append(found, f)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Function) int { return cmp.Compare(a.Addr, b.Addr) })
+	return slices.Compact(found), nil
+}
+
+// candidates returns the symbols a name or a glob stands for.
+func (k *Kernel) candidates(symbols *Symbols, name string) iter.Seq[int] {
+	if IsGlob(name) {
+		return k.matching(symbols, name)
+	}
+	if symbols.Has(name) {
+		return k.probeable(symbols, symbols.named(name))
+	}
+	return k.probeable(symbols, symbols.copies(name))
+}
+
+// probeable drops the functions in which the kernel allows no probe.
+func (k *Kernel) probeable(symbols *Symbols, all iter.Seq[int]) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for symbol := range all {
+			name := symbols.name(symbol)
+			if !notFunction(name) && !k.blacklist()[name] && !yield(symbol) {
+				return
+			}
+		}
+	}
+}
+
+// matching returns what a glob may attach to.
+func (k *Kernel) matching(symbols *Symbols, glob string) iter.Seq[int] {
+	pattern := Compile(glob)
+	return k.probeable(symbols, func(yield func(int) bool) {
+		traceable := k.traceable()
+		for symbol := range symbols.matching(pattern) {
+			if traceable.has(symbols.nameBytes(symbol)) && !yield(symbol) {
+				return
+			}
+		}
+	})
+}
+
+func (s *Symbols) function(symbol int) Function {
+	return Function{Name: s.name(symbol), Module: s.modules[s.owner[symbol]], Addr: s.addrs[symbol]}
+}
+
+// matching returns the symbols whose name matches.
+func (s *Symbols) matching(pattern *Glob) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for symbol := range s.addrs {
+			if pattern.matchBytes(s.nameBytes(symbol)) && !yield(symbol) {
+				return
+			}
+		}
+	}
+}
+
+// copies returns the symbols of a function that the compiler cloned: with
+// constant arguments, with changed arguments, or renamed by link-time
+// optimization. The pieces it cuts off (.cold, .part) are no whole functions.
+func (s *Symbols) copies(name string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if name == "" || strings.IndexByte(name, 0) >= 0 {
+			return
+		}
+		for symbol := range s.find("\x00" + name + ".") {
+			suffix := s.name(symbol)[len(name):]
+			if wholeCopy(suffix) && !yield(symbol) {
+				return
+			}
+		}
+	}
+}
+
+func wholeCopy(suffix string) bool {
+	for _, piece := range []string{".cold", ".part."} {
+		if strings.Contains(suffix, piece) {
+			return false
+		}
+	}
+	for _, whole := range []string{".constprop.", ".isra.", ".llvm."} {
+		if strings.HasPrefix(suffix, whole) {
+			return true
+		}
+	}
+	return false
+}
+
+// notFunctions are symbols in the text that are no function, or none that is
+// ever called by its name: the padding before functions, checksums of control
+// flow, cut off cold paths, and marks of the linker.
+var notFunctions = struct{ prefixes, suffixes, infixes []string }{
+	prefixes: []string{"__pfx_", "__cfi_", "__kcfi_typeid_", "__ftrace_invalid_address___", "__SCT__", "__SCK__",
+		"__static_call_", "__x86_indirect_", "__x86_return_", "srso_", "retbleed_", "$", ".L"},
+	suffixes: []string{".cold"},
+	infixes:  []string{".cold."},
+}
+
+// notFunction says whether a text symbol is one of those.
+func notFunction(name string) bool {
+	for _, p := range notFunctions.prefixes {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	for _, s := range notFunctions.suffixes {
+		if strings.HasSuffix(name, s) {
+			return true
+		}
+	}
+	for _, i := range notFunctions.infixes {
+		if strings.Contains(name, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// readBlacklist reads the functions the kernel refuses to probe:
+//
+//	0xffffffff81001000-0xffffffff81001010	asm_exc_int3
+//
+// The file is in debugfs and often not readable: attaching then tells.
+func (k *Kernel) readBlacklist() map[string]bool {
+	names := map[string]bool{}
+	file, err := os.Open(k.path("sys/kernel/debug/kprobes/blacklist"))
+	if err != nil {
+		return names
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if _, name, ok := strings.Cut(lines.Text(), "\t"); ok {
+			names[name] = true
+		}
+	}
+	return names
+}
+
+// A nameSet is a set of names that keeps only 8 bytes of each. A nil set has
+// all names.
+type nameSet struct {
+	seed   maphash.Seed
+	hashes []uint64 // ascending
+}
+
+func (n *nameSet) has(name []byte) bool {
+	if n == nil {
+		return true
+	}
+	_, ok := slices.BinarySearch(n.hashes, maphash.Bytes(n.seed, name))
+	return ok
+}
+
+// readTraceable reads the functions that ftrace can attach to, nil when the
+// list cannot be read: kernels in lockdown refuse it even to root. Lines are
+//
+//	vfs_read
+//	xfs_file_read_iter [xfs]
+func (k *Kernel) readTraceable() *nameSet {
+	names := &nameSet{seed: maphash.MakeSeed(), hashes: make([]uint64, 0, 1<<16)}
+	err := k.eachTraceable(func(name []byte) {
+		names.hashes = append(names.hashes, maphash.Bytes(names.seed, name))
+	})
+	if err != nil || len(names.hashes) == 0 {
+		return nil
+	}
+	slices.Sort(names.hashes)
+	return names
+}
+
+func (k *Kernel) eachTraceable(each func(name []byte)) error {
+	folder, err := k.Tracing()
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(filepath.Join(folder, "available_filter_functions"))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		line := lines.Bytes()
+		for i, c := range line {
+			if c == ' ' || c == '\t' {
+				line = line[:i]
+				break
+			}
+		}
+		each(line)
+	}
+	return lines.Err()
+}
+
+// Traceable says whether ftrace, and so fentry and multi-attachment, can reach
+// a function. It is not known where the kernel does not let the list be read.
+func (k *Kernel) Traceable(f Function) (traceable, known bool) {
+	set := k.traceable()
+	return set.has([]byte(f.Name)), set != nil
+}
+

@@ -1,0 +1,294 @@
+package kernel
+
+import (
+	"strings"
+)
+
+// A Glob is a pattern for names:
+//
+//	*        any bytes, also none
+//	?        any byte
+//	[a-z]    a byte of a class; [!a-z] a byte outside it
+//	@(a|b)   one of the patterns
+//	?(a|b)   one of them or nothing
+//	*(a|b)   any number of them; +(a|b) at least one
+//	!(a|b)   anything but these
+//
+// What is not a complete construct, such as a lone "[", stands for itself.
+type Glob struct {
+	prefix string // literal bytes every match begins with
+	rest   []globNode
+}
+
+// A globNode is one step of a pattern.
+type globNode struct {
+	op   globOp
+	text string // globText
+	set  *[256]bool
+	alts [][]globNode
+}
+
+type globOp byte
+
+const (
+	globText globOp = iota
+	globAny
+	globStar
+	globSet
+	globOne  // @
+	globOpt  // ?
+	globMany // *
+	globSome // +
+	globNot  // !
+)
+
+var extended = map[byte]globOp{'@': globOne, '?': globOpt, '*': globMany, '+': globSome, '!': globNot}
+
+// Match says whether a name matches a glob as a whole.
+func Match(glob, name string) bool { return Compile(glob).Match(name) }
+
+// IsGlob says whether a pattern can match anything but itself.
+func IsGlob(pattern string) bool { return len(Compile(pattern).rest) > 0 }
+
+// Compile prepares a pattern for many names.
+func Compile(pattern string) *Glob {
+	nodes := parseGlob(pattern)
+	if len(nodes) > 0 && nodes[0].op == globText {
+		return &Glob{prefix: nodes[0].text, rest: nodes[1:]}
+	}
+	return &Glob{rest: nodes}
+}
+
+// Match says whether a name matches the pattern as a whole.
+func (g *Glob) Match(name string) bool {
+	rest, ok := strings.CutPrefix(name, g.prefix)
+	if !ok {
+		return false
+	}
+	switch {
+	case len(g.rest) == 0:
+		return rest == ""
+	case len(g.rest) == 1 && g.rest[0].op == globStar:
+		return true
+	}
+	return matchNodes(g.rest, rest)
+}
+
+// parseGlob cuts a pattern into nodes. Neighboring text is one node.
+func parseGlob(pattern string) []globNode {
+	var nodes []globNode
+	text := func(s string) {
+		if n := len(nodes); n > 0 && nodes[n-1].op == globText {
+			nodes[n-1].text += s
+			return
+		}
+		nodes = append(nodes, globNode{op: globText, text: s})
+	}
+	for len(pattern) > 0 {
+		node, size := parseNode(pattern)
+		if node.op == globText {
+			text(pattern[:size])
+		} else {
+			nodes = append(nodes, node)
+		}
+		pattern = pattern[size:]
+	}
+	return nodes
+}
+
+// parseNode reads the node a pattern begins with, and tells its length.
+func parseNode(pattern string) (globNode, int) {
+	if op, ok := extended[pattern[0]]; ok && len(pattern) > 1 && pattern[1] == '(' {
+		if alts, size, ok := parseAlternatives(pattern[2:]); ok {
+			return globNode{op: op, alts: alts}, size + 2
+		}
+	}
+	switch pattern[0] {
+	case '*':
+		return globNode{op: globStar}, 1
+	case '?':
+		return globNode{op: globAny}, 1
+	case '[':
+		if set, size, ok := parseClass(pattern); ok {
+			return globNode{op: globSet, set: set}, size
+		}
+	}
+	return globNode{op: globText}, 1
+}
+
+// parseAlternatives reads "a|b)", where a and b may hold groups again.
+func parseAlternatives(pattern string) (alts [][]globNode, size int, ok bool) {
+	depth, start := 0, 0
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case c == ')':
+			return append(alts, parseGlob(pattern[start:i])), i + 1, true
+		case c == '|' && depth == 0:
+			alts = append(alts, parseGlob(pattern[start:i]))
+			start = i + 1
+		}
+	}
+	return nil, 0, false
+}
+
+// parseClass reads "[a-z_]" or "[!0-9]". A "]" right at the start is a member.
+func parseClass(pattern string) (set *[256]bool, size int, ok bool) {
+	i := 1
+	negate := i < len(pattern) && (pattern[i] == '!' || pattern[i] == '^')
+	if negate {
+		i++
+	}
+	set = new([256]bool)
+	for first := i; i < len(pattern); i++ {
+		c := pattern[i]
+		if c == ']' && i > first {
+			if negate {
+				for b := range set {
+					set[b] = !set[b]
+				}
+			}
+			return set, i + 1, true
+		}
+		last := c
+		if i+2 < len(pattern) && pattern[i+1] == '-' && pattern[i+2] != ']' {
+			last, i = pattern[i+2], i+2
+		}
+		for b := int(c); b <= int(last); b++ {
+			set[b] = true
+		}
+	}
+	return nil, 0, false
+}
+
+// matchNodes keeps the set of places in the name that the nodes so far can
+// reach, so the time is bounded by the product of lengths.
+func matchNodes(nodes []globNode, name string) bool {
+	at := make([]bool, len(name)+1)
+	at[0] = true
+	return reach(nodes, name, at)[len(name)]
+}
+
+// reach returns the places where the nodes can end that begin at one of the
+// given places.
+func reach(nodes []globNode, name string, at []bool) []bool {
+	for i := range nodes {
+		at = nodes[i].step(name, at)
+	}
+	return at
+}
+
+func (n *globNode) step(name string, at []bool) []bool {
+	switch n.op {
+	case globText, globAny, globSet:
+		return n.advance(name, at)
+	case globStar:
+		return spread(at)
+	case globOne:
+		return n.anyOf(name, at)
+	case globOpt:
+		return union(at, n.anyOf(name, at))
+	case globSome:
+		return n.repeat(name, n.anyOf(name, at))
+	case globMany:
+		return n.repeat(name, at)
+	case globNot:
+		return n.anythingElse(name, at)
+	default:
+		panic("kernel: unknown glob operation")
+	}
+}
+
+// advance moves over text or a single byte.
+func (n *globNode) advance(name string, at []bool) []bool {
+	next := make([]bool, len(at))
+	for i, here := range at {
+		switch {
+		case !here:
+		case n.op == globText:
+			if strings.HasPrefix(name[i:], n.text) {
+				next[i+len(n.text)] = true
+			}
+		case i < len(name) && (n.op == globAny || n.set[name[i]]):
+			next[i+1] = true
+		}
+	}
+	return next
+}
+
+// spread is every place from the first one on.
+func spread(at []bool) []bool {
+	next := make([]bool, len(at))
+	seen := false
+	for i, here := range at {
+		seen = seen || here
+		next[i] = seen
+	}
+	return next
+}
+
+func (n *globNode) anyOf(name string, at []bool) []bool {
+	next := make([]bool, len(at))
+	for _, alt := range n.alts {
+		next = union(next, reach(alt, name, at))
+	}
+	return next
+}
+
+// repeat applies the alternatives until they reach nothing new.
+func (n *globNode) repeat(name string, at []bool) []bool {
+	for {
+		next := union(at, n.anyOf(name, at))
+		if count(next) == count(at) {
+			return at
+		}
+		at = next
+	}
+}
+
+// anythingElse is every end of a stretch that no alternative matches.
+func (n *globNode) anythingElse(name string, at []bool) []bool {
+	next := make([]bool, len(at))
+	for i, here := range at {
+		if !here {
+			continue
+		}
+		start := make([]bool, len(at))
+		start[i] = true
+		matched := n.anyOf(name, start)
+		for j := i; j < len(at); j++ {
+			next[j] = next[j] || !matched[j]
+		}
+	}
+	return next
+}
+
+func union(a, b []bool) []bool {
+	out := make([]bool, len(a))
+	for i := range a {
+		out[i] = a[i] || b[i]
+	}
+	return out
+}
+
+func count(at []bool) int {
+	n := 0
+	for _, here := range at {
+		if here {
+			n++
+		}
+	}
+	return n
+}
+
+// matchBytes is Match for a name that is not a string yet; most names fail at
+// the prefix and never become one.
+func (g *Glob) matchBytes(name []byte) bool {
+	if len(name) < len(g.prefix) || string(name[:len(g.prefix)]) != g.prefix {
+		return false
+	}
+	return g.Match(string(name))
+}

@@ -1,0 +1,90 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// PossibleCPUs returns the number of processors the kernel may ever bring up:
+// a per-CPU map has as many values.
+func (k *Kernel) PossibleCPUs() (int, error) { return k.possible() }
+
+func (k *Kernel) readPossible() (int, error) {
+	cpus, err := k.readCPUs("possible")
+	return len(cpus), err
+}
+
+// OnlineCPUs returns the numbers of the processors that run now, ascending. It
+// is read anew each time.
+func (k *Kernel) OnlineCPUs() ([]int, error) { return k.readCPUs("online") }
+
+func (k *Kernel) readCPUs(which string) ([]int, error) {
+	name := k.path("sys/devices/system/cpu/" + which)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s processors: %w", which, err)
+	}
+	cpus, err := parseCPUs(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return cpus, nil
+}
+
+// maxCPU is beyond the largest number of processors Linux can be built for.
+const maxCPU = 1 << 16
+
+// parseCPUs reads a list such as "0-3,8".
+func parseCPUs(list string) ([]int, error) {
+	var cpus []int
+	for part := range strings.SplitSeq(list, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		lo, err1 := strconv.ParseUint(first, 10, 16)
+		hi, err2 := strconv.ParseUint(last, 10, 16)
+		if err1 != nil || err2 != nil || lo > hi || hi >= maxCPU {
+			return nil, fmt.Errorf("%q is not a list of processors", list)
+		}
+		for cpu := lo; cpu <= hi; cpu++ {
+			cpus = append(cpus, int(cpu))
+		}
+	}
+	return cpus, nil
+}
+
+// PerfEventParanoid returns the sysctl kernel.perf_event_paranoid: above 2 a
+// program needs CAP_SYS_ADMIN to attach through perf. It is 2, the kernel's
+// default, where it cannot be read.
+func (k *Kernel) PerfEventParanoid() int { return k.sysctl("perf_event_paranoid", 2) }
+
+// KptrRestrict returns the sysctl kernel.kptr_restrict: 1 hides addresses from
+// programs without CAP_SYSLOG, 2 from all.
+func (k *Kernel) KptrRestrict() int { return k.sysctl("kptr_restrict", 0) }
+
+func (k *Kernel) sysctl(name string, unknown int) int {
+	text, err := os.ReadFile(k.path("proc/sys/kernel/" + name))
+	if err != nil {
+		return unknown
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return unknown
+	}
+	return n
+}
+
+// Lockdown returns the kernel's lockdown mode: "none", "integrity" or
+// "confidentiality"; "" where the kernel does not tell.
+func (k *Kernel) Lockdown() string {
+	text, err := os.ReadFile(k.path("sys/kernel/security/lockdown"))
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(text), "[")
+	mode, _, _ := strings.Cut(rest, "]")
+	return mode
+}

@@ -1,0 +1,246 @@
+package kernel
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// Symbols are the kernel's text symbols, of about 25 bytes each: one array of
+// bytes holds all names, and a scan of it finds one in a fraction of a
+// millisecond.
+type Symbols struct {
+	names   []byte   // every name between two zero bytes
+	offsets []uint32 // in names, ascending; by symbol in the file's order
+	order   []uint32 // symbols by address; those of one address in the file's order
+	addrs   []uint64 // in the file's order
+	owner   []uint16 // in the file's order: index into modules
+	modules []string // "" is the kernel itself
+}
+
+// Symbols returns the kernel's text symbols. The error names what is missing
+// when the kernel hides their addresses.
+func (k *Kernel) Symbols() (*Symbols, error) {
+	symbols, err := k.kallsyms()
+	if err != nil {
+		return nil, err
+	}
+	if symbols.Hidden() {
+		return nil, fmt.Errorf("the kernel hides the addresses of its symbols (kernel.kptr_restrict is %d): "+
+			"run with CAP_SYSLOG, or as root with \"sysctl kernel.kptr_restrict=1\"", k.KptrRestrict())
+	}
+	return symbols, nil
+}
+
+func (k *Kernel) readKallsyms() (*Symbols, error) {
+	file, err := os.Open(k.path("proc/kallsyms"))
+	if err != nil {
+		return nil, fmt.Errorf("kernel symbols: %w", err)
+	}
+	defer file.Close()
+	symbols, err := parseSymbols(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	return symbols, nil
+}
+
+// parseSymbols reads lines such as
+//
+//	ffffffff81000000 T _stext
+//	ffffffffc0201000 t ftrace_trampoline	[__builtin__ftrace]
+//
+// The capacities are what common kernels need: memory that is never touched
+// costs nothing, memory that is outgrown does.
+func parseSymbols(r io.Reader) (*Symbols, error) {
+	s := &Symbols{
+		names:   append(make([]byte, 0, 4<<20), 0),
+		offsets: make([]uint32, 0, 1<<17),
+		addrs:   make([]uint64, 0, 1<<17),
+		owner:   make([]uint16, 0, 1<<17),
+		modules: []string{""},
+	}
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if err := s.add(lines.Bytes()); err != nil {
+			return nil, err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
+	if len(s.addrs) == 0 {
+		return nil, errors.New("has no symbols")
+	}
+	s.sort()
+	return s, nil
+}
+
+// add keeps a line's symbol when it is text: types t, T, w and W.
+func (s *Symbols) add(line []byte) error {
+	addr, rest, ok := cutHex(line)
+	if !ok || len(rest) < 4 || rest[0] != ' ' || rest[2] != ' ' {
+		return fmt.Errorf("%q is not a symbol", line)
+	}
+	switch rest[1] {
+	case 't', 'T', 'w', 'W':
+	default:
+		return nil
+	}
+	name, module, _ := bytes.Cut(rest[3:], []byte{'\t'})
+	if len(name) == 0 || bytes.IndexByte(name, 0) >= 0 {
+		return nil
+	}
+	s.offsets = append(s.offsets, uint32(len(s.names)))
+	s.names = append(append(s.names, name...), 0)
+	s.addrs = append(s.addrs, addr)
+	s.owner = append(s.owner, s.module(bytes.Trim(module, "[]")))
+	return nil
+}
+
+// module returns a module's index. A module's symbols follow each other, so
+// the last one is mostly the one.
+func (s *Symbols) module(name []byte) uint16 {
+	last := len(s.modules) - 1
+	if s.modules[last] == string(name) {
+		return uint16(last)
+	}
+	if i := slices.Index(s.modules, string(name)); i >= 0 {
+		return uint16(i)
+	}
+	s.modules = append(s.modules, string(name))
+	return uint16(last + 1)
+}
+
+func cutHex(line []byte) (n uint64, rest []byte, ok bool) {
+	i := 0
+	for ; i < len(line) && i < 16; i++ {
+		digit := bytes.IndexByte([]byte("0123456789abcdef"), line[i])
+		if digit < 0 {
+			break
+		}
+		n = n<<4 | uint64(digit)
+	}
+	return n, line[i:], i > 0
+}
+
+// sort puts the symbols in the order of addresses. Of several at one address
+// the first stays the first: that is the one which the kernel itself prints.
+func (s *Symbols) sort() {
+	s.order = make([]uint32, len(s.addrs))
+	for i := range s.order {
+		s.order[i] = uint32(i)
+	}
+	byAddress := func(a, b uint32) int {
+		switch x, y := s.addrs[a], s.addrs[b]; {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return int(a) - int(b)
+	}
+	slices.SortFunc(s.order, byAddress)
+}
+
+// Hidden says whether all addresses are zero: the kernel tells names only.
+func (s *Symbols) Hidden() bool { return s.addrs[s.order[len(s.order)-1]] == 0 }
+
+// Len returns the number of symbols.
+func (s *Symbols) Len() int { return len(s.addrs) }
+
+// maxFunction bounds the distance of an address from the symbol it is in, so
+// that an address in data is not taken for one in the last function before it.
+const maxFunction = 1 << 20
+
+// Lookup finds the function an address is in, its module ("" is the kernel
+// itself) and the address's distance from the function's start.
+func (s *Symbols) Lookup(addr uint64) (name, module string, offset uint64, ok bool) {
+	after := sort.Search(len(s.order), func(i int) bool { return s.addrs[s.order[i]] > addr })
+	if after == 0 {
+		return "", "", 0, false
+	}
+	start := s.addrs[s.order[after-1]]
+	if addr-start >= maxFunction {
+		return "", "", 0, false
+	}
+	first := sort.Search(after, func(i int) bool { return s.addrs[s.order[i]] >= start })
+	symbol := int(s.order[first])
+	return s.name(symbol), s.modules[s.owner[symbol]], addr - start, true
+}
+
+// Addr returns the address of the first function of a name.
+func (s *Symbols) Addr(name string) (addr uint64, ok bool) {
+	for symbol := range s.named(name) {
+		return s.addrs[symbol], true
+	}
+	return 0, false
+}
+
+// Has says whether there is a function of a name.
+func (s *Symbols) Has(name string) bool {
+	_, ok := s.Addr(name)
+	return ok
+}
+
+// Names returns the names of all functions, in the file's order.
+func (s *Symbols) Names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for symbol := range s.addrs {
+			if !yield(s.name(symbol)) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Symbols) name(symbol int) string { return string(s.nameBytes(symbol)) }
+
+func (s *Symbols) nameBytes(symbol int) []byte {
+	start := s.offsets[symbol]
+	if symbol+1 == len(s.offsets) {
+		return s.names[start : len(s.names)-1]
+	}
+	return s.names[start : s.offsets[symbol+1]-1]
+}
+
+// named returns the symbols of a name.
+func (s *Symbols) named(name string) iter.Seq[int] {
+	if name == "" || strings.IndexByte(name, 0) >= 0 {
+		return func(func(int) bool) {}
+	}
+	return s.find("\x00" + name + "\x00")
+}
+
+// find returns the symbols whose name contains a text. The names' zero bytes
+// may be part of it and anchor it at a name's start or end.
+func (s *Symbols) find(text string) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for from := 0; from < len(s.names); {
+			hit := bytes.Index(s.names[from:], []byte(text))
+			if hit < 0 {
+				return
+			}
+			at := from + hit
+			if len(text) > 0 && text[0] == 0 {
+				at++
+			}
+			symbol := sort.Search(len(s.offsets), func(i int) bool { return int(s.offsets[i]) > at }) - 1
+			if symbol >= 0 && !yield(symbol) {
+				return
+			}
+			from = at
+			if symbol >= 0 {
+				from = int(s.offsets[symbol]) + len(s.nameBytes(symbol))
+			}
+		}
+	}
+}
+

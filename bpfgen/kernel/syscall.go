@@ -1,0 +1,127 @@
+package kernel
+
+import "strings"
+
+//go:generate go run ./internal/sysnum
+
+// A Syscall is a system call of an architecture.
+//
+// The function that implements it may be named after an older or a wider form
+// of the call: fstat(2) is newfstat in symbols and tracepoints. Users may write
+// either.
+type Syscall struct {
+	Number  int
+	Name    string // as in unistd.h: "fstat"
+	Wrapper string // as in symbols and tracepoints: "newfstat"; mostly the same
+
+	// NoReturn: a call that succeeds does not return to where it was made.
+	NoReturn bool
+
+	// Forks: the new child returns from it too, without having entered.
+	Forks bool
+}
+
+// commonWrappers are the functions named unlike their system calls on all
+// architectures.
+var commonWrappers = map[string]string{
+	"stat":     "newstat",
+	"fstat":    "newfstat",
+	"lstat":    "newlstat",
+	"uname":    "newuname",
+	"sendfile": "sendfile64",
+	"umount2":  "umount",
+	"_sysctl":  "sysctl",
+}
+
+var (
+	noReturn = map[string]bool{"exit": true, "exit_group": true, "rt_sigreturn": true}
+	forks    = map[string]bool{"fork": true, "vfork": true, "clone": true, "clone3": true}
+)
+
+// Syscall returns the system call with a number; ok is false when there is
+// none of that number or it came after this program.
+func (a *Arch) Syscall(number int) (call Syscall, ok bool) {
+	name, ok := a.SyscallName(number)
+	if !ok {
+		return Syscall{}, false
+	}
+	return Syscall{
+		Number: number, Name: name, Wrapper: a.wrapper(name),
+		NoReturn: noReturn[name], Forks: forks[name],
+	}, true
+}
+
+// SyscallName returns the name of the system call with a number.
+func (a *Arch) SyscallName(number int) (name string, ok bool) {
+	if number < 0 || number >= len(a.syscalls) {
+		return "", false
+	}
+	name = a.syscalls[number]
+	return name, name != ""
+}
+
+// SyscallNumber returns the number of a system call by its name or that of its
+// wrapper.
+func (a *Arch) SyscallNumber(name string) (number int, ok bool) {
+	for number, call := range a.syscalls {
+		if call != "" && (call == name || a.wrapper(call) == name) {
+			return number, true
+		}
+	}
+	return 0, false
+}
+
+// MatchSyscalls returns the system calls whose name, or that of the wrapper,
+// matches a glob, by number.
+func (a *Arch) MatchSyscalls(glob string) []Syscall {
+	var calls []Syscall
+	pattern := Compile(glob)
+	for number, name := range a.syscalls {
+		if name == "" || !pattern.Match(name) && !pattern.Match(a.wrapper(name)) {
+			continue
+		}
+		call, _ := a.Syscall(number)
+		calls = append(calls, call)
+	}
+	return calls
+}
+
+func (a *Arch) wrapper(name string) string {
+	if wrapper, ok := a.wrappers[name]; ok {
+		return wrapper
+	}
+	if wrapper, ok := commonWrappers[name]; ok {
+		return wrapper
+	}
+	return name
+}
+
+// SyscallOf returns the system call that a kernel function implements, such as
+// __x64_sys_read, sys_read or SyS_read.
+func (a *Arch) SyscallOf(function string) (call Syscall, ok bool) {
+	for _, prefix := range a.SyscallPrefixes {
+		name, isCall := strings.CutPrefix(function, prefix)
+		if !isCall {
+			continue
+		}
+		if number, known := a.SyscallNumber(name); known {
+			return a.Syscall(number)
+		}
+	}
+	return Syscall{}, false
+}
+
+// SyscallFunction returns the kernel's function for a system call; ok is false
+// when this kernel is built without it.
+func (k *Kernel) SyscallFunction(call Syscall) (symbol string, ok bool) {
+	symbols, err := k.kallsyms()
+	if err != nil {
+		return "", false
+	}
+	for _, prefix := range k.arch.SyscallPrefixes {
+		if symbols.Has(prefix + call.Wrapper) {
+			return prefix + call.Wrapper, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,142 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// ErrNotFound is what an error about something that this kernel does not have
+// wraps: a tracepoint, a function, a type.
+var ErrNotFound = errors.New("not found")
+
+// errNoTracing tells how to get at tracefs.
+var errNoTracing = errors.New("tracefs is not mounted: run \"mount -t tracefs tracefs /sys/kernel/tracing\"")
+
+// Tracing returns the tracefs folder.
+func (k *Kernel) Tracing() (string, error) { return k.tracing() }
+
+func (k *Kernel) findTracing() (string, error) {
+	for _, name := range []string{"sys/kernel/tracing", "sys/kernel/debug/tracing"} {
+		folder := k.path(name)
+		_, err := os.Stat(filepath.Join(folder, "events"))
+		switch {
+		case err == nil:
+			return folder, nil
+		case errors.Is(err, fs.ErrPermission):
+			return "", fmt.Errorf("%s may not be read: run as root or with CAP_DAC_READ_SEARCH", folder)
+		}
+	}
+	return "", errNoTracing
+}
+
+// Tracepoints returns the tracepoints that match both globs as
+// "category/event", sorted. None is no error.
+func (k *Kernel) Tracepoints(categoryGlob, eventGlob string) ([]string, error) {
+	folder, err := k.Tracing()
+	if err != nil {
+		return nil, err
+	}
+	events := filepath.Join(folder, "events")
+	categories, err := matchFolders(events, categoryGlob)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, category := range categories {
+		if category == "ftrace" { // records of the tracers; nothing can attach to them
+			continue
+		}
+		names, err := matchFolders(filepath.Join(events, category), eventGlob)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			found = append(found, category+"/"+name)
+		}
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+// matchFolders returns the folders under a folder whose name matches. A plain
+// name is looked up instead of listed, which is faster by far.
+func matchFolders(under, glob string) ([]string, error) {
+	if !IsGlob(glob) {
+		if !isFileName(glob) {
+			return nil, nil
+		}
+		info, err := os.Stat(filepath.Join(under, glob))
+		if err != nil || !info.IsDir() {
+			return nil, nil
+		}
+		return []string{glob}, nil
+	}
+	entries, err := os.ReadDir(under)
+	if err != nil {
+		return nil, fmt.Errorf("list tracepoints: %w", err)
+	}
+	var names []string
+	pattern := Compile(glob)
+	for _, entry := range entries {
+		if entry.IsDir() && pattern.Match(entry.Name()) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, nil
+}
+
+// isFileName keeps a name from leading out of its folder.
+func isFileName(name string) bool {
+	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00")
+}
+
+// A formatCache keeps the formats that were read.
+type formatCache struct {
+	sync.Mutex
+	formats map[string]*Format
+}
+
+// Tracepoint returns the format of a tracepoint. The error wraps ErrNotFound
+// when the kernel does not have it.
+func (k *Kernel) Tracepoint(category, event string) (*Format, error) {
+	name := category + "/" + event
+	k.tracepoint.Lock()
+	defer k.tracepoint.Unlock()
+	if format := k.tracepoint.formats[name]; format != nil {
+		return format, nil
+	}
+	format, err := k.readFormat(category, event)
+	if err != nil {
+		return nil, fmt.Errorf("tracepoint %s: %w", name, err)
+	}
+	if k.tracepoint.formats == nil {
+		k.tracepoint.formats = map[string]*Format{}
+	}
+	k.tracepoint.formats[name] = format
+	return format, nil
+}
+
+func (k *Kernel) readFormat(category, event string) (*Format, error) {
+	folder, err := k.Tracing()
+	if err != nil {
+		return nil, err
+	}
+	if !isFileName(category) || !isFileName(event) || category == "ftrace" {
+		return nil, ErrNotFound
+	}
+	file, err := os.Open(filepath.Join(folder, "events", category, event, "format"))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return parseFormat(file)
+}
