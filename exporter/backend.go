@@ -1,0 +1,65 @@
+package exporter
+
+import (
+	"time"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+)
+
+// A Tracer is a running script, as the exporter sees it.
+type Tracer interface {
+	// Rows returns the keys and values of a map, as bpfgen.Map lays them out,
+	// each key once, values reduced over CPUs. A keyless map gives one row
+	// without a key, none while it was never written.
+	Rows(m *bpfgen.Map) ([]Row, error)
+
+	// Dropped is the number of updates the map refused.
+	Dropped(m *bpfgen.Map) uint64
+
+	// MapMemory is the kernel memory the map takes, in bytes.
+	MapMemory(m *bpfgen.Map) uint64
+
+	// Text is a component of a key as people read it; any bytes may be in it.
+	Text(v bpfgen.Value) string
+
+	// Probes tells how each specification of the script is attached.
+	Probes() []Probe
+
+	// Created is when the maps were made.
+	Created() time.Time
+
+	Close() error
+}
+
+// A Row is one key of a map and its value.
+type Row struct{ Key, Value []byte }
+
+// A Probe is how one specification of a script is attached.
+type Probe struct {
+	Spec        string // as it was written
+	Kind        string // the way in: "tracepoint", "kprobe_multi"
+	Why         string // why that way
+	Places      int    // places it is attached to
+	Attached    bool
+	Err         error // why it is not
+	Missed      uint64
+	MissedKnown bool // this kernel counts what it skips
+}
+
+// A Backend compiles and starts scripts. Kernel is the one of production;
+// tests have one that needs no kernel.
+type Backend interface {
+	// Check parses and checks a script. Its error is a plylang.ErrorList.
+	Check(src *plylang.Source) (*plylang.Script, error)
+
+	// Compile generates the programs of a checked script.
+	Compile(script *plylang.Script, opt bpfgen.Options) (*bpfgen.Object, error)
+
+	// Start loads and attaches objects. The results have the length of objs;
+	// one that fails has an error and does not affect the others.
+	Start(objs []*bpfgen.Object) ([]Tracer, []error)
+
+	// Verify lets this kernel's verifier judge an object, attaching nothing.
+	Verify(obj *bpfgen.Object) error
+}

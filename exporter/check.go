@@ -1,0 +1,128 @@
+package exporter
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+)
+
+// Check compiles every script, lets this kernel's verifier judge it, and
+// writes to w what each will export and what it costs. Its error holds all
+// mistakes, and all that this kernel lacks.
+func Check(w io.Writer, cfg *Config, b Backend) error {
+	units, _ := prepare(cfg, b)
+	var errs joined
+	for _, u := range units {
+		if u.err == nil {
+			u.err = b.Verify(u.object)
+		}
+		if u.err != nil {
+			errs = append(errs, u.err)
+			fmt.Fprintf(w, "script %s: does not run here\n", u.conf.Name)
+			continue
+		}
+		u.describe(w)
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
+}
+
+// describe writes what a script exports.
+func (u *unit) describe(w io.Writer) {
+	fmt.Fprintf(w, "script %s: %s, %s\n", u.conf.Name, plural(len(u.object.Programs), "program"), plural(u.places(), "place"))
+	for _, p := range u.object.Programs {
+		fmt.Fprintf(w, "    %s: %s%s\n", specTexts(p.Specs), p.Attach, reason(p.Why))
+	}
+	for i, m := range u.plan.metrics {
+		if m.exported {
+			m.describe(w, u.object.Maps[i], u.checked)
+		}
+	}
+	for _, warning := range append(u.warnings(), u.lint()...) {
+		fmt.Fprintf(w, "    warning: %s\n", indent(warning.Detail()))
+	}
+}
+
+func reason(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
+}
+
+func specTexts(specs []*plylang.Spec) string {
+	texts := make([]string, len(specs))
+	for i, s := range specs {
+		texts[i] = specText(s)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func (u *unit) places() (n int) {
+	for _, p := range u.object.Programs {
+		n += len(p.Places)
+	}
+	return n
+}
+
+func (m *metric) describe(w io.Writer, mp *bpfgen.Map, checked *plylang.Script) {
+	names := make([]string, len(m.labels))
+	for i, l := range m.labels {
+		names[i] = l.name
+	}
+	keys := max(1, mp.MaxEntries)
+	line, col := checked.Src.Position(m.decl.Pos)
+	fmt.Fprintf(w, "    %s{%s} %s\n", m.name, strings.Join(names, ","), typeName(m.typ))
+	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, specList(checked, m.decl))
+	fmt.Fprintf(w, "        at most %s series, about %s of kernel memory\n",
+		groupDigits(uint64(keys*m.seriesPerSample())), bytesText(float64(mapMemoryEstimate(mp))))
+}
+
+// entryOverhead is what the kernel adds to each key of a hash, about.
+const entryOverhead = 64
+
+// mapMemoryEstimate is what the map will take, about, before it is made.
+func mapMemoryEstimate(mp *bpfgen.Map) int {
+	copies := 1
+	if mp.Storage == bpfgen.PerCPUHash {
+		copies = possibleCPUs()
+	}
+	return max(1, mp.MaxEntries) * (entryOverhead + mp.KeySize + copies*mp.Size)
+}
+
+// lint judges the names the user chose as promtool would.
+func (u *unit) lint() plylang.ErrorList {
+	var list plylang.ErrorList
+	for _, m := range u.plan.exported() {
+		for _, problem := range lintMetric(m) {
+			list = append(list, m.nameAt.errorf("metric %s: %s", m.name, problem))
+		}
+	}
+	return list
+}
+
+func lintMetric(m *metric) []string {
+	f := &dto.MetricFamily{Name: &m.name, Help: &m.help, Type: m.typ.Enum(), Metric: []*dto.Metric{{
+		Label: labelPairs(m.labels, make([]string, len(m.labels))),
+	}}}
+	problems, err := promlint.NewWithMetricFamilies([]*dto.MetricFamily{f}).Lint()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var texts []string
+	for _, p := range problems {
+		texts = append(texts, p.Text)
+	}
+	return texts
+}
+
+func indent(text string) string { return strings.ReplaceAll(text, "\n", "\n    ") }

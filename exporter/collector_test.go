@@ -1,0 +1,270 @@
+package exporter
+
+import (
+	"encoding/binary"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"ply-exporter/plylang"
+)
+
+const oneScript = "scripts: [{name: net, script: S%s}]\n"
+
+func config(metrics string) string {
+	if metrics != "" {
+		metrics = ", metrics: [" + metrics + "]"
+	}
+	return strings.Replace(oneScript, "%s", metrics, 1)
+}
+
+func TestScrape(t *testing.T) {
+	comm := variable("comm", plylang.StringType(16))
+	durations := []uint64{953, 1907, 3814}
+	tests := []struct {
+		name    string
+		metrics string
+		maps    []mapSpec
+		rows    map[string][]Row
+		want    string
+	}{{
+		name: "count by key",
+		maps: []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{comm}}},
+		rows: map[string][]Row{"@": {{chars("sshd"), words(7)}, {chars("bash"), words(3)}}},
+		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
+# TYPE ply_net_total counter
+ply_net_total{comm="bash"} 3
+ply_net_total{comm="sshd"} 7
+`,
+	}, {
+		name: "keyless counter exists from the start",
+		maps: []mapSpec{{name: "@calls", agg: "count"}},
+		want: `# HELP ply_net_calls_total count() of tracepoint:sched/sched_switch, script net
+# TYPE ply_net_calls_total counter
+ply_net_calls_total 0
+`,
+	}, {
+		name: "a constant key is no label",
+		maps: []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{text("size")}}},
+		rows: map[string][]Row{"@": {{[]byte("size\x00\x00\x00\x00"), words(5)}}},
+		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
+# TYPE ply_net_total counter
+ply_net_total 5
+`,
+	}, {
+		name: "a sum of durations is a counter in seconds",
+		maps: []mapSpec{{name: "@busy", agg: "sum", value: plylang.DurationT}},
+		rows: map[string][]Row{"@busy": {{nil, words(1_500_000_000)}}},
+		want: `# HELP ply_net_busy_seconds_total sum(arg0) of tracepoint:sched/sched_switch, script net
+# TYPE ply_net_busy_seconds_total counter
+ply_net_busy_seconds_total 1.5
+`,
+	}, {
+		name: "a signed sum is a gauge",
+		maps: []mapSpec{{name: "@delta", agg: "sum", value: plylang.S64}},
+		rows: map[string][]Row{"@delta": {{nil, words(-4)}}},
+		want: `# HELP ply_net_delta sum(arg0) of tracepoint:sched/sched_switch, script net
+# TYPE ply_net_delta gauge
+ply_net_delta -4
+`,
+	}, {
+		name:    "a table on request",
+		metrics: `{map: "$rx", export: true, help: Last seen.}`,
+		maps:    []mapSpec{{name: "$rx", value: plylang.U64}},
+		rows:    map[string][]Row{"$rx": {{nil, words(-1)}}},
+		want: `# HELP ply_net_rx Last seen.
+# TYPE ply_net_rx gauge
+ply_net_rx 1.8446744073709552e+19
+`,
+	}, {
+		name: "an average is a summary without quantiles",
+		maps: []mapSpec{{name: "@size", agg: "avg", value: plylang.U64}},
+		rows: map[string][]Row{"@size": {{nil, words(30, 4)}}},
+		want: `# HELP ply_net_size avg(arg0) of tracepoint:sched/sched_switch, script net
+# TYPE ply_net_size summary
+ply_net_size_sum 30
+ply_net_size_count 4
+`,
+	}, {
+		name: "a maximum",
+		maps: []mapSpec{{name: "@top", agg: "max", value: plylang.U64}},
+		rows: map[string][]Row{"@top": {{nil, words(42)}}},
+		want: `# HELP ply_net_top max(arg0) of tracepoint:sched/sched_switch, script net; the extreme since the start
+# TYPE ply_net_top gauge
+ply_net_top 42
+`,
+	}, {
+		name:    "label values renamed, equal ones added together",
+		metrics: `{map: "@", labels: [{name: op, map: {0: read, 1: write, 2: write}}]}`,
+		maps:    []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{local("op", plylang.U64)}}},
+		rows:    map[string][]Row{"@": {{words(2), words(30)}, {words(0), words(10)}, {words(1), words(20)}}},
+		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
+# TYPE ply_net_total counter
+ply_net_total{op="read"} 10
+ply_net_total{op="write"} 50
+`,
+	}, {
+		name: "label values are valid and stay different",
+		maps: []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{comm}}},
+		rows: map[string][]Row{"@": {{chars("a\xff"), words(1)}, {chars(`a\xff`), words(2)}, {chars("q\"\n|"), words(3)}}},
+		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
+# TYPE ply_net_total counter
+ply_net_total{comm="a\\\\xff"} 2
+ply_net_total{comm="a\\xff"} 1
+ply_net_total{comm="q\"\n|"} 3
+`,
+	}, {
+		name:    "a histogram of durations",
+		metrics: `{map: "@lat", buckets: {min: 1us, max: 2us}}`,
+		maps:    []mapSpec{{name: "@lat", agg: "quantize", value: plylang.DurationT}},
+		rows:    map[string][]Row{"@lat": {{nil, histogramValue(durations, 953, 954, 1908, 5000)}}},
+		want: `# HELP ply_net_lat_seconds quantize(arg0) of tracepoint:sched/sched_switch, script net
+# TYPE ply_net_lat_seconds histogram
+ply_net_lat_seconds_bucket{le="9.5367431640625e-07"} 1
+ply_net_lat_seconds_bucket{le="1.9073486328125e-06"} 2
+ply_net_lat_seconds_bucket{le="3.814697265625e-06"} 3
+ply_net_lat_seconds_bucket{le="+Inf"} 4
+ply_net_lat_seconds_sum 8.815e-06
+ply_net_lat_seconds_count 4
+`,
+	}, {
+		name:    "powers of two are in the bucket they bound, negatives in the lowest",
+		metrics: `{map: "@", name: sizes_bytes, buckets: {min: 4Ki, max: 8Ki}}`,
+		maps:    []mapSpec{{name: "@", agg: "quantize", value: plylang.S64}},
+		rows:    map[string][]Row{"@": {{nil, histogramValue([]uint64{4096, 8192}, 4096, 4096, 4097, -22)}}},
+		want: `# HELP sizes_bytes quantize(arg0) of tracepoint:sched/sched_switch, script net
+# TYPE sizes_bytes histogram
+sizes_bytes_bucket{le="4096"} 3
+sizes_bytes_bucket{le="8192"} 4
+sizes_bytes_bucket{le="+Inf"} 4
+sizes_bytes_sum 12267
+sizes_bytes_count 4
+`,
+	}}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := &fakeBackend{
+				scripts: map[string][]mapSpec{"S": tt.maps},
+				tracers: map[string]*fakeTracer{"S": {rows: tt.rows}},
+			}
+			if got := scrape(t, run(t, b, config(tt.metrics))); got != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestSecondScrape(t *testing.T) {
+	comm := variable("comm", plylang.StringType(16))
+	tracer := &fakeTracer{rows: map[string][]Row{"@": {{chars("a"), words(1)}, {chars("b"), words(2)}}}}
+	c := run(t, &fakeBackend{
+		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{comm}}}},
+		tracers: map[string]*fakeTracer{"S": tracer},
+	}, config(""))
+	scrape(t, c)
+	tracer.rows["@"] = []Row{{chars("c"), words(9)}, {chars("b"), words(5)}}
+	want := "ply_net_total{comm=\"b\"} 5\nply_net_total{comm=\"c\"} 9\n"
+	if got := scrape(t, c); !strings.HasSuffix(got, want) || strings.Contains(got, `"a"`) {
+		t.Errorf("got\n%s\nwant at its end\n%s", got, want)
+	}
+}
+
+func TestOwnMetrics(t *testing.T) {
+	b := &fakeBackend{
+		scripts: map[string][]mapSpec{
+			"A": {{name: "@", agg: "count"}},
+			"B": {{name: "@", agg: "quantize", value: plylang.S64}},
+		},
+		tracers: map[string]*fakeTracer{
+			"A": {err: errors.New("no such map")},
+			"B": {
+				rows:    map[string][]Row{"@": {{nil, histogramValue(defaultThresholds(), -1, -2, 3)}}},
+				dropped: map[string]uint64{"@": 12},
+				probes:  []Probe{{Spec: "kprobe:x", Kind: "kprobe", Attached: true, Missed: 4, MissedKnown: true}},
+			},
+		},
+		checks: map[string]error{"C": &plylang.Error{Msg: "no function x", Missing: true}},
+	}
+	c := run(t, b, "scripts: [{name: a, script: A}, {name: b, script: B}, {name: c, script: C}]")
+	got := scrapeAll(t, c)
+	for _, line := range []string{
+		`ply_script_up{script="a"} 0`,
+		`ply_script_up{script="b"} 1`,
+		`ply_script_up{script="c"} 0`,
+		`ply_script_info{hash="cafe",script="b"} 1`,
+		`ply_probe_attached{kind="kprobe",probe="kprobe:x",script="b"} 1`,
+		`ply_probe_missed_total{probe="kprobe:x",script="b"} 4`,
+		`ply_map_entries{map="@",script="b"} 1`,
+		`ply_map_dropped_total{map="@",script="b"} 12`,
+		`ply_map_negative_total{map="@",script="b"} 2`,
+		`ply_b_bucket{le="1"} 2`,
+	} {
+		if !strings.Contains(got, line+"\n") {
+			t.Errorf("no line %s in\n%s", line, got)
+		}
+	}
+	if strings.Contains(got, "ply_a") {
+		t.Errorf("a script that cannot be read has metrics:\n%s", got)
+	}
+}
+
+func defaultThresholds() []uint64 {
+	b, _ := powersOfTwo(numberBounds, one)
+	return b.thresholds
+}
+
+func TestMaxSeries(t *testing.T) {
+	comm := variable("comm", plylang.StringType(16))
+	c := run(t, &fakeBackend{
+		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{comm}}}},
+		tracers: map[string]*fakeTracer{"S": {rows: map[string][]Row{"@": {
+			{chars("a"), words(1)}, {chars("b"), words(2)}, {chars("c"), words(3)}}}}},
+	}, config(""))
+	c.maxSeries = 2
+	got := scrapeAll(t, c)
+	if !strings.Contains(got, `ply_scrape_series_omitted{script="net"} 1`) || strings.Contains(got, `comm="c"`) {
+		t.Errorf("two series and one omitted wanted, got\n%s", got)
+	}
+}
+
+func TestScrapesShareOneReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tracer := &fakeTracer{block: make(chan struct{})}
+		c := run(t, &fakeBackend{
+			scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count"}}},
+			tracers: map[string]*fakeTracer{"S": tracer},
+		}, config(""))
+		var scrapes sync.WaitGroup
+		for range 3 {
+			scrapes.Go(func() { c.share() })
+		}
+		synctest.Wait() // one reads, two wait for it
+		close(tracer.block)
+		scrapes.Wait()
+		if tracer.reads != 1 {
+			t.Errorf("three scrapes at once read %d times", tracer.reads)
+		}
+	})
+}
+
+func benchmarkScrape(b *testing.B, n int) {
+	keys := []plylang.Expr{variable("comm", plylang.StringType(16)), variable("pid", plylang.U32)}
+	var rows []Row
+	for i := range n {
+		key := binary.LittleEndian.AppendUint64(chars("process"), uint64(i))
+		rows = append(rows, Row{key, words(int64(i) * 1000)})
+	}
+	c := run(b, &fakeBackend{
+		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: keys}}},
+		tracers: map[string]*fakeTracer{"S": {rows: map[string][]Row{"@": rows}}},
+	}, config(""))
+	scrapeAll(b, c)
+	b.ReportAllocs()
+	for b.Loop() {
+		scrapeAll(b, c)
+	}
+}
+
+func BenchmarkScrape20000Series(b *testing.B) { benchmarkScrape(b, 20000) }

@@ -1,0 +1,150 @@
+package exporter
+
+import (
+	"math/big"
+
+	"gopkg.in/yaml.v3"
+)
+
+func readMetrics(v value) []*Metric {
+	var out []*Metric
+	seen := map[string]*Metric{}
+	for _, e := range v.list("metrics") {
+		m := readMetric(e)
+		if first, ok := seen[m.Map]; ok && m.Map != "" {
+			e.fail("map %q is already described at %s", m.Map, first.at(""))
+		}
+		seen[m.Map] = m
+		out = append(out, m)
+	}
+	return out
+}
+
+func (v value) isList() bool { return v.node.Kind == yaml.SequenceNode }
+
+var metricTypes = []string{"counter", "gauge", "histogram"}
+
+var metricFields = recordPlaces([]field[Metric]{
+	{"map", func(m *Metric, v value) { m.Map = v.text("map") }},
+	{"name", func(m *Metric, v value) { m.Name = v.metricName() }},
+	{"help", func(m *Metric, v value) { m.Help = v.text("help") }},
+	{"type", func(m *Metric, v value) { m.Type = v.choice("type", metricTypes...) }},
+	{"unit", func(m *Metric, v value) { m.Unit = v.choice("unit", unitNames...) }},
+	{"scale", func(m *Metric, v value) { m.Scale = v.scale() }},
+	{"labels", func(m *Metric, v value) { m.Labels = readLabels(v) }},
+	{"buckets", func(m *Metric, v value) { m.Buckets = readBuckets(v) }},
+	{"max_entries", func(m *Metric, v value) { m.MaxEntries = v.count("max_entries", maxMaxEntries) }},
+	{"overflow", func(m *Metric, v value) { m.Evict = v.choice("overflow", "drop", "evict") == "evict" }},
+	{"export", func(m *Metric, v value) { b := v.flag("export"); m.Export = &b }},
+})
+
+// recordPlaces makes every field remember where it was given.
+func recordPlaces(fields []field[Metric]) []field[Metric] {
+	for i, f := range fields {
+		fields[i].set = func(m *Metric, v value) {
+			m.where[f.key] = v.place()
+			f.set(m, v)
+		}
+	}
+	return fields
+}
+
+func readMetric(v value) *Metric {
+	m := &Metric{where: map[string]place{"": v.place()}}
+	before := len(v.doc.errs)
+	readMapping(v, "a metric", m, metricFields)
+	if m.Map == "" && len(v.doc.errs) == before {
+		v.fail(`a metric needs "map:", the map it describes, with its sigil`)
+	}
+	return m
+}
+
+func (v value) metricName() string {
+	name := v.text("name")
+	if name != "" && !metricName.MatchString(name) {
+		v.fail("metric name %q: only letters, digits and _ may be in it, and no digit first", name)
+	}
+	return name
+}
+
+func (v value) scale() string {
+	word := v.word("scale")
+	if r, ok := parseDecimal(word); word != "" && (!ok || r.Sign() <= 0) {
+		v.fail("scale must be a number above 0, such as 1e-9")
+		return ""
+	}
+	return word
+}
+
+// parseDecimal reads a decimal number exactly.
+func parseDecimal(text string) (*big.Rat, bool) {
+	if len(text) > 32 || !decimal.MatchString(text) {
+		return nil, false
+	}
+	return new(big.Rat).SetString(text)
+}
+
+func readLabels(v value) []Label {
+	out := []Label{}
+	seen := map[string]bool{}
+	for _, e := range v.list("labels") {
+		var l Label
+		if e.isScalar() {
+			l.Name = e.labelName()
+		} else {
+			readMapping(e, "a label", &l, labelFields)
+		}
+		if seen[l.Name] && l.Name != "" {
+			e.fail("label %q is given twice", l.Name)
+		}
+		seen[l.Name] = true
+		out = append(out, l)
+	}
+	return out
+}
+
+var labelFields = []field[Label]{
+	{"name", func(l *Label, v value) { l.Name = v.labelName() }},
+	{"map", func(l *Label, v value) { l.Map = readNames(v) }},
+}
+
+func readNames(v value) map[string]string {
+	names := map[string]string{}
+	for _, pair := range v.pairs("map") {
+		names[pair[0].node.Value] = pair[1].word("a label's value")
+	}
+	return names
+}
+
+func (v value) labelName() string {
+	name := v.text("a label")
+	switch {
+	case name == "":
+	case !metricName.MatchString(name):
+		v.fail("label %q: only letters, digits and _ may be in it, and no digit first", name)
+	case reservedLabel(name):
+		v.fail("label %q is reserved by Prometheus: choose another name", name)
+	}
+	return name
+}
+
+func readBuckets(v value) *BucketLimits {
+	b := &BucketLimits{}
+	readMapping(v, "buckets", b, []field[BucketLimits]{
+		{"min", func(b *BucketLimits, v value) { b.Min = v.bound("min") }},
+		{"max", func(b *BucketLimits, v value) { b.Max = v.bound("max") }},
+	})
+	return b
+}
+
+func (v value) bound(what string) string {
+	word := v.word(what)
+	if word == "" {
+		return ""
+	}
+	if _, err := parseBound(word); err != nil {
+		v.fail("%s: %s", what, err)
+		return ""
+	}
+	return word
+}

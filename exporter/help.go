@@ -1,0 +1,99 @@
+package exporter
+
+import (
+	"fmt"
+	"strings"
+
+	"ply-exporter/plylang"
+)
+
+func (m *metric) userHelp() string {
+	if m.given == nil {
+		return ""
+	}
+	return m.given.Help
+}
+
+// helpText says where a metric's number comes from: the user's text, or
+// "count() of tracepoint:sched/sched_switch, script block_io". It has no line
+// number, which would change with every edit above it.
+func helpText(checked *plylang.Script, m *metric) string {
+	if text := m.userHelp(); text != "" {
+		return text
+	}
+	return fmt.Sprintf("%s of %s, script %s%s", sourceText(m.decl), specList(checked, m.decl), m.script.Name, sinceStart(m.decl))
+}
+
+// sourceText is what feeds the map: "quantize(arg2)", "table $rx".
+func sourceText(decl *plylang.Map) string {
+	if decl.Agg == nil {
+		return "table " + decl.Name
+	}
+	args := make([]string, len(decl.Args))
+	for i, a := range decl.Args {
+		args[i] = a.String()
+	}
+	return decl.Agg.Name + "(" + strings.Join(args, ", ") + ")"
+}
+
+func sinceStart(decl *plylang.Map) string {
+	if decl.Agg != nil && (decl.Agg.Name == "min" || decl.Agg.Name == "max") {
+		return "; the extreme since the start"
+	}
+	return ""
+}
+
+// specList names the probes that store in the map, at most three.
+func specList(checked *plylang.Script, decl *plylang.Map) string {
+	var specs []string
+	for _, p := range checked.Probes {
+		if !stores(p.Body, decl.Name) {
+			continue
+		}
+		for _, s := range p.Specs {
+			specs = append(specs, specText(s))
+		}
+	}
+	if len(specs) > 3 {
+		return fmt.Sprintf("%s and %d more", strings.Join(specs[:2], ", "), len(specs)-2)
+	}
+	return strings.Join(specs, ", ")
+}
+
+// stores says whether a statement stores in the map.
+func stores(s plylang.Stmt, mapName string) bool {
+	found := false
+	eachAssign(s, func(a *plylang.Assign) {
+		if ref, ok := a.LHS.(*plylang.MapRef); ok && ref.Name == mapName {
+			found = true
+		}
+	})
+	return found
+}
+
+// eachAssign calls f for every assignment in s, also in inner blocks.
+func eachAssign(s plylang.Stmt, f func(*plylang.Assign)) {
+	switch s := s.(type) {
+	case *plylang.Block:
+		for _, inner := range s.Stmts {
+			eachAssign(inner, f)
+		}
+	case *plylang.If:
+		eachAssign(s.Then, f)
+		if s.Else != nil {
+			eachAssign(s.Else, f)
+		}
+	case *plylang.Unroll:
+		eachAssign(s.Body, f)
+	case *plylang.Assign:
+		f(s)
+	}
+}
+
+// specText is a probe specification as it was written.
+func specText(s *plylang.Spec) string {
+	if s.Target == "" {
+		return s.Provider
+	}
+	return s.Provider + ":" + s.Target
+}

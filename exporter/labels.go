@@ -1,0 +1,163 @@
+package exporter
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ply-exporter/plylang"
+)
+
+// A label is one label of a metric: component part of the key as text, which
+// names may replace.
+type label struct {
+	name  string
+	part  int
+	names map[string]string
+}
+
+// inferLabels names a label for each component of the map's key, after the
+// expressions it is used with. A component that is the same constant at every
+// use gives none: @["size"] is how ply 2 said "no key".
+func inferLabels(m *plylang.Map) []label {
+	var out []label
+	taken := map[string]bool{}
+	for part := range m.Keys {
+		name, constant := keyLabel(m, part)
+		if constant {
+			continue
+		}
+		out = append(out, label{name: unique(name, taken), part: part})
+	}
+	return out
+}
+
+// unique returns name, with _2, _3 … when it is taken.
+func unique(name string, taken map[string]bool) string {
+	if reservedLabel(name) {
+		name += "_"
+	}
+	free := name
+	for i := 2; taken[free]; i++ {
+		free = fmt.Sprintf("%s_%d", name, i)
+	}
+	taken[free] = true
+	return free
+}
+
+// reservedLabel says whether Prometheus gives a label of that name a meaning.
+func reservedLabel(name string) bool {
+	return name == "le" || name == "quantile" || strings.HasPrefix(name, "__")
+}
+
+// keyLabel looks at one component in all uses of the map.
+func keyLabel(m *plylang.Map, part int) (name string, constant bool) {
+	constant = true
+	value := ""
+	for _, use := range m.Uses {
+		if len(use.Keys) != len(m.Keys) {
+			continue
+		}
+		key := use.Keys[part]
+		text, isConst := constantText(key)
+		constant = constant && isConst && (value == "" || value == text)
+		value = text
+		switch n := keyName(key); {
+		case name == "":
+			name = n
+		case name != n:
+			name = "key"
+		}
+	}
+	if name == "" {
+		name = "key"
+	}
+	return name, constant && value != ""
+}
+
+func constantText(x plylang.Expr) (string, bool) {
+	switch x := x.(type) {
+	case *plylang.Number:
+		return fmt.Sprint(x.Value), true
+	case *plylang.StringLit:
+		return fmt.Sprintf("%q", x.Value), true
+	}
+	return "", false
+}
+
+// transparent functions give their operand's name.
+var transparent = []string{"str", "mem", "dyn", "uptr", "kptr"}
+
+// keyName returns the label that an expression suggests, "key" when none.
+func keyName(x plylang.Expr) string {
+	switch x := x.(type) {
+	case *plylang.Name:
+		return nameOfName(x)
+	case *plylang.Member:
+		return snake(x.Name)
+	case *plylang.Cast:
+		return keyName(x.X)
+	case *plylang.Call:
+		if slices.Contains(transparent, x.Name) && len(x.Args) > 0 {
+			return keyName(x.Args[0])
+		}
+		if t := x.Type(); t != nil && t.Show != "" {
+			return snake(x.Name)
+		}
+	}
+	return "key"
+}
+
+func nameOfName(x *plylang.Name) string {
+	if x.Func == nil {
+		return snake(x.Name)
+	}
+	if x.Func.Name == "caller" {
+		return "func"
+	}
+	return snake(x.Func.Name)
+}
+
+// scrapeLabels are set by scraping itself: a metric's own label of that name
+// turns into exported_…
+var scrapeLabels = []string{"job", "instance", "pod", "namespace", "container"}
+
+// resolveLabels returns the labels of a map: as inferred, or as the user names
+// them.
+func resolveLabels(decl *plylang.Map, m *Metric) ([]label, *plylang.Error) {
+	labels := inferLabels(decl)
+	if m == nil || m.Labels == nil {
+		return labels, nil
+	}
+	if len(m.Labels) != len(labels) {
+		return nil, m.at("labels").errorf("%s for %s of %s", plural(len(m.Labels), "label"), plural(len(labels), "key"), decl.Name)
+	}
+	for i, l := range m.Labels {
+		labels[i].names = l.Map
+		if l.Name != "" {
+			labels[i].name = l.Name
+		}
+	}
+	if dup := duplicateLabel(labels); dup != "" {
+		return nil, m.at("labels").errorf("label %q would be there twice: name both", dup)
+	}
+	return labels, nil
+}
+
+func duplicateLabel(labels []label) string {
+	seen := map[string]bool{}
+	for _, l := range labels {
+		if seen[l.name] {
+			return l.name
+		}
+		seen[l.name] = true
+	}
+	return ""
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return fmt.Sprintf("%d %s", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,144 @@
+package exporter
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"ply-exporter/plylang"
+)
+
+// inferName returns <namespace>_<script>_<map>, with the unit and, on
+// counters, _total. The map's part is left out for "@" and when it equals the
+// script's name; a suffix already there is not repeated.
+func inferName(s *Script, mapName, unit string, counter bool) string {
+	name := s.Namespace + "_" + s.Name
+	if part := snake(strings.TrimLeft(mapName, "$@")); part != "" && part != s.Name {
+		name += "_" + part
+	}
+	if counter {
+		name = strings.TrimSuffix(name, "_total")
+	}
+	if suffix := unitSuffix[unit]; !strings.HasSuffix(name, suffix) {
+		name += suffix
+	}
+	if counter {
+		name += "_total"
+	}
+	return name
+}
+
+// snake turns a name into lower case words with _ between: "rxBytes" and
+// "RXBytes" become "rx_bytes".
+func snake(name string) string {
+	var b strings.Builder
+	runes := []rune(name)
+	for i, r := range runes {
+		if r > unicode.MaxASCII || r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			r = '_'
+		}
+		if unicode.IsUpper(r) && startsWord(runes, i) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+// startsWord says whether the upper case letter at i begins a word: after a
+// lower case letter or digit, or as the last capital before a small letter.
+func startsWord(runes []rune, i int) bool {
+	if i == 0 || runes[i-1] == '_' {
+		return false
+	}
+	if !unicode.IsUpper(runes[i-1]) {
+		return true
+	}
+	return i+1 < len(runes) && unicode.IsLower(runes[i+1])
+}
+
+// Suffixes that a family's samples or its metadata may carry.
+var familySuffixes = []string{"_total", "_bucket", "_sum", "_count", "_created", "_info"}
+
+// runtimePrefixes begin the metrics of the exporter's own process.
+var runtimePrefixes = []string{"go_", "process_", "promhttp_"}
+
+// A family is a metric's name as collisions see it: a counter's without
+// _total.
+func family(name string, counter bool) string {
+	if counter {
+		return strings.TrimSuffix(name, "_total")
+	}
+	return name
+}
+
+// collide says whether two families may not be in one exposition, because one
+// is, or has a sample with, the other's name.
+func collide(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	rest, ok := strings.CutPrefix(b, a)
+	return ok && (rest == "" || slices.Contains(familySuffixes, rest))
+}
+
+// A nameCheck finds metrics that would get one name.
+type nameCheck struct {
+	byName map[string]*metric // by family and by family with each suffix
+}
+
+// add reports what m collides with, if anything.
+func (c *nameCheck) add(m *metric) *plylang.Error {
+	fam := family(m.name, m.isCounter())
+	if own := ownFamily(fam); own != "" {
+		return m.nameAt.errorf("metric name %s belongs to the exporter's own %s: choose another with name:", m.name, own)
+	}
+	if c.byName == nil {
+		c.byName = map[string]*metric{}
+	}
+	claims := []string{fam}
+	for _, suffix := range familySuffixes {
+		claims = append(claims, fam+suffix)
+	}
+	if other := c.clash(fam, claims); other != nil {
+		return m.nameAt.errorf("map %s of script %s would be exported as %s, which collides with %s of map %s, script %s: set name: in one of them",
+			m.decl.Name, m.script.Name, m.name, other.name, other.decl.Name, other.script.Name)
+	}
+	c.byName[fam] = m
+	return nil
+}
+
+func (c *nameCheck) clash(fam string, claims []string) *metric {
+	for _, claim := range claims {
+		if other := c.byName[claim]; other != nil {
+			return other
+		}
+	}
+	for _, suffix := range familySuffixes {
+		if base, ok := strings.CutSuffix(fam, suffix); ok && c.byName[base] != nil {
+			return c.byName[base]
+		}
+	}
+	return nil
+}
+
+// ownFamily returns which of the exporter's own metrics a family collides
+// with, "" when none.
+func ownFamily(fam string) string {
+	for _, own := range ownMetrics {
+		if collide(fam, family(own.name, own.typ == dto.MetricType_COUNTER)) {
+			return own.name
+		}
+	}
+	if collide(fam, buildInfo) {
+		return buildInfo
+	}
+	for _, prefix := range runtimePrefixes {
+		if strings.HasPrefix(fam, prefix) {
+			return prefix + "*"
+		}
+	}
+	return ""
+}

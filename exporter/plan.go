@@ -1,0 +1,221 @@
+package exporter
+
+import (
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+)
+
+// A metric is a map of a checked script and how it is exported.
+type metric struct {
+	script *Script
+	decl   *plylang.Map
+	given  *Metric // what the configuration says of it; nil when nothing
+	name   string
+	nameAt place
+	help   string
+	typ    dto.MetricType
+	unit   string
+	scale  scale
+	labels []label
+	bounds bounds // histograms
+
+	exported bool
+}
+
+func (m *metric) isCounter() bool { return m.typ == dto.MetricType_COUNTER }
+
+// A plan is how a script is compiled and exported.
+type plan struct {
+	metrics  []*metric // one for each map of the script, in its order
+	options  bpfgen.Options
+	warnings plylang.ErrorList
+}
+
+// maxHistogramEntries is the default number of keys of a histogram.
+const maxHistogramEntries = 1024
+
+// planScript decides what is exported of a checked script, and how.
+func planScript(s *Script, checked *plylang.Script) (*plan, plylang.ErrorList) {
+	p := &plan{options: bpfgen.Options{MaxEntries: s.MaxEntries, Maps: map[string]bpfgen.MapOptions{}}}
+	given, errs := matchMetrics(s, checked)
+	for _, decl := range checked.Maps {
+		m, found := planMap(s, decl, given[decl.Name])
+		errs = append(errs, found...)
+		m.exported = isExported(decl, m.given)
+		m.help = helpText(checked, m)
+		p.options.Maps[decl.Name] = mapOptions(s, m)
+		p.metrics = append(p.metrics, m)
+	}
+	if exported := p.exported(); len(exported) == 1 && exported[0].userHelp() == "" && s.Help != "" {
+		exported[0].help = s.Help
+	}
+	for _, m := range p.exported() {
+		p.warnings = append(p.warnings, m.warn(checked)...)
+	}
+	return p, errs
+}
+
+// exported returns the metrics that are sent.
+func (p *plan) exported() []*metric {
+	var out []*metric
+	for _, m := range p.metrics {
+		if m.exported {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// matchMetrics finds the map of each entry of "metrics:".
+func matchMetrics(s *Script, checked *plylang.Script) (map[string]*Metric, plylang.ErrorList) {
+	var errs plylang.ErrorList
+	var names []string
+	for _, decl := range checked.Maps {
+		names = append(names, decl.Name)
+	}
+	given := map[string]*Metric{}
+	for _, m := range s.Metrics {
+		if !slices.Contains(names, m.Map) {
+			errs = append(errs, m.at("map").errorf("script %s has no map %s%s", s.Name, m.Map, hasMaps(m.Map, names)))
+			continue
+		}
+		given[m.Map] = m
+	}
+	return given, errs
+}
+
+func hasMaps(name string, names []string) string {
+	if len(names) == 0 {
+		return ": it has none"
+	}
+	if q := plylang.DidYouMean(name, names); q != "" {
+		return q
+	}
+	return ": it has " + strings.Join(names, ", ")
+}
+
+func isExported(decl *plylang.Map, given *Metric) bool {
+	if given != nil && given.Export != nil {
+		return *given.Export
+	}
+	return decl.Agg != nil
+}
+
+func planMap(s *Script, decl *plylang.Map, given *Metric) (*metric, plylang.ErrorList) {
+	m := &metric{script: s, decl: decl, given: given, nameAt: s.name}
+	if given != nil {
+		m.nameAt = given.at("name")
+	}
+	kind, err := m.resolveType()
+	if err != nil {
+		return m, plylang.ErrorList{err}
+	}
+	m.typ = kind
+	var errs plylang.ErrorList
+	m.unit, m.scale, errs = m.resolveUnit()
+	m.name = inferName(s, decl.Name, m.unit, m.isCounter())
+	if given != nil && given.Name != "" {
+		m.name = given.Name
+	}
+	labels, err := resolveLabels(decl, given)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	m.labels = labels
+	return m, append(errs, m.resolveBounds()...)
+}
+
+func (m *metric) resolveUnit() (string, scale, plylang.ErrorList) {
+	if m.decl.Agg != nil && m.decl.Agg.Name == "count" {
+		return inferUnit(nil, m.given)
+	}
+	return inferUnit(m.decl.Value, m.given)
+}
+
+func (m *metric) resolveBounds() plylang.ErrorList {
+	if m.typ != dto.MetricType_HISTOGRAM {
+		if m.given != nil && m.given.Buckets != nil {
+			return plylang.ErrorList{m.given.at("buckets").errorf("buckets are for histograms: %s is a %s", m.decl.Name, typeName(m.typ))}
+		}
+		return nil
+	}
+	b, err := histogramBounds(m.unit, m.scale, m.given)
+	if err != nil {
+		return plylang.ErrorList{err}
+	}
+	m.bounds = b
+	return nil
+}
+
+// A mapShape is what aggregations have in common for the exporter: the types
+// they may be exported as, the default first.
+type mapShape []dto.MetricType
+
+var (
+	asCounter   = mapShape{dto.MetricType_COUNTER, dto.MetricType_GAUGE}
+	asGauge     = mapShape{dto.MetricType_GAUGE, dto.MetricType_COUNTER}
+	asExtreme   = mapShape{dto.MetricType_GAUGE}
+	asSummary   = mapShape{dto.MetricType_SUMMARY}
+	asHistogram = mapShape{dto.MetricType_HISTOGRAM}
+)
+
+var shapes = map[string]mapShape{
+	"count":      asCounter,
+	"sum":        asCounter,
+	"min":        asExtreme,
+	"max":        asExtreme,
+	"avg":        asSummary,
+	"quantize":   asHistogram,
+	"lquantize":  asHistogram,
+	"llquantize": asHistogram,
+}
+
+func (m *metric) shape() mapShape {
+	if m.decl.Agg == nil {
+		return asGauge
+	}
+	shape := shapes[m.decl.Agg.Name]
+	if v := m.decl.Value; m.decl.Agg.Name == "sum" && v != nil && v.Signed && v.Unit == plylang.Plain {
+		return asGauge
+	}
+	return shape
+}
+
+func (m *metric) resolveType() (dto.MetricType, *plylang.Error) {
+	shape := m.shape()
+	if isExported(m.decl, m.given) && m.decl.Agg == nil && !isNumber(m.decl.Value) {
+		return 0, m.given.at("export").errorf("%s holds no numbers: only numbers can be exported", m.decl.Name)
+	}
+	if m.given == nil || m.given.Type == "" {
+		return shape[0], nil
+	}
+	for _, t := range shape {
+		if typeName(t) == m.given.Type {
+			return t, nil
+		}
+	}
+	return 0, m.given.at("type").errorf("%s cannot be a %s: it is a %s", m.decl.Name, m.given.Type, typeName(shape[0]))
+}
+
+func isNumber(t *plylang.Type) bool { return t != nil && t.Kind == plylang.Int }
+
+func typeName(t dto.MetricType) string { return strings.ToLower(t.String()) }
+
+func mapOptions(s *Script, m *metric) bpfgen.MapOptions {
+	opt := bpfgen.MapOptions{Bounds: m.bounds.thresholds}
+	if m.typ == dto.MetricType_HISTOGRAM && s.MaxEntries > 0 {
+		opt.MaxEntries = min(s.MaxEntries, maxHistogramEntries)
+	}
+	if m.given != nil {
+		opt.Evict = m.given.Evict
+		if m.given.MaxEntries > 0 {
+			opt.MaxEntries = m.given.MaxEntries
+		}
+	}
+	return opt
+}

@@ -1,0 +1,141 @@
+package exporter
+
+import (
+	"encoding/binary"
+
+	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"ply-exporter/bpfgen"
+)
+
+// seriesPerSample is how many series one key of the metric is.
+func (m *metric) seriesPerSample() int {
+	switch m.typ {
+	case dto.MetricType_HISTOGRAM:
+		return len(m.bounds.les) + 3 // +Inf, sum and count
+	case dto.MetricType_SUMMARY:
+		return 2
+	}
+	return 1
+}
+
+// family returns the metric with its series of this round, nil when there are
+// none. Samples are made anew for each scrape, because another one may still
+// be sending the last ones; they are made in bulk, because there may be 20,000.
+func (t *table) family(list []*series, created *timestamppb.Timestamp) *dto.MetricFamily {
+	if len(list) == 0 {
+		return nil
+	}
+	samples := make([]dto.Metric, len(list))
+	f := &dto.MetricFamily{Name: &t.m.name, Help: &t.m.help, Type: t.m.typ.Enum(), Metric: make([]*dto.Metric, len(list))}
+	for i, s := range list {
+		samples[i].Label = s.labels
+		f.Metric[i] = &samples[i]
+	}
+	switch t.m.typ {
+	case dto.MetricType_COUNTER:
+		t.fillCounters(samples, list, created)
+	case dto.MetricType_GAUGE:
+		t.fillGauges(samples, list)
+	case dto.MetricType_SUMMARY:
+		t.fillSummaries(samples, list, created)
+	case dto.MetricType_HISTOGRAM:
+		t.fillHistograms(samples, list, created)
+	}
+	return f
+}
+
+func (t *table) fillCounters(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
+	values, counters := make([]float64, len(list)), make([]dto.Counter, len(list))
+	for i, s := range list {
+		values[i] = t.value(s)
+		counters[i].Value, counters[i].CreatedTimestamp = &values[i], created
+		samples[i].Counter = &counters[i]
+	}
+}
+
+func (t *table) fillGauges(samples []dto.Metric, list []*series) {
+	values, gauges := make([]float64, len(list)), make([]dto.Gauge, len(list))
+	for i, s := range list {
+		values[i] = t.value(s)
+		gauges[i].Value = &values[i]
+		samples[i].Gauge = &gauges[i]
+	}
+}
+
+func (t *table) fillSummaries(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
+	sums := make([]float64, len(list))
+	for i, s := range list {
+		sums[i] = t.number(s.words[0])
+		count := s.words[1]
+		samples[i].Summary = &dto.Summary{SampleCount: &count, SampleSum: &sums[i], CreatedTimestamp: created}
+	}
+}
+
+func (t *table) fillHistograms(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
+	n := len(t.m.bounds.les)
+	sums, hists := make([]float64, len(list)), make([]dto.Histogram, len(list))
+	counts := make([]uint64, len(list)*(n+1))
+	buckets := make([]dto.Bucket, len(list)*n)
+	pointers := make([]*dto.Bucket, len(list)*n)
+	for i, s := range list {
+		cumulative := counts[i*(n+1) : (i+1)*(n+1)]
+		cumulate(cumulative, s.words[1:])
+		for b := range n {
+			k := i*n + b
+			buckets[k].CumulativeCount, buckets[k].UpperBound = &cumulative[b], &t.m.bounds.les[b]
+			pointers[k] = &buckets[k]
+		}
+		sums[i] = t.number(s.words[0])
+		hists[i].SampleCount, hists[i].SampleSum = &cumulative[n], &sums[i]
+		hists[i].Bucket, hists[i].CreatedTimestamp = pointers[i*n:(i+1)*n], created
+		samples[i].Histogram = &hists[i]
+	}
+}
+
+// cumulate turns the counters of a map's buckets, the first of which holds the
+// negative values, into the running totals of the exported buckets; the last
+// total is the count of all.
+func cumulate(total []uint64, counters []uint64) {
+	sum := counters[0]
+	for i := range total {
+		sum += counters[i+1]
+		total[i] = sum
+	}
+}
+
+// value is the exported number of a counter or gauge.
+func (t *table) value(s *series) float64 {
+	switch t.mp.Kind {
+	case bpfgen.KindCount:
+		return t.m.scale.apply(float64(s.words[0]))
+	case bpfgen.KindMin, bpfgen.KindMax:
+		return t.number(uint64(t.extreme(s.words[0])))
+	}
+	return t.number(s.words[0])
+}
+
+// extreme gives a stored extreme to bpfgen, which knows how it is stored.
+func (t *table) extreme(word uint64) int64 {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], word)
+	return t.mp.Extreme(b[:])
+}
+
+// number scales 64 bits by the sign of the map's values.
+func (t *table) number(word uint64) float64 {
+	if v := t.mp.Value; v != nil && v.Signed {
+		return t.m.scale.apply(float64(int64(word)))
+	}
+	return t.m.scale.apply(float64(word))
+}
+
+// negatives counts the negative values in a histogram.
+func negatives(list []*series) float64 {
+	var n uint64
+	for _, s := range list {
+		n += s.words[1]
+	}
+	return float64(n)
+}

@@ -1,0 +1,189 @@
+package exporter
+
+import (
+	"slices"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"ply-exporter/bpfgen"
+)
+
+// A table keeps what is known of a metric's series between scrapes: the labels
+// of each key, so that they are made and sorted once in a key's life. Keys
+// whose labels come out equal share one series and are added together.
+type table struct {
+	m      *metric
+	mp     *bpfgen.Map
+	text   func(bpfgen.Value) string
+	byKey  map[string]*series
+	byText map[string]*series
+	sorted []*series
+	round  uint64
+	bits   []uint64 // the words of all series of one round, in one piece
+}
+
+// current returns the series of this round, in the order of their labels.
+func (t *table) current() []*series {
+	out := make([]*series, 0, len(t.sorted))
+	for _, s := range t.sorted {
+		if s.round == t.round {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// A series is one line of a metric, or the lines of one histogram.
+type series struct {
+	labels []*dto.LabelPair
+	text   string // the labels' values, in order; unique within the table
+	round  uint64 // when it was last seen
+	words  []uint64
+}
+
+func newTable(m *metric, mp *bpfgen.Map, text func(bpfgen.Value) string) *table {
+	return &table{m: m, mp: mp, text: text, byKey: map[string]*series{}, byText: map[string]*series{}}
+}
+
+// update takes in what was read: one round.
+func (t *table) update(rows []Row) {
+	t.round++
+	width := t.mp.Size / 8
+	t.bits = slices.Grow(t.bits[:0], width*(len(rows)+1))
+	fresh := len(t.sorted)
+	for _, row := range rows {
+		s := t.byKey[string(row.Key)]
+		if s == nil {
+			s = t.learn(row.Key)
+		}
+		t.accumulate(s, row.Value, width)
+	}
+	if len(rows) == 0 && t.startsAtZero() {
+		s := t.learn(nil)
+		s.round, s.words = t.round, t.fresh(width)
+	}
+	if len(t.sorted) > fresh {
+		sort.Slice(t.sorted, func(i, j int) bool { return t.sorted[i].text < t.sorted[j].text })
+	}
+	t.forget(len(rows))
+}
+
+// startsAtZero says whether the metric has a series before anything happened.
+func (t *table) startsAtZero() bool {
+	switch t.mp.Kind {
+	case bpfgen.KindCount, bpfgen.KindSum, bpfgen.KindHistogram:
+		return len(t.m.labels) == 0
+	}
+	return false
+}
+
+func (t *table) fresh(width int) []uint64 {
+	n := len(t.bits)
+	t.bits = slices.Grow(t.bits, width)[:n+width]
+	words := t.bits[n : n+width : n+width]
+	clear(words)
+	return words
+}
+
+// accumulate adds a value to a series: to nothing when the series is new in
+// this round.
+func (t *table) accumulate(s *series, value []byte, width int) {
+	if s.round != t.round {
+		s.round, s.words = t.round, t.fresh(width)
+		for i := range s.words {
+			s.words[i] = bpfgen.Word(value, i)
+		}
+		return
+	}
+	if t.mp.Reduce == bpfgen.ReduceMax {
+		s.words[0] = max(s.words[0], bpfgen.Word(value, 0))
+		return
+	}
+	for i := range s.words {
+		s.words[i] += bpfgen.Word(value, i)
+	}
+}
+
+// learn makes the labels of a key that was not seen before.
+func (t *table) learn(key []byte) *series {
+	values := t.labelValues(key)
+	text := strings.Join(values, "\xff") // cannot be in UTF-8
+	s := t.byText[text]
+	if s == nil {
+		s = &series{text: text, labels: labelPairs(t.m.labels, values)}
+		t.byText[text] = s
+		t.sorted = append(t.sorted, s)
+	}
+	t.byKey[string(key)] = s
+	return s
+}
+
+func (t *table) labelValues(key []byte) []string {
+	values := make([]string, len(t.m.labels))
+	if len(values) == 0 {
+		return values
+	}
+	parts := t.mp.Split(key)
+	for i, l := range t.m.labels {
+		text := validLabel(t.text(parts[l.part]))
+		if name, ok := l.names[text]; ok {
+			text = name
+		}
+		values[i] = text
+	}
+	return values
+}
+
+// forget drops series that are gone, once they are more than those that are
+// there.
+func (t *table) forget(rows int) {
+	if len(t.byKey) <= 2*rows+1024 {
+		return
+	}
+	for key, s := range t.byKey {
+		if s.round != t.round {
+			delete(t.byKey, key)
+			delete(t.byText, s.text)
+		}
+	}
+	t.sorted = slices.DeleteFunc(t.sorted, func(s *series) bool { return s.round != t.round })
+}
+
+// labelPairs returns labels sorted by name, as the exposition wants them.
+func labelPairs(labels []label, values []string) []*dto.LabelPair {
+	pairs := make([]*dto.LabelPair, len(labels))
+	for i := range labels {
+		pairs[i] = &dto.LabelPair{Name: &labels[i].name, Value: &values[i]}
+	}
+	sort.Slice(pairs, func(i, j int) bool { return pairs[i].GetName() < pairs[j].GetName() })
+	return pairs
+}
+
+const hexDigits = "0123456789abcdef"
+
+// validLabel makes text fit for a label: bytes that are no UTF-8 become \xhh
+// and a backslash \\, so that different texts stay different.
+func validLabel(text string) string {
+	if utf8.ValidString(text) && strings.IndexByte(text, '\\') < 0 {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			b.WriteString(`\x`)
+			b.WriteByte(hexDigits[text[i]>>4])
+			b.WriteByte(hexDigits[text[i]&15])
+		case r == '\\':
+			b.WriteString(`\\`)
+		default:
+			b.WriteString(text[i : i+size])
+		}
+		i += size
+	}
+	return b.String()
+}

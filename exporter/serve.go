@@ -1,0 +1,184 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"ply-exporter/plylang"
+)
+
+// Options are what the command line says about serving.
+type Options struct {
+	Backend Backend
+	Log     *slog.Logger
+	Web     *web.FlagConfig // listen addresses, systemd socket, TLS and users
+
+	// TelemetryPath is where the metrics are: "/metrics".
+	TelemetryPath string
+
+	// MaxSeries bounds the series of one scrape; 0 is no bound.
+	MaxSeries int
+
+	// ProcessMetrics adds the metrics of the exporter's own process.
+	ProcessMetrics bool
+
+	// CreatedSamples sends created timestamps in the OpenMetrics text too, as
+	// _created samples. The protobuf format has them always.
+	CreatedSamples bool
+
+	// Strict stops the start when a script cannot run on this kernel.
+	Strict bool
+}
+
+// An instance is a serving exporter.
+type instance struct {
+	opt       Options
+	collector *collector
+	servers   []*http.Server
+	started   time.Time
+	ready     atomic.Bool
+}
+
+// Serve compiles and starts all scripts and serves until ctx ends, which is no
+// error. A mistake of the user's is an error before anything was attached;
+// what this kernel lacks fails its script alone, unless opt.Strict.
+func Serve(ctx context.Context, cfg *Config, opt Options) error {
+	listeners, err := listen(opt.Web)
+	if err != nil {
+		return err
+	}
+	defer closeAll(listeners)
+	units, fatal := prepare(cfg, opt.Backend)
+	if len(fatal) > 0 {
+		return fatal
+	}
+	in := &instance{opt: opt, started: time.Now(), collector: &collector{
+		units: units, maxSeries: opt.MaxSeries, log: opt.Log, more: processMetrics(opt.ProcessMetrics),
+	}}
+	defer stop(units)
+	in.collector.lock.Lock() // scrapes wait for the scripts
+	failed := in.serveHTTP(listeners)
+	defer in.shutdown()
+	start(units, opt.Backend)
+	in.ready.Store(true)
+	in.collector.lock.Unlock()
+	if err := in.report(); err != nil {
+		return err
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// report logs the scripts that do not run and what the others warn of. With
+// Strict, the first is an error.
+func (in *instance) report() error {
+	var errs []error
+	for _, u := range in.collector.units {
+		if u.err != nil {
+			in.opt.Log.Error("script does not run", "script", u.conf.Name, "err", u.err)
+			errs = append(errs, u.err)
+			continue
+		}
+		for _, w := range u.warnings() {
+			in.opt.Log.Warn(w.Error(), "script", u.conf.Name)
+		}
+		in.opt.Log.Info("script runs", "script", u.conf.Name, "probes", len(u.tracer.Probes()))
+	}
+	if len(errs) > 0 && in.opt.Strict {
+		return joined(errs)
+	}
+	return nil
+}
+
+// joined is several errors as one whose Detail has all source lines.
+type joined []error
+
+func (j joined) Error() string { return errors.Join(j...).Error() }
+
+// Detail returns all errors with source lines and carets.
+func (j joined) Detail() string {
+	text := ""
+	for i, err := range j {
+		if i > 0 {
+			text += "\n"
+		}
+		text += plylang.Detail(err)
+	}
+	return text
+}
+
+func processMetrics(process bool) prometheus.Gatherer {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(versioncollector.NewCollector("ply_exporter"))
+	if process {
+		reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	}
+	return reg
+}
+
+// stop closes all scripts, several at a time: each waits for the kernel.
+func stop(units []*unit) {
+	const atOnce = 8
+	slots := make(chan struct{}, atOnce)
+	var wait sync.WaitGroup
+	for _, u := range units {
+		if !u.running() {
+			continue
+		}
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			_ = u.tracer.Close()
+		})
+	}
+	wait.Wait()
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+}
+
+// shutdown lets requests that are under way end, within reason.
+func (in *instance) shutdown() {
+	const patience = time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, s := range in.servers {
+		if s.Shutdown(ctx) != nil {
+			_ = s.Close()
+		}
+	}
+}
+
+// serveHTTP serves on every listener. The channel yields the first error.
+func (in *instance) serveHTTP(listeners []net.Listener) <-chan error {
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		server := in.newServer()
+		in.servers = append(in.servers, server)
+		go func() {
+			if err := web.Serve(l, server, in.opt.Web, in.opt.Log); !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("web server at %s: %w", l.Addr(), err)
+			}
+		}()
+	}
+	return failed
+}

@@ -1,0 +1,69 @@
+package exporter
+
+import (
+	"slices"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"ply-exporter/plylang"
+)
+
+// warn says what "check" has to say about a metric that works.
+func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
+	var list plylang.ErrorList
+	for _, l := range m.labels {
+		if slices.Contains(scrapeLabels, l.name) {
+			list = append(list, m.labelAt().errorf("label %q is set by scraping itself, this one becomes exported_%s: name it with labels:", l.name, l.name))
+		}
+	}
+	eachStore(checked, m.decl.Name, func(p *plylang.Probe, call *plylang.Call) {
+		if len(call.Args) == 0 {
+			return
+		}
+		arg := call.Args[0]
+		if m.mayBeNegative() && p.Pred == nil {
+			list.Add(checked.Src, arg.Position(), "%s may be negative: such values count in the lowest bucket; a predicate keeps them out", arg)
+		}
+		if b, ok := arg.(*plylang.Binary); ok && dropsUnit(b) {
+			list.Add(checked.Src, b.Pos, "%s drops the unit of a duration: without it the exporter converts to seconds itself", arg)
+		}
+	})
+	list.Sort()
+	return list
+}
+
+func (m *metric) labelAt() place {
+	if m.given != nil {
+		return m.given.at("labels")
+	}
+	return m.script.name
+}
+
+func (m *metric) mayBeNegative() bool {
+	v := m.decl.Value
+	return m.typ == dto.MetricType_HISTOGRAM && v != nil && v.Signed && !v.Literal && v.Unit == plylang.Plain
+}
+
+// dropsUnit says whether a duration is multiplied or divided by a plain
+// number.
+func dropsUnit(b *plylang.Binary) bool {
+	x, y := b.X.Type(), b.Y.Type()
+	if b.Op != plylang.MUL && b.Op != plylang.DIV || x == nil || y == nil {
+		return false
+	}
+	return x.Unit == plylang.Duration && y.Unit == plylang.Plain
+}
+
+// eachStore calls f for every aggregation into the map, as the clauses of the
+// script have it.
+func eachStore(checked *plylang.Script, mapName string, f func(*plylang.Probe, *plylang.Call)) {
+	for _, c := range checked.Clauses {
+		eachAssign(c.Body, func(a *plylang.Assign) {
+			ref, ok := a.LHS.(*plylang.MapRef)
+			call, isCall := a.X.(*plylang.Call)
+			if ok && isCall && ref.Name == mapName {
+				f(c.Probe, call)
+			}
+		})
+	}
+}

@@ -1,0 +1,66 @@
+package exporter
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// newServer returns a server for one listener. The toolkit puts a handler that
+// asks for a password around the server's own. It has no exceptions, so the
+// server wraps it once more when it begins to accept, and answers the health
+// checks itself.
+func (in *instance) newServer() *http.Server {
+	server := &http.Server{
+		Handler:           in.handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       5 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(in.opt.Log.Handler(), slog.LevelDebug),
+	}
+	server.BaseContext = func(net.Listener) context.Context {
+		server.Handler = in.health(server.Handler)
+		return context.Background()
+	}
+	return server
+}
+
+func (in *instance) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+in.opt.TelemetryPath, promhttp.HandlerFor(in.collector, promhttp.HandlerOpts{
+		ErrorLog:                            slog.NewLogLogger(in.opt.Log.Handler(), slog.LevelError),
+		ErrorHandling:                       promhttp.ContinueOnError,
+		EnableOpenMetrics:                   true,
+		EnableOpenMetricsTextCreatedSamples: in.opt.CreatedSamples,
+	}))
+	if in.opt.TelemetryPath != "/" {
+		mux.HandleFunc("GET /{$}", in.servePage)
+	}
+	return mux
+}
+
+// health answers /-/healthy and /-/ready without a password.
+func (in *instance) health(next http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
+		say(w, http.StatusOK, "ply-exporter is healthy.\n")
+	})
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
+		if !in.ready.Load() {
+			say(w, http.StatusServiceUnavailable, "ply-exporter is starting its scripts.\n")
+			return
+		}
+		say(w, http.StatusOK, "ply-exporter is ready.\n")
+	})
+	mux.Handle("/", next)
+	return mux
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}
