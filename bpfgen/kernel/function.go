@@ -242,4 +242,3 @@ func (k *Kernel) Traceable(f Function) (traceable, known bool) {
 	set := k.traceable()
 	return set.has([]byte(f.Name)), set != nil
 }
-

@@ -6,13 +6,13 @@ import (
 
 // A Glob is a pattern for names:
 //
-//	*        any bytes, also none
-//	?        any byte
-//	[a-z]    a byte of a class; [!a-z] a byte outside it
-//	@(a|b)   one of the patterns
-//	?(a|b)   one of them or nothing
-//	*(a|b)   any number of them; +(a|b) at least one
-//	!(a|b)   anything but these
+//   - any bytes, also none
+//     ?        any byte
+//     [a-z]    a byte of a class; [!a-z] a byte outside it
+//     @(a|b)   one of the patterns
+//     ?(a|b)   one of them or nothing
+//     *(a|b)   any number of them; +(a|b) at least one
+//     !(a|b)   anything but these
 //
 // What is not a complete construct, such as a lone "[", stands for itself.
 type Glob struct {

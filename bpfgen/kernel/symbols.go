@@ -243,4 +243,3 @@ func (s *Symbols) find(text string) iter.Seq[int] {
 		}
 	}
 }
-

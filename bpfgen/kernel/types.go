@@ -134,8 +134,8 @@ func signature(f *btf.Func) string {
 }
 
 // Struct returns a struct or union of the kernel by its name without the
-// keyword; a union comes as a struct whose members share offset 0. The error
-// wraps ErrNotFound when there is none.
+// keyword: a *btf.Struct, a *btf.Union or a typedef of one. The error wraps
+// ErrNotFound when there is none.
 func (k *Kernel) Struct(name string) (btf.Type, error) {
 	spec, err := k.BTF()
 	if err != nil {
