@@ -1,0 +1,131 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/tracer/decode"
+)
+
+// Sprintf formats values as C's printf does, but for the values' widths and
+// signs, which are their own: %d shows all of a 64-bit number, and -1 where
+// the value is signed. %v is a value's own text. The checker has seen to it
+// that format and values fit.
+func Sprintf(d *decode.Decoder, format string, values []bpfgen.Value) string {
+	pieces, err := bpfgen.ParseFormat(format)
+	if err != nil {
+		return format
+	}
+	var b strings.Builder
+	for _, p := range pieces {
+		b.WriteString(p.Text)
+		if p.Verb != 0 && len(values) > 0 {
+			b.WriteString(convert(d, p, values[0]))
+			values = values[1:]
+		}
+	}
+	return b.String()
+}
+
+// convert formats one value.
+func convert(d *decode.Decoder, p bpfgen.Piece, v bpfgen.Value) string {
+	switch p.Verb {
+	case 'd', 'i':
+		if v.Type.Signed {
+			return fmt.Sprintf(goFormat(p, 'd'), v.Int())
+		}
+		return fmt.Sprintf(goFormat(p, 'd'), uint64(v.Int()))
+	case 'u', 'x', 'X', 'o':
+		return bits(p, v)
+	case 'c':
+		return fmt.Sprintf(widthOnly(p, 's'), string([]byte{byte(v.Int())}))
+	case 'p':
+		return fmt.Sprintf(widthOnly(p, 's'), "0x"+strconv.FormatUint(uint64(v.Int()), 16))
+	case 's', 'v':
+		return cut(p, d.Text(v))
+	case 'f', 'F', 'e', 'E', 'g', 'G', 'a', 'A':
+		return float(p, v)
+	}
+	panic(fmt.Sprintf("conversion %%%c", p.Verb))
+}
+
+// bits shows a value's bits in its own width.
+func bits(p bpfgen.Piece, v bpfgen.Value) string {
+	n := uint64(v.Int())
+	if size := v.Type.Size; size < 8 {
+		n &= 1<<(8*size) - 1
+	}
+	verb := p.Verb
+	if verb == 'u' {
+		verb = 'd'
+		p.Flags = strings.NewReplacer("+", "", " ", "").Replace(p.Flags)
+	}
+	if n == 0 { // C writes no prefix before zero
+		p.Flags = strings.ReplaceAll(p.Flags, "#", "")
+	}
+	return fmt.Sprintf(goFormat(p, verb), n)
+}
+
+// cut shows text, at most precision bytes of it.
+func cut(p bpfgen.Piece, s string) string {
+	if p.Precision >= 0 && len(s) > p.Precision {
+		s = s[:p.Precision]
+	}
+	return fmt.Sprintf(widthOnly(p, 's'), s)
+}
+
+func float(p bpfgen.Piece, v bpfgen.Value) string {
+	f := float64(uint64(v.Int()))
+	if v.Type.Signed {
+		f = float64(v.Int())
+	}
+	switch p.Verb {
+	case 'a', 'A':
+		return hexFloat(p, f)
+	case 'g', 'G':
+		if p.Precision < 0 {
+			p.Precision = 6
+		}
+		p.Precision = max(p.Precision, 1)
+	}
+	return fmt.Sprintf(goFormat(p, p.Verb), f)
+}
+
+// hexFloat is C's %a, whose exponent has no leading zero.
+func hexFloat(p bpfgen.Piece, f float64) string {
+	s := strconv.FormatFloat(f, 'x', p.Precision, 64)
+	s = strings.Replace(strings.Replace(s, "p+0", "p+", 1), "p-0", "p-", 1)
+	if strings.HasSuffix(s, "p+") {
+		s += "0"
+	}
+	if p.Verb == 'A' {
+		s = strings.ToUpper(s)
+	}
+	return fmt.Sprintf(widthOnly(p, 's'), s)
+}
+
+// goFormat is the conversion as package fmt spells it.
+func goFormat(p bpfgen.Piece, verb byte) string {
+	s := "%" + p.Flags
+	if p.Width >= 0 {
+		s += strconv.Itoa(p.Width)
+	}
+	if p.Precision >= 0 {
+		s += "." + strconv.Itoa(p.Precision)
+	}
+	return s + string(verb)
+}
+
+// widthOnly is goFormat without precision and with no flag but "-".
+func widthOnly(p bpfgen.Piece, verb byte) string {
+	p.Precision = -1
+	if strings.Contains(p.Flags, "-") {
+		p.Flags = "-"
+	} else {
+		p.Flags = ""
+	}
+	return goFormat(p, verb)
+}
+

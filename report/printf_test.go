@@ -1,0 +1,58 @@
+package report
+
+import (
+	"testing"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+	"ply-exporter/tracer/decode"
+)
+
+// Each row's text is what C's printf writes for the value in its own type.
+func TestSprintf(t *testing.T) {
+	str := plylang.StringType(8)
+	for _, row := range []struct {
+		format string
+		typ    *plylang.Type
+		raw    []byte
+		want   string
+	}{
+		{"%d", plylang.S64, words(-1), "-1"},
+		{"%d", plylang.U64, words(-1), "18446744073709551615"},
+		{"%d", plylang.U32, words(-1), "4294967295"},
+		{"%i|", plylang.S32, words(-7), "-7|"},
+		{"%hhd", plylang.S64, words(1000), "1000"},
+		{"%5d|", plylang.S64, words(42), "   42|"},
+		{"%-5d|", plylang.S64, words(42), "42   |"},
+		{"%05d|", plylang.S64, words(-42), "-0042|"},
+		{"%+d % d", plylang.S64, words(42), "+42 "},
+		{"%.4d", plylang.S64, words(42), "0042"},
+		{"%6.4d|", plylang.S64, words(42), "  0042|"},
+		{"%u", plylang.S32, words(-1), "4294967295"},
+		{"%x", plylang.S32, words(-1), "ffffffff"},
+		{"%x", plylang.S64, words(-1), "ffffffffffffffff"},
+		{"%#x", plylang.U8, words(0xabcd), "0xcd"},
+		{"%#x", plylang.U64, words(0), "0"},
+		{"%X", plylang.U16, words(0xbeef), "BEEF"},
+		{"%#o", plylang.U64, words(8), "010"},
+		{"%c", plylang.S64, words('A'), "A"},
+		{"%3c|", plylang.S64, words('A'), "  A|"},
+		{"%s", str, text("dd", 8), "dd"},
+		{"%-5s|", str, text("dd", 8), "dd   |"},
+		{"%.1s|", str, text("dd", 8), "d|"},
+		{"%p", plylang.U64, words(0xff), "0xff"},
+		{"%f", plylang.S64, words(-3), "-3.000000"},
+		{"%.1e", plylang.S64, words(12345), "1.2e+04"},
+		{"%g", plylang.S64, words(100000), "100000"},
+		{"%g", plylang.S64, words(1000000), "1e+06"},
+		{"%a", plylang.S64, words(1), "0x1p+0"},
+		{"%v", plylang.DurationT, words(1024), "1.02us"},
+		{"%8v|", plylang.DurationT, words(512), "   512ns|"},
+		{"%d%%", plylang.DurationT, words(1024), "1024%"},
+	} {
+		values := []bpfgen.Value{{Type: row.typ, Raw: row.raw}}
+		if got := Sprintf(decode.New(nil, nil, nil), row.format, values); got != row.want {
+			t.Errorf("%s of %+v: %q, want %q", row.format, *row.typ, got, row.want)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+// Package report prints what a run found: maps, events and losses, for a
+// person at a terminal or as JSON for another program.
+package report
+
+import (
+	"io"
+	"sort"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/tracer"
+	"ply-exporter/tracer/decode"
+)
+
+// A Printer shows a run. Its first failure to write is kept and returned by
+// Err; after it nothing is written. It is not safe for concurrent use.
+type Printer interface {
+	Attached(probes int)
+	Print(e *bpfgen.Event, record []byte)
+	Printf(e *bpfgen.Event, record []byte)
+	Map(m *bpfgen.Map, rows []tracer.Row)
+	Lost(events, updates uint64)
+	Err() error
+}
+
+// writer keeps the first error.
+type writer struct {
+	w   io.Writer
+	err error
+}
+
+func (w *writer) write(s string) {
+	if w.err == nil {
+		_, w.err = io.WriteString(w.w, s)
+	}
+}
+
+// Err returns the first failure to write.
+func (w *writer) Err() error { return w.err }
+
+// sorted orders rows by value and then by key, ascending.
+func sorted(d *decode.Decoder, m *bpfgen.Map, rows []tracer.Row) []tracer.Row {
+	out := append([]tracer.Row(nil), rows...)
+	sort.SliceStable(out, func(i, j int) bool {
+		if c := compareValues(m, out[i].Value, out[j].Value); c != 0 {
+			return c < 0
+		}
+		return compareKeys(d, m.Split(out[i].Key), m.Split(out[j].Key)) < 0
+	})
+	return out
+}

@@ -1,0 +1,176 @@
+package report
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+	"ply-exporter/tracer"
+	"ply-exporter/tracer/decode"
+)
+
+// words are 64-bit numbers side by side.
+func words(n ...int64) []byte {
+	var b []byte
+	for _, x := range n {
+		b = binary.LittleEndian.AppendUint64(b, uint64(x))
+	}
+	return b
+}
+
+func text(s string, size int) []byte { return append([]byte(s), make([]byte, size-len(s))...) }
+
+func keyed(kind bpfgen.Kind, value *plylang.Type, keys ...*plylang.Type) *bpfgen.Map {
+	m := &bpfgen.Map{Map: &plylang.Map{Name: "@x", Keys: keys, Value: value}, Kind: kind}
+	for _, k := range keys {
+		m.Key = append(m.Key, bpfgen.KeyPart{Type: k, Offset: m.KeySize})
+		m.KeySize += (k.Size + 7) / 8 * 8
+	}
+	return m
+}
+
+// halves is a histogram of the negative numbers, 0 to 1, 2 to 3, and up to
+// 1023, and from 1024 on.
+type halves struct{}
+
+func (halves) Len() int { return 5 }
+
+func (halves) Range(i int) (lo, hi int64, hasLo, hasHi bool) {
+	return []int64{0, 0, 2, 4, 1024}[i], []int64{-1, 1, 3, 1023, 0}[i], i > 0, i < 4
+}
+
+func histogram(keys ...*plylang.Type) *bpfgen.Map {
+	m := keyed(bpfgen.KindHistogram, plylang.S64, keys...)
+	m.Buckets = halves{}
+	return m
+}
+
+var cases = []struct {
+	name string
+	m    *bpfgen.Map
+	rows []tracer.Row
+	text string
+	json string
+}{
+	{
+		"counts by name, by value and then key",
+		keyed(bpfgen.KindCount, nil, plylang.StringType(16)),
+		[]tracer.Row{
+			{Key: text("write", 16), Value: words(7)},
+			{Key: text("read", 16), Value: words(7)},
+			{Key: text("a\xffb\n", 16), Value: words(12345678901)},
+		},
+		"\n@x:\nread                      7\nwrite                     7\na\\xffb\\x0a      12345678901\n",
+		`{"type":"map","name":"@x","data":[{"key":["read"],"value":7},{"key":["write"],"value":7},{"key":["a\\xffb\n"],"value":12345678901}]}`,
+	},
+	{
+		"several keys",
+		keyed(bpfgen.KindTable, plylang.S64, plylang.StringType(8), plylang.U32),
+		[]tracer.Row{{Key: append(text("dd", 8), words(3)...), Value: words(-42)}},
+		"\n@x:\n[ dd, 3 ]            -42\n",
+		`{"type":"map","name":"@x","data":[{"key":["dd",3],"value":-42}]}`,
+	},
+	{
+		"no key",
+		keyed(bpfgen.KindSum, plylang.S64),
+		[]tracer.Row{{Value: words(-9)}},
+		"\n@x: -9\n",
+		`{"type":"map","name":"@x","data":[{"key":[],"value":-9}]}`,
+	},
+	{
+		"empty",
+		keyed(bpfgen.KindCount, nil),
+		nil,
+		"",
+		`{"type":"map","name":"@x","data":[]}`,
+	},
+	{
+		"average, with two decimals",
+		keyed(bpfgen.KindAvg, plylang.S64),
+		[]tracer.Row{{Value: words(-10, 3)}},
+		"\n@x: -3.33\n",
+		`{"type":"map","name":"@x","data":[{"key":[],"value":{"count":3,"sum":-10,"avg":-3.3333333333333335}}]}`,
+	},
+	{
+		"average without a fraction",
+		keyed(bpfgen.KindAvg, plylang.U64),
+		[]tracer.Row{{Value: words(300, 3)}},
+		"\n@x: 100\n",
+		`{"type":"map","name":"@x","data":[{"key":[],"value":{"count":3,"sum":300,"avg":100}}]}`,
+	},
+	{
+		"maximum of signed numbers",
+		keyed(bpfgen.KindMax, plylang.S64),
+		[]tracer.Row{{Value: words(-5 ^ -1<<63)}},
+		"\n@x: -5\n",
+		`{"type":"map","name":"@x","data":[{"key":[],"value":-5}]}`,
+	},
+	{
+		"histogram with a key, from the first to the last bucket in use",
+		histogram(plylang.StringType(8)),
+		[]tracer.Row{{Key: text("dd", 8), Value: words(70, 0, 2, 0, 4, 0)}},
+		"\n@x:\ndd\n" +
+			"\t[   0,    1]\t       2 |####################                    |\n" +
+			"\t[   2,    4)\t       0 |                                        |\n" +
+			"\t[   4,   1k)\t       4 |########################################|\n",
+		`{"type":"map","name":"@x","data":[{"key":["dd"],"value":{"count":6,"sum":70,"buckets":[{"min":0,"max":1,"count":2},{"min":4,"max":1023,"count":4}]}}]}`,
+	},
+	{
+		"histogram with open ends",
+		histogram(),
+		[]tracer.Row{{Value: words(-3, 1, 0, 0, 0, 1)}},
+		"\n@x:\n" +
+			"\t[ ...,    0)\t       1 |########################################|\n" +
+			"\t[   0,    1]\t       0 |                                        |\n" +
+			"\t[   2,    4)\t       0 |                                        |\n" +
+			"\t[   4,   1k)\t       0 |                                        |\n" +
+			"\t[  1k,  ...)\t       1 |########################################|\n",
+		`{"type":"map","name":"@x","data":[{"key":[],"value":{"count":2,"sum":-3,"buckets":[{"max":-1,"count":1},{"min":1024,"count":1}]}}]}`,
+	},
+}
+
+func TestMap(t *testing.T) {
+	for _, c := range cases {
+		d := decode.New(nil, nil, nil)
+		var b bytes.Buffer
+		NewText(&b, d, false).Map(c.m, c.rows)
+		if b.String() != c.text {
+			t.Errorf("%s: text is\n%s\nwant\n%s", c.name, b.String(), c.text)
+		}
+		b.Reset()
+		NewJSON(&b, d).Map(c.m, c.rows)
+		if b.String() != c.json+"\n" {
+			t.Errorf("%s: JSON is\n%swant\n%s", c.name, b.String(), c.json)
+		}
+	}
+}
+
+func TestDurationsHaveTimesAsBounds(t *testing.T) {
+	m := histogram()
+	m.Value = plylang.DurationT
+	var b bytes.Buffer
+	NewText(&b, decode.New(nil, nil, nil), false).Map(m, []tracer.Row{{Value: words(9, 0, 0, 0, 1, 0)}})
+	want := "\n@x:\n\t[   4ns, 1.02us)\t       1 |########################################|\n"
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+func TestBar(t *testing.T) {
+	for _, row := range []struct {
+		count, largest uint64
+		blocks         bool
+		want           string
+	}{
+		{1, 1, true, "████████████████████████████████████████"},
+		{1, 320, true, "▏                                       "},
+		{1, 1 << 60, true, "                                        "},
+		{1, 40, false, "#                                       "},
+	} {
+		if got := bar(row.count, row.largest, row.blocks); got != row.want {
+			t.Errorf("bar(%d, %d, %v) = %q, want %q", row.count, row.largest, row.blocks, got, row.want)
+		}
+	}
+}

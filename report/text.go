@@ -1,0 +1,168 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+	"ply-exporter/tracer"
+	"ply-exporter/tracer/decode"
+)
+
+// Text prints for a person.
+type Text struct {
+	writer
+	d      *decode.Decoder
+	blocks bool
+}
+
+// NewText returns a printer that draws bars with block characters when blocks
+// is set, with # otherwise.
+func NewText(w io.Writer, d *decode.Decoder, blocks bool) *Text {
+	return &Text{writer: writer{w: w}, d: d, blocks: blocks}
+}
+
+// Attached says nothing: the command says it on standard error.
+func (t *Text) Attached(int) {}
+
+// Lost says nothing: the command says it on standard error.
+func (t *Text) Lost(uint64, uint64) {}
+
+// Print writes the values of a print() with commas between them.
+func (t *Text) Print(e *bpfgen.Event, record []byte) {
+	t.write(strings.Join(t.texts(e.Split(record)), ", ") + "\n")
+}
+
+// Printf writes the text of a printf().
+func (t *Text) Printf(e *bpfgen.Event, record []byte) {
+	t.write(Sprintf(t.d, e.Format, e.Split(record)))
+}
+
+func (t *Text) texts(values []bpfgen.Value) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = printable(t.d.Text(v))
+	}
+	return out
+}
+
+// printable returns s with what would upset a terminal, and bytes that are no
+// UTF-8, written as \xhh.
+func printable(s string) string {
+	return escape(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// validUTF8 returns s with bytes that are no UTF-8 written as \xhh.
+func validUTF8(s string) string {
+	return escape(s, func(rune) bool { return false })
+}
+
+// escape writes bytes that are no UTF-8, and characters that bad picks, as
+// \xhh.
+func escape(s string, bad func(rune) bool) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, bad) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if bad(r) || r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// Map prints a map: a blank line, its name, and its rows. An empty one is not
+// printed.
+func (t *Text) Map(m *bpfgen.Map, rows []tracer.Row) {
+	if len(rows) == 0 {
+		return
+	}
+	t.write("\n" + m.Name + ":")
+	rows = sorted(t.d, m, rows)
+	switch {
+	case m.Kind == bpfgen.KindHistogram:
+		t.histograms(m, rows)
+	case m.KeySize == 0:
+		t.write(" " + t.value(m, rows[0].Value) + "\n")
+	default:
+		t.columns(m, rows)
+	}
+}
+
+// columns prints keys to the left and values to the right.
+func (t *Text) columns(m *bpfgen.Map, rows []tracer.Row) {
+	keys, values := make([]string, len(rows)), make([]string, len(rows))
+	wide, wideValue := 0, 0
+	for i, r := range rows {
+		keys[i], values[i] = t.key(m, r.Key), t.value(m, r.Value)
+		wide = max(wide, utf8.RuneCountInString(keys[i]))
+		wideValue = max(wideValue, utf8.RuneCountInString(values[i]))
+	}
+	wide = max(wide, 14)
+	wideValue = max(wideValue, 8)
+	t.write("\n")
+	for i := range rows {
+		t.write(pad(keys[i], wide) + "  " + padLeft(values[i], wideValue) + "\n")
+	}
+}
+
+func pad(s string, n int) string {
+	return s + strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s)))
+}
+
+func padLeft(s string, n int) string {
+	return strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s))) + s
+}
+
+func (t *Text) key(m *bpfgen.Map, key []byte) string {
+	parts := t.texts(m.Split(key))
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return "[ " + strings.Join(parts, ", ") + " ]"
+}
+
+// value returns the text of one value of m, which is not a histogram.
+func (t *Text) value(m *bpfgen.Map, value []byte) string {
+	switch m.Kind {
+	case bpfgen.KindCount:
+		return strconv.FormatUint(bpfgen.Word(value, 0), 10)
+	case bpfgen.KindSum:
+		return t.scalar(m.Value, int64(bpfgen.Word(value, 0)))
+	case bpfgen.KindMin, bpfgen.KindMax:
+		return t.scalar(m.Value, m.Extreme(value))
+	case bpfgen.KindAvg:
+		return t.mean(m, value)
+	}
+	return printable(t.d.Text(tableValue(m, value)))
+}
+
+// scalar shows a computed number, with its unit when it has one.
+func (t *Text) scalar(typ *plylang.Type, n int64) string {
+	switch {
+	case typ.Unit != plylang.Plain && typ.Show == plylang.ShowTime:
+		return decode.Scaled(n)
+	case typ.Signed:
+		return strconv.FormatInt(n, 10)
+	}
+	return strconv.FormatUint(uint64(n), 10)
+}
+
+func (t *Text) mean(m *bpfgen.Map, value []byte) string {
+	mean := average(m, value)
+	if m.Value.Unit == plylang.Duration {
+		f, _ := mean.Float64()
+		return decode.Scaled(int64(f))
+	}
+	s := mean.FloatString(2)
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
+}

@@ -1,0 +1,129 @@
+// Package decode turns a value and its type into text: symbols, errno names,
+// addresses, devices, users. It reads what it needs of this machine when a
+// value asks for it, never before, and keeps what it read.
+package decode
+
+import (
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// A Decoder shows the values of one script. It is safe for use by one
+// goroutine at a time.
+type Decoder struct {
+	kernel *kernel.Kernel
+	places []string
+	stacks func(id int64) []uint64
+
+	symbols *kernel.Symbols // nil until a symbol is asked for
+	noSyms  bool            // reading symbols failed; do not try again
+	users   map[int64]string
+	devices *devices
+	cgroups *cgroups
+}
+
+// New returns a decoder. places are the object's probe names by id; stacks
+// returns the addresses of a stack, innermost first, and may be nil when the
+// script keeps none.
+func New(k *kernel.Kernel, places []string, stacks func(id int64) []uint64) *Decoder {
+	return &Decoder{kernel: k, places: places, stacks: stacks}
+}
+
+// A show is one row: how values whose type has that Show become text. json is
+// nil where the text is what JSON shows too.
+type show struct {
+	text func(d *Decoder, v bpfgen.Value) string
+	json func(d *Decoder, v bpfgen.Value) any
+}
+
+var shows map[string]show
+
+// The rows refer to methods that refer to the table, so it is filled here.
+func init() {
+	shows = map[string]show{
+		plylang.ShowTime:     {timeText, integer},
+		plylang.ShowWalltime: {walltime, integer},
+		plylang.ShowFunc:     {(*Decoder).function, nil},
+		plylang.ShowProbe:    {(*Decoder).probe, nil},
+		plylang.ShowSymbol:   {(*Decoder).symbol, nil},
+		plylang.ShowStack:    {(*Decoder).foldedStack, (*Decoder).stackList},
+		plylang.ShowErrno:    {errnoName, nil},
+		plylang.ShowSignal:   {signalName, nil},
+		plylang.ShowSyscall:  {(*Decoder).syscall, nil},
+		plylang.ShowDevice:   {(*Decoder).device, nil},
+		plylang.ShowUser:     {(*Decoder).user, nil},
+		plylang.ShowCgroup:   {(*Decoder).cgroup, nil},
+		plylang.ShowInet:     {inet, nil},
+		plylang.ShowHex:      {hexText, nil},
+	}
+}
+
+// Text returns the value as a person reads it. Strings are returned as they
+// are, whatever their bytes; escaping is the caller's business.
+func (d *Decoder) Text(v bpfgen.Value) string {
+	if row, ok := shows[v.Type.Show]; ok {
+		return row.text(d, v)
+	}
+	switch v.Type.Kind {
+	case plylang.String:
+		return cString(v.Raw)
+	case plylang.Pointer:
+		return hexText(d, v)
+	case plylang.Int, plylang.Stack:
+		return Number(v)
+	}
+	return "0x" + hex.EncodeToString(v.Raw)
+}
+
+// JSON returns the value as encoding/json shows it exactly: int64, uint64,
+// string, or a list of strings for a stack.
+func (d *Decoder) JSON(v bpfgen.Value) any {
+	if row, ok := shows[v.Type.Show]; ok {
+		if row.json != nil {
+			return row.json(d, v)
+		}
+		return row.text(d, v)
+	}
+	if v.Type.Kind == plylang.Int {
+		return integer(d, v)
+	}
+	return d.Text(v)
+}
+
+// Number returns an integer in decimal, by its own sign.
+func Number(v bpfgen.Value) string {
+	if v.Type.Signed {
+		return strconv.FormatInt(v.Int(), 10)
+	}
+	return strconv.FormatUint(uint64(v.Int()), 10)
+}
+
+func integer(_ *Decoder, v bpfgen.Value) any {
+	if v.Type.Signed {
+		return v.Int()
+	}
+	return uint64(v.Int())
+}
+
+func hexText(_ *Decoder, v bpfgen.Value) string {
+	return "0x" + strconv.FormatUint(uint64(v.Int()), 16)
+}
+
+// cString returns the bytes up to the first NUL.
+func cString(b []byte) string {
+	s, _, _ := strings.Cut(string(b), "\x00")
+	return s
+}
+
+func (d *Decoder) probe(v bpfgen.Value) string {
+	id := v.Int()
+	if id < 0 || id >= int64(len(d.places)) {
+		return "probe " + strconv.FormatInt(id, 10)
+	}
+	return d.places[id]
+}

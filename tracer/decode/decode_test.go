@@ -1,0 +1,89 @@
+package decode
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+)
+
+func word(n int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }
+
+func shown(name string) *plylang.Type {
+	return &plylang.Type{Kind: plylang.Int, Size: 8, Signed: true, Show: name}
+}
+
+func TestText(t *testing.T) {
+	d := New(nil, []string{"BEGIN", "tracepoint:sched/sched_switch"}, nil)
+	for _, row := range []struct {
+		typ  *plylang.Type
+		raw  []byte
+		want string
+	}{
+		{plylang.S64, word(-1), "-1"},
+		{plylang.U64, word(-1), "18446744073709551615"},
+		{plylang.U32, word(-1), "4294967295"},
+		{plylang.S32, word(0xfffffffe), "-2"},
+		{plylang.S8, word(0x80), "-128"},
+		{plylang.U16, word(0x12345), "9029"},
+		{plylang.StringType(8), []byte("dd\x00junk!"), "dd"},
+		{plylang.StringType(4), []byte("full"), "full"},
+		{plylang.StringType(4), []byte{0xff, 'a', 0, 0}, "\xffa"},
+		{&plylang.Type{Kind: plylang.Pointer, Size: 8}, word(0xbeef), "0xbeef"},
+		{&plylang.Type{Kind: plylang.Bytes, Size: 3}, []byte{1, 2, 0xff}, "0x0102ff"},
+		{shown(plylang.ShowProbe), word(1), "tracepoint:sched/sched_switch"},
+		{shown(plylang.ShowProbe), word(7), "probe 7"},
+		{shown(plylang.ShowErrno), word(-2), "ENOENT"},
+		{shown(plylang.ShowErrno), word(13), "EACCES"},
+		{shown(plylang.ShowErrno), word(0), "0"},
+		{shown(plylang.ShowErrno), word(9999), "9999"},
+		{shown(plylang.ShowSignal), word(9), "SIGKILL"},
+		{shown(plylang.ShowSignal), word(0), "0"},
+		{shown(plylang.ShowInet), []byte{127, 0, 0, 1, 0, 0, 0, 0}, "127.0.0.1"},
+		{shown(plylang.ShowInet), append(make([]byte, 15), 1), "::1"},
+		{shown(plylang.ShowUser), word(0), "root"},
+		{shown(plylang.ShowUser), word(123456), "123456"},
+		{shown(plylang.ShowDevice), word(4000<<20 | 3), "4000:3"},
+	} {
+		if got := d.Text(bpfgen.Value{Type: row.typ, Raw: row.raw}); got != row.want {
+			t.Errorf("Text(%+v, %x) = %q, want %q", *row.typ, row.raw, got, row.want)
+		}
+	}
+}
+
+func TestJSONKeepsIntegersExact(t *testing.T) {
+	d := New(nil, nil, nil)
+	if got := d.JSON(bpfgen.Value{Type: plylang.U64, Raw: word(-1)}); got != uint64(1<<64-1) {
+		t.Errorf("u64: %v", got)
+	}
+	if got := d.JSON(bpfgen.Value{Type: plylang.DurationT, Raw: word(1500)}); got != int64(1500) {
+		t.Errorf("duration: %v", got)
+	}
+}
+
+func TestScaled(t *testing.T) {
+	for ns, want := range map[int64]string{
+		0: "0ns", 512: "512ns", 999: "999ns", 1000: "1us", 1024: "1.02us", 1100: "1.1us", 10240: "10.2us",
+		102400: "102us", 999_999: "999us", 1_048_576: "1.04ms", 2_500_000_000: "2.5s", 1<<40 - 1: "1099s",
+		-1024: "-1.02us", -1 << 63: "-9223372036s",
+	} {
+		if got := Scaled(ns); got != want {
+			t.Errorf("Scaled(%d) = %s, want %s", ns, got, want)
+		}
+	}
+}
+
+func TestReadDevices(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "partitions")
+	text := "major minor  #blocks  name\n\n 254        0  268435456 vda\n 254        1  268434432 vda1\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	names := readDevices(file)
+	if names[254<<20] != "vda" || names[254<<20|1] != "vda1" || len(names) != 2 {
+		t.Errorf("readDevices: %v", names)
+	}
+}

@@ -1,0 +1,99 @@
+package decode
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"ply-exporter/bpfgen"
+)
+
+// lookup finds the symbol an address is in. Symbols are read on first use; a
+// kernel that hides them is asked once.
+func (d *Decoder) lookup(addr uint64) (name string, offset uint64, ok bool) {
+	if d.symbols == nil && !d.noSyms {
+		var err error
+		if d.symbols, err = d.kernel.Symbols(); err != nil {
+			d.symbols, d.noSyms = nil, true
+		}
+	}
+	if d.noSyms {
+		return "", 0, false
+	}
+	name, _, offset, ok = d.symbols.Lookup(addr)
+	return name, offset, ok
+}
+
+// symbol is a kernel address as name+0xoffset.
+func (d *Decoder) symbol(v bpfgen.Value) string { return d.address(uint64(v.Int())) }
+
+func (d *Decoder) address(addr uint64) string {
+	name, offset, ok := d.lookup(addr)
+	switch {
+	case !ok:
+		return "0x" + strconv.FormatUint(addr, 16)
+	case offset == 0:
+		return name
+	}
+	return fmt.Sprintf("%s+0x%x", name, offset)
+}
+
+// function is the traced function: a kernel address, shown without an offset,
+// or the number of a system call, of which no address is as small.
+func (d *Decoder) function(v bpfgen.Value) string {
+	addr := uint64(v.Int())
+	if addr < 4096 {
+		return "sys_" + d.syscallName(int(addr))
+	}
+	if name, _, ok := d.lookup(addr); ok {
+		return name
+	}
+	return "0x" + strconv.FormatUint(addr, 16)
+}
+
+func (d *Decoder) syscall(v bpfgen.Value) string {
+	n := v.Int()
+	if n < 0 || n >= 4096 {
+		return strconv.FormatInt(n, 10)
+	}
+	return d.syscallName(int(n))
+}
+
+func (d *Decoder) syscallName(n int) string {
+	if name, ok := d.kernel.Arch().SyscallName(n); ok {
+		return name
+	}
+	return strconv.Itoa(n)
+}
+
+// frames are a stack's functions, innermost first.
+func (d *Decoder) frames(v bpfgen.Value) []string {
+	id := v.Int()
+	if d.stacks == nil || id < 0 {
+		return []string{"[no stack]"}
+	}
+	addrs := d.stacks(id)
+	if len(addrs) == 0 {
+		return []string{"[lost stack]"}
+	}
+	out := make([]string, len(addrs))
+	for i, a := range addrs {
+		out[i] = d.address(a)
+	}
+	return out
+}
+
+// foldedStack is the stack on one line, outermost first, as flame graph tools
+// read it.
+func (d *Decoder) foldedStack(v bpfgen.Value) string {
+	frames := d.frames(v)
+	for i, j := 0, len(frames)-1; i < j; i, j = i+1, j-1 {
+		frames[i], frames[j] = frames[j], frames[i]
+	}
+	for i, f := range frames {
+		frames[i], _, _ = strings.Cut(f, "+0x")
+	}
+	return strings.Join(frames, ";")
+}
+
+func (d *Decoder) stackList(v bpfgen.Value) any { return d.frames(v) }
