@@ -101,7 +101,7 @@ func splitBase(text string) (base int, digits string) {
 	case text[1]|0x20 == 'b':
 		return 2, text[2:]
 	}
-	return 8, text
+	return 8, text // the leading 0 is a digit, or all of them
 }
 
 func badDigit(c byte, base int) string {

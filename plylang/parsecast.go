@@ -31,40 +31,30 @@ func isSureType(to string) bool { return strings.Contains(to, " ") || isTypeWord
 //	type = ( ( "struct" | "union" | "enum" ) NAME | NAME | base { base } ) { "*" } ")" ;
 func (l *lexer) castType() (to string, ok bool) {
 	defer l.look()()
-	to, end := l.typeName()
-	if to == "" || end.kind != RPAREN {
-		return "", false
-	}
-	return to, isSureType(to) || startsOperand(l.next())
-}
-
-// typeName reads words and stars, and returns them with the token behind
-// them. "const" and "volatile" mean nothing here.
-func (l *lexer) typeName() (to string, end token) {
 	var words []string
-	t := l.next()
+	t, qualified := l.next(), false
 	for ; t.kind == NAME && len(words) < 6; t = l.next() {
-		if t.text != "const" && t.text != "volatile" {
+		if isQualifier(t.text) {
+			qualified = true
+		} else {
 			words = append(words, t.text)
 		}
 	}
 	stars := ""
-	for ; t.kind == MUL || t.kind == NAME && t.text == "const"; t = l.next() {
+	for ; t.kind == MUL && len(stars) < 5 || t.kind == NAME && isQualifier(t.text); t = l.next() {
 		if t.kind == MUL {
 			stars += "*"
 		}
-		if len(stars) > 4 {
-			return "", t
-		}
 	}
-	if !isTypeName(words) {
-		return "", t
+	if !isTypeName(words) || t.kind != RPAREN {
+		return "", false
 	}
-	if stars != "" {
-		stars = " " + stars
-	}
-	return strings.Join(words, " ") + stars, t
+	to = strings.TrimRight(strings.Join(words, " ")+" "+stars, " ")
+	return to, qualified || isSureType(to) || startsOperand(l.next())
 }
+
+// isQualifier says whether a word of C's types means nothing here.
+func isQualifier(word string) bool { return word == "const" || word == "volatile" }
 
 func isTypeName(words []string) bool {
 	switch {

@@ -55,7 +55,7 @@ func (p *parser) noSpec(probe *Probe) {
 	case t.kind == NAME && p.lex.before(LBRACE, COMMA, DIV, EOF):
 		p.fail(t.pos, "%q has no provider: write, for example, kprobe:%s", short(t.text), short(t.text))
 	case p.startsStmt():
-		p.fail(t.pos, "statement outside of a probe: put it into the braces of one, as in BEGIN { … }")
+		p.fail(t.pos, "statement outside of a probe: put it into the braces of one, as in BEGIN { ... }")
 	default:
 		p.unexpected("a probe such as kprobe:vfs_read")
 	}

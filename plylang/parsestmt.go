@@ -169,7 +169,7 @@ func (p *parser) strayElse() Stmt {
 }
 
 func (p *parser) loop() Stmt {
-	p.fail(p.tok.pos, "there is no %q: use unroll (8) { … }, with break to leave it", p.tok.text)
+	p.fail(p.tok.pos, "there is no %q: use unroll (8) { ... }, with break to leave it", p.tok.text)
 	return &Return{}
 }
 

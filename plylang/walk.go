@@ -1,6 +1,9 @@
 package plylang
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+)
 
 // Walk calls visit for n and, where visit returns true, for what is below it,
 // in source order.
@@ -133,7 +136,7 @@ func Equal(a, b Node) bool {
 
 // own is what a node says by itself, without what is below it.
 type own struct {
-	kind  string
+	kind  reflect.Type
 	text  string
 	op    Token
 	value uint64
@@ -142,7 +145,7 @@ type own struct {
 }
 
 func content(n Node) own {
-	o := own{kind: fmt.Sprintf("%T", n)}
+	o := own{kind: reflect.TypeOf(n)}
 	switch n := n.(type) {
 	case *Spec:
 		o.text = n.Provider + ":" + n.Target
