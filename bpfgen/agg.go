@@ -104,7 +104,7 @@ func keepExtreme(g *gen, m *Map, x mem) {
 	}
 	done := g.label()
 	g.load(asm.R0, mem{asm.R7, 0, 8})
-	if !g.kernel.Has(kernel.FetchAtomics) {
+	if !g.kernel.Has(kernel.FetchingAtomics) {
 		g.jumpReg(asm.JGE, asm.R0, asm.R1, done)
 		g.store(mem{asm.R7, 0, 8}, asm.R1)
 		g.bind(done)

@@ -29,7 +29,7 @@ func newLog2(args []plylang.Expr) (histogram, error) {
 	if len(args) < 2 {
 		return Log2{}, nil
 	}
-	bits, _ := constant(args[1])
+	bits, _ := plylang.ConstInt(args[1])
 	if bits < 0 || bits > 4 {
 		return nil, &plylang.ArgError{Arg: 1, Msg: "bits must be 0 to 4: every power of two is cut into 2^bits buckets"}
 	}
@@ -206,7 +206,7 @@ func constantArg(args []plylang.Expr, i int) int64 {
 	if i >= len(args) {
 		return 0
 	}
-	v, _ := constant(args[i])
+	v, _ := plylang.ConstInt(args[i])
 	return v
 }
 

@@ -3,33 +3,34 @@ package bpfgen
 import "ply-exporter/plylang"
 
 var actions = []*builtin{
-	action("print", "Prints values, or a map as it is then.", sendPrint, nil,
+	action("print", "Prints values, or a map as it is then.", sendPrint,
 		plylang.Param{Name: "x", Want: plylang.WantPrint, Optional: true, Variadic: true}),
-	action("printf", "Prints text formatted as in C; %v is a value's own format.", sendPrintf, checkFormat,
+	action("printf", "Prints text formatted as in C; %v is a value's own format.", sendPrintf,
 		plylang.Param{Name: "format", Want: plylang.WantFormat},
 		plylang.Param{Name: "x", Want: plylang.WantValue, Optional: true, Variadic: true}),
-	action("clear", "Empties a map.", sendClear, nil, plylang.Param{Name: "map", Want: plylang.WantMap}),
+	action("clear", "Empties a map.", sendClear, plylang.Param{Name: "map", Want: plylang.WantMap}),
 	{
 		Func: plylang.Func{
 			Name: "exit", Doc: "Leaves the probe at once and ends the run with status n (0 if left out).",
 			Params:  []plylang.Param{{Name: "n", Want: plylang.WantPlain, Optional: true}},
 			Infer:   checkStatus,
+			Leaves:  true,
 			RunOnly: true,
 		},
 		gen: sendExit,
 	},
 }
 
-func action(name, doc string, gen func(*gen, []plylang.Expr), infer func([]plylang.Expr) (*plylang.Type, error), params ...plylang.Param) *builtin {
+func action(name, doc string, gen func(*gen, []plylang.Expr), params ...plylang.Param) *builtin {
 	return &builtin{
-		Func: plylang.Func{Name: name, Doc: doc, Params: params, Result: plylang.VoidT, Infer: infer},
+		Func: plylang.Func{Name: name, Doc: doc, Params: params, Result: plylang.VoidT},
 		gen:  gen,
 	}
 }
 
 func checkStatus(args []plylang.Expr) (*plylang.Type, error) {
 	if len(args) > 0 {
-		if n, ok := constant(args[0]); ok && (n < 0 || n > 255) {
+		if n, ok := plylang.ConstInt(args[0]); ok && (n < 0 || n > 255) {
 			return nil, &plylang.ArgError{Arg: 0, Msg: "an exit status is 0 to 255"}
 		}
 	}

@@ -25,20 +25,21 @@ var functions = []*builtin{
 		Func: plylang.Func{
 			Name: "sizeof", Doc: "Number of bytes of x; text counts its NUL.",
 			Params: []plylang.Param{{Name: "x", Want: plylang.WantValue}}, Result: plylang.Literal,
+			Fold: func(args []plylang.Expr) (uint64, bool) { return sizeOf(args[0]), true },
 		},
-		gen: callSizeof,
+		gen: func(g *gen, args []plylang.Expr) { g.imm(asm.R0, int64(sizeOf(args[0]))) },
 	},
 	{
 		Func: plylang.Func{
 			Name: "uptr", Doc: "The address p in user memory.",
-			Params: []plylang.Param{{Name: "p", Want: plylang.WantAddress}}, Infer: pointerTo(true),
+			Params: []plylang.Param{{Name: "p", Want: plylang.WantAddress}}, Infer: intoMemory(true),
 		},
 		gen: sameValue,
 	},
 	{
 		Func: plylang.Func{
 			Name: "kptr", Doc: "The address p in the kernel's memory.",
-			Params: []plylang.Param{{Name: "p", Want: plylang.WantAddress}}, Infer: pointerTo(false),
+			Params: []plylang.Param{{Name: "p", Want: plylang.WantAddress}}, Infer: intoMemory(false),
 		},
 		gen: sameValue,
 	},
@@ -67,12 +68,12 @@ func callAbs(g *gen, args []plylang.Expr) {
 	}
 }
 
-func callSizeof(g *gen, args []plylang.Expr) {
-	size := args[0].Type().Size
-	if s, ok := args[0].(*plylang.StringLit); ok {
-		size = len(s.Value) + 1
+// sizeOf is the size of the value of x.
+func sizeOf(x plylang.Expr) uint64 {
+	if s, ok := x.(*plylang.StringLit); ok {
+		return uint64(len(s.Value)) + 1
 	}
-	g.imm(asm.R0, int64(size))
+	return uint64(x.Type().Size)
 }
 
 // sameInt infers the 64-bit integer with the unit of the argument.
@@ -82,8 +83,8 @@ func sameInt(args []plylang.Expr) (*plylang.Type, error) {
 	return &t, nil
 }
 
-// pointerTo infers a pointer into user memory or the kernel's.
-func pointerTo(user bool) func([]plylang.Expr) (*plylang.Type, error) {
+// intoMemory infers a pointer into user memory or the kernel's.
+func intoMemory(user bool) func([]plylang.Expr) (*plylang.Type, error) {
 	return func(args []plylang.Expr) (*plylang.Type, error) {
 		t := plylang.Type{Kind: plylang.Pointer, Size: 8, Elem: plylang.VoidT}
 		if have := args[0].Type(); have.Kind == plylang.Pointer {

@@ -201,4 +201,3 @@ func typeText(t *plylang.Type) string {
 	}
 	return fmt.Sprint(t.Kind, t.Size, t.Signed, t.Unit, t.Show)
 }
-

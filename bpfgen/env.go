@@ -44,4 +44,4 @@ func (e *env) Param(name string) (string, bool) {
 }
 
 // TypeNamed returns the type a cast names; see plylang.Env.
-func (e *env) TypeNamed(name string) *plylang.Type { return e.kernel.TypeNamed(name) }
+func (e *env) TypeNamed(name string) *plylang.Type { return typeNamed(e.kernel, name) }

@@ -47,7 +47,7 @@ func sendPrint(g *gen, args []plylang.Expr) {
 	var values []plylang.Expr
 	for _, a := range args {
 		ref, ok := a.(*plylang.MapRef)
-		if ok && len(ref.Keys) == 0 && (len(args) == 1 || len(ref.Map.Keys) > 0 || ref.Map.Agg != nil) {
+		if ok && ref.Type().Kind == plylang.Void {
 			g.send(&Event{Kind: EventPrintMap, Map: g.maps[ref.Map]}, nil)
 			continue
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
-	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/plylang"
 )
 
@@ -204,4 +203,3 @@ func (o *Object) SourceOf(program string, n int) (pos plylang.Pos, ok bool) {
 	}
 	return pos, ok
 }
-

@@ -90,7 +90,7 @@ func (g *gen) compare(x *plylang.Binary, label string, when bool) {
 		g.compareText(x.X, x.Y, label, row.signed)
 		return
 	}
-	op := pick(operatesUnsigned(x.Op, x.X.Type(), x.Y.Type()), row.unsigned, row.signed)
+	op := pick(plylang.Unsigned(x.Op, x.X.Type(), x.Y.Type()), row.unsigned, row.signed)
 	if v, ok := small(x.Y); ok {
 		g.expr(x.X)
 		g.jump(op, asm.R0, v, label)

@@ -53,7 +53,7 @@ func (g *gen) base(x plylang.Expr) (off int, user bool) {
 // gives the address 0, which reads as zero.
 func (g *gen) element(x *plylang.Index) (off int, user bool) {
 	t, size := x.X.Type(), x.Type().Size
-	if i, ok := constant(x.I); ok && (t.Kind != plylang.Array || i >= 0 && i < int64(t.Len)) {
+	if i, ok := plylang.ConstInt(x.I); ok && (t.Kind != plylang.Array || i >= 0 && i < int64(t.Len)) {
 		off, user = g.base(x.X)
 		return off + int(i)*size, user
 	}
@@ -138,7 +138,7 @@ func (g *gen) copyPlace(x plylang.Expr, dst mem) {
 		return
 	}
 	if t.Size%8 != 0 {
-		g.zero(dst.word(dst.words()-1))
+		g.zero(dst.word(dst.words() - 1))
 	}
 	g.probeRead(dst.at(0, t.Size), user)
 }

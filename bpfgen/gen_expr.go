@@ -11,9 +11,11 @@ import (
 
 // expr leaves the value of a scalar expression in R0.
 func (g *gen) expr(x plylang.Expr) {
+	if v, ok := plylang.ConstInt(x); ok {
+		g.imm(asm.R0, v)
+		return
+	}
 	switch x := x.(type) {
-	case *plylang.Number:
-		g.imm(asm.R0, int64(x.Value))
 	case *plylang.Name:
 		g.name(x)
 	case *plylang.Call:
@@ -90,7 +92,7 @@ func (g *gen) binary(x *plylang.Binary) {
 	default:
 		g.operands(x.X, x.Y)
 		g.scale(x)
-		g.arith(x.Op, operatesUnsigned(x.Op, x.X.Type(), x.Y.Type()))
+		g.arith(x.Op, plylang.Unsigned(x.Op, x.X.Type(), x.Y.Type()))
 	}
 }
 
@@ -111,24 +113,17 @@ func (g *gen) operands(x, y plylang.Expr) {
 
 // simple says that x can be put into a register without disturbing another.
 func (g *gen) simple(x plylang.Expr) bool {
-	switch x := x.(type) {
-	case *plylang.Number:
-		return true
-	case *plylang.Name:
-		return x.Local != nil
-	}
-	return false
+	_, isConst := plylang.ConstInt(x)
+	n, isName := x.(*plylang.Name)
+	return isConst || isName && n.Local != nil
 }
 
 func (g *gen) loadSimple(reg asm.Register, x plylang.Expr) {
-	switch x := x.(type) {
-	case *plylang.Number:
-		g.imm(reg, int64(x.Value))
-	case *plylang.Name:
-		g.load(reg, g.locals[x.Local])
-	default:
-		panic(fmt.Sprintf("bpfgen: %T is not simple", x))
+	if v, ok := plylang.ConstInt(x); ok {
+		g.imm(reg, v)
+		return
 	}
+	g.load(reg, g.locals[x.(*plylang.Name).Local])
 }
 
 // scale makes the second operand of pointer arithmetic count elements, as in C.
@@ -141,14 +136,7 @@ func (g *gen) scale(x *plylang.Binary) {
 }
 
 // wide says that values of t use the 64th bit for a number.
-func wide(t *plylang.Type) bool {
-	return t.Kind == plylang.Pointer || t.Kind == plylang.Int && t.Size == 8 && !t.Signed
-}
-
-// operatesUnsigned says how an operator takes its operands.
-func operatesUnsigned(op plylang.Token, x, y *plylang.Type) bool {
-	return wide(x) || op != plylang.SHL && op != plylang.SHR && wide(y)
-}
+func wide(t *plylang.Type) bool { return plylang.Unsigned(plylang.SHR, t, nil) }
 
 // simpleOps are the operators that BPF has as they are.
 var simpleOps = map[plylang.Token]asm.ALUOp{
@@ -213,20 +201,8 @@ func (g *gen) absolute(reg, temp asm.Register) {
 	)
 }
 
-// constant returns the value of an expression that is known now.
-func constant(x plylang.Expr) (int64, bool) {
-	switch x := x.(type) {
-	case *plylang.Number:
-		return int64(x.Value), true
-	case *plylang.Unary:
-		v, ok := constant(x.X)
-		return -v, ok && x.Op == plylang.SUB
-	}
-	return 0, false
-}
-
 // small returns the value of a constant that fits an instruction.
 func small(x plylang.Expr) (int32, bool) {
-	v, ok := constant(x)
+	v, ok := plylang.ConstInt(x)
 	return int32(v), ok && v >= math.MinInt32 && v <= math.MaxInt32
 }

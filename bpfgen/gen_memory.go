@@ -20,9 +20,9 @@ import (
 // can so be compared, copied and used as keys word by word.
 
 const (
-	stackSize   = 512       // MAX_BPF_STACK
-	scratchSize = 32 << 10  // largest value of a per-CPU map
-	smallSlot   = 4 * 8     // stays on the stack even when there is scratch memory
+	stackSize   = 512      // MAX_BPF_STACK
+	scratchSize = 32 << 10 // largest value of a per-CPU map
+	smallSlot   = 4 * 8    // stays on the stack even when there is scratch memory
 )
 
 // A mem is a piece of memory: size bytes at reg+off.

@@ -185,10 +185,10 @@ var compoundOps = map[plylang.Token]plylang.Token{
 	plylang.SHR_ASSIGN: plylang.SHR,
 }
 
-// compoundUnsigned is operatesUnsigned for "m op= x"; x is nil for ++ and --.
+// compoundUnsigned is plylang.Unsigned for "m op= x"; x is nil for ++ and --.
 func compoundUnsigned(op plylang.Token, t *plylang.Type, x plylang.Expr) bool {
 	if x == nil {
 		return wide(t)
 	}
-	return operatesUnsigned(op, t, x.Type())
+	return plylang.Unsigned(op, t, x.Type())
 }
