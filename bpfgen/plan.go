@@ -1,0 +1,214 @@
+package bpfgen
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// From places to programs
+//
+// A clause runs at the places of its scope, and several clauses may run at one
+// place. All clauses at a place are in one program, in source order: the
+// kernel allows 64 programs at a tracepoint, and freeing many programs is
+// dangerous. Places with the same clauses share one program, as long as it can
+// learn which place fired where a clause asks: from the attach cookie, from
+// the event itself (a system call's number), or because it does not ask.
+
+// A plan says which programs to generate and what to attach them to.
+type plan struct {
+	programs []*planned
+	names    []string // Object.Places
+}
+
+// A planned is a program to generate.
+type planned struct {
+	Program
+	spec    ebpf.ProgramSpec // type and attach type
+	clauses []*plylang.Clause
+}
+
+// A site is one place with the clauses that run there.
+type site struct {
+	place   Place
+	name    string
+	attach  AttachKind
+	scope   *scope // of the first clause
+	clauses []int  // indexes into planner.clauses
+	split   bool
+}
+
+type planner struct {
+	kernel  *kernel.Kernel
+	clauses []*plylang.Clause
+	sites   []*site
+	byKey   map[string]*site
+	ids     map[string]uint64
+	tables  map[*provider]uint64
+	out     *plan
+}
+
+// newPlan distributes clauses over programs.
+func newPlan(k *kernel.Kernel, clauses []*plylang.Clause) *plan {
+	p := &planner{
+		kernel: k, clauses: clauses, out: &plan{},
+		byKey: map[string]*site{}, ids: map[string]uint64{}, tables: map[*provider]uint64{},
+	}
+	for i := range clauses {
+		p.addClause(i)
+	}
+	for _, group := range p.groups() {
+		p.addProgram(group)
+	}
+	return p.out
+}
+
+// addClause enters a clause at each of its places.
+func (p *planner) addClause(i int) {
+	s := p.clauses[i].Scope.(*scope)
+	p.table(s)
+	for n, place := range s.places {
+		key := siteKey(s.attach, place, s.names[n])
+		at := p.byKey[key]
+		if at == nil {
+			at = &site{place: place, name: s.names[n], attach: s.attach, scope: s}
+			at.place.Covers = 0
+			p.byKey[key] = at
+			p.sites = append(p.sites, at)
+		}
+		at.clauses = append(at.clauses, i)
+		at.place.Covers += max(s.covers, 1)
+		at.place.Glob = at.place.Glob && place.Glob
+		at.split = at.split || s.split || p.cannotTell(s)
+	}
+}
+
+// table enters the names that the places of s stand for, once for each kind of
+// probe, and sets where they begin.
+func (p *planner) table(s *scope) {
+	if s.ids == nil || s.placeID != nil && !s.wants("probe") {
+		return
+	}
+	base, ok := p.tables[s.provider]
+	if !ok {
+		base = uint64(len(p.out.names))
+		p.tables[s.provider] = base
+		for i, name := range s.ids {
+			p.ids[name] = base + uint64(i)
+		}
+		p.out.names = append(p.out.names, s.ids...)
+	}
+	s.base = base
+}
+
+// cannotTell says that a program at several places of s could not know which
+// of them fired, and that the clause asks.
+func (p *planner) cannotTell(s *scope) bool {
+	return s.placeID == nil && len(s.places) > 1 && s.wants("probe") && !p.kernel.Has(kernel.Cookie)
+}
+
+func siteKey(attach AttachKind, p Place, name string) string {
+	key := fmt.Sprintf("%s %s+%d@%x %s", attach, p.Target, p.Offset, p.Addr, name)
+	if p.Perf != nil {
+		key += fmt.Sprintf(" %+v", *p.Perf)
+	}
+	return key
+}
+
+// groups puts together the sites that can share a program, in order of first
+// appearance.
+func (p *planner) groups() [][]*site {
+	var order []string
+	groups := map[string][]*site{}
+	for i, s := range p.sites {
+		key := fmt.Sprint(s.attach, s.scope.program.Type, s.scope.program.AttachType, s.clauses)
+		if s.split {
+			key = fmt.Sprint("split ", i)
+		}
+		if groups[key] == nil {
+			order = append(order, key)
+		}
+		groups[key] = append(groups[key], s)
+	}
+	out := make([][]*site, len(order))
+	for i, key := range order {
+		out[i] = groups[key]
+	}
+	return out
+}
+
+// addProgram turns a group into a program.
+func (p *planner) addProgram(group []*site) {
+	first := group[0]
+	prog := &planned{spec: first.scope.program}
+	prog.Attach = first.attach
+	prog.Name = fmt.Sprintf("%s_%d", first.scope.provider.name, len(p.out.programs))
+	if m := first.scope.multi; m != nil && len(group) > 1 {
+		prog.Attach, prog.spec = m.attach, m.program
+	}
+	for _, s := range group {
+		place := s.place
+		place.ID = p.id(s.name)
+		if place.Covers == 1 {
+			place.Covers = 0
+		}
+		prog.Places = append(prog.Places, place)
+	}
+	for _, i := range first.clauses {
+		prog.clauses = append(prog.clauses, p.clauses[i])
+	}
+	prog.Specs, prog.Why = specsOf(prog.clauses), why(prog, first.split)
+	p.out.programs = append(p.out.programs, prog)
+}
+
+// id returns the index of a probe's name in Object.Places.
+func (p *planner) id(name string) uint64 {
+	if id, ok := p.ids[name]; ok {
+		return id
+	}
+	id := uint64(len(p.out.names))
+	p.ids[name], p.out.names = id, append(p.out.names, name)
+	return id
+}
+
+func specsOf(clauses []*plylang.Clause) []*plylang.Spec {
+	var specs []*plylang.Spec
+	seen := map[*plylang.Spec]bool{}
+	for _, c := range clauses {
+		if !seen[c.Spec] {
+			seen[c.Spec] = true
+			specs = append(specs, c.Spec)
+		}
+	}
+	return specs
+}
+
+// why says in plain words how a program is attached.
+func why(p *planned, split bool) string {
+	var parts []string
+	add := func(s string) {
+		if s != "" && !slices.Contains(parts, s) {
+			parts = append(parts, s)
+		}
+	}
+	for _, c := range p.clauses {
+		add(c.Scope.(*scope).why)
+	}
+	switch {
+	case p.Attach == AttachKprobeMulti, p.Attach == AttachKretprobeMulti:
+		add(fmt.Sprintf("one link for %d functions", len(p.Places)))
+	case split:
+		add("a program for each place: this kernel cannot tell one program which place fired")
+	case len(p.Places) > 1:
+		add(fmt.Sprintf("one program for %d places", len(p.Places)))
+	}
+	if len(p.clauses) > 1 {
+		add(fmt.Sprintf("%d clauses in one program", len(p.clauses)))
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,209 @@
+package bpfgen
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// Functions of the kernel
+//
+// A target is a function, a function with an offset into it, an address, or a
+// glob; a module's name and a colon may stand before the function. A function
+// that the compiler has made a variant of (.constprop.0, .isra.0) is found by
+// its plain name. Names of system calls (SyS_read, sys_read) mean the system
+// call, see provider_syscall.go. provider_kprobe_vars.go has the variables.
+
+var kprobeProvider = &provider{
+	name:    "kprobe",
+	aliases: []string{"k"},
+	doc:     "function, function+offset, address or module:function",
+	vars: []string{"arg0", "arg1", "arg2", "arg3", "arg4", "arg5", "arg6", "arg7", "arg8", "arg9",
+		"args", "func", "probefunc", "caller", "regs", "reg"},
+}
+
+var kretprobeProvider = &provider{
+	name:    "kretprobe",
+	aliases: []string{"kr"},
+	doc:     "function or module:function",
+	vars:    []string{"retval", "func", "probefunc", "regs", "reg"},
+}
+
+func init() {
+	kprobeProvider.scopes, kprobeProvider.list = kprobeScopes, listFunctions(kprobeProvider)
+	kretprobeProvider.scopes, kretprobeProvider.list = kretprobeScopes, listFunctions(kretprobeProvider)
+}
+
+var (
+	kprobeProgram      = ebpf.ProgramSpec{Type: ebpf.Kprobe}
+	kprobeMultiProgram = ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti}
+)
+
+func kprobeScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
+	return functionScopes(e, &scope{
+		provider: kprobeProvider, spec: spec, uses: uses,
+		attach: AttachKprobe, program: kprobeProgram,
+		multi: &multiAttach{AttachKprobeMulti, kprobeMultiProgram},
+	})
+}
+
+func kretprobeScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
+	return functionScopes(e, &scope{
+		provider: kretprobeProvider, spec: spec, uses: uses,
+		attach: AttachKretprobe, program: kprobeProgram,
+		multi: &multiAttach{AttachKretprobeMulti, kprobeMultiProgram},
+	})
+}
+
+// functionScopes resolves the target of s, whose places are not set yet.
+func functionScopes(e *env, s *scope) ([]*scope, error) {
+	if scopes, err := syscallScopes(e, s); scopes != nil || err != nil {
+		return scopes, err
+	}
+	target, err := parseFunction(s.spec.Target)
+	if err != nil {
+		return nil, err
+	}
+	if s.attach == AttachKretprobe && !target.wholeFunction() {
+		return nil, fmt.Errorf("kretprobe fires where a function returns: leave out the offset or address in %q", s.spec.Target)
+	}
+	if !e.kernel.Has(kernel.Kprobe) {
+		return nil, missingf("this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; " +
+			"system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch")
+	}
+	if err := s.resolve(e, target); err != nil {
+		return nil, err
+	}
+	if e.opt.PlainAttach || !target.wholeFunction() || !e.kernel.Has(kernel.KprobeMulti) {
+		s.multi = nil
+	}
+	return s.byPrototype(e, target.wholeFunction()), nil
+}
+
+// A functionTarget is what stands behind "kprobe:".
+type functionTarget struct {
+	module, name string // name may be a glob
+	offset       uint64
+	addr         uint64 // instead of a name
+}
+
+func (t functionTarget) wholeFunction() bool { return t.offset == 0 && t.addr == 0 }
+
+// parseFunction parses function, function+offset, module:function and 0x….
+func parseFunction(target string) (t functionTarget, err error) {
+	if strings.HasPrefix(target, "0x") {
+		if t.addr, err = strconv.ParseUint(target[2:], 16, 64); err != nil || t.addr == 0 {
+			return t, fmt.Errorf("%q is no address: write hexadecimal digits after 0x", target)
+		}
+		return t, nil
+	}
+	t.name = target
+	if module, name, ok := strings.Cut(target, ":"); ok {
+		t.module, t.name = module, name
+	}
+	if i := strings.LastIndexByte(t.name, '+'); i >= 0 && !strings.HasPrefix(t.name[i:], "+(") {
+		if t.offset, err = strconv.ParseUint(t.name[i+1:], 0, 32); err != nil {
+			return t, fmt.Errorf("the offset in %q is no number: write function+4 or function+0x1f", target)
+		}
+		t.name = t.name[:i]
+	}
+	if t.name == "" {
+		return t, fmt.Errorf("a function's name is missing in %q: write kprobe:vfs_read", target)
+	}
+	if t.offset != 0 && kernel.IsGlob(t.name) {
+		return t, fmt.Errorf("an offset goes with a single function, not with the glob %q", t.name)
+	}
+	return t, nil
+}
+
+// resolve sets the places of s.
+func (s *scope) resolve(e *env, t functionTarget) error {
+	if t.addr != 0 {
+		s.addPlace(Place{Addr: t.addr}, fmt.Sprintf("%#x", t.addr))
+		return nil
+	}
+	found, err := e.kernel.Functions(t.pattern())
+	if err == nil && len(found) == 0 {
+		err = noFunction(e.kernel, t)
+	}
+	if err != nil {
+		return err
+	}
+	repeated := map[string]int{}
+	for _, f := range found {
+		repeated[f.Name]++
+	}
+	for _, f := range found {
+		place := Place{Target: f.Name, Offset: t.offset, Glob: kernel.IsGlob(t.name)}
+		if repeated[f.Name] > 1 {
+			place.Addr = f.Addr
+		}
+		name := f.Name
+		if t.offset != 0 {
+			name = fmt.Sprintf("%s+%d", name, t.offset)
+		}
+		s.addPlace(place, name)
+	}
+	return nil
+}
+
+// pattern is how package kernel spells a function or glob.
+func (t functionTarget) pattern() string {
+	if t.module == "" {
+		return t.name
+	}
+	return t.module + ":" + t.name
+}
+
+// noFunction is about a function that is not there, or that cannot be probed.
+func noFunction(k *kernel.Kernel, t functionTarget) error {
+	symbols, err := k.Symbols()
+	switch {
+	case kernel.IsGlob(t.name):
+		return missingf("no function of this kernel matches %s", t.pattern())
+	case err != nil:
+		return err
+	case symbols.Has(t.name) && t.module == "":
+		return missingf("the kernel allows no probe in its function %s", t.name)
+	}
+	return missingf("this kernel has no function %s%s", t.pattern(),
+		suggest(kernel.Nearest(t.name, symbols.Names(), 3)))
+}
+
+// suggest is the end of a message with names that may have been meant.
+func suggest(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = strconv.Quote(n)
+	}
+	return "; did you mean " + orList(quoted) + "?"
+}
+
+// isFunction says whether a target is a function of this kernel.
+func isFunction(k *kernel.Kernel, target string) bool {
+	found, err := k.Functions(target)
+	return err == nil && len(found) > 0 && !kernel.IsGlob(target)
+}
+
+// functionAddress returns the address of a function, 0 when it is not known.
+func functionAddress(k *kernel.Kernel, name string) uint64 {
+	symbols, err := k.Symbols()
+	if err != nil {
+		return 0
+	}
+	addr, _ := symbols.Addr(name)
+	return addr
+}
+
+func (s *scope) addPlace(p Place, name string) {
+	s.places = append(s.places, p)
+	s.names = append(s.names, s.provider.name+":"+name)
+}

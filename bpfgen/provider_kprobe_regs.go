@@ -1,0 +1,119 @@
+package bpfgen
+
+import (
+	"sort"
+
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// loadRegister leaves a register of the traced function in R0: the context of
+// its programs is pt_regs.
+func loadRegister(g *gen, name string) {
+	r := g.kernel.Arch().Registers[name]
+	g.emit(asm.LoadMem(asm.R0, asm.R6, int16(r.Offset), sizeOp(r.Size)))
+}
+
+// loadArg leaves argument i of the traced function in R0. Those that the
+// calling convention puts on the stack lie above the return address where the
+// caller leaves that there.
+func loadArg(g *gen, i int) {
+	arch := g.kernel.Arch()
+	if i < len(arch.Args) {
+		loadRegister(g, arch.Args[i])
+		return
+	}
+	off := 8 * (i - len(arch.Args))
+	if arch.Link == "" {
+		off += 8
+	}
+	slot := g.slot(8)
+	loadRegister(g, arch.SP)
+	g.emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(off)))
+	g.probeRead(slot, false)
+	g.load(asm.R0, slot)
+	g.free(slot)
+}
+
+// loadFunction leaves the address of the traced function in R0. Inside a
+// function, and where the kernel does not know, that is where the processor
+// stands; a breakpoint has moved that on by its own length on x86-64.
+func loadFunction(whole bool) generate {
+	return func(g *gen, _ []plylang.Expr) {
+		if whole && g.kernel.Has(kernel.FuncIP) {
+			g.emit(asm.Mov.Reg(asm.R1, asm.R6))
+			g.call(asm.FnGetFuncIp)
+			return
+		}
+		loadRegister(g, g.kernel.Arch().IP)
+		if g.kernel.Arch().Name == "amd64" {
+			g.emit(asm.Sub.Imm(asm.R0, 1))
+		}
+	}
+}
+
+// loadReturning leaves the address of the function that returns in R0. Without
+// the kernel's help a program knows it only when it serves a single function.
+func loadReturning(g *gen, _ []plylang.Expr) {
+	if g.kernel.Has(kernel.FuncIP) {
+		g.emit(asm.Mov.Reg(asm.R1, asm.R6))
+		g.call(asm.FnGetFuncIp)
+		return
+	}
+	place := g.program.Places[0]
+	addr := place.Addr
+	if addr == 0 {
+		addr = functionAddress(g.kernel, place.Target)
+	}
+	g.imm(asm.R0, int64(addr))
+}
+
+var (
+	regsType = &plylang.Type{Kind: plylang.Pointer, Size: 8, Elem: plylang.VoidT}
+	wordType = plylang.U64
+)
+
+// regVars are regs and reg("name").
+func regVars(k *kernel.Kernel) []*builtin {
+	return []*builtin{
+		{
+			gen: func(g *gen, _ []plylang.Expr) { g.emit(asm.Mov.Reg(asm.R0, asm.R6)) },
+			Func: plylang.Func{Name: "regs", Role: plylang.Variable, Result: regsType,
+				Doc: "the processor's registers: regs->ip"},
+		},
+		{
+			gen: func(g *gen, args []plylang.Expr) { loadRegister(g, registerName(args)) },
+			Func: plylang.Func{Name: "reg", Role: plylang.Function, Result: wordType,
+				Doc:    "a register by its name",
+				Params: []plylang.Param{{Name: "name", Want: plylang.WantString, Const: true}},
+				Infer:  func(args []plylang.Expr) (*plylang.Type, error) { return inferRegister(k, args) }},
+		},
+	}
+}
+
+func registerName(args []plylang.Expr) string {
+	if s, ok := args[0].(*plylang.StringLit); ok {
+		return s.Value
+	}
+	return ""
+}
+
+// inferRegister finds fault with a register that the machine does not have.
+func inferRegister(k *kernel.Kernel, args []plylang.Expr) (*plylang.Type, error) {
+	arch, name := k.Arch(), registerName(args)
+	if r, ok := arch.Registers[name]; ok {
+		if r.Size == 4 {
+			return plylang.U32, nil
+		}
+		return wordType, nil
+	}
+	var names []string
+	for n := range arch.Registers {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	return nil, &plylang.ArgError{Msg: "this machine (" + arch.Machine + ") has no register \"" + name + "\"" +
+		plylang.DidYouMean(name, names)}
+}

@@ -1,0 +1,213 @@
+package bpfgen
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// byPrototype splits s so that all functions of a scope declare what the
+// clause uses in the same way: the members of args, or the result.
+func (s *scope) byPrototype(e *env, whole bool) []*scope {
+	var out []*scope
+	groups := map[string]*scope{}
+	for i, place := range s.places {
+		proto := s.prototype(e, place)
+		key := proto.key(s)
+		group := groups[key]
+		if group == nil {
+			copied := *s
+			copied.places, copied.names = nil, nil
+			copied.vars = copied.functionVars(e, proto, whole)
+			group = &copied
+			groups[key] = group
+			out = append(out, group)
+		}
+		group.places = append(group.places, place)
+		group.names = append(group.names, s.names[i])
+	}
+	for _, group := range out {
+		returning := group.attach == AttachKretprobe && group.wants("func", "probefunc")
+		group.split = returning && len(group.places) > 1 && !e.kernel.Has(kernel.FuncIP)
+	}
+	return out
+}
+
+// A prototype is what BTF knows of a function; it implements plylang.Fields
+// with the parameters as members, whose offset is their number.
+type prototype struct {
+	function string
+	params   []plylang.Field
+	result   *plylang.Type // nil: not known
+}
+
+// prototype looks up a function's declaration when the clause uses it. A
+// function whose declaration is not known has no named arguments.
+func (s *scope) prototype(e *env, place Place) *prototype {
+	p := &prototype{function: place.Target}
+	if !s.wants("args", "retval") || place.Target == "" {
+		return p
+	}
+	name, _, _ := strings.Cut(place.Target, ".")
+	f, err := e.kernel.BTFFunc(name)
+	if err != nil {
+		return p
+	}
+	proto, ok := f.Type.(*btf.FuncProto)
+	if !ok {
+		return p
+	}
+	p.result = resultType(proto.Return)
+	for i, param := range proto.Params {
+		t := typeOf(param.Type)
+		if !t.Scalar() || i > maxArg {
+			break
+		}
+		p.params = append(p.params, plylang.Field{Name: param.Name, Type: t, Offset: i})
+	}
+	return p
+}
+
+// maxArg is the last argument that has a variable.
+const maxArg = 9
+
+// resultType is the declared type of a result: what does not fit a register,
+// and nothing, are shown as the register.
+func resultType(t btf.Type) *plylang.Type {
+	if r := typeOf(t); r.Scalar() {
+		return r
+	}
+	return plylang.S64
+}
+
+// key spells out what the clause sees of p.
+func (p *prototype) key(s *scope) string {
+	var b strings.Builder
+	if s.wants("retval") && p.result != nil {
+		fmt.Fprint(&b, typeKey(p.result), ";")
+	}
+	if !s.wants("args") {
+		return b.String()
+	}
+	for _, name := range sortedKeys(s.uses.Members) {
+		if f, ok := p.Member(name); ok {
+			fmt.Fprint(&b, f.Offset, name, " ", typeKey(f.Type), ";")
+		}
+	}
+	return b.String()
+}
+
+// typeKey is equal for types that a clause could not tell apart.
+func typeKey(t *plylang.Type) string {
+	switch {
+	case t == nil:
+		return "?"
+	case t.Kind == plylang.Pointer:
+		return fmt.Sprint("*", t.User, typeKey(t.Elem))
+	case t.Struct != nil:
+		return t.Struct.Name()
+	}
+	return fmt.Sprint(t.Kind, t.Size, t.Signed, t.Len)
+}
+
+// Name names the function for messages.
+func (p *prototype) Name() string { return "function " + p.function }
+
+// Member returns a parameter by name.
+func (p *prototype) Member(name string) (plylang.Field, bool) {
+	for _, f := range p.params {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return plylang.Field{}, false
+}
+
+// Names lists the parameters in order.
+func (p *prototype) Names() []string {
+	var names []string
+	for _, f := range p.params {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// functionVars are the variables of the functions in a scope.
+func (s *scope) functionVars(e *env, proto *prototype, whole bool) []*builtin {
+	regs := regVars(e.kernel)
+	if s.attach == AttachKretprobe {
+		t := proto.result
+		if t == nil {
+			t = plylang.S64
+		}
+		return append(regs, funcVar(loadReturning), retvalVar(t, func(g *gen, _ []plylang.Expr) {
+			loadRegister(g, g.kernel.Arch().Return)
+			g.extend(t)
+		}))
+	}
+	address := loadFunction(whole)
+	vars := append(regs, funcVar(address), callerVar(address, plylang.ShowSymbol), argsVar(proto, loadParam, nil))
+	for i := range maxArg + 1 {
+		vars = append(vars, argVar(i, wordType, func(g *gen, _ []plylang.Expr) { loadArg(g, i) }))
+	}
+	return vars
+}
+
+// loadParam leaves a declared argument in R0, widened from its own size.
+func loadParam(g *gen, f plylang.Field) {
+	loadArg(g, f.Offset)
+	g.extend(f.Type)
+}
+
+// listPrototype lists the parameters or the result of a function.
+func listPrototype(p *provider, k *kernel.Kernel, name string) []ListedVar {
+	f, err := k.BTFFunc(name)
+	if err != nil {
+		return nil
+	}
+	proto, ok := f.Type.(*btf.FuncProto)
+	if !ok {
+		return nil
+	}
+	if p == kretprobeProvider {
+		return []ListedVar{{"retval", cText(proto.Return)}}
+	}
+	var vars []ListedVar
+	for _, param := range proto.Params {
+		vars = append(vars, ListedVar{"args->" + param.Name, cText(param.Type)})
+	}
+	return vars
+}
+
+// cText is a type as C writes it.
+func cText(t btf.Type) string {
+	switch t := t.(type) {
+	case *btf.Pointer:
+		return strings.ReplaceAll(cText(t.Target)+" *", "* *", "**")
+	case *btf.Const:
+		return "const " + cText(t.Type)
+	case *btf.Volatile:
+		return cText(t.Type)
+	case *btf.Restrict:
+		return cText(t.Type)
+	case *btf.TypeTag:
+		return cText(t.Type)
+	case *btf.Struct:
+		return "struct " + t.Name
+	case *btf.Union:
+		return "union " + t.Name
+	case *btf.Enum:
+		return "enum " + t.Name
+	case *btf.Array:
+		return fmt.Sprintf("%s[%d]", cText(t.Type), t.Nelems)
+	case *btf.FuncProto:
+		return "function"
+	case *btf.Void:
+		return "void"
+	}
+	return t.TypeName()
+}

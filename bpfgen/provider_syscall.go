@@ -1,0 +1,215 @@
+package bpfgen
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// System calls
+//
+// kprobe:SyS_X, kprobe:sys_X and their kretprobes mean "system call X". All of
+// a script are one program at raw_syscalls/sys_enter, or sys_exit: it is
+// attached and gone in no time however many calls a glob names, works on
+// kernels without kprobes, and sees the call's own arguments. The program
+// looks at the number first, and at whether the call is a native one second:
+// numbers mean something else to a 32-bit process.
+//
+// Where PlainAttach asks for it, or the kernel lacks the tracepoints, the
+// functions behind the calls are probed instead; see provider_syscall_wrapper.go.
+
+// A syscallKind is entering or leaving.
+type syscallKind struct {
+	tracepoint string
+	exit       bool
+}
+
+var (
+	syscallEnter = syscallKind{"raw_syscalls/sys_enter", false}
+	syscallExit  = syscallKind{"raw_syscalls/sys_exit", true}
+)
+
+// In the record of both tracepoints: the number, then the arguments or the
+// result. These places are the same in all kernels.
+const (
+	recordNumber = 8
+	recordArgs   = 16
+	recordResult = 16
+)
+
+// syscallScopes turns s into system calls when its target names some. It
+// returns nothing when the target is a function.
+func syscallScopes(e *env, s *scope) ([]*scope, error) {
+	pattern, ok := cutSyscall(s.spec.Target)
+	if !ok {
+		return nil, nil
+	}
+	calls := presentCalls(e.kernel, e.kernel.Arch().MatchSyscalls(pattern))
+	if len(calls) == 0 {
+		if isFunction(e.kernel, s.spec.Target) {
+			return nil, nil
+		}
+		return nil, noSyscall(e.kernel, pattern)
+	}
+	if s.attach == AttachKretprobe {
+		var err error
+		if calls, err = returning(calls); err != nil {
+			return nil, err
+		}
+	}
+	s.ids, s.covers = callNames(e.kernel, s.provider.name), len(calls)
+	if useWrappers(e) {
+		return wrapperScopes(e, s, calls)
+	}
+	return []*scope{s.rawSyscalls(e, calls)}, nil
+}
+
+// presentCalls leaves out what this kernel is built without: it sees such
+// numbers arrive, and refuses them.
+func presentCalls(k *kernel.Kernel, calls []kernel.Syscall) []kernel.Syscall {
+	names, err := k.Tracepoints("syscalls", "sys_enter_*")
+	present := func(c kernel.Syscall) bool {
+		_, ok := slices.BinarySearch(names, "syscalls/sys_enter_"+c.Wrapper)
+		return ok
+	}
+	if err != nil || len(names) == 0 {
+		present = func(c kernel.Syscall) bool { _, ok := k.SyscallFunction(c); return ok }
+	}
+	return slices.DeleteFunc(calls, func(c kernel.Syscall) bool { return !present(c) })
+}
+
+// cutSyscall returns the call's name, or glob, in SyS_X and sys_X.
+func cutSyscall(target string) (pattern string, ok bool) {
+	for _, prefix := range []string{"SyS_", "sys_"} {
+		if pattern, ok = strings.CutPrefix(target, prefix); ok {
+			break
+		}
+	}
+	if t, err := parseFunction(target); err != nil || !t.wholeFunction() {
+		return "", false
+	}
+	return pattern, ok && pattern != ""
+}
+
+func noSyscall(k *kernel.Kernel, pattern string) error {
+	if kernel.IsGlob(pattern) {
+		return missingf("no system call of this kernel matches sys_%s", pattern)
+	}
+	if _, known := k.Arch().SyscallNumber(pattern); known {
+		return missingf("this kernel is built without the system call %s", pattern)
+	}
+	var names []string
+	for _, c := range k.Arch().MatchSyscalls("*") {
+		names = append(names, c.Name, c.Wrapper)
+	}
+	return missingf("there is no system call %q on %s%s", pattern, k.Arch().Machine, plylang.DidYouMean(pattern, names))
+}
+
+// noReturn says why the calls that never come back do not.
+var noReturn = map[string]string{
+	"exit":         "it ends the thread",
+	"exit_group":   "it ends the process",
+	"rt_sigreturn": "it resumes what the signal interrupted",
+}
+
+// returning leaves out the calls that never return.
+func returning(calls []kernel.Syscall) ([]kernel.Syscall, error) {
+	var out []kernel.Syscall
+	for _, c := range calls {
+		if !c.NoReturn {
+			out = append(out, c)
+		}
+	}
+	if len(out) == 0 {
+		name := calls[0].Name
+		return nil, fmt.Errorf("system call %s does not return: %s; use kprobe:sys_%s", name, noReturn[name], name)
+	}
+	return out, nil
+}
+
+// callNames lists the canonical probe names by number, "" where there is no
+// call.
+func callNames(k *kernel.Kernel, provider string) []string {
+	var names []string
+	for _, c := range k.Arch().MatchSyscalls("*") {
+		for len(names) <= c.Number {
+			names = append(names, "")
+		}
+		names[c.Number] = provider + ":sys_" + c.Name
+	}
+	return names
+}
+
+// rawSyscalls makes s one attachment to raw_syscalls.
+func (s *scope) rawSyscalls(e *env, calls []kernel.Syscall) *scope {
+	kind := syscallEnter
+	if s.attach == AttachKretprobe {
+		kind = syscallExit
+	}
+	s.attach, s.program, s.multi = AttachTracepoint, tracepointProgram, nil
+	s.places = []Place{{Target: kind.tracepoint}}
+	s.names = []string{tracepointProvider.name + ":" + kind.tracepoint}
+	s.placeID = loadNumber
+	s.filter = filterCalls(calls, kind.exit)
+	s.vars = syscallVars(e, calls, kind.exit)
+	s.why = fmt.Sprintf("one attachment to %s for %s", kind.tracepoint, plural(len(calls), "system call"))
+	return s
+}
+
+func loadNumber(g *gen) { g.emit(asm.LoadMem(asm.R0, asm.R6, recordNumber, asm.DWord)) }
+
+// syscallVars are the variables of a call: its own arguments, which are user
+// memory where they are pointers, or its result.
+func syscallVars(e *env, calls []kernel.Syscall, exit bool) []*builtin {
+	number := func(g *gen, _ []plylang.Expr) { loadNumber(g) }
+	vars := []*builtin{funcVar(number)}
+	if exit {
+		return append(vars, retvalVar(plylang.S64, func(g *gen, _ []plylang.Expr) {
+			g.emit(asm.LoadMem(asm.R0, asm.R6, recordResult, asm.DWord))
+		}))
+	}
+	for i := range 6 {
+		vars = append(vars, argVar(i, userArg, func(g *gen, _ []plylang.Expr) {
+			g.emit(asm.LoadMem(asm.R0, asm.R6, int16(recordArgs+8*i), asm.DWord))
+		}))
+	}
+	vars = append(vars, callerVar(number, plylang.ShowFunc))
+	if fields := callFields(e, calls); fields != nil {
+		vars = append(vars, argsVar(fields, loadField, copyField))
+	}
+	return vars
+}
+
+// userArg is an argument of a system call.
+var userArg = &plylang.Type{Kind: plylang.Int, Size: 8, User: true}
+
+// callFields are the declared arguments of a single call: the fields of its
+// own tracepoint, which has them where raw_syscalls has its arguments.
+func callFields(e *env, calls []kernel.Syscall) *eventFields {
+	if len(calls) != 1 {
+		return nil
+	}
+	for _, name := range []string{calls[0].Wrapper, calls[0].Name} {
+		fields, err := readFields(e, "syscalls/sys_enter_"+name, nil)
+		if err == nil {
+			return fields.arguments("system call sys_" + calls[0].Name)
+		}
+	}
+	return nil
+}
+
+// arguments leaves only the fields that are arguments.
+func (f *eventFields) arguments(title string) *eventFields {
+	out := &eventFields{title: title}
+	for _, field := range f.fields {
+		if field.Offset >= recordArgs {
+			out.fields = append(out.fields, field)
+		}
+	}
+	return out
+}

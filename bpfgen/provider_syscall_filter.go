@@ -1,0 +1,114 @@
+package bpfgen
+
+import (
+	"sort"
+
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/bpfgen/kernel"
+)
+
+// A callRange is the numbers from lo to hi.
+type callRange struct{ lo, hi int32 }
+
+// rangesOf merges numbers that follow each other.
+func rangesOf(numbers []int) []callRange {
+	sorted := append([]int(nil), numbers...)
+	sort.Ints(sorted)
+	var out []callRange
+	for _, n := range sorted {
+		if last := len(out) - 1; last >= 0 && int32(n) <= out[last].hi+1 {
+			out[last].hi = int32(n)
+			continue
+		}
+		out = append(out, callRange{int32(n), int32(n)})
+	}
+	return out
+}
+
+// emitRanges goes to skip unless R0 is in one of the ranges: a tree of
+// comparisons, so that 30 of them cost 5. What is negative is large here.
+func emitRanges(g *gen, ranges []callRange, skip string) {
+	in := g.label()
+	rangeTree(g, ranges, in, skip)
+	g.bind(in)
+}
+
+func rangeTree(g *gen, ranges []callRange, in, skip string) {
+	if len(ranges) == 1 {
+		inRange(g, ranges[0], skip)
+		return
+	}
+	mid := len(ranges) / 2
+	below := g.label()
+	g.jump(asm.JLT, asm.R0, ranges[mid].lo, below)
+	rangeTree(g, ranges[mid:], in, skip)
+	g.goto_(in)
+	g.bind(below)
+	rangeTree(g, ranges[:mid], in, skip)
+}
+
+// inRange falls through when R0 is in r.
+func inRange(g *gen, r callRange, skip string) {
+	if r.lo == r.hi {
+		g.jump(asm.JNE, asm.R0, r.lo, skip)
+		return
+	}
+	if r.lo > 0 {
+		g.jump(asm.JLT, asm.R0, r.lo, skip)
+	}
+	g.jump(asm.JGT, asm.R0, r.hi, skip)
+}
+
+// filterCalls is the filter of a clause on some system calls.
+func filterCalls(calls []kernel.Syscall, exit bool) func(g *gen, skip string) {
+	var numbers, cloning []int
+	for _, c := range calls {
+		numbers = append(numbers, c.Number)
+		if c.Forks {
+			cloning = append(cloning, c.Number)
+		}
+	}
+	ranges := rangesOf(numbers)
+	return func(g *gen, skip string) {
+		loadNumber(g)
+		emitRanges(g, ranges, skip)
+		if exit && len(cloning) > 0 {
+			skipChildren(g, cloning, skip)
+		}
+		nativeOnly(g, skip)
+	}
+}
+
+// skipChildren goes to skip when a new child comes out of a call that its parent
+// made: with 0, where the parent gets the child's id. R0 is the number.
+func skipChildren(g *gen, cloning []int, skip string) {
+	keep := g.label()
+	g.emit(asm.LoadMem(asm.R1, asm.R6, recordResult, asm.DWord))
+	g.jump(asm.JNE, asm.R1, 0, keep)
+	for _, nr := range cloning {
+		g.jump(asm.JEq, asm.R0, int32(nr), skip)
+	}
+	g.bind(keep)
+}
+
+// nativeOnly goes to skip when the call is one of another instruction set (a
+// 32-bit process on a 64-bit kernel): a bit of the task's thread_info says so.
+func nativeOnly(g *gen, skip string) {
+	bit := g.kernel.Arch().Compat
+	if bit.Mask == 0 {
+		return
+	}
+	offset, err := g.kernel.FieldOffset("task_struct", bit.Field)
+	if err != nil {
+		return
+	}
+	slot := g.slot(8)
+	g.call(asm.FnGetCurrentTask)
+	g.emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(offset)))
+	g.zero(slot)
+	g.probeRead(slot.at(0, 4), false)
+	g.load(asm.R0, slot)
+	g.free(slot)
+	g.jump(asm.JSet, asm.R0, int32(bit.Mask), skip)
+}

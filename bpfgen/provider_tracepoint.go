@@ -1,0 +1,141 @@
+package bpfgen
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// Tracepoints
+//
+// A target is category/event, or category:event, with globs in both. What an
+// event carries is in its format file in tracefs; provider_tracepoint_field.go
+// has the fields. Globs are grouped by the layout of the fields that the clause
+// uses, so that a clause that uses none is one program for all of them.
+
+var tracepointProvider = &provider{
+	name:    "tracepoint",
+	aliases: []string{"t", "trace"},
+	doc:     "category/event",
+	vars:    []string{"data", "dyn"},
+}
+
+func init() {
+	tracepointProvider.scopes = tracepointScopes
+	tracepointProvider.list = listTracepoints
+}
+
+var tracepointProgram = ebpf.ProgramSpec{Type: ebpf.TracePoint}
+
+func tracepointScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
+	names, err := matchTracepoints(e.kernel, spec.Target)
+	if err != nil {
+		return nil, err
+	}
+	groups := &layoutGroups{uses: uses, byLayout: map[string]*scope{}}
+	for _, name := range names {
+		if err := groups.add(e, spec, name); err != nil {
+			return nil, err
+		}
+	}
+	return groups.scopes, nil
+}
+
+// layoutGroups sorts tracepoints by the layout of the fields in use.
+type layoutGroups struct {
+	uses     plylang.Uses
+	byLayout map[string]*scope
+	scopes   []*scope
+}
+
+func (l *layoutGroups) add(e *env, spec *plylang.Spec, name string) error {
+	fields := &eventFields{}
+	layout := ""
+	if len(l.uses.Members) > 0 || l.uses.Names["data"] || l.uses.Names["args"] {
+		var err error
+		if fields, err = readFields(e, name, l.uses.Members); err != nil {
+			return err
+		}
+		layout = fields.layout(l.uses.Members)
+	}
+	s := l.byLayout[layout]
+	if s == nil {
+		s = &scope{provider: tracepointProvider, spec: spec, uses: l.uses,
+			attach: AttachTracepoint, program: tracepointProgram}
+		s.vars = []*builtin{dataVar(fields)}
+		l.byLayout[layout] = s
+		l.scopes = append(l.scopes, s)
+	}
+	s.places = append(s.places, Place{Target: name, Glob: kernel.IsGlob(spec.Target)})
+	s.names = append(s.names, tracepointProvider.name+":"+name)
+	return nil
+}
+
+// matchTracepoints returns the tracepoints a target names, as category/event,
+// in order.
+func matchTracepoints(k *kernel.Kernel, target string) ([]string, error) {
+	category, event, ok := cutTracepoint(target)
+	if !ok {
+		return nil, noCategory(k, target)
+	}
+	names, err := k.Tracepoints(category, event)
+	if err == nil && len(names) == 0 {
+		err = noTracepoint(k, category+"/"+event)
+	}
+	return names, err
+}
+
+func noTracepoint(k *kernel.Kernel, name string) error {
+	if kernel.IsGlob(name) {
+		return missingf("no tracepoint of this kernel matches %s", name)
+	}
+	all, err := k.Tracepoints("*", "*")
+	if err != nil {
+		return err
+	}
+	return missingf("this kernel has no tracepoint %s%s", name, plylang.DidYouMean(name, all))
+}
+
+// noCategory is about a target that names an event only.
+func noCategory(k *kernel.Kernel, target string) error {
+	text := fmt.Sprintf("tracepoint %q lacks its category: write tracepoint:category/event", target)
+	if names, err := k.Tracepoints("*", target); err == nil && len(names) > 0 && !kernel.IsGlob(target) {
+		text += ", here tracepoint:" + names[0]
+	}
+	return errors.New(text)
+}
+
+func hasTracepoint(k *kernel.Kernel, category, event string) bool {
+	names, err := k.Tracepoints(category, event)
+	return err == nil && len(names) > 0
+}
+
+func cutTracepoint(target string) (category, event string, ok bool) {
+	i := strings.IndexAny(target, "/:")
+	if i <= 0 || i == len(target)-1 {
+		return "", "", false
+	}
+	return target[:i], target[i+1:], true
+}
+
+// dataVar is the variable data: its value is the record's address, its members
+// are the fields.
+func dataVar(f *eventFields) *builtin {
+	return &builtin{
+		Func: plylang.Func{
+			Name: "data", Aliases: []string{"args"}, Role: plylang.Variable,
+			Doc: "what the tracepoint carries: data->field",
+			Result: &plylang.Type{Kind: plylang.Pointer, Size: 8,
+				Elem: &plylang.Type{Kind: plylang.Struct, Struct: f}},
+		},
+		gen:       func(g *gen, _ []plylang.Expr) { g.emit(asm.Mov.Reg(asm.R0, asm.R6)) },
+		member:    loadField,
+		memberMem: copyField,
+	}
+}

@@ -1,0 +1,241 @@
+package bpfgen
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// maxDynamic is how much of a dynamic field is read: the text of a __data_loc
+// string, or the bytes of another dynamic array.
+const (
+	maxDynamicText  = 128
+	maxDynamicBytes = 64
+)
+
+// eventFields are the fields of one tracepoint; they implement plylang.Fields.
+type eventFields struct {
+	title  string // "tracepoint category/event"
+	fields []plylang.Field
+}
+
+// Name names the tracepoint for messages.
+func (f *eventFields) Name() string { return f.title }
+
+// Member returns a field by name.
+func (f *eventFields) Member(name string) (plylang.Field, bool) {
+	for _, field := range f.fields {
+		if field.Name == name {
+			return field, true
+		}
+	}
+	return plylang.Field{}, false
+}
+
+// Names lists the fields in order of declaration.
+func (f *eventFields) Names() []string {
+	names := make([]string, len(f.fields))
+	for i, field := range f.fields {
+		names[i] = field.Name
+	}
+	return names
+}
+
+// layout spells out where the used fields are and what they look like.
+func (f *eventFields) layout(used map[string]bool) string {
+	var b strings.Builder
+	for _, name := range sortedKeys(used) {
+		if field, ok := f.Member(name); ok {
+			fmt.Fprintf(&b, "%s@%d:%+v;", name, field.Offset, *field.Type)
+			if field.Type.Elem != nil {
+				fmt.Fprintf(&b, "%+v;", *field.Type.Elem)
+			}
+		}
+	}
+	return b.String()
+}
+
+// readFields reads the fields of a tracepoint. The types of pointers to
+// structs are looked up for the used ones only.
+//
+// Of the four common fields a program gets none: the kernel hands the registers
+// over in their place. The record's type and the thread are known all the same.
+func readFields(e *env, event string, used map[string]bool) (*eventFields, error) {
+	category, name, _ := strings.Cut(event, "/")
+	format, err := e.kernel.Tracepoint(category, name)
+	if err != nil {
+		return nil, err
+	}
+	out := &eventFields{title: "tracepoint " + event, fields: []plylang.Field{
+		{Name: "common_type", Type: plylang.U16, Offset: -format.ID},
+		{Name: "common_pid", Type: plylang.S32, Offset: commonPID},
+	}}
+	syscall := category == "syscalls"
+	for _, f := range format.Fields {
+		if f.Common || syscall && f.Dynamic() {
+			continue
+		}
+		t := fieldType(&f, syscall)
+		if t.Kind == plylang.Pointer && used[f.Name] {
+			t.Elem = pointee(e, f.Elem, t.Elem)
+		}
+		out.fields = append(out.fields, plylang.Field{Name: f.Name, Type: t, Offset: f.Offset})
+	}
+	return out, nil
+}
+
+// commonPID is the offset that stands for common_pid; common_type has its own
+// value, negated. Both are below 0, where no field is.
+const commonPID = -1 << 20
+
+// fieldType returns what a field is. The pointers of a system call are what
+// user space handed over.
+func fieldType(f *kernel.Field, syscall bool) *plylang.Type {
+	switch {
+	case f.Dynamic():
+		return dynamicType(f)
+	case f.Array:
+		return arrayType(f)
+	case f.Pointer:
+		return &plylang.Type{Kind: plylang.Pointer, Size: 8, User: syscall, Elem: pointeeType(f.Elem)}
+	}
+	size, signed := f.Scalar()
+	return numberType(size, signed)
+}
+
+// dynamicType is the type of "__data_loc char[]".
+func dynamicType(f *kernel.Field) *plylang.Type {
+	t := &plylang.Type{Kind: plylang.Bytes, Size: maxDynamicBytes, Dyn: plylang.DataLoc}
+	if isChar(f.Elem) {
+		t.Kind, t.Size = plylang.String, maxDynamicText
+	}
+	if f.RelLoc {
+		t.Dyn = plylang.RelLoc
+	}
+	return t
+}
+
+// arrayType is the type of "char[16]" and "unsigned long[6]".
+func arrayType(f *kernel.Field) *plylang.Type {
+	elem := numberType(f.ElemSize, f.Signed)
+	switch {
+	case isChar(f.Elem) && f.Size > 0:
+		return plylang.StringType(f.Size)
+	case elem.Kind != plylang.Int || f.Len == 0 || f.Len*f.ElemSize != f.Size:
+		return &plylang.Type{Kind: plylang.Bytes, Size: f.Size}
+	}
+	return &plylang.Type{Kind: plylang.Array, Size: f.Size, Len: f.Len, Elem: elem}
+}
+
+func isChar(elem string) bool { return strings.TrimPrefix(elem, "const ") == "char" }
+
+// numberType is the integer type of a size and sign; bytes without a meaning
+// where no integer has that size.
+func numberType(size int, signed bool) *plylang.Type {
+	for _, t := range []*plylang.Type{
+		plylang.U8, plylang.U16, plylang.U32, plylang.U64,
+		plylang.S8, plylang.S16, plylang.S32, plylang.S64,
+	} {
+		if t.Size == size && t.Signed == signed {
+			return t
+		}
+	}
+	return &plylang.Type{Kind: plylang.Bytes, Size: size}
+}
+
+// pointeeType is what "const char *" points to, as far as its text tells.
+func pointeeType(text string) *plylang.Type {
+	elem := strings.TrimSpace(strings.TrimSuffix(text, "*"))
+	if isChar(elem) {
+		return plylang.S8
+	}
+	return plylang.VoidT
+}
+
+// pointee looks up the struct that a pointer's type names.
+func pointee(e *env, text string, known *plylang.Type) *plylang.Type {
+	text = strings.TrimPrefix(text, "const ")
+	if !strings.HasPrefix(text, "struct ") && !strings.HasPrefix(text, "union ") {
+		return known
+	}
+	if t := e.TypeNamed(text); t != nil && t.Elem != nil {
+		return t.Elem
+	}
+	return known
+}
+
+// loadField leaves a scalar field in R0.
+func loadField(g *gen, f plylang.Field) {
+	switch {
+	case f.Offset == commonPID:
+		g.call(asm.FnGetCurrentPidTgid)
+		g.extend(plylang.S32)
+	case f.Offset < 0:
+		g.imm(asm.R0, int64(-f.Offset))
+	case f.Offset%f.Type.Size != 0:
+		loadUnaligned(g, f)
+	default:
+		g.loadTyped(f.Type, asm.R6, f.Offset)
+	}
+}
+
+// loadUnaligned reads a field that the verifier would not let be loaded.
+func loadUnaligned(g *gen, f plylang.Field) {
+	m := g.slot(8)
+	g.zero(m)
+	g.emit(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(f.Offset)))
+	g.probeRead(m.at(0, f.Type.Size), false)
+	g.loadTyped(f.Type, m.reg, m.off)
+	g.free(m)
+}
+
+// copyField copies a string, an array or bytes out of the record to dst. Text
+// is zero behind its NUL: what a record has there is left over from earlier
+// text.
+func copyField(g *gen, f plylang.Field, dst mem) {
+	if f.Type.Dyn != plylang.NotDyn {
+		locateDynamic(g, f)
+	} else {
+		g.emit(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(f.Offset)))
+	}
+	switch {
+	case f.Type.Kind == plylang.String:
+		g.readString(dst, f.Type.Size, false)
+	case f.Type.Dyn != plylang.NotDyn:
+		readDynamic(g, f, dst)
+	default:
+		g.zero(dst)
+		g.probeRead(dst.at(0, f.Type.Size), false)
+	}
+}
+
+// locateDynamic leaves the address of a dynamic field's value in R3, and its
+// length in R2. The field holds the length in its upper 16 bits and in the
+// lower ones where the value begins: counted from the record for __data_loc,
+// from the end of the field for __rel_loc.
+func locateDynamic(g *gen, f plylang.Field) {
+	g.emit(
+		asm.LoadMem(asm.R2, asm.R6, int16(f.Offset), asm.Word),
+		asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, 0xffff),
+		asm.RSh.Imm(asm.R2, 16),
+		asm.Add.Reg(asm.R3, asm.R6),
+	)
+	if f.Type.Dyn == plylang.RelLoc {
+		g.emit(asm.Add.Imm(asm.R3, int32(f.Offset)+4))
+	}
+}
+
+// readDynamic reads the R2 bytes at R3, as many as fit.
+func readDynamic(g *gen, f plylang.Field, m mem) {
+	g.zero(m)
+	fits := g.label()
+	g.jump(asm.JLE, asm.R2, int32(f.Type.Size), fits)
+	g.emit(asm.Mov.Imm(asm.R2, int32(f.Type.Size)))
+	g.bind(fits)
+	g.address(asm.R1, m)
+	g.call(asm.FnProbeReadKernel)
+}
