@@ -209,7 +209,8 @@ type (
 		Map  *Map // after Check
 	}
 
-	// Unary is Op X: SUB, NOT, TILDE, or MUL for *p.
+	// Unary is Op X: SUB, NOT, TILDE, or MUL for *p. Check adds AND, the
+	// address of the array X, where an array is computed with.
 	Unary struct {
 		Pos
 		Typed

@@ -77,6 +77,14 @@ type Func struct {
 	Result *Type
 	Infer  func(args []Expr) (*Type, error)
 
+	// Fold computes the value from the checked arguments where it is known when
+	// the script is compiled (sizeof); nil: it never is.
+	Fold func(args []Expr) (value uint64, ok bool)
+
+	// Leaves marks what ends the clause at once, so that what follows it does
+	// not run (exit).
+	Leaves bool
+
 	// Struct variables such as data and args: "data->x" asks Result.Elem's
 	// Struct for the member.
 

@@ -1,0 +1,163 @@
+package plylang
+
+// gatherNames finds what is a map and what is a local in the whole script.
+func (c *checker) gatherNames() {
+	for _, p := range c.script.Probes {
+		assignments(p.Body, func(a *Assign) {
+			switch lhs := a.LHS.(type) {
+			case *Name:
+				first(c.assigned, lhs.Name, lhs.Pos)
+			case *MapRef:
+				first(c.stored, lhs.Name, lhs.Pos)
+			}
+		})
+	}
+	for name, local := range c.assigned {
+		switch m, both := c.stored[name]; {
+		case both && m > local:
+			c.errorf(m, "%s is a map here but a variable at %s: use two names, or write @%s for the map", name, c.place(local), name)
+		case both:
+			c.errorf(local, "%s is a variable here but a map at %s: use two names, or write @%s for the map", name, c.place(m), name)
+		}
+	}
+}
+
+func first(m map[string]Pos, name string, pos Pos) {
+	if _, ok := m[name]; !ok {
+		m[name] = pos
+	}
+}
+
+// makeClauses makes a clause for every group of places. A probe none of whose
+// specifications can be resolved is checked all the same, as far as it goes.
+func (c *checker) makeClauses() {
+	for _, p := range c.script.Probes {
+		found := false
+		for _, spec := range p.Specs {
+			uses := c.usesOf(p, spec)
+			scopes, err := c.env.Scopes(spec, uses)
+			if err != nil {
+				c.scopesFailed(spec, err)
+			}
+			for _, s := range scopes {
+				c.addClause(p, spec, s, true)
+				found = true
+			}
+		}
+		if !found && len(p.Specs) > 0 {
+			c.addClause(p, p.Specs[0], unknownScope{}, false)
+		}
+	}
+}
+
+func (c *checker) addClause(p *Probe, spec *Spec, scope Scope, known bool) {
+	cl := &clause{
+		checker: c,
+		known:   known,
+		locals:  map[string]*localState{},
+		Clause: &Clause{
+			Probe: p,
+			Spec:  spec,
+			Scope: scope,
+			Body:  CloneBlock(p.Body),
+		},
+	}
+	if p.Pred != nil {
+		cl.Pred = CloneExpr(p.Pred)
+	}
+	c.clauses = append(c.clauses, cl)
+	cl.findLocals()
+	if cl.Pred != nil {
+		cl.resolve(&cl.Pred)
+	}
+	cl.resolveStmt(cl.Body)
+}
+
+// unknownScope stands for the scope of a specification that has none.
+type unknownScope struct{}
+
+func (unknownScope) Lookup(string) *Func     { return nil }
+func (unknownScope) Names() []string         { return nil }
+func (unknownScope) Elsewhere(string) string { return "" }
+
+// usesOf finds the names that a probe uses.
+func (c *checker) usesOf(p *Probe, spec *Spec) Uses {
+	uses := Uses{Names: map[string]bool{}, Members: map[string]bool{}}
+	note := func(name string) {
+		uses.Names[name] = true
+		if f := c.env.Lookup(name); f != nil {
+			uses.Names[f.Name] = true
+		}
+	}
+	Inspect(p, func(x Expr) {
+		switch n := x.(type) {
+		case *Name:
+			note(n.Name)
+			if isTrace(spec) {
+				uses.Members[n.Name] = true
+			}
+		case *Call:
+			note(n.Name)
+		case *MapRef:
+			if _, stored := c.stored[n.Name]; !stored && !hasSigil(n.Name) {
+				note(n.Name)
+			}
+		case *Member:
+			if _, ok := n.X.(*Name); ok {
+				uses.Members[n.Name] = true
+			}
+		}
+	})
+	return uses
+}
+
+// isTrace says whether fields may be written bare, as ply had it in 2017.
+func isTrace(spec *Spec) bool { return spec.Provider == "trace" }
+
+func hasSigil(name string) bool {
+	return name != "" && (name[0] == '@' || name[0] == '$')
+}
+
+// findLocals finds what the clause assigns to.
+func (c *clause) findLocals() {
+	plain := map[string]bool{}
+	assignments(c.Body, func(a *Assign) {
+		lhs, ok := a.LHS.(*Name)
+		if !ok {
+			return
+		}
+		plain[lhs.Name] = plain[lhs.Name] || a.Op == ASSIGN
+		if c.locals[lhs.Name] == nil {
+			c.addLocal(lhs)
+		}
+	})
+	for _, l := range c.Locals {
+		c.checkHiding(l, plain[l.Name])
+	}
+}
+
+func (c *clause) addLocal(n *Name) {
+	l := &Local{Name: n.Name, Pos: n.Pos}
+	c.Locals = append(c.Locals, l)
+	c.locals[n.Name] = &localState{Local: l, cell: c.newCell("%s", n.Name)}
+}
+
+// checkHiding looks at a local that has the name of a built-in variable.
+func (c *clause) checkHiding(l *Local, plain bool) {
+	f := c.lookup(l.Name)
+	switch {
+	case f == nil || f.Role != Variable:
+	case plain:
+		c.warnf(l.Pos, "%s is a built-in variable, which the variable assigned here hides in this probe: use another name", l.Name)
+	default:
+		c.errorf(l.Pos, "%s is a built-in variable and cannot be changed", l.Name)
+	}
+}
+
+// lookup finds a built-in in the scope of the clause.
+func (c *clause) lookup(name string) *Func {
+	if f := c.Scope.Lookup(name); f != nil {
+		return f
+	}
+	return c.env.Lookup(name)
+}

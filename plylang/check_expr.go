@@ -1,0 +1,222 @@
+package plylang
+
+import "fmt"
+
+// value types an expression whose value is wanted. It returns nil when the
+// type is not known, and when something was reported.
+func (c *clause) value(x Expr) *Type {
+	t := c.expr(x)
+	if t == nil || t.Kind != Void {
+		return t
+	}
+	if call, ok := x.(*Call); ok {
+		c.errorf(x.Position(), "%s() has no value", call.Name)
+	}
+	return nil
+}
+
+// scalar types an expression that must be a number or an address.
+func (c *clause) scalar(slot *Expr) *Type {
+	t := c.decayed(slot)
+	if t == nil || t.number() {
+		return t
+	}
+	c.errorf((*slot).Position(), "a number is needed here, and this is %s", describe(t))
+	return nil
+}
+
+// condition types an expression that is true or false.
+func (c *clause) condition(x Expr, what string) {
+	t := c.value(x)
+	if t == nil {
+		return
+	}
+	if !truthy(t) {
+		c.errorf(x.Position(), "%s is neither true nor false", describe(t))
+		return
+	}
+	if what == "" || c.hasParam(x) {
+		return
+	}
+	if v, ok := c.truth(x); ok {
+		c.warnf(x.Position(), "this %s is always %v", what, v)
+	}
+}
+
+func truthy(t *Type) bool { return t.number() || t.Kind == String }
+
+// truth says whether a constant expression is true.
+func (c *clause) truth(x Expr) (truth, ok bool) {
+	if s, is := x.(*StringLit); is {
+		return s.Value != "", true
+	}
+	v, ok := c.constant(x)
+	return v != 0, ok
+}
+
+// hasParam says whether x has a $1 in it: then it is a constant this time only.
+func (c *clause) hasParam(x Expr) bool {
+	found := false
+	if len(c.params) > 0 {
+		Inspect(x, func(y Expr) { found = found || c.params[y] })
+	}
+	return found
+}
+
+// decayed types an expression that is computed with. An array there stands for
+// the address of its first element, and the tree then says so.
+func (c *clause) decayed(slot *Expr) *Type {
+	t := c.value(*slot)
+	if t == nil || t.Kind != Array {
+		return t
+	}
+	address := &Unary{Pos: (*slot).Position(), Op: AND, X: *slot}
+	address.SetType(addressOfArray(t))
+	*slot = address
+	return address.Type()
+}
+
+func addressOfArray(t *Type) *Type {
+	return &Type{Kind: Pointer, Size: 8, Elem: t.Elem, User: t.User}
+}
+
+// expr types an expression.
+func (c *clause) expr(x Expr) *Type {
+	t := c.typeOf(x)
+	x.SetType(t)
+	if t != nil {
+		if v, ok := fold(x, c.constant); ok {
+			c.consts[x] = v
+		}
+	}
+	return t
+}
+
+// constant returns the value of an expression that has been typed, if it is
+// the same always.
+func (c *checker) constant(x Expr) (uint64, bool) {
+	v, ok := c.consts[x]
+	return v, ok
+}
+
+func (c *clause) typeOf(x Expr) *Type {
+	switch x := x.(type) {
+	case *Number:
+		return x.literalType()
+	case *StringLit:
+		return StringType(len(x.Value) + 1)
+	case *Name:
+		return c.name(x)
+	case *Call:
+		return c.call(x)
+	case *MapRef:
+		return c.mapValue(x)
+	case *Unary:
+		return c.unary(x)
+	case *Binary:
+		return c.binary(x)
+	case *Cond:
+		return c.cond(x)
+	case *Cast:
+		return c.cast(x)
+	case *Member:
+		return c.member(x)
+	case *Index:
+		return c.index(x)
+	case *Tuple:
+		return c.tuple(x)
+	default:
+		panic(fmt.Sprintf("plylang: type of %T", x))
+	}
+}
+
+// literalType is signed, unless the literal needs the 64th bit.
+func (x *Number) literalType() *Type {
+	switch {
+	case x.Unit == Duration:
+		return DurationT
+	case x.Value == 0:
+		return zeroT
+	case int64(x.Value) > 0:
+		return Literal
+	case x.Text != "" && x.Text[0] == '-':
+		return S64
+	}
+	return U64
+}
+
+func (c *clause) name(x *Name) *Type {
+	switch {
+	case x.Local != nil:
+		return c.read(c.locals[x.Name].cell)
+	case x.Func == nil:
+		return nil
+	case x.Func.Infer != nil:
+		return c.infer(x, x.Func, nil)
+	}
+	return x.Func.Result
+}
+
+// mapValue types the value of a map at a key.
+func (c *clause) mapValue(x *MapRef) *Type {
+	m := c.maps[x.Name]
+	c.keysOf(x)
+	if m.Agg != nil {
+		c.errorf(x.Pos, "%s is fed by %s() at %s and cannot be read in a script: use print(%s), or a second map", m.Name, m.Agg.Name, c.place(m.agg), m.Name)
+		return nil
+	}
+	return c.read(m.value)
+}
+
+func (c *clause) tuple(x *Tuple) *Type {
+	for _, e := range x.Elems {
+		c.expr(e)
+	}
+	c.errorf(x.Pos, "several values in brackets are the key of a map, and nothing else: write @x[a, b]")
+	return nil
+}
+
+// cond types x ? a : b, which is what both can be.
+func (c *clause) cond(x *Cond) *Type {
+	c.condition(x.X, "condition")
+	a, b := c.decayed(&x.Then), c.decayed(&x.Else)
+	if a == nil || b == nil {
+		return nil
+	}
+	t, ok := join(a, b)
+	if !ok {
+		c.errorf(x.Pos, "one of the two values is %s, the other %s", describe(a), describe(b))
+		return nil
+	}
+	return t
+}
+
+// cast types (To)x.
+func (c *clause) cast(x *Cast) *Type {
+	from := c.decayed(&x.X)
+	to := castType(x.To, c.env)
+	switch {
+	case to == nil:
+		c.errorf(x.Pos, "no type named %q", ctypeName(x.To))
+		return nil
+	case from == nil:
+		return to
+	case !to.number():
+		c.errorf(x.Pos, "a value can be cast to an integer or a pointer, not to a %s: write (%s *)", x.To, x.To)
+		return nil
+	case !from.number():
+		c.errorf(x.X.Position(), "%s cannot be cast", describe(from))
+		return nil
+	}
+	return withUser(to, from.User)
+}
+
+// withUser says of an address that it is one in user memory.
+func withUser(t *Type, user bool) *Type {
+	if t == nil || !user || t.User || t.Kind == Int && t.Size < 8 {
+		return t
+	}
+	u := *t
+	u.User = true
+	return &u
+}

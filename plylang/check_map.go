@@ -1,0 +1,183 @@
+package plylang
+
+import (
+	"sort"
+	"strconv"
+)
+
+// A mapState is a Map while it is checked.
+type mapState struct {
+	*Map
+	keyed  bool // a use with its key, or a keyless store, was seen
+	keyPos Pos  // of that use
+	keys   []*cell
+	value  *cell
+	table  Pos // first plain store; -1 when there is none
+	agg    Pos // first aggregation, which Args are from
+}
+
+// surveyMaps finds the maps, and which are tables and which aggregations.
+func (c *checker) surveyMaps() {
+	for _, cl := range c.clauses {
+		if cl.Pred != nil {
+			cl.surveyUses(cl.Pred)
+		}
+		cl.surveyUses(cl.Body)
+	}
+	sort.SliceStable(c.order, func(i, j int) bool { return c.order[i].Pos < c.order[j].Pos })
+	for _, m := range c.order {
+		sort.SliceStable(m.Uses, func(i, j int) bool { return m.Uses[i].Pos < m.Uses[j].Pos })
+		if !m.Stored {
+			c.neverStored(m)
+		}
+	}
+}
+
+func (c *clause) surveyUses(n Node) {
+	Walk(n, func(n Node) bool {
+		switch n := n.(type) {
+		case *Assign:
+			if m, ok := n.LHS.(*MapRef); ok {
+				c.surveyStore(c.mapOf(m), n)
+			}
+		case *MapRef:
+			m := c.mapOf(n)
+			n.Map = m.Map
+			m.Uses = append(m.Uses, n)
+			m.Pos = min(m.Pos, n.Pos)
+		}
+		return true
+	})
+}
+
+func (c *checker) mapOf(ref *MapRef) *mapState {
+	m := c.maps[ref.Name]
+	if m == nil {
+		m = &mapState{
+			Map:   &Map{Name: ref.Name, Pos: ref.Pos},
+			value: c.newCell("%s", ref.Name),
+			table: -1,
+		}
+		c.maps[ref.Name] = m
+		c.order = append(c.order, m)
+	}
+	return m
+}
+
+// surveyStore notes what an assignment makes of a map.
+func (c *clause) surveyStore(m *mapState, a *Assign) {
+	m.Stored = true
+	pos, call := a.LHS.Position(), aggregation(a)
+	switch {
+	case call == nil && m.Agg != nil:
+		c.errorf(pos, "%s is changed with %v here but fed by %s() at %s: use two maps", m.Name, a.Op, m.Agg.Name, c.place(m.agg))
+	case call == nil:
+		if m.table < 0 {
+			m.table = pos
+		}
+	case m.table >= 0:
+		c.errorf(pos, "%s is fed by %s() here but holds plain values at %s: use two maps", m.Name, call.Name, c.place(m.table))
+	case m.Agg == nil:
+		m.Agg, m.agg, m.Args = call.Func, pos, call.Args
+	case m.Agg.Name != call.Func.Name:
+		c.errorf(pos, "%s is fed by %s() here but by %s() at %s: use two maps", m.Name, call.Name, m.Agg.Name, c.place(m.agg))
+	}
+}
+
+// aggregation returns the aggregation that a feeds into a map, nil when it is
+// a plain assignment.
+func aggregation(a *Assign) *Call {
+	call, ok := a.X.(*Call)
+	if !ok || a.Op != ASSIGN || call.Func == nil || call.Func.Role != Aggregation {
+		return nil
+	}
+	return call
+}
+
+// neverStored reports the first use of a map that nothing is stored in.
+func (c *checker) neverStored(m *mapState) {
+	pos := m.Uses[0].Pos
+	switch {
+	case m.Name[0] == '$' && m.Name[1:] != "" && isDigit(m.Name[1]):
+		c.errorf(pos, "%s is not given: the script needs at least %s arguments", m.Name, m.Name[1:])
+	case m.Name[0] == '$':
+		c.errorf(pos, "nothing is stored in %s, and the environment has no variable %s", m.Name, m.Name[1:])
+	default:
+		c.errorf(pos, "%s is read but nothing is ever stored in it%s", m.Name, DidYouMean(m.Name, c.storedNames()))
+	}
+}
+
+func (c *checker) storedNames() []string {
+	var names []string
+	for _, m := range c.order {
+		if m.Stored {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// keysOf types the keys of a use of a map, and joins them with those of its
+// other uses.
+func (c *clause) keysOf(ref *MapRef) {
+	m := c.maps[ref.Name]
+	types := make([]*Type, len(ref.Keys))
+	for i, k := range ref.Keys {
+		types[i] = c.keyType(k)
+	}
+	switch {
+	case !m.keyed:
+		m.keyed, m.keyPos = true, ref.Pos
+		for i := range ref.Keys {
+			m.keys = append(m.keys, c.newCell("%s of %s", keyName(i, len(ref.Keys)), m.Name))
+		}
+	case len(ref.Keys) != len(m.keys):
+		c.errorf(ref.Pos, "%s has %s here but %s at %s", m.Name, keyCount(len(ref.Keys)), keyCount(len(m.keys)), c.place(m.keyPos))
+		return
+	}
+	for i, t := range types {
+		c.put(m.keys[i], t, ref.Keys[i].Position())
+	}
+}
+
+// keyType types one part of a key.
+func (c *clause) keyType(x Expr) *Type {
+	t := c.value(x)
+	if t != nil && t.Kind == Struct {
+		c.errorf(x.Position(), "a %s cannot be a key: use some of its members", structName(t))
+		return nil
+	}
+	return t
+}
+
+func keyName(i, n int) string {
+	if n == 1 {
+		return "the key"
+	}
+	return ordinals[min(i, len(ordinals)-1)] + " key"
+}
+
+var ordinals = []string{"the first", "the second", "the third", "the fourth", "the fifth", "the sixth", "a later"}
+
+func keyCount(n int) string {
+	switch n {
+	case 0:
+		return "no key"
+	case 1:
+		return "1 key"
+	}
+	return strconv.Itoa(n) + " keys"
+}
+
+// finish fills in what is known of the map.
+func (m *mapState) finish() *Map {
+	m.Keys = nil
+	for _, k := range m.keys {
+		m.Keys = append(m.Keys, unliteral(k.now, S64))
+	}
+	m.Value = unliteral(m.value.now, S64)
+	if m.Agg != nil {
+		m.Value = unliteral(m.value.now, U64)
+	}
+	return m.Map
+}

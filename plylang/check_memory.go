@@ -1,0 +1,89 @@
+package plylang
+
+// member types x.name and x->name.
+func (c *clause) member(x *Member) *Type {
+	t := c.expr(x.X)
+	if t == nil {
+		return nil
+	}
+	s := t
+	if t.Kind == Pointer || t.Kind == Array {
+		s = t.Elem
+	}
+	switch {
+	case s == nil || s.Kind != Struct:
+		c.errorf(x.Pos, "%s has no members: cast it to a pointer to a struct", describe(t))
+		return nil
+	case x.Arrow && t.Kind == Struct:
+		c.errorf(x.Pos, "%s is no pointer: write .%s", x.X, x.Name)
+	case !x.Arrow && t.Kind != Struct:
+		c.errorf(x.Pos, "%s is a pointer: write ->%s", x.X, x.Name)
+	}
+	f, ok := s.Struct.Member(x.Name)
+	if !ok {
+		c.errorf(x.Pos, "%s has no member %q%s", s.Struct.Name(), x.Name, DidYouMean(x.Name, s.Struct.Names()))
+		return nil
+	}
+	x.Field = f
+	return inMemoryOf(f.Type, t)
+}
+
+// inMemoryOf is t as it lies in the same memory, the kernel's or a user's, as
+// what holds it.
+func inMemoryOf(t, holder *Type) *Type {
+	if t == nil || t.Kind == Int {
+		return t
+	}
+	return withUser(t, holder.User)
+}
+
+// index types x[i].
+func (c *clause) index(x *Index) *Type {
+	t := c.value(x.X)
+	i := c.scalar(&x.I)
+	switch {
+	case t == nil:
+		return nil
+	case t.Kind != Array && t.Kind != Pointer:
+		c.errorf(x.Pos, "%s has no elements", describe(t))
+		return nil
+	case i != nil && (i.Kind != Int || i.Unit != Plain):
+		c.errorf(x.I.Position(), "an index is a plain number, and this is %s", describe(i))
+		return nil
+	}
+	if n, ok := c.constant(x.I); ok && t.Kind == Array && t.Len > 0 && n >= uint64(t.Len) {
+		c.errorf(x.I.Position(), "index %d is outside of the array, which has %d elements", int64(n), t.Len)
+	}
+	return c.behind(x, t)
+}
+
+// deref types *x.
+func (c *clause) deref(x *Unary) *Type {
+	t := c.value(x.X)
+	switch {
+	case t == nil:
+		return nil
+	case t.Kind != Pointer && t.Kind != Array:
+		c.errorf(x.Pos, "%s is no pointer: cast it, as in *(u64 *)%s", describe(t), operand(x.X))
+		return nil
+	}
+	return c.behind(x, t)
+}
+
+// behind is the type of what p points to.
+func (c *clause) behind(x Expr, p *Type) *Type {
+	if p.Elem == nil || p.Elem.Kind == Void || p.Elem.Kind == Invalid {
+		c.errorf(x.Position(), "nothing is known of what is behind this pointer: cast it, as in (u64 *)p")
+		return nil
+	}
+	return inMemoryOf(p.Elem, p)
+}
+
+// operand prints x as the operand of a cast.
+func operand(x Expr) string {
+	switch x.(type) {
+	case *Binary, *Cond:
+		return "(" + x.String() + ")"
+	}
+	return x.String()
+}

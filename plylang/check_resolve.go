@@ -1,0 +1,184 @@
+package plylang
+
+import (
+	"strconv"
+	"strings"
+)
+
+// resolveStmt resolves the names in a statement and those in it.
+func (c *clause) resolveStmt(s Stmt) {
+	slots(s, func(x *Expr) {
+		if a, ok := s.(*Assign); ok && x == &a.LHS {
+			c.resolveTarget(a.LHS)
+			return
+		}
+		c.resolve(x)
+	})
+	inner(s, c.resolveStmt)
+}
+
+// resolveTarget resolves the left side of an assignment.
+func (c *clause) resolveTarget(x Expr) {
+	switch x := x.(type) {
+	case *Name:
+		x.Local = c.locals[x.Name].Local
+	default:
+		slots(x, c.resolve)
+	}
+}
+
+// resolve resolves the names in an expression. It puts another one in its
+// place where the spelling says less than is meant.
+func (c *clause) resolve(slot *Expr) {
+	slots(*slot, c.resolve)
+	switch x := (*slot).(type) {
+	case *Name:
+		*slot = c.resolveName(x)
+	case *Call:
+		c.resolveCall(x)
+	case *MapRef:
+		*slot = c.resolveMapRef(x)
+	case *Cast:
+		*slot = boolCast(x)
+	}
+}
+
+// resolveName finds what a name is: a local, a whole map, a built-in, or a
+// field of the tracepoint.
+func (c *clause) resolveName(x *Name) Expr {
+	if l := c.locals[x.Name]; l != nil {
+		x.Local = l.Local
+		return x
+	}
+	if _, ok := c.stored[x.Name]; ok {
+		return &MapRef{Pos: x.Pos, Name: x.Name}
+	}
+	f := c.lookup(x.Name)
+	if f == nil {
+		if m := c.bareField(x); m != nil {
+			return m
+		}
+		c.unknownName(x)
+		return x
+	}
+	if f.Role != Variable {
+		c.errorf(x.Pos, "%s is a function: write %s", x.Name, f.Signature())
+		return x
+	}
+	x.Name, x.Func = f.Name, f
+	return x
+}
+
+// bareField turns the field of a "trace:" probe into data->field.
+func (c *clause) bareField(x *Name) Expr {
+	if !isTrace(c.Spec) {
+		return nil
+	}
+	data := c.Scope.Lookup("data")
+	if data == nil || data.Result == nil || data.Result.Elem == nil || data.Result.Elem.Struct == nil {
+		return nil
+	}
+	if _, ok := data.Result.Elem.Struct.Member(x.Name); !ok {
+		return nil
+	}
+	return &Member{
+		Pos:   x.Pos,
+		X:     &Name{Pos: x.Pos, Name: data.Name, Func: data},
+		Name:  x.Name,
+		Arrow: true,
+	}
+}
+
+func (c *clause) unknownName(x *Name) {
+	if !c.known || c.elsewhere(x.Pos, x.Name) {
+		return
+	}
+	if at, ok := c.assigned[x.Name]; ok {
+		c.errorf(x.Pos, "no variable named %q in this probe: the one at %s belongs to another probe, use a map to pass it on", x.Name, c.place(at))
+		return
+	}
+	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, DidYouMean(x.Name, c.namesInScope()))
+}
+
+// elsewhere reports a name that only other kinds of probes have.
+func (c *clause) elsewhere(pos Pos, name string) bool {
+	where := c.Scope.Elsewhere(name)
+	if where != "" {
+		c.errorf(pos, "%s exists in %s, not in %s", name, where, c.Spec.Provider)
+	}
+	return where != ""
+}
+
+// namesInScope lists what a name could have been meant to be.
+func (c *clause) namesInScope() []string {
+	var names []string
+	for _, l := range c.Locals {
+		names = append(names, l.Name)
+	}
+	names = append(names, c.Scope.Names()...)
+	return append(names, c.env.Names()...)
+}
+
+func (c *clause) resolveCall(x *Call) {
+	f := c.lookup(x.Name)
+	switch {
+	case f == nil:
+		if c.known && !c.elsewhere(x.Pos, x.Name) {
+			c.errorf(x.Pos, "no function named %q%s", x.Name, DidYouMean(x.Name, c.namesInScope()))
+		}
+	case f.Role == Variable:
+		c.errorf(x.Pos, "%s is a variable and takes no arguments", x.Name)
+	default:
+		x.Name, x.Func = f.Name, f
+	}
+}
+
+// resolveMapRef finds what looks like a map and is none: a parameter such as
+// $1, or an element of an array in a variable.
+func (c *clause) resolveMapRef(x *MapRef) Expr {
+	if _, ok := c.stored[x.Name]; ok {
+		return x
+	}
+	switch {
+	case len(x.Keys) == 0 && strings.HasPrefix(x.Name, "$"):
+		return c.param(x)
+	case len(x.Keys) == 1 && !hasSigil(x.Name) && c.isVariable(x.Name):
+		return &Index{Pos: x.Pos, X: c.resolveName(&Name{Pos: x.Pos, Name: x.Name}), I: x.Keys[0]}
+	}
+	return x
+}
+
+func (c *clause) isVariable(name string) bool {
+	f := c.lookup(name)
+	return c.locals[name] != nil || f != nil && f.Role == Variable
+}
+
+// param replaces $1, $NAME and $target by the text they stand for.
+func (c *clause) param(x *MapRef) Expr {
+	text, ok := c.env.Param(x.Name[1:])
+	if !ok {
+		return x
+	}
+	value := paramValue(x.Pos, text)
+	c.params[value] = true
+	return value
+}
+
+// paramValue is a number where the text is one, else a string.
+func paramValue(pos Pos, text string) Expr {
+	if v, err := strconv.ParseInt(text, 0, 64); err == nil {
+		return &Number{Pos: pos, Value: uint64(v), Text: text}
+	}
+	if v, err := strconv.ParseUint(text, 0, 64); err == nil {
+		return &Number{Pos: pos, Value: v, Text: text}
+	}
+	return &StringLit{Pos: pos, Value: text}
+}
+
+// boolCast spells out what a cast to bool means.
+func boolCast(x *Cast) Expr {
+	if to := ctypeName(x.To); to != "bool" && to != "_Bool" {
+		return x
+	}
+	return &Unary{Pos: x.Pos, Op: NOT, X: &Unary{Pos: x.Pos, Op: NOT, X: x.X}}
+}

@@ -1,0 +1,173 @@
+package plylang
+
+import "fmt"
+
+// stmt types a statement and those in it.
+func (c *clause) stmt(s Stmt) {
+	switch s := s.(type) {
+	case *Block:
+		for _, t := range s.Stmts {
+			c.stmt(t)
+		}
+	case *If:
+		c.condition(s.Cond, "condition")
+		c.stmt(s.Then)
+		if s.Else != nil {
+			c.stmt(s.Else)
+		}
+	case *Unroll:
+		c.expr(s.Count)
+		c.stmt(s.Body)
+	case *Break, *Continue, *Return:
+	case *Delete:
+		c.deleteStmt(s)
+	case *Assign:
+		c.assign(s)
+	case *ExprStmt:
+		c.exprStmt(s)
+	default:
+		panic(fmt.Sprintf("plylang: checking %T", s))
+	}
+}
+
+func (c *clause) deleteStmt(s *Delete) {
+	if m := c.maps[s.Map.Name]; m.keyed && len(s.Map.Keys) == 0 && len(m.keys) > 0 {
+		c.errorf(s.Map.Pos, "%s has keys: delete %s[...] forgets one, clear(%s) all", m.Name, m.Name, m.Name)
+		return
+	}
+	c.keysOf(s.Map)
+	s.Map.SetType(c.read(c.maps[s.Map.Name].value))
+}
+
+// exprStmt types an expression that stands for its effect.
+func (c *clause) exprStmt(s *ExprStmt) {
+	t := c.expr(s.X)
+	call, isCall := s.X.(*Call)
+	if t == nil || isCall && call.Func != nil && call.Func.Role == Action {
+		return
+	}
+	c.warnf(s.Pos, "the value of this expression is not used")
+}
+
+// assign types an assignment to a map or a local.
+func (c *clause) assign(s *Assign) {
+	switch lhs := s.LHS.(type) {
+	case *MapRef:
+		c.assignMap(s, lhs)
+	case *Name:
+		cell := c.locals[lhs.Name].cell
+		c.store(s, cell, c.decayed)
+		lhs.SetType(c.read(cell))
+	default:
+		panic(fmt.Sprintf("plylang: assignment to %T", lhs))
+	}
+}
+
+func (c *clause) assignMap(s *Assign, lhs *MapRef) {
+	m := c.maps[lhs.Name]
+	c.keysOf(lhs)
+	call := aggregation(s)
+	switch {
+	case call != nil:
+		c.feed(m, call)
+	case m.Agg != nil: // reported already
+		if s.X != nil {
+			c.value(s.X)
+		}
+	default:
+		c.store(s, m.value, func(slot *Expr) *Type { return c.value(*slot) })
+	}
+	lhs.SetType(c.read(m.value))
+}
+
+// store types a plain assignment, of the value that typed finds the type of.
+func (c *clause) store(s *Assign, to *cell, typed func(*Expr) *Type) {
+	right := sided{nil, Literal}
+	pos := s.LHS.Position()
+	if s.X != nil {
+		right = sided{s.X, typed(&s.X)}
+		right.x = s.X
+		pos = s.X.Position()
+	}
+	switch op, isCompound := compound[s.Op]; {
+	case right.t == nil:
+	case right.t.Kind == Struct:
+		c.errorf(pos, "a %s cannot be stored: store some of its members", structName(right.t))
+	case isCompound:
+		c.storeCompound(s, op, to, right)
+	default:
+		c.put(to, right.t, pos)
+	}
+}
+
+// storeCompound types x op= y. When nothing is known of x, it is like y.
+func (c *clause) storeCompound(s *Assign, op Token, to *cell, right sided) {
+	before := c.read(to)
+	if before == nil {
+		if right.t.number() {
+			c.put(to, right.t, s.LHS.Position())
+		}
+		return
+	}
+	after := c.operate(s.Pos, op, sided{nil, before}, right)
+	if after == nil {
+		return
+	}
+	if before.Unit != Plain && after.Unit != before.Unit {
+		c.errorf(s.Pos, "%s holds %ss, and %v makes %s of one: scale where the value is used", to.name, describe(before)[2:], s.Op, describe(after))
+		return
+	}
+	c.put(to, after, s.LHS.Position())
+}
+
+// feed types an aggregation.
+func (c *clause) feed(m *mapState, call *Call) {
+	if !c.arguments(call) || m.Agg == nil || call.Name != m.Agg.Name {
+		return
+	}
+	call.SetType(VoidT)
+	if call.Func.Infer != nil {
+		c.infer(call, call.Func, call.Args)
+	}
+	c.sameConstants(m, call)
+	if len(call.Args) > 0 {
+		c.put(m.value, fed(call.Args[0].Type()), call.Args[0].Position())
+	}
+}
+
+// fed is the type of what an aggregation is fed with: unlike a table's values,
+// narrow unsigned numbers stay unsigned, because a sum of them is.
+func fed(t *Type) *Type {
+	if t == nil || t.Kind != Int || t.Signed || t.Size == 8 {
+		return t
+	}
+	u := *t
+	u.Size = 8
+	return &u
+}
+
+// sameConstants compares the constant arguments of an aggregation with those
+// of the map's first use.
+func (c *clause) sameConstants(m *mapState, call *Call) {
+	if len(call.Args) != len(m.Args) {
+		c.errorf(call.Pos, "%s() has %s here but %s at %s: they must be the same for one map", call.Name, argCount(len(call.Args)), argCount(len(m.Args)), c.place(m.agg))
+		return
+	}
+	for i, x := range call.Args {
+		if i >= len(call.Func.Params) || !call.Func.Params[i].Const {
+			continue
+		}
+		a, okA := c.constant(x)
+		b, okB := c.constant(m.Args[i])
+		if okA && okB && a != b {
+			c.errorf(x.Position(), "%s of %s() is %d here but %d at %s: it must be the same for one map", call.Func.Params[i].Name, call.Name, int64(a), int64(b), c.place(m.Args[i].Position()))
+		}
+	}
+}
+
+func argCount(n int) string {
+	if n == 1 {
+		return "1 argument"
+	}
+	return fmt.Sprintf("%d arguments", n)
+}

@@ -1,0 +1,75 @@
+package plylang
+
+// A unitRule is what an operator makes of two units.
+type unitRule struct {
+	op   Token
+	a, b Unit
+	gives
+}
+
+// gives is the unit of a result, and whether it deserves a warning.
+type gives struct {
+	unit Unit
+	warn bool
+}
+
+// unitRules is the table of the operators that keep a unit or make one. ADD
+// and SUB of what is not in it make no sense; any other operator drops units:
+// (time - t) / 1000 is how people say microseconds. A number that is no
+// literal and is subtracted from a timestamp is taken as one: the kernel's own
+// start times have no unit.
+var unitRules = []unitRule{
+	{ADD, Duration, Duration, gives{Duration, false}},
+	{ADD, Duration, Plain, gives{Duration, true}},
+	{ADD, Plain, Duration, gives{Duration, true}},
+	{ADD, Timestamp, Duration, gives{Timestamp, false}},
+	{ADD, Duration, Timestamp, gives{Timestamp, false}},
+	{ADD, Timestamp, Plain, gives{Timestamp, true}},
+	{ADD, Plain, Timestamp, gives{Timestamp, true}},
+	{SUB, Duration, Duration, gives{Duration, false}},
+	{SUB, Duration, Plain, gives{Duration, true}},
+	{SUB, Plain, Duration, gives{Duration, true}},
+	{SUB, Timestamp, Timestamp, gives{Duration, false}},
+	{SUB, Timestamp, Duration, gives{Timestamp, false}},
+	{SUB, Timestamp, Plain, gives{Timestamp, true}},
+	{MOD, Duration, Duration, gives{Duration, false}},
+	{MOD, Timestamp, Duration, gives{Duration, false}},
+}
+
+// withUnits types an operation where a side has a unit.
+func (c *clause) withUnits(pos Pos, op Token, a, b sided) *Type {
+	g, ok := unitOf(op, a.t.Unit, b.t.Unit)
+	switch {
+	case op == SUB && elapsed(a.t, b.t) || op == SUB && elapsed(b.t, a.t):
+		return DurationT
+	case !ok && (op == ADD || op == SUB):
+		c.errorf(pos, "%s %s %s makes no sense", describe(a.t), map[Token]string{ADD: "plus", SUB: "minus"}[op], describe(b.t))
+		return nil
+	case !ok || g.unit == Plain:
+		return signed64(!Unsigned(op, a.t, b.t))
+	case g.warn:
+		c.mixedUnits(pos, map[Token]string{ADD: "added to", SUB: "subtracted from"}[op], a, b)
+	}
+	if g.unit == Duration {
+		return DurationT
+	}
+	if a.t.Unit == Timestamp {
+		return a.t
+	}
+	return b.t
+}
+
+// elapsed says whether t is a timestamp and u a number that was not written
+// as a literal, so that it is taken as one too.
+func elapsed(t, u *Type) bool {
+	return t.Unit == Timestamp && u.Unit == Plain && !u.Literal && u.Size == 8
+}
+
+func unitOf(op Token, a, b Unit) (gives, bool) {
+	for _, r := range unitRules {
+		if r.op == op && r.a == a && r.b == b {
+			return r.gives, true
+		}
+	}
+	return gives{}, false
+}

@@ -1,0 +1,221 @@
+package plylang
+
+import "fmt"
+
+// Joining types
+//
+// A map's value, each part of its key, and a local have one type, which must
+// fit everything that is put there. It is the join of the types of all of it.
+
+// zeroT is the type of the literal 0, which joins with everything that is a
+// number: a duration may be set to 0, a pointer too.
+var zeroT = &Type{Kind: Int, Size: 8, Signed: true, Literal: true}
+
+// join returns the type that holds values of both a and b; nil is a type that
+// is not known. ok is false when there is none.
+func join(a, b *Type) (t *Type, ok bool) {
+	switch {
+	case a == nil:
+		return widen(b), true
+	case b == nil:
+		return widen(a), true
+	case a == zeroT && b.number():
+		return widen(b), true
+	case b == zeroT && a.number():
+		return widen(a), true
+	}
+	if a.Kind == Pointer && b.Kind == Int || a.Kind == Int && b.Kind == Pointer {
+		a, b = addressOf(a), addressOf(b)
+	}
+	show, ok := joinShow(a.Show, b.Show)
+	if !ok || a.Kind != b.Kind || a.Unit != b.Unit {
+		return nil, false
+	}
+	switch a.Kind {
+	case Int:
+		return joinInts(a, b, show), true
+	case Pointer:
+		return joinPointers(a, b, show), true
+	case String:
+		return widen(&Type{Kind: String, Size: max(a.Size, b.Size), Show: show}), true
+	default:
+		return a, a.Size == b.Size
+	}
+}
+
+func joinShow(a, b string) (string, bool) {
+	if a == "" {
+		return b, true
+	}
+	return a, b == "" || a == b
+}
+
+// joinInts makes 64 bits of both. They are unsigned only where every value
+// that is not a literal is an unsigned 64-bit one; anything narrower fits a
+// signed one.
+func joinInts(a, b *Type, show string) *Type {
+	a, b = widen(a), widen(b)
+	t := &Type{Kind: Int, Size: 8, Unit: a.Unit, Show: show, User: a.User || b.User}
+	switch {
+	case a.Literal && b.Literal:
+		return Literal
+	case a.Literal:
+		t.Signed = b.Signed
+	case b.Literal:
+		t.Signed = a.Signed
+	default:
+		t.Signed = a.Signed || b.Signed
+	}
+	return t
+}
+
+func joinPointers(a, b *Type, show string) *Type {
+	t := *a
+	t.Show, t.User = show, a.User || b.User
+	if !same(a.Elem, b.Elem) {
+		t.Elem = nil
+	}
+	return &t
+}
+
+// addressOf is a pointer as a plain number.
+func addressOf(t *Type) *Type {
+	if t.Kind != Pointer {
+		return t
+	}
+	return &Type{Kind: Int, Size: 8, Show: t.Show, User: t.User}
+}
+
+// number says whether 0 is a value of t.
+func (t *Type) number() bool { return t.Kind == Int || t.Kind == Pointer }
+
+// widen is t as it is stored in a map or a local: integers have 64 bits there,
+// and it does not matter any more where a string was read.
+func widen(t *Type) *Type {
+	switch {
+	case t == nil:
+		return nil
+	case t.Kind == Int && t.Size < 8:
+		return &Type{Kind: Int, Size: 8, Signed: true, Unit: t.Unit, Show: t.Show, User: t.User}
+	case t.Kind == String && (t.Dyn != NotDyn || t.User):
+		return &Type{Kind: String, Size: t.Size, Show: t.Show}
+	}
+	return t
+}
+
+// unliteral is t, or as where all that is known of t is that literals fit.
+func unliteral(t, as *Type) *Type {
+	if t != nil && t.Literal {
+		return as
+	}
+	return t
+}
+
+// same says whether two types mean the same.
+func same(a, b *Type) bool {
+	if a == b || a == nil || b == nil {
+		return a == b
+	}
+	if (a == zeroT) != (b == zeroT) || (a.Struct == nil) != (b.Struct == nil) ||
+		a.Struct != nil && a.Struct.Name() != b.Struct.Name() {
+		return false
+	}
+	x, y := *a, *b
+	x.Elem, y.Elem, x.Struct, y.Struct = nil, nil, nil, nil
+	return x == y && same(a.Elem, b.Elem)
+}
+
+// describe says what a value of type t is, for messages.
+func describe(t *Type) string {
+	if t.Show != "" && t.Show != ShowTime {
+		if what, ok := shown[t.Show]; ok {
+			return what
+		}
+		return "a value shown as " + t.Show
+	}
+	switch t.Kind {
+	case Int:
+		return [...]string{"a plain number", "a duration", "a timestamp"}[t.Unit]
+	case Pointer:
+		return "a pointer"
+	case Struct:
+		return "a " + structName(t)
+	case Array:
+		return fmt.Sprintf("an array of %d bytes", t.Size)
+	case String:
+		return "a string"
+	case Bytes:
+		return fmt.Sprintf("%d bytes", t.Size)
+	case Stack:
+		return "a stack"
+	default:
+		return "nothing"
+	}
+}
+
+// shown says what the decoders' values are, for messages.
+var shown = map[string]string{
+	ShowWalltime: "a time of day",
+	ShowFunc:     "a function",
+	ShowProbe:    "the name of a probe",
+	ShowSymbol:   "a kernel symbol",
+	ShowUserSym:  "a user symbol",
+	ShowStack:    "a stack",
+	ShowErrno:    "an error number",
+	ShowSignal:   "a signal",
+	ShowSyscall:  "a system call",
+	ShowDevice:   "a device",
+	ShowUser:     "a user name",
+	ShowCgroup:   "a cgroup",
+	ShowInet:     "an address",
+	ShowHex:      "a pointer",
+}
+
+func structName(t *Type) string {
+	if t.Struct == nil {
+		return "struct"
+	}
+	return t.Struct.Name()
+}
+
+// A cell is what types are joined in: a local, a map's value, or one part of
+// a map's key.
+type cell struct {
+	name string
+	now  *Type // found by the last round; what reading it gives
+	next *Type // found by this round so far
+	pos  Pos   // where the kind and unit of next come from
+}
+
+func (c *checker) newCell(format string, args ...any) *cell {
+	v := &cell{name: fmt.Sprintf(format, args...)}
+	c.cells = append(c.cells, v)
+	return v
+}
+
+// read returns the type that reading v gives.
+func (c *checker) read(v *cell) *Type {
+	switch {
+	case v.now == nil && c.assumeZero:
+		return zeroT
+	case c.literalSigned:
+		return unliteral(v.now, S64)
+	}
+	return v.now
+}
+
+// put joins t into v.
+func (c *checker) put(v *cell, t *Type, pos Pos) {
+	if t == nil {
+		return
+	}
+	joined, ok := join(v.next, t)
+	if !ok {
+		c.errorf(pos, "%s is %s here but %s at %s", v.name, describe(t), describe(v.next), c.place(v.pos))
+		return
+	}
+	if v.next == nil || v.next == zeroT {
+		v.pos = pos
+	}
+	v.next = joined
+}
