@@ -1,0 +1,174 @@
+package bpfgen
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/cilium/ebpf"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// Rows run as BEGIN: the program is loaded and run once, without attaching.
+
+// live returns the running kernel; the test is skipped where it takes no
+// programs from us.
+func live(t testing.TB) *kernel.Kernel {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: loads eBPF programs")
+	}
+	k, err := kernel.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// compile compiles a script for "run" and fails the test with its errors.
+func compile(t testing.TB, k *kernel.Kernel, script string, opt Options) *Object {
+	t.Helper()
+	opt.Run = true
+	o, err := Build(&plylang.Source{Text: script}, k, opt, nil)
+	if err != nil {
+		t.Fatalf("%s\n%s", script, plylang.Detail(err))
+	}
+	return o
+}
+
+// loaded is a script that ran in the kernel.
+type loaded struct {
+	t    testing.TB
+	obj  *Object
+	coll *ebpf.Collection
+}
+
+// begin runs the BEGIN clauses of a script.
+func begin(t testing.TB, script string) *loaded {
+	t.Helper()
+	return beginWith(t, script, Options{})
+}
+
+func beginWith(t testing.TB, script string, opt Options) *loaded {
+	t.Helper()
+	l := load(t, compile(t, live(t), script, opt))
+	for _, p := range l.obj.Programs {
+		if p.Attach == AttachBegin {
+			l.run(p.Name)
+		}
+	}
+	return l
+}
+
+// load loads the programs of o for the time of the test.
+func load(t testing.TB, o *Object) *loaded {
+	t.Helper()
+	coll, err := ebpf.NewCollection(o.Spec)
+	if err != nil {
+		var verifier *ebpf.VerifierError
+		if errors.As(err, &verifier) {
+			for _, p := range o.Spec.Programs {
+				t.Logf("%v", p.Instructions)
+			}
+			t.Fatalf("%+v", verifier)
+		}
+		t.Fatal(err)
+	}
+	t.Cleanup(coll.Close)
+	return &loaded{t, o, coll}
+}
+
+// run runs a program once.
+func (l *loaded) run(name string) {
+	l.t.Helper()
+	if _, err := l.coll.Programs[name].Run(&ebpf.RunOptions{}); err != nil {
+		l.t.Fatalf("running %s: %v", name, err)
+	}
+}
+
+// value returns the value of a map at a key of numbers, reduced over the CPUs,
+// nil when there is none.
+func (l *loaded) value(name string, key ...int64) []byte {
+	l.t.Helper()
+	for _, m := range l.obj.Maps {
+		if m.Name == name {
+			return l.read(m, numbers(key...))
+		}
+	}
+	l.t.Fatalf("there is no map %s", name)
+	return nil
+}
+
+func numbers(key ...int64) []byte {
+	var b []byte
+	for _, k := range key {
+		b = binary.LittleEndian.AppendUint64(b, uint64(k))
+	}
+	return b
+}
+
+func (l *loaded) read(m *Map, key []byte) []byte {
+	l.t.Helper()
+	from := l.coll.Maps[m.SpecName]
+	if m.Storage == Cell {
+		value := make([]byte, mark+m.Size)
+		if err := from.Lookup(uint32(0), &value); err != nil {
+			l.t.Fatal(err)
+		}
+		if Word(value, 0) == 0 {
+			return nil
+		}
+		return value[mark:]
+	}
+	if m.Storage != PerCPUHash {
+		value := make([]byte, m.Size)
+		if from.Lookup(key, &value) != nil {
+			return nil
+		}
+		return value
+	}
+	var values [][]byte
+	if from.Lookup(key, &values) != nil {
+		return nil
+	}
+	return reduce(m, values)
+}
+
+func reduce(m *Map, values [][]byte) []byte {
+	out := make([]byte, m.Size)
+	for i := range m.Size / 8 {
+		var total uint64
+		for _, v := range values {
+			if w := Word(v, i); m.Reduce == ReduceSum {
+				total += w
+			} else {
+				total = max(total, w)
+			}
+		}
+		binary.LittleEndian.PutUint64(out[8*i:], total)
+	}
+	return out
+}
+
+// word returns the first word of a map's value.
+func (l *loaded) word(name string, key ...int64) int64 {
+	l.t.Helper()
+	v := l.value(name, key...)
+	if v == nil {
+		return 0
+	}
+	return int64(Word(v, 0))
+}
+
+func TestCount(t *testing.T) {
+	l := begin(t, `BEGIN { @[1] = count(); @[1] = count(); @ever.count() }`)
+	if got := l.word("@", 1); got != 2 {
+		t.Errorf("@[1] is %d, want 2", got)
+	}
+	if got := l.word("@ever"); got != 1 {
+		t.Errorf("@ever is %d, want 1", got)
+	}
+}
