@@ -22,12 +22,14 @@ func countsMisses(types *btf.Cache) bool {
 		if err != nil {
 			return
 		}
-		var info *btf.Struct
-		if spec.TypeByName("bpf_link_info", &info) == nil {
-			counting.yes = hasMember(info.Members, "kprobe_multi", "missed")
-		}
+		counting.yes = missedIn(spec)
 	})
 	return counting.yes
+}
+
+func missedIn(spec *btf.Spec) bool {
+	var info *btf.Struct
+	return spec.TypeByName("bpf_link_info", &info) == nil && hasMember(info.Members, "kprobe_multi", "missed")
 }
 
 // hasMember finds a path of member names, looking through unions and structs

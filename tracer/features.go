@@ -1,0 +1,196 @@
+package tracer
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen/kernel"
+)
+
+// Detect makes k find out what the running kernel can do by trying it. Each
+// feature is tried when k is first asked about it.
+func Detect(k *kernel.Kernel) {
+	k.SetProber(func(f kernel.Feature) (known, has bool) {
+		try, ok := trials[f]
+		if !ok {
+			return false, false
+		}
+		return answer(try(k))
+	})
+}
+
+// answer turns the outcome of a trial into a prober's answer. A refusal for
+// want of privileges says nothing about the kernel.
+func answer(err error) (known, has bool) {
+	if err == nil {
+		return true, true
+	}
+	return !lacksPermission(err), false
+}
+
+// A trial returns nil when the kernel has the feature.
+type trial func(*kernel.Kernel) error
+
+// trials has a row for each feature that can be tried.
+var trials = map[kernel.Feature]trial{
+	kernel.BTF:                 exists("/sys/kernel/btf/vmlinux"),
+	kernel.Kprobe:              exists("/sys/bus/event_source/devices/kprobe"),
+	kernel.KprobeMulti:         asked(features.HaveBPFLinkKprobeMulti),
+	kernel.KprobeSession:       asked(features.HaveBPFLinkKprobeSession),
+	kernel.Fentry:              tryFentry,
+	kernel.Uprobe:              exists("/sys/bus/event_source/devices/uprobe"),
+	kernel.UprobeMulti:         asked(features.HaveBPFLinkUprobeMulti),
+	kernel.Cookie:              helper(ebpf.Kprobe, asm.FnGetAttachCookie),
+	kernel.FuncIP:              helper(ebpf.Kprobe, asm.FnGetFuncIp),
+	kernel.Ringbuf:             asked(func() error { return features.HaveMapType(ebpf.RingBuf) }),
+	kernel.FetchingAtomics:     loads(fetchingAtomic...),
+	kernel.SignedDivision:      loads(asm.Mov.Imm(asm.R0, -7), asm.SDiv.Imm(asm.R0, 2), asm.Return()),
+	kernel.Loop:                helper(ebpf.Kprobe, asm.FnLoop),
+	kernel.BootTime:            helper(ebpf.Kprobe, asm.FnKtimeGetBootNs),
+	kernel.TAITime:             helper(ebpf.Kprobe, asm.FnKtimeGetTaiNs),
+	kernel.IterMapElem:         tryIterator,
+	kernel.BatchOps:            func(*kernel.Kernel) error { return tryBatch(ebpf.PerCPUHash) },
+	kernel.BatchOpsPerCPUArray: func(*kernel.Kernel) error { return tryBatch(ebpf.PerCPUArray) },
+	kernel.RawTracepointsExact: rawTracepointsExact,
+	kernel.MissedCounts:        tryMissedCounts,
+}
+
+func exists(path string) trial {
+	return func(*kernel.Kernel) error {
+		_, err := os.Stat(path)
+		return err
+	}
+}
+
+func asked(ask func() error) trial { return func(*kernel.Kernel) error { return ask() } }
+
+func helper(t ebpf.ProgramType, fn asm.BuiltinFunc) trial {
+	return func(*kernel.Kernel) error { return features.HaveProgramHelper(t, fn) }
+}
+
+// loads tries whether the verifier takes some code.
+func loads(code ...asm.Instruction) trial {
+	return func(*kernel.Kernel) error {
+		p, err := ebpf.NewProgramWithOptions(&ebpf.ProgramSpec{Name: "ply_try", Type: ebpf.SocketFilter, Instructions: code, License: "GPL"},
+			ebpf.ProgramOptions{LogDisabled: true})
+		if err != nil {
+			return unprivileged(err)
+		}
+		return p.Close()
+	}
+}
+
+// unprivileged keeps the verifier's EACCES, which is about the code, apart
+// from a refusal to load anything.
+func unprivileged(err error) error {
+	if caps := effectiveCapabilities(); lacksPermission(err) && (caps.has(unix.CAP_BPF) || caps.has(unix.CAP_SYS_ADMIN)) {
+		return ebpf.ErrNotSupported
+	}
+	return err
+}
+
+// fetchingAtomic is a compare-and-exchange on the stack. The library encodes
+// the operation as a plain addition unless it is told.
+var fetchingAtomic = func() asm.Instructions {
+	cas := asm.CmpXchg.Mem(asm.R10, asm.R1, asm.DWord, -8)
+	cas.Constant = int64(asm.CmpXchg >> 8)
+	return asm.Instructions{
+		asm.Mov.Imm(asm.R0, 0), asm.Mov.Imm(asm.R1, 1), asm.StoreMem(asm.R10, -8, asm.R0, asm.DWord),
+		cas, asm.Mov.Imm(asm.R0, 0), asm.Return(),
+	}
+}()
+
+// tryFentry attaches to a function that only the kernel's own tests call.
+func tryFentry(*kernel.Kernel) error {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Name: "ply_try", Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: "bpf_fentry_test1",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}, License: "GPL",
+	})
+	if err != nil {
+		return unprivileged(err)
+	}
+	defer p.Close()
+	l, err := link.AttachTracing(link.TracingOptions{Program: p})
+	if err != nil {
+		return unprivileged(err)
+	}
+	return l.Close()
+}
+
+// tryIterator attaches an iterator to a map.
+func tryIterator(*kernel.Kernel) error {
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 1})
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	r := &mapReader{kernel: m, shape: shape{keySize: 8, words: 1, cpus: 1}}
+	shared.load(map[shape]bool{r.shape: true}, btf.NewCache())
+	if err := r.openIter(); err != nil {
+		return unprivileged(err)
+	}
+	return r.iter.Close()
+}
+
+// tryBatch looks up in a batch in an empty map.
+func tryBatch(t ebpf.MapType) error {
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return err
+	}
+	spec := &ebpf.MapSpec{Type: t, KeySize: 4, ValueSize: 8, MaxEntries: 1}
+	m, err := ebpf.NewMap(spec)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	var cursor ebpf.MapBatchCursor
+	_, err = m.BatchLookup(&cursor, make([]uint32, 1), make([]uint64, cpus), nil)
+	if errors.Is(err, ebpf.ErrKeyNotExist) {
+		return nil
+	}
+	return err
+}
+
+// rawTracepointsExact looks for kernels in which a task can be preempted
+// inside a tracepoint, and then keeps the program from running for all others
+// on its CPU. Their mark is the SRCU domain of tracepoints, which kernels
+// before 6.13 had too, for another purpose.
+func rawTracepointsExact(k *kernel.Kernel) error {
+	if !k.AtLeast(6, 13) {
+		return nil
+	}
+	symbols, err := os.Open("/proc/kallsyms")
+	if err != nil {
+		return err
+	}
+	defer symbols.Close()
+	for lines := bufio.NewScanner(symbols); lines.Scan(); {
+		if strings.HasSuffix(lines.Text(), " tracepoint_srcu") {
+			return errPreemptible
+		}
+	}
+	return nil
+}
+
+var errPreemptible = errors.New("tracepoints are preemptible")
+
+func tryMissedCounts(k *kernel.Kernel) error {
+	spec, err := k.BTF()
+	if err != nil {
+		return err
+	}
+	if !missedIn(spec) {
+		return ebpf.ErrNotSupported
+	}
+	return nil
+}
