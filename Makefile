@@ -11,7 +11,7 @@ export GOFLAGS ?= -buildvcs=false
 .PHONY: build test guests bench fuzz lint clean setup
 
 build: setup
-	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o ply-exporter .
+	go build -trimpath -ldflags '-s -w -X github.com/prometheus/common/version.Version=$(VERSION)' -o ply-exporter .
 
 # Everything: sources, unit tests, in-kernel tests here and in guest kernels.
 test: setup
