@@ -62,6 +62,9 @@ func (f *Field) Scalar() (size int, signed bool) {
 	if known, ok := integers[strings.TrimPrefix(f.CType, "const ")]; ok && known.size <= f.Size {
 		return known.size, known.signed
 	}
+	if strings.HasPrefix(f.CType, "enum ") && f.Size > 4 {
+		return 4, f.Signed // an enum in a system call's slot
+	}
 	return f.Size, f.Signed
 }
 

@@ -61,13 +61,52 @@ func (k *Kernel) candidates(symbols *Symbols, name string) iter.Seq[int] {
 // probeable drops the functions in which the kernel allows no probe.
 func (k *Kernel) probeable(symbols *Symbols, all iter.Seq[int]) iter.Seq[int] {
 	return func(yield func(int) bool) {
+		closed := symbols.closed()
 		for symbol := range all {
 			name := symbols.name(symbol)
-			if !notFunction(name) && !k.blacklist()[name] && !yield(symbol) {
+			if notFunction(name) || k.blacklist()[name] || closed.has(symbols.addrs[symbol]) {
+				continue
+			}
+			if !yield(symbol) {
 				return
 			}
 		}
 	}
+}
+
+// closedSections are parts of the text in which no probe is allowed: what runs
+// only at boot and is gone, what must not be instrumented, what probes use
+// themselves, and the entry from user space. Their ends are symbols.
+var closedSections = [][2]string{
+	{"_sinittext", "_einittext"},
+	{"__inittext_begin", "__inittext_end"},
+	{"__noinstr_text_start", "__noinstr_text_end"},
+	{"__kprobes_text_start", "__kprobes_text_end"},
+	{"__entry_text_start", "__entry_text_end"},
+}
+
+// sections are address ranges, each without its end.
+type sections [][2]uint64
+
+func (s sections) has(addr uint64) bool {
+	for _, section := range s {
+		if addr >= section[0] && addr < section[1] {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Symbols) findClosed() sections {
+	var closed sections
+	for _, names := range closedSections {
+		start, ok1 := s.Addr(names[0])
+		end, ok2 := s.Addr(names[1])
+		if ok1 && ok2 {
+			closed = append(closed, [2]uint64{start, end})
+		}
+	}
+	return closed
 }
 
 // matching returns what a glob may attach to.
@@ -134,8 +173,8 @@ func wholeCopy(suffix string) bool {
 // flow, cut off cold paths, and marks of the linker.
 var notFunctions = struct{ prefixes, suffixes, infixes []string }{
 	prefixes: []string{"__pfx_", "__cfi_", "__kcfi_typeid_", "__ftrace_invalid_address___", "__SCT__", "__SCK__",
-		"__static_call_", "__x86_indirect_", "__x86_return_", "srso_", "retbleed_", "$", ".L"},
-	suffixes: []string{".cold"},
+		"__x86_indirect_", "__x86_return_", "srso_", "retbleed_", "$", ".L"},
+	suffixes: []string{".cold", "_text_start", "_text_end", "_inittext", "_sinittext", "_einittext", "_stext", "_etext"},
 	infixes:  []string{".cold."},
 }
 

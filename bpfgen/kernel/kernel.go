@@ -28,6 +28,7 @@ type Kernel struct {
 	kallsyms   func() (*Symbols, error)
 	traceable  func() *nameSet
 	blacklist  func() map[string]bool
+	syscallFns func() map[int]string
 	vmlinux    func() (*btf.Spec, error)
 	recorded   func() map[Feature]bool
 	possible   func() (int, error)
@@ -58,6 +59,7 @@ func OpenArch(root, goarch string) (*Kernel, error) {
 	k.kallsyms = sync.OnceValues(k.readKallsyms)
 	k.traceable = sync.OnceValue(k.readTraceable)
 	k.blacklist = sync.OnceValue(k.readBlacklist)
+	k.syscallFns = sync.OnceValue(k.findSyscalls)
 	k.vmlinux = sync.OnceValues(k.readVmlinux)
 	k.recorded = sync.OnceValue(k.readRecorded)
 	k.possible = sync.OnceValues(k.readPossible)

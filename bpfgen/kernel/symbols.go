@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // Symbols are the kernel's text symbols, of about 25 bytes each: one array of
@@ -23,6 +24,8 @@ type Symbols struct {
 	addrs   []uint64 // in the file's order
 	owner   []uint16 // in the file's order: index into modules
 	modules []string // "" is the kernel itself
+
+	closed func() sections // where no probe is allowed
 }
 
 // Symbols returns the kernel's text symbols. The error names what is missing
@@ -67,6 +70,7 @@ func parseSymbols(r io.Reader) (*Symbols, error) {
 		owner:   make([]uint16, 0, 1<<17),
 		modules: []string{""},
 	}
+	s.closed = sync.OnceValue(s.findClosed)
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		if err := s.add(lines.Bytes()); err != nil {
@@ -190,11 +194,19 @@ func (s *Symbols) Has(name string) bool {
 	return ok
 }
 
-// Names returns the names of all functions, in the file's order.
+// Names returns the names of all functions, in the file's order. A compiler's
+// copy goes by the name of what it was made of, as Functions finds it.
 func (s *Symbols) Names() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for symbol := range s.addrs {
-			if !yield(s.name(symbol)) {
+			name := s.name(symbol)
+			if notFunction(name) {
+				continue
+			}
+			if base, suffix, ok := strings.Cut(name, "."); ok && wholeCopy("."+suffix) {
+				name = base
+			}
+			if !yield(name) {
 				return
 			}
 		}

@@ -114,14 +114,26 @@ func (a *Arch) SyscallOf(function string) (call Syscall, ok bool) {
 // SyscallFunction returns the kernel's function for a system call; ok is false
 // when this kernel is built without it.
 func (k *Kernel) SyscallFunction(call Syscall) (symbol string, ok bool) {
+	symbol, ok = k.syscallFns()[call.Number]
+	return symbol, ok
+}
+
+// findSyscalls finds the functions of all system calls in one pass. Where a
+// call has several, that of the newest prefix is the one that is called.
+func (k *Kernel) findSyscalls() map[int]string {
+	functions := map[int]string{}
 	symbols, err := k.kallsyms()
 	if err != nil {
-		return "", false
+		return functions
 	}
 	for _, prefix := range k.arch.SyscallPrefixes {
-		if symbols.Has(prefix + call.Wrapper) {
-			return prefix + call.Wrapper, true
+		for symbol := range symbols.matching(&Glob{prefix: prefix, rest: []globNode{{op: globStar}}}) {
+			name := symbols.name(symbol)
+			number, ok := k.arch.SyscallNumber(name[len(prefix):])
+			if ok && functions[number] == "" {
+				functions[number] = name
+			}
 		}
 	}
-	return "", false
+	return functions
 }
