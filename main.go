@@ -1,0 +1,77 @@
+// Command ply-exporter is a Prometheus exporter driven by ply scripts, and ply
+// itself: "ply-exporter run SCRIPT".
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/version"
+)
+
+// Exit statuses. A run that is ended by exit(n) has n.
+const (
+	statusOK    = 0
+	statusError = 1
+	statusUsage = 2
+)
+
+func main() {
+	os.Exit(command(filepath.Base(os.Args[0]), os.Args[1:]))
+}
+
+// command parses the command line and runs what it asks for. A binary called
+// ply is "ply-exporter run".
+func command(name string, args []string) (status int) {
+	defer ourBug(&status)
+	if name == "ply" {
+		args = append([]string{"run"}, args...)
+	}
+	app := kingpin.New("ply-exporter", "Prometheus exporter driven by ply scripts, and ply itself.")
+	app.Version(version.Print("ply-exporter"))
+	app.HelpFlag.Short('h')
+	app.UsageWriter(os.Stdout)
+	app.Terminate(func(code int) { panic(terminated(code)) })
+
+	commands := map[string]func() int{}
+	add := func(c *kingpin.CmdClause, run func() int) { commands[c.FullCommand()] = run }
+	addServe(app, add)
+	addRun(app, add)
+	addCheck(app, add)
+
+	selected, err := app.Parse(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "ply-exporter: %v; see ply-exporter --help\n", err)
+		return statusUsage
+	}
+	return commands[selected]()
+}
+
+// terminated is what --help and --version end with.
+type terminated int
+
+// ourBug turns a panic into a message: no stack trace reaches a user unless
+// PLY_DEBUG is set.
+func ourBug(status *int) {
+	switch r := recover().(type) {
+	case nil:
+	case terminated:
+		*status = int(r)
+	default:
+		fmt.Fprintf(os.Stderr, "ply-exporter: internal error, please report it: %v\n", r)
+		if os.Getenv("PLY_DEBUG") != "" {
+			debug.PrintStack()
+		} else {
+			fmt.Fprintln(os.Stderr, "PLY_DEBUG=1 in the environment adds where it happened")
+		}
+		*status = statusError
+	}
+}
+
+func fail(text string) int {
+	fmt.Fprintln(os.Stderr, text)
+	return statusError
+}

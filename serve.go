@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/promslog"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/configs"
+	"ply-exporter/exporter"
+	"ply-exporter/plylang"
+	"ply-exporter/tracer"
+)
+
+// configFlags adds --config and its other spelling.
+func configFlags(c *kingpin.CmdClause) *[]string {
+	var paths []string
+	c.Flag("config", "YAML file, or folder of *.yaml files, that lists the scripts; may be repeated. Without it an embedded default runs.").PlaceHolder("FILE").StringsVar(&paths)
+	c.Flag("config.file", "The same as --config.").PlaceHolder("FILE").Hidden().StringsVar(&paths)
+	return &paths
+}
+
+func addServe(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) {
+	c := app.Command("serve", "Serve the metrics of a configuration (the default command).").Default()
+	paths := configFlags(c)
+	opt := exporter.Options{Web: kingpinflag.AddFlags(c, ":10759")}
+	c.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&opt.TelemetryPath)
+	own := c.Flag("web.disable-exporter-metrics", "Leave out metrics of the exporter's own process (process_*, go_*).").Bool()
+	c.Flag("metrics.max-series", "Most series of one scrape; 0 is no bound.").Default("50000").IntVar(&opt.MaxSeries)
+	c.Flag("strict", "Stop the start when a script cannot run on this kernel.").BoolVar(&opt.Strict)
+	level, format := promslog.NewLevel(), promslog.NewFormat()
+	c.Flag("log.level", "debug, info, warn or error.").Default("info").SetValue(level)
+	c.Flag("log.format", "logfmt or json.").Default("logfmt").SetValue(format)
+	add(c, func() int {
+		opt.ProcessMetrics = !*own
+		opt.Log = promslog.New(&promslog.Config{Level: level, Format: format})
+		return serve(*paths, opt)
+	})
+}
+
+// serve runs until a signal asks it to end, which is a normal end.
+func serve(paths []string, opt exporter.Options) int {
+	cfg, err := loadConfig(paths)
+	if err != nil {
+		return fail(plylang.Detail(err))
+	}
+	if opt.Backend, err = thisKernel(opt.Log); err != nil {
+		return fail("ply-exporter: " + plylang.Detail(err))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := exporter.Serve(ctx, cfg, opt); err != nil {
+		return fail(plylang.Detail(err))
+	}
+	return statusOK
+}
+
+// thisKernel returns what compiles for, and runs on, this machine.
+func thisKernel(log *slog.Logger) (exporter.Backend, error) {
+	_ = tracer.MountTracefs() // what needs it says what is wrong, and the cure
+	k, err := kernel.Open("/")
+	if err != nil {
+		return nil, err
+	}
+	tracer.Detect(k)
+	return exporter.NewBackend(k, log, false), nil
+}
+
+func loadConfig(paths []string) (*exporter.Config, error) {
+	if len(paths) == 0 {
+		return exporter.Parse("quickstart.yaml (embedded)", configs.Quickstart)
+	}
+	return exporter.Load(paths)
+}
+
+func addCheck(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) {
+	c := app.Command("check", "Compile a configuration, let this kernel judge it, and list its metrics with labels and cost.")
+	paths := configFlags(c)
+	add(c, func() int { return check(*paths) })
+}
+
+func check(paths []string) int {
+	cfg, err := loadConfig(paths)
+	if err != nil {
+		return fail(plylang.Detail(err))
+	}
+	backend, err := thisKernel(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return fail("ply-exporter: " + plylang.Detail(err))
+	}
+	if err := exporter.Check(os.Stdout, cfg, backend); err != nil {
+		return fail(plylang.Detail(err))
+	}
+	fmt.Println("all scripts run on this kernel")
+	return statusOK
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ply-exporter/internal/need"
+	"ply-exporter/internal/promtest"
+)
+
+// A server is a ply-exporter that serves.
+type server struct {
+	cmd     *exec.Cmd
+	address string
+	log     string // file with what it wrote
+}
+
+// startServer serves a configuration and returns when it is ready.
+func startServer(t *testing.T, config string, args ...string) *server {
+	t.Helper()
+	s := &server{address: freeAddress(t), log: writeFile(t, "log", "")}
+	args = append([]string{"--config", writeFile(t, "probes.yaml", config), "--web.listen-address", s.address}, args...)
+	s.cmd = plyCommand(context.Background(), args...)
+	file, err := os.OpenFile(s.log, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s.cmd.Stdout, s.cmd.Stderr = file, file
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
+	s.waitReady(t)
+	return s
+}
+
+func (s *server) waitReady(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if r, err := http.Get("http://" + s.address + "/-/ready"); err == nil {
+			_ = r.Body.Close()
+			if r.StatusCode == http.StatusOK {
+				return
+			}
+		}
+	}
+	t.Fatalf("not ready\n%s", s.logText(t))
+}
+
+func (s *server) logText(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func (s *server) get(t *testing.T, path string) (status int, body string) {
+	t.Helper()
+	r, err := http.Get("http://" + s.address + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	return r.StatusCode, readAll(t, r.Body)
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+const exactConfig = `
+scripts:
+  - name: calls
+    script: |
+      kprobe:SyS_getpriority / comm == "ply-workload" / { $calls[func].count() }
+  - name: reads
+    script: |
+      kprobe:SyS_read / comm == "ply-workload" / { @size = quantize(arg(2)); }
+      kretprobe:SyS_read / comm == "ply-workload" / { @bytes = sum(retval); }
+`
+
+// A workload that makes exactly n calls shows n, and reads of exactly 4096
+// bytes are in the bucket that ends at 4096, in a real Prometheus.
+func TestPrometheusShowsExactlyWhatHappened(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, exactConfig)
+	prometheus := promtest.Start(t, s.address)
+	const n = 12345
+	runWorkload(t, n)
+	prometheus.WaitValue(`ply_reads_size_count`, n)
+	for query, want := range map[string]float64{
+		`ply_calls_total{func="sys_getpriority"}`: n,
+		`ply_reads_size_count`:                    n,
+		`ply_reads_size_sum`:                      n * 4096,
+		`ply_reads_size_bucket{le="2048.0"} or ply_reads_size_bucket{le="2048"}`: 0,
+		`ply_reads_size_bucket{le="4096.0"} or ply_reads_size_bucket{le="4096"}`: n,
+		`histogram_quantile(1, ply_reads_size_bucket)`:                           4096,
+		`ply_reads_bytes`:                              n * 4096,
+		`sum(ply_script_up)`:                           2,
+		`sum(ply_map_dropped_total)`:                   0,
+		`ply_map_entries{script="calls",map="$calls"}`: 1,
+		`up`: 1,
+	} {
+		if got := prometheus.Value(query); got != want {
+			t.Errorf("%s is %v, want %v", query, got, want)
+		}
+	}
+}
+
+func TestOwnMetricsPassLint(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, exactConfig)
+	runWorkload(t, 10)
+	_, text := s.get(t, "/metrics")
+	if err := promtest.CheckMetrics(t, text); err != nil {
+		t.Errorf("promtool: %v", err)
+	}
+}
+
+func TestSIGTERMEndsCleanly(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, "scripts:\n  - name: calls\n    script: |\n      kprobe:SyS_* { $syscalls[func].count() }\n")
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("status %v\n%s", err, s.logText(t))
+	}
+}
+
+// What this kernel lacks fails its script alone.
+func TestOneScriptThatCannotRunHarmsNoOther(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, exactConfig+`
+  - name: absent
+    script: |
+      tracepoint:sched/sched_swich { @ = count(); }
+`)
+	runWorkload(t, 100)
+	_, text := s.get(t, "/metrics")
+	for _, line := range []string{
+		`ply_script_up{script="absent"} 0`,
+		`ply_script_up{script="calls"} 1`,
+		`ply_calls_total{func="sys_getpriority"} 100`,
+	} {
+		if !strings.Contains(text, line+"\n") {
+			t.Errorf("no line %q", line)
+		}
+	}
+	if log := s.logText(t); !strings.Contains(log, "sched_switch") {
+		t.Errorf("the log does not offer the nearest name:\n%s", log)
+	}
+	if _, page := s.get(t, "/"); !strings.Contains(page, "sched_swich") {
+		t.Error("the page does not show the script that failed")
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	r := ply(t, "--config", writeFile(t, "p.yaml", exactConfig), "--web.listen-address", l.Addr().String())
+	if want := fmt.Sprintf("%s is in use", l.Addr()); r.status != 1 || !strings.Contains(r.stderr, want) {
+		t.Errorf("status %d, standard error %q does not say %q", r.status, r.stderr, want)
+	}
+}
