@@ -93,9 +93,14 @@ func (l *loaded) run(name string) {
 // nil when there is none.
 func (l *loaded) value(name string, key ...int64) []byte {
 	l.t.Helper()
+	return l.read(l.mapNamed(name), numbers(key...))
+}
+
+func (l *loaded) mapNamed(name string) *Map {
+	l.t.Helper()
 	for _, m := range l.obj.Maps {
 		if m.Name == name {
-			return l.read(m, numbers(key...))
+			return m
 		}
 	}
 	l.t.Fatalf("there is no map %s", name)

@@ -1,0 +1,181 @@
+package bpfgen
+
+import (
+	"math"
+	"reflect"
+	"testing"
+)
+
+// counts returns the non-empty buckets of a histogram by index, and its sum.
+func (l *loaded) counts(name string, key ...int64) (sum int64, buckets map[int]uint64) {
+	l.t.Helper()
+	v := l.value(name, key...)
+	if v == nil {
+		l.t.Fatalf("%s%v has no value", name, key)
+	}
+	sum, counts := l.mapNamed(name).Histogram(v)
+	buckets = map[int]uint64{}
+	for i, n := range counts {
+		if n > 0 {
+			buckets[i] = n
+		}
+	}
+	return sum, buckets
+}
+
+func TestAggregations(t *testing.T) {
+	l := begin(t, `BEGIN {
+		m5 = 0-5; big = 0xffffffffffffffff; top = 0x7fffffffffffffff;
+		@sum = sum(m5); @sum = sum(3);
+		@keyed["a", 1] = sum(7); @keyed["a", 1] = sum(m5);
+		@wrap = sum(top); @wrap = sum(top);
+		@min = min(3); @min = min(m5); @min = min(4);
+		@max = max(m5); @max = max(3); @max = max(2);
+		@umax[1] = max((u64)5); @umax[1] = max(big);
+		@umin[1] = min(big); @umin[1] = min((u64)7); @umin[1] = min((u64)9);
+		@low[1] = max(m5);
+		@avg[2] = avg(10); @avg[2] = avg(m5);
+		@d = sum(10ms);
+	}`)
+	for _, r := range []struct {
+		name string
+		key  []int64
+		want int64
+	}{
+		{"@sum", nil, -2}, {"@wrap", nil, -2}, {"@avg", []int64{2}, 5}, {"@d", nil, 1e7},
+	} {
+		if got := l.word(r.name, r.key...); got != r.want {
+			t.Errorf("%s%v is %d, want %d", r.name, r.key, got, r.want)
+		}
+	}
+	for _, r := range []struct {
+		name string
+		key  []int64
+		want int64
+	}{
+		{"@min", nil, -5}, {"@max", nil, 3}, {"@umax", []int64{1}, -1}, {"@umin", []int64{1}, 7}, {"@low", []int64{1}, -5},
+	} {
+		if got := l.mapNamed(r.name).Extreme(l.value(r.name, r.key...)); got != r.want {
+			t.Errorf("%s%v is %d, want %d", r.name, r.key, got, r.want)
+		}
+	}
+	if got := Word(l.value("@avg", 2), 1); got != 2 {
+		t.Errorf("@avg[2] counts %d values, want 2", got)
+	}
+	key := append([]byte("a\x00\x00\x00\x00\x00\x00\x00"), numbers(1)...)
+	if got := Word(l.read(l.mapNamed("@keyed"), key), 0); got != 2 {
+		t.Errorf(`@keyed["a", 1] is %d, want 2`, got)
+	}
+}
+
+func TestQuantize(t *testing.T) {
+	l := begin(t, `BEGIN {
+		m1 = 0-1; big = 0xffffffffffffffff; x = 4096;
+		@ = quantize(m1); @ = quantize(0); @ = quantize(1); @ = quantize(2); @ = quantize(3);
+		@ = quantize(4); @ = quantize(x); @ = quantize(x - 1); @ = quantize(0x7fffffffffffffff);
+		@k[1] = quantize(x); @k[1] = quantize(m1);
+		@u[1] = quantize(big); @u[1] = quantize((u64)x);
+	}`)
+	check := func(name string, key []int64, wantSum int64, want map[int]uint64) {
+		t.Helper()
+		sum, got := l.counts(name, key...)
+		if sum != wantSum || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s%v is %v with sum %d, want %v with sum %d", name, key, got, sum, want, wantSum)
+		}
+	}
+	// [0,1] [2,4) [4,8) … [2048,4096) [4096,8192) … [2^62,2^63)
+	check("@", nil, math.MinInt64+8199, map[int]uint64{0: 1, 1: 2, 2: 2, 3: 1, 12: 1, 13: 1, 63: 1})
+	check("@k", []int64{1}, 4095, map[int]uint64{0: 1, 13: 1})
+	check("@u", []int64{1}, 4095, map[int]uint64{13: 1, 63: 1})
+}
+
+func TestLinearHistograms(t *testing.T) {
+	l := begin(t, `BEGIN {
+		m5 = 0-5; x = 10;
+		@l = lquantize(m5, 0, 25, 10); @l = lquantize(0, 0, 25, 10); @l = lquantize(9, 0, 25, 10); @l = lquantize(x, 0, 25, 10);
+		@l = lquantize(24, 0, 25, 10); @l = lquantize(25, 0, 25, 10); @l = lquantize(1000, 0, 25, 10);
+		@n = lquantize(m5, -10, 10, 5); @n = lquantize(m5 - 6, -10, 10, 5); @n = lquantize(x, -10, 10, 5);
+		@ll = llquantize(m5, 10, 0, 2, 10); @ll = llquantize(0, 10, 0, 2, 10); @ll = llquantize(1, 10, 0, 2, 10);
+		@ll = llquantize(9, 10, 0, 2, 10); @ll = llquantize(x, 10, 0, 2, 10); @ll = llquantize(19, 10, 0, 2, 10);
+		@ll = llquantize(999, 10, 0, 2, 10); @ll = llquantize(1000, 10, 0, 2, 10);
+		@q = quantize(m5, 2); @q = quantize(7, 2); @q = quantize(8, 2); @q = quantize(9, 2); @q = quantize(x, 2); @q = quantize(0, 2);
+	}`)
+	for _, r := range []struct {
+		name string
+		want map[int]uint64
+	}{
+		{"@l", map[int]uint64{0: 1, 1: 2, 2: 1, 3: 1, 4: 2}},
+		{"@n", map[int]uint64{0: 1, 2: 1, 5: 1}},
+		{"@ll", map[int]uint64{0: 2, 1: 1, 9: 1, 10: 2, 27: 1, 28: 1}},
+		{"@q", map[int]uint64{0: 1, 1: 1, 8: 1, 9: 2, 10: 1}},
+	} {
+		if _, got := l.counts(r.name); !reflect.DeepEqual(got, r.want) {
+			t.Errorf("%s is %v, want %v", r.name, got, r.want)
+		}
+	}
+}
+
+// The exporter counts into its own bounds, and a number equal to a bound is
+// below it.
+func TestBounds(t *testing.T) {
+	bounds := []uint64{1, 2, 4, 1 << 20, 1 << 40}
+	l := beginWith(t, `BEGIN {
+		m1 = 0-1; big = 0xffffffffffffffff;
+		@ = quantize(m1); @ = quantize(0); @ = quantize(1); @ = quantize(2); @ = quantize(3); @ = quantize(4);
+		@ = quantize(5); @ = quantize(1048576); @ = quantize(1048577); @ = quantize(0x10000000000); @ = quantize(0x10000000001);
+		@u[1] = quantize(big);
+	}`, Options{Maps: map[string]MapOptions{"@": {Bounds: bounds}, "@u": {Bounds: bounds}}})
+	want := map[int]uint64{0: 1, 1: 2, 2: 1, 3: 2, 4: 2, 5: 2, 6: 1}
+	if _, got := l.counts("@"); !reflect.DeepEqual(got, want) {
+		t.Errorf("@ is %v, want %v", got, want)
+	}
+	if _, got := l.counts("@u", 1); !reflect.DeepEqual(got, map[int]uint64{6: 1}) {
+		t.Errorf("@u[1] is %v, want the last bucket only", got)
+	}
+}
+
+// Two histograms of 64-bit numbers in one probe were more than ply's programs
+// could be verified with; here are twelve.
+func TestManyHistograms(t *testing.T) {
+	script := "BEGIN {\n x = nsecs;\n"
+	for i := range 12 {
+		script += "@" + string(rune('a'+i)) + "[tid] = quantize(nsecs - x + pid);\n"
+	}
+	l := beginWith(t, script+"}", Options{Maps: map[string]MapOptions{
+		"@a": {Bounds: powers(25)}, "@b": {Bounds: powers(25)}, "@c": {Bounds: powers(60)},
+	}})
+	if len(l.obj.Programs) != 1 {
+		t.Fatal("want one program")
+	}
+}
+
+func powers(n int) []uint64 {
+	out := make([]uint64, n)
+	for i := range out {
+		out[i] = 1 << i
+	}
+	return out
+}
+
+// Every number is in the bucket whose range holds it.
+func TestBucketRanges(t *testing.T) {
+	logLinear, err := logLinear(10, 0, 2, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range []Buckets{
+		Log2{0}, Log2{1}, Log2{2}, Log2{4}, Bounds(powers(25)), Linear{-10, 25, 10}, logLinear,
+	} {
+		_, last, _, _ := b.Range(0)
+		for i := 1; i < b.Len(); i++ {
+			lo, hi, hasLo, hasHi := b.Range(i)
+			if !hasLo || lo != last+1 {
+				t.Errorf("%#v: bucket %d begins at %d, the one before ends at %d", b, i, lo, last)
+			}
+			if hasHi && hi < lo || !hasHi && i != b.Len()-1 {
+				t.Errorf("%#v: bucket %d is %d to %d", b, i, lo, hi)
+			}
+			last = hi
+		}
+	}
+}
