@@ -5,6 +5,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/plylang"
+	"ply-exporter/tracer"
 )
 
 // A Tracer is a running script, as the exporter sees it.
@@ -33,7 +34,7 @@ type Tracer interface {
 }
 
 // A Row is one key of a map and its value.
-type Row struct{ Key, Value []byte }
+type Row = tracer.Row
 
 // A Probe is how one specification of a script is attached.
 type Probe struct {
@@ -41,6 +42,7 @@ type Probe struct {
 	Kind        string // the way in: "tracepoint", "kprobe_multi"
 	Why         string // why that way
 	Places      int    // places it is attached to
+	Covers      int    // probes these stand for, as the user counts them
 	Attached    bool
 	Err         error // why it is not
 	Missed      uint64

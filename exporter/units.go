@@ -22,7 +22,10 @@ type scale struct {
 	multiple float64
 }
 
-var one = newScale(big.NewRat(1, 1))
+var (
+	one         = newScale(big.NewRat(1, 1))
+	nanoseconds = newScale(big.NewRat(1, 1e9))
+)
 
 func newScale(factor *big.Rat) scale {
 	s := scale{factor: factor}
@@ -48,7 +51,7 @@ func inferUnit(t *plylang.Type, m *Metric) (unit string, s scale, errs plylang.E
 	duration := t != nil && t.Unit == plylang.Duration
 	s = one
 	if duration {
-		unit, s = "seconds", newScale(big.NewRat(1, 1e9))
+		unit, s = "seconds", nanoseconds
 	}
 	if m == nil {
 		return unit, s, nil

@@ -128,6 +128,9 @@ func (d *document) yamlError(err error) (plylang.Pos, string) {
 		return 0, strings.TrimPrefix(msg, "yaml: ")
 	}
 	line, _ := strconv.Atoi(m[1])
+	if strings.HasPrefix(msg[len(m[0]):], "did not find expected") {
+		line++ // the YAML package counts the lines of these errors from 0
+	}
 	text := d.line(line)
 	indent := len(text) - len(strings.TrimLeft(text, " \t"))
 	return d.offset(line, 1) + plylang.Pos(indent), msg[len(m[0]):]

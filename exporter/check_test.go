@@ -1,0 +1,77 @@
+package exporter
+
+import (
+	"strings"
+	"testing"
+
+	"ply-exporter/plylang"
+)
+
+// What is right in the configuration and in the script, but not together.
+func TestWrongMetrics(t *testing.T) {
+	comm := variable("comm", plylang.StringType(16))
+	tests := []struct {
+		name    string
+		metrics string
+		maps    []mapSpec
+		want    string
+	}{
+		{"no such map", `{map: "@lat"}`, []mapSpec{{name: "@late", agg: "count"}}, `:1:50: script net has no map @lat; did you mean "@late"?`},
+		{"no maps at all", `{map: "@lat"}`, nil, `:1:50: script net has no map @lat: it has none`},
+		{"too many labels", `{map: "@", labels: [a, b]}`, []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{comm}}}, `:1:63: 2 labels for 1 key of @`},
+		{"a histogram as counter", `{map: "@", type: counter}`, []mapSpec{{name: "@", agg: "quantize", value: plylang.U64}}, `:1:61: @ cannot be a counter: it is a histogram`},
+		{"buckets of a counter", `{map: "@", buckets: {min: 1}}`, []mapSpec{{name: "@", agg: "count"}}, `:1:64: buckets are for histograms: @ is a counter`},
+		{"unit of a duration", `{map: "@", unit: bytes}`, []mapSpec{{name: "@", agg: "sum", value: plylang.DurationT}}, `:1:61: @ holds durations, which are exported in seconds: unit bytes cannot be`},
+		{"scale of a duration", `{map: "@", scale: 1e-6}`, []mapSpec{{name: "@", agg: "sum", value: plylang.DurationT}}, `:1:62: @ holds durations, which are turned into seconds without a scale: remove it`},
+		{"a table of text", `{map: "@", export: true}`, []mapSpec{{name: "@", value: plylang.StringType(8)}}, `:1:63: @ holds no numbers: only numbers can be exported`},
+		{"two maps, one name", ``, []mapSpec{{name: "@x", agg: "count"}, {name: "$x", agg: "count"}},
+			`:1:18: map $x of script net would be exported as ply_net_x_total, which collides with ply_net_x_total of map @x, script net: set name: in one of them`},
+		{"an own name", `{map: "@", name: ply_script_up}`, []mapSpec{{name: "@", agg: "count"}}, `:1:61: metric name ply_script_up belongs to the exporter's own ply_script_up: choose another with name:`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, err := Parse("c.yaml", []byte(config(tt.metrics)))
+			if err != nil {
+				t.Fatal(plylang.Detail(err))
+			}
+			_, fatal := prepare(cfg, &fakeBackend{scripts: map[string][]mapSpec{"S": tt.maps}})
+			if got := fatal.Error(); got != "c.yaml"+tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, "c.yaml"+tt.want)
+			}
+		})
+	}
+}
+
+func TestCheck(t *testing.T) {
+	pod := local("pod", plylang.StringType(16))
+	b := &fakeBackend{
+		scripts: map[string][]mapSpec{"S": {
+			{name: "@bytes", agg: "count", keys: []plylang.Expr{pod}},
+			{name: "@ms", agg: "quantize", value: plylang.S64},
+		}},
+		checks: map[string]error{"T": &plylang.Error{Msg: "no function tcp_x", Missing: true}},
+	}
+	cfg, err := Parse("c.yaml", []byte("scripts:\n  - {name: net, script: S, metrics: [{map: \"@ms\", name: latency_ms}]}\n  - {name: tcp, script: T}\n"))
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	var out strings.Builder
+	err = Check(&out, cfg, b)
+	if err == nil || err.Error() != "c.yaml:3:25: no function tcp_x" {
+		t.Errorf("got error %v", err)
+	}
+	for _, want := range []string{
+		"ply_net_bytes_total{pod} counter\n",
+		"at most 10,240 series, about ",
+		"latency_ms{} histogram\n",
+		"at most 286,720 series, about ",
+		`label "pod" is set by scraping itself, this one becomes exported_pod: name it with labels:`,
+		"arg0 may be negative: such values count in the lowest bucket; a predicate keeps them out",
+		"metric latency_ms: metric names should not contain abbreviated units",
+		"script tcp: does not run here\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package exporter
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ply-exporter/configs"
+	"ply-exporter/plylang"
+)
+
+func TestWrongConfigurations(t *testing.T) {
+	const good = "scripts:\n  - name: a\n    script: S\n"
+	tests := []struct {
+		name, yaml string
+		want       string // all errors, without source lines
+	}{
+		{"empty file", "", `c.yaml:1:1: empty: a configuration needs at least "scripts:" with one script`},
+		{"comments only", "# nothing\n", `c.yaml:1:1: empty: a configuration needs at least "scripts:" with one script`},
+		{"no scripts", "namespace: x\n", `c.yaml:1:1: no "scripts:" here: a configuration needs at least one script`},
+		{"no script in scripts", "scripts: []\n", `c.yaml:1:10: scripts is empty: a configuration needs at least one`},
+		{"a list", "- a\n", "c.yaml:1:1: the configuration must be a mapping (key: value), not a list\n" +
+			`c.yaml:1:1: no "scripts:" here: a configuration needs at least one script`},
+		{"binary file", "\x7fELF\x00\x00", `c.yaml:1:5: not a text file: it has a NUL byte here`},
+		{"not UTF-8", "scripts: \xff\n", `c.yaml:1:10: not valid UTF-8 from here on: save the file as UTF-8`},
+		{"a line break of its own kind", "a: b\u2028c: d\n", `c.yaml:1:5: a line break that editors do not count: end lines with a line feed`},
+		{"too large", strings.Repeat("# x\n", 3<<20), `c.yaml:1:1: 12582912 bytes are too many for a configuration: the limit is 1048576`},
+		{"broken YAML", "scripts:\n  - name: [a\n", `c.yaml:2:3: did not find expected ',' or ']'`},
+		{"a tab", "scripts:\n\t- a\n", `c.yaml:2:2: found character that cannot start any token`},
+		{"two documents", good + "---\n" + good, `c.yaml:4:1: a second document: put it into a file of its own`},
+
+		{"unknown key", "script: []\n" + good, `c.yaml:1:1: the configuration has no key "script"; did you mean "scripts"?`},
+		{"unknown key, far from all", good + "frobnicate: 1\n", `c.yaml:4:1: the configuration has no key "frobnicate": it may have namespace, defaults, scripts`},
+		{"unknown key of a script", "scripts:\n  - name: a\n    scirpt: S\n", `c.yaml:3:5: a script has no key "scirpt"; did you mean "script"?`},
+		{"unknown key of a metric", "scripts:\n  - name: a\n    script: S\n    metrics:\n      - map: \"@\"\n        lables: [a]\n",
+			`c.yaml:6:9: a metric has no key "lables"; did you mean "labels"?`},
+		{"key given twice", good + "    name: b\n", `c.yaml:4:5: name is already given at c.yaml:2:5`},
+		{"script name given twice", good + "  - name: a\n    script: T\n", `c.yaml:4:11: script "a" is already defined at c.yaml:2:11`},
+		{"map described twice", "scripts:\n  - name: a\n    script: S\n    metrics:\n      - map: \"@\"\n      - map: \"@\"\n",
+			`c.yaml:6:9: map "@" is already described at c.yaml:5:9`},
+
+		{"no name", "scripts:\n  - script: S\n", `c.yaml:2:5: a script needs a name`},
+		{"no text", "scripts:\n  - name: a\n", `c.yaml:2:5: a script needs "script:" with its text, or "file:"`},
+		{"text and file", "scripts:\n  - name: a\n    script: S\n    file: s.ply\n", `c.yaml:4:11: "script:" and "file:" are both given: keep one`},
+		{"no such file", "scripts:\n  - name: a\n    file: s.ply\n", `c.yaml:3:11: s.ply: no such file or directory`},
+		{"reserved name", "scripts:\n  - name: map\n    script: S\n", `c.yaml:2:11: script name "map" is reserved for the exporter's own metrics: choose another`},
+		{"name with a capital", "scripts:\n  - name: Net\n    script: S\n", `c.yaml:2:11: script name "Net": only lower case letters, digits and _ may be in it, a letter first`},
+		{"name is a number", "scripts:\n  - name: 12\n    script: S\n", `c.yaml:2:11: name must be text, not a number: write "12"`},
+		{"empty script", "scripts:\n  - name: a\n    script: \"\"\n", `c.yaml:3:13: the script is empty`},
+		{"folded script", "scripts:\n  - name: a\n    script: >\n      S\n", `c.yaml:3:13: a folded text (>) moves the lines of the script: use |`},
+		{"script on two lines", "scripts:\n  - name: a\n    script: S\n      T\n", `c.yaml:3:13: a script of several lines: use | and indent it below`},
+		{"quoted script on two lines", "scripts:\n  - name: a\n    script: \"S\n      T\"\n", `c.yaml:3:13: a script of several lines: use | and indent it below`},
+		{"quoted script with a line feed", "scripts:\n  - name: a\n    script: \"S\\nT\"\n", `c.yaml:3:13: a script of several lines: use | and indent it below`},
+
+		{"namespace with a dash", "namespace: my-ns\n" + good, `c.yaml:1:12: namespace "my-ns": only letters, digits and _ may be in it, and no digit first`},
+		{"max_entries is text", "defaults: {max_entries: many}\n" + good, `c.yaml:1:25: max_entries must be a whole number, not text`},
+		{"max_entries is 0", "defaults: {max_entries: 0}\n" + good, `c.yaml:1:25: max_entries must be from 1 to 10000000`},
+		{"labels is text", metricYAML("labels: comm"), `c.yaml:5:28: labels must be a list, not text`},
+		{"label is reserved", metricYAML("labels: [le]"), `c.yaml:5:29: label "le" is reserved by Prometheus: choose another name`},
+		{"label with a dash", metricYAML("labels: [a-b]"), `c.yaml:5:29: label "a-b": only letters, digits and _ may be in it, and no digit first`},
+		{"label given twice", metricYAML("labels: [a, a]"), `c.yaml:5:32: label "a" is given twice`},
+		{"export is text", metricYAML("export: maybe"), `c.yaml:5:28: export must be true or false, not text`},
+		{"unknown type", metricYAML("type: guage"), `c.yaml:5:26: type must be one of counter, gauge, histogram, not "guage"; did you mean "gauge"?`},
+		{"unknown unit", metricYAML("unit: ms"), `c.yaml:5:26: unit must be one of seconds, bytes, ratio, none, not "ms"`},
+		{"scale is 0", metricYAML("scale: 0"), `c.yaml:5:27: scale must be a number above 0, such as 1e-9`},
+		{"bucket is no number", metricYAML("buckets: {min: low}"), `c.yaml:5:35: min: "low" is no number, duration (10ms) or size (4Ki)`},
+		{"bucket is 0", metricYAML("buckets: {max: 0s}"), `c.yaml:5:35: max: "0s" is not above 0`},
+		{"metric name with a dash", metricYAML("name: a-b"), `c.yaml:5:26: metric name "a-b": only letters, digits and _ may be in it, and no digit first`},
+		{"metric without a map", "scripts:\n  - name: a\n    script: S\n    metrics: [{name: x}]\n", `c.yaml:4:15: a metric needs "map:", the map it describes, with its sigil`},
+		{"all errors at once", "scripts:\n  - name: A\n    scirpt: S\n  - name: b\n    script: 1\n",
+			"c.yaml:2:11: script name \"A\": only lower case letters, digits and _ may be in it, a letter first\n" +
+				"c.yaml:3:5: a script has no key \"scirpt\"; did you mean \"script\"?\n" +
+				"c.yaml:5:13: script must be text, not a number: write \"1\""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse("c.yaml", []byte(tt.yaml))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if err.Error() != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", err, tt.want)
+			}
+		})
+	}
+}
+
+func metricYAML(entry string) string {
+	return "scripts:\n  - name: a\n    script: S\n    metrics:\n      - {map: \"@\", " + entry + "}\n"
+}
+
+func TestAliasesThatGrow(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("scripts:\n  - name: a\n    script: S\n    metrics:\n      - &m {map: \"@\", labels: &l [")
+	b.WriteString(strings.Repeat("x,", 1000) + "x]}\n")
+	b.WriteString(strings.Repeat("      - *m\n", 1000))
+	_, err := Parse("c.yaml", []byte(b.String()))
+	if err == nil || !strings.Contains(err.Error(), "more than 100000 values: aliases repeat too much") {
+		t.Errorf("got %.300v", err)
+	}
+}
+
+// An error inside a script is reported at its line and column in the YAML
+// file, however the script is written there. The scripts here have the word
+// HERE where the error is.
+func TestScriptPositions(t *testing.T) {
+	tests := []struct{ name, yaml, want string }{
+		{"block", "scripts:\n  - name: a\n    script: |\n      one\n        two HERE\n", "c.yaml:5:13"},
+		{"block with a comment behind the bar", "scripts:\n  - name: a\n    script: | # x\n      HERE\n", "c.yaml:4:7"},
+		{"block with its own indentation", "scripts:\n  - name: a\n    script: |2\n        HERE\n", "c.yaml:4:9"},
+		{"block that begins with empty lines", "scripts:\n  - name: a\n    script: |\n\n\n      HERE\n", "c.yaml:6:7"},
+		{"block without its last line feed", "scripts:\n  - name: a\n    script: |-\n      HERE\n", "c.yaml:4:7"},
+		{"block with carriage returns", "scripts:\r\n  - name: a\r\n    script: |\r\n      one\r\n      HERE\r\n", "c.yaml:5:7"},
+		{"plain", "scripts:\n  - name: a\n    script: one HERE\n", "c.yaml:3:17"},
+		{"double quotes", "scripts:\n  - name: a\n    script: \"one HERE\"\n", "c.yaml:3:18"},
+		{"single quotes", "scripts: [{name: a, script: 'HERE'}]\n", "c.yaml:1:30"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, err := Parse("c.yaml", []byte(tt.yaml))
+			if err != nil {
+				t.Fatal(plylang.Detail(err))
+			}
+			src := cfg.Scripts[0].Source
+			e := plylang.Error{Src: src, Pos: plylang.Pos(strings.Index(src.Text, "HERE")), Msg: "x"}
+			if got := e.Error(); got != tt.want+": x" {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("conf/b.yaml", "namespace: mine\ndefaults: {max_entries: 5}\nscripts: [{name: b, script: S}]\n")
+	write("conf/a.yaml", "scripts: [{name: a, file: ../a.ply}]\n")
+	write("conf/..data/c.yaml", "scripts: 1\n")
+	write("conf/.hidden.yaml", "scripts: 1\n")
+	write("conf/notes.txt", "scripts: 1\n")
+	write("a.ply", "script of a\n")
+	cfg, err := Load([]string{filepath.Join(dir, "conf")})
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	a, b := cfg.Scripts[0], cfg.Scripts[1]
+	if a.Name != "a" || a.Source.Text != "script of a\n" || a.Namespace != "ply" || a.MaxEntries != 0 {
+		t.Errorf("a is %+v", a)
+	}
+	if b.Name != "b" || b.Namespace != "mine" || b.MaxEntries != 5 {
+		t.Errorf("b is %+v", b)
+	}
+
+	write("empty/x.txt", "")
+	for path, want := range map[string]string{
+		"empty":   "empty: the folder has no *.yaml file",
+		"nowhere": "nowhere: no such file or directory",
+	} {
+		if _, err := Load([]string{filepath.Join(dir, path)}); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}
+
+func TestQuickstartParses(t *testing.T) {
+	cfg, err := Parse("quickstart.yaml", configs.Quickstart)
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	for _, s := range cfg.Scripts {
+		if _, err := plylang.Parse(s.Source); err != nil {
+			t.Error(plylang.Detail(err))
+		}
+		for _, m := range s.Metrics {
+			if m.Name == "" {
+				t.Errorf("script %s, map %s: a shipped configuration writes the name out", s.Name, m.Map)
+			}
+		}
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add(string(configs.Quickstart))
+	for _, seed := range []string{
+		"", "scripts: [{name: a, script: S}]", "a: &a [*a]\n", "? {a: 1}\n: b\n", "<<: {a: b}\n", "!!binary x",
+		"scripts: &s [{name: a, script: \"x\\ny\", metrics: *s}]", "scripts:\n- name: a\n  script: |9\n   x\n", "\ufeffa: b",
+		"scripts: [{name: a, script: 'it''s', metrics: [{map: \"@\", buckets: {min: 1us, max: 4Gi}, labels: [{name: a, map: {0: x}}]}]}]",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		cfg, err := Parse("/nowhere/c.yaml", []byte(text))
+		if err != nil {
+			_ = plylang.Detail(err)
+			return
+		}
+		for _, s := range cfg.Scripts {
+			for i := range s.Source.Text {
+				(&plylang.Error{Src: s.Source, Pos: plylang.Pos(i), Msg: "x"}).Detail()
+			}
+		}
+	})
+}

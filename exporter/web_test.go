@@ -1,0 +1,248 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"ply-exporter/plylang"
+)
+
+// demo is a configuration with a script of every kind of fate.
+func demo() (*fakeBackend, string) {
+	comm := variable("comm", plylang.StringType(16))
+	return &fakeBackend{
+			scripts: map[string][]mapSpec{
+				"kprobe:SyS_* { $syscalls[comm].count() }": {{name: "$syscalls", agg: "count", keys: []plylang.Expr{comm}}},
+				"kprobe:x { @lat = quantize(time - 0s); }": {{name: "@lat", agg: "quantize", value: plylang.DurationT, keys: []plylang.Expr{comm}}},
+			},
+			tracers: map[string]*fakeTracer{
+				"kprobe:SyS_* { $syscalls[comm].count() }": {
+					rows:    map[string][]Row{"$syscalls": {{chars("<b>sshd</b>"), words(28700)}, {chars("dd"), words(22644)}, {chars("bash\xff"), words(77)}}},
+					dropped: map[string]uint64{"$syscalls": 3},
+					probes: []Probe{{Spec: "kprobe:SyS_*", Kind: "tracepoint", Attached: true, Places: 1, Covers: 331,
+						Why: "one program at raw_syscalls/sys_enter sees all system calls"}},
+				},
+				"kprobe:x { @lat = quantize(time - 0s); }": {
+					rows: map[string][]Row{"@lat": {
+						{chars("dd"), histogramValue(durationThresholds(), 1000, 3000, 3000, 9000, 9000, 9000, 9000, 40000, 40000, 90000, 900000)},
+						{chars("cat"), histogramValue(durationThresholds(), 100, 200000, 3000, 400000)}}},
+					probes: []Probe{{Spec: "kprobe:x", Kind: "kprobe", Attached: true, Places: 1, Covers: 1}},
+				},
+			},
+			checks: map[string]error{"kprobe:tcp_x { @ = count(); }": &plylang.Error{Msg: `no function "tcp_x"; did you mean "tcp_v4_rcv"?`, Missing: true}},
+		}, `scripts:
+  - name: syscalls
+    help: System calls by process.
+    script: |
+      kprobe:SyS_* { $syscalls[comm].count() }
+  - name: latency
+    help: How long it takes.
+    script: "kprobe:x { @lat = quantize(time - 0s); }"
+  - name: missing
+    script: |
+      kprobe:tcp_x { @ = count(); }
+`
+}
+
+func durationThresholds() []uint64 {
+	b, _ := histogramBounds("seconds", nanoseconds, nil)
+	return b.thresholds
+}
+
+// serve runs an exporter until the test ends and returns its URL.
+func serve(t *testing.T, b Backend, yaml, webConfig string) string {
+	t.Helper()
+	cfg, err := Parse("probes.yaml", []byte(yaml))
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	addr := freeAddress(t)
+	opt := testOptions(b, addr)
+	opt.Web.WebConfigFile = &webConfig
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- Serve(ctx, cfg, opt) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		if status, _ := get(t, "http://"+addr+"/-/ready"); status == http.StatusOK {
+			return "http://" + addr
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("not ready after 10 s")
+		}
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func testOptions(b Backend, addr string) Options {
+	noFile := ""
+	return Options{
+		Backend: b, Log: slog.New(slog.DiscardHandler), TelemetryPath: "/metrics", MaxSeries: 50000, ProcessMetrics: true,
+		Web: &web.FlagConfig{WebListenAddresses: &[]string{addr}, WebConfigFile: &noFile},
+	}
+}
+
+func get(t *testing.T, url string, header ...string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestServe(t *testing.T) {
+	b, yaml := demo()
+	url := serve(t, b, yaml, "")
+	tests := []struct {
+		path   string
+		accept string
+		status int
+		want   string
+	}{
+		{"/metrics", "", 200, `ply_syscalls_total{comm="dd"} 22644`},
+		{"/metrics", "", 200, `ply_exporter_build_info{`},
+		{"/metrics", "", 200, "go_goroutines"},
+		{"/metrics", "application/openmetrics-text;version=1.0.0", 200, "# EOF"},
+		{"/-/healthy", "", 200, "healthy"},
+		{"/", "", 200, `&lt;b&gt;sshd&lt;/b&gt;`},
+		{"/", "", 200, `did you mean &#34;tcp_v4_rcv&#34;?`},
+		{"/", "", 200, "331 probes"},
+		{"/", "", 200, "3 updates refused"},
+		{"/nothing", "", 404, "not found"},
+	}
+	for _, tt := range tests {
+		status, body := get(t, url+tt.path, "Accept", tt.accept)
+		if status != tt.status || !strings.Contains(body, tt.want) {
+			t.Errorf("%s: status %d, no %q in\n%.3000s", tt.path, status, tt.want, body)
+		}
+	}
+}
+
+func TestServedMetricsPassTheLint(t *testing.T) {
+	b, yaml := demo()
+	url := serve(t, b, yaml, "")
+	_, body := get(t, url+"/metrics")
+	problems, err := promlint.New(strings.NewReader(body)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func TestHealthNeedsNoPassword(t *testing.T) {
+	b, yaml := demo()
+	file := filepath.Join(t.TempDir(), "web.yaml")
+	// The password is "ply".
+	users := "basic_auth_users: {u: $2y$04$R7ZDoVMfQ3rMDdLmgk1Gp.0bCVE9yFUHNJh7SFQGvkBmzTQEGGyCq}\n"
+	if err := os.WriteFile(file, []byte(users), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url := serve(t, b, yaml, file)
+	for path, want := range map[string]int{"/-/healthy": 200, "/-/ready": 200, "/metrics": 401, "/": 401} {
+		if status, _ := get(t, url+path); status != want {
+			t.Errorf("%s: status %d, want %d", path, status, want)
+		}
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	addr := l.Addr().String()
+	err = Serve(t.Context(), &Config{}, testOptions(&fakeBackend{}, addr))
+	want := addr + " is in use by another program: choose another address with --web.listen-address"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestStopping(t *testing.T) {
+	b, yaml := demo()
+	cfg, err := Parse("probes.yaml", []byte(yaml))
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := Serve(ctx, cfg, testOptions(b, freeAddress(t))); err != nil {
+		t.Error(err)
+	}
+	for name, tracer := range b.tracers {
+		if !tracer.closed {
+			t.Errorf("%s still runs", name)
+		}
+	}
+}
+
+func TestStrict(t *testing.T) {
+	b, yaml := demo()
+	cfg, err := Parse("probes.yaml", []byte(yaml))
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	opt := testOptions(b, freeAddress(t))
+	opt.Strict = true
+	err = Serve(t.Context(), cfg, opt)
+	if err == nil || !strings.Contains(err.Error(), `no function "tcp_x"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMistakesStopTheStart(t *testing.T) {
+	mistake := &plylang.Error{Msg: "syntax error"}
+	b := &fakeBackend{checks: map[string]error{"S": mistake}}
+	cfg, err := Parse("probes.yaml", []byte(config("")))
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	err = Serve(t.Context(), cfg, testOptions(b, freeAddress(t)))
+	var list plylang.ErrorList
+	if !errors.As(err, &list) || list[0] != mistake {
+		t.Errorf("got %v", err)
+	}
+}
