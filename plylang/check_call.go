@@ -145,6 +145,8 @@ var classes = map[Want]class{
 	WantValue:   {"a value", func(t *Type) bool { return t.Kind != Void }},
 }
 
+var printableClass = class{"a value", func(t *Type) bool { return t.Kind != Void && t.Kind != Struct }}
+
 // argument types an argument and says whether it is right.
 func (c *clause) argument(call *Call, i int, p *Param) bool {
 	slot := &call.Args[i]
@@ -157,7 +159,7 @@ func (c *clause) argument(call *Call, i int, p *Param) bool {
 		if ref, ok := (*slot).(*MapRef); ok && len(ref.Keys) == 0 {
 			return c.printedMap(ref)
 		}
-		return c.fits(call, slot, p, classes[WantValue])
+		return c.fits(call, slot, p, printableClass)
 	}
 	return c.fits(call, slot, p, classes[p.Want])
 }

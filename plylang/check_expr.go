@@ -63,10 +63,11 @@ func (c *clause) hasParam(x Expr) bool {
 	return found
 }
 
-// decayed types an expression that is computed with. An array there stands for
-// the address of its first element, and the tree then says so.
-func (c *clause) decayed(slot *Expr) *Type {
-	t := c.value(*slot)
+// decayed types an expression that is computed with.
+func (c *clause) decayed(slot *Expr) *Type { return decay(slot, c.value(*slot)) }
+
+// decay makes an array the address of its first element, and the tree says so.
+func decay(slot *Expr, t *Type) *Type {
 	if t == nil || t.Kind != Array {
 		return t
 	}
@@ -181,6 +182,10 @@ func (c *clause) cond(x *Cond) *Type {
 	c.condition(x.X, "condition")
 	a, b := c.decayed(&x.Then), c.decayed(&x.Else)
 	if a == nil || b == nil {
+		return nil
+	}
+	if a.Kind == Struct || b.Kind == Struct {
+		c.errorf(x.Pos, "a struct cannot be chosen: choose between pointers, or between members")
 		return nil
 	}
 	t, ok := join(a, b)

@@ -87,38 +87,53 @@ func (c *clause) binary(x *Binary) *Type {
 		c.condition(x.Y, "")
 		return S64
 	}
-	a, b := c.decayed(&x.X), c.decayed(&x.Y)
 	if opClasses[x.Op] == comparison {
-		c.compare(x, a, b)
+		c.compare(x)
 		return S64
 	}
+	a, b := c.decayed(&x.X), c.decayed(&x.Y)
 	if x.Op == ADD && a != nil && b != nil && a.Kind == Int && b.Kind == Pointer {
 		x.X, x.Y, a, b = x.Y, x.X, b, a // what is added to a pointer stands right of it
 	}
 	return c.operate(x.Pos, x.Op, sided{x.X, a}, sided{x.Y, b})
 }
 
-// compare checks what a comparison compares.
-func (c *clause) compare(x *Binary, a, b *Type) {
+// compare checks what a comparison compares. Two arrays are compared by what
+// is in them.
+func (c *clause) compare(x *Binary) {
+	a, b := c.value(x.X), c.value(x.Y)
+	if a == nil || b == nil || a.inMemory() && b.inMemory() && a.Size == b.Size && (x.Op == EQ || x.Op == NE) {
+		return
+	}
+	a, b = decay(&x.X, a), decay(&x.Y, b)
 	switch {
-	case a == nil || b == nil:
 	case a.Kind == String && b.Kind == String:
 		if x.Op != EQ && x.Op != NE {
 			c.errorf(x.Pos, "strings compare with == and != only: use strcmp(%s, %s) %v 0", x.X, x.Y, x.Op)
 		}
-	case !a.number() && a.Kind == b.Kind && a.Size == b.Size && (x.Op == EQ || x.Op == NE):
+	case a.Kind == Stack && b.Kind == Stack && (x.Op == EQ || x.Op == NE):
 	case !a.number() || !b.number():
 		c.errorf(x.Pos, "%s and %s cannot be compared", describe(a), describe(b))
-	case a.Unit != b.Unit && (a.Unit == Duration || b.Unit == Duration):
-		c.mixedUnits(x.Pos, "compared with", sided{x.X, a}, sided{x.Y, b})
+	case a.Unit == Plain && b.Unit == Duration || a.Unit == Duration && b.Unit == Plain:
+		c.mixedUnits(x.Pos, x.Op, sided{x.X, a}, sided{x.Y, b})
+	case a.Unit != b.Unit && a.Unit != Plain && b.Unit != Plain:
+		c.warnf(x.Pos, "a point in time is compared with a length of time")
 	}
 }
 
-// mixedUnits warns of a duration and something else, unless that is zero.
-func (c *clause) mixedUnits(pos Pos, verb string, a, b sided) {
-	if !c.zero(a) && !c.zero(b) {
-		c.warnf(pos, "%s is %s %s, which is taken as nanoseconds: give it a unit, as in 5ms", describe(b.t), verb, describe(a.t))
+// inMemory says whether values of t are bytes that are not text.
+func (t *Type) inMemory() bool { return t.Kind == Array || t.Kind == Bytes || t.Kind == Struct }
+
+// mixedUnits warns of a plain number and another, unless one of them is zero.
+func (c *clause) mixedUnits(pos Pos, op Token, a, b sided) {
+	if c.zero(a) || c.zero(b) {
+		return
 	}
+	other := a.t
+	if other.Unit == Plain {
+		other = b.t
+	}
+	c.warnf(pos, "%v takes the plain number as nanoseconds, because the other side is %s: give it a unit, as in 5ms", op, describe(other))
 }
 
 // zero says whether an operand is 0, whatever its unit.

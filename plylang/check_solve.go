@@ -18,7 +18,7 @@ func (c *checker) solve() {
 
 // settle goes on until a round changes nothing.
 func (c *checker) settle(round func() bool) {
-	const enough = 1000
+	const enough = 200
 	for range min(len(c.cells)+8, enough) {
 		if !round() {
 			return

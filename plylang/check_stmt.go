@@ -75,9 +75,19 @@ func (c *clause) assignMap(s *Assign, lhs *MapRef) {
 			c.value(s.X)
 		}
 	default:
-		c.store(s, m.value, func(slot *Expr) *Type { return c.value(*slot) })
+		c.store(s, m.value, c.copied)
 	}
 	lhs.SetType(c.read(m.value))
+}
+
+// copied types what a table holds a copy of: the bytes of an array, no matter
+// what they are.
+func (c *clause) copied(slot *Expr) *Type {
+	t := c.value(*slot)
+	if t != nil && t.Kind == Array {
+		return &Type{Kind: Bytes, Size: t.Size, Show: t.Show}
+	}
+	return t
 }
 
 // store types a plain assignment, of the value that typed finds the type of.
@@ -114,10 +124,20 @@ func (c *clause) storeCompound(s *Assign, op Token, to *cell, right sided) {
 		return
 	}
 	if before.Unit != Plain && after.Unit != before.Unit {
-		c.errorf(s.Pos, "%s holds %ss, and %v makes %s of one: scale where the value is used", to.name, describe(before)[2:], s.Op, describe(after))
+		c.unitLost(s, to, before, after)
 		return
 	}
 	c.put(to, after, s.LHS.Position())
+}
+
+// unitLost reports a compound assignment that would change the unit of what it
+// changes.
+func (c *clause) unitLost(s *Assign, to *cell, before, after *Type) {
+	cure := "store the result under another name"
+	if after.Unit == Plain {
+		cure = "scale where the value is used"
+	}
+	c.errorf(s.Pos, "%s holds %ss, and %v makes %s of one: %s", to.name, unitNames[before.Unit], s.Op, describe(after), cure)
 }
 
 // feed types an aggregation.

@@ -48,7 +48,7 @@ func (c *clause) withUnits(pos Pos, op Token, a, b sided) *Type {
 	case !ok || g.unit == Plain:
 		return signed64(!Unsigned(op, a.t, b.t))
 	case g.warn:
-		c.mixedUnits(pos, map[Token]string{ADD: "added to", SUB: "subtracted from"}[op], a, b)
+		c.mixedUnits(pos, op, a, b)
 	}
 	if g.unit == Duration {
 		return DurationT

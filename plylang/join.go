@@ -125,6 +125,8 @@ func same(a, b *Type) bool {
 	return x == y && same(a.Elem, b.Elem)
 }
 
+var unitNames = [...]string{Plain: "plain number", Duration: "duration", Timestamp: "timestamp"}
+
 // describe says what a value of type t is, for messages.
 func describe(t *Type) string {
 	if t.Show != "" && t.Show != ShowTime {
@@ -135,7 +137,7 @@ func describe(t *Type) string {
 	}
 	switch t.Kind {
 	case Int:
-		return [...]string{"a plain number", "a duration", "a timestamp"}[t.Unit]
+		return "a " + unitNames[t.Unit]
 	case Pointer:
 		return "a pointer"
 	case Struct:
@@ -193,9 +195,12 @@ func (c *checker) newCell(format string, args ...any) *cell {
 	return v
 }
 
-// read returns the type that reading v gives.
+// read returns the type that reading v gives. Before anything is known of it,
+// what this round has found so far must do.
 func (c *checker) read(v *cell) *Type {
 	switch {
+	case v.now == nil && v.next != nil:
+		return v.next
 	case v.now == nil && c.assumeZero:
 		return zeroT
 	case c.literalSigned:

@@ -22,7 +22,7 @@ var verbs = map[byte]class{
 	'd': wholeNumber, 'i': wholeNumber, 'u': wholeNumber, 'x': wholeNumber, 'X': wholeNumber, 'o': wholeNumber,
 	'c': wholeNumber, 'p': wholeNumber, 'f': wholeNumber, 'e': wholeNumber, 'g': wholeNumber,
 	's': {"a string", func(t *Type) bool { return t.Kind == String || t.Kind == Stack || t.Show != "" && t.Kind != Struct }},
-	'v': {"a value", func(t *Type) bool { return t.Kind != Struct && t.Kind != Void }},
+	'v': printableClass,
 }
 
 var wholeNumber = class{"a number", (*Type).number}
