@@ -13,9 +13,9 @@ export GOFLAGS ?= -buildvcs=false
 build: setup
 	go build -trimpath -ldflags '-s -w -X github.com/prometheus/common/version.Version=$(VERSION)' -o ply-exporter .
 
-# Everything: sources, unit tests, in-kernel tests here and in guest kernels.
+# Everything: sources, unit tests, in-kernel tests here and in guest kernels. LINT=1 adds make lint.
 test: setup
-	go run ./internal/ci
+	go run ./internal/ci $(if $(LINT),-lint)
 
 # Only the tests in guest kernels; KERNEL=5.10 picks one.
 guests: setup
@@ -32,7 +32,7 @@ fuzz: setup
 	done
 
 lint: setup
-	go run $(LINTER) run
+	go run $(LINTER) run --show-stats=false
 
 clean:
 	rm -f ply-exporter

@@ -21,12 +21,13 @@ func main() {
 	}
 	only := flag.String("only", "", "run only `host` or guests")
 	version := flag.String("kernel", "", "run only the guest with this kernel `version`")
+	lint := flag.Bool("lint", false, "run make lint too")
 	flag.Parse()
 	begin := time.Now()
 	s := &suite{out: os.Stdout}
 	host := s.lookAtHost()
 	if *only != "guests" {
-		s.checkSource()
+		s.checkSource(*lint)
 		s.run(job{name: "this machine", kernel: host, packages: []string{"./..."}})
 	}
 	if *only != "host" {

@@ -3,23 +3,36 @@ package main
 import (
 	"fmt"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 )
 
-// checkSource runs what needs no test: go vet, and gofmt, which lists the files
-// that it would change.
-func (s *suite) checkSource() {
+// checkSource runs what needs no test: go vet, gofmt, and golangci-lint if
+// asked, which takes two minutes to build the first time.
+func (s *suite) checkSource(lint bool) {
 	fmt.Fprintln(s.out, "==> go vet, gofmt")
-	if text, err := exec.Command("go", "vet", "./...").CombinedOutput(); err != nil {
-		s.fault("go vet: %v\n%s", err, text)
-	}
+	s.silent("go", "vet", "./...")
 	goroot, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		s.fault("go env: %v", err)
 		return
 	}
-	gofmt := strings.TrimSpace(string(goroot)) + "/bin/gofmt"
-	if text, err := exec.Command(gofmt, "-l", ".").CombinedOutput(); err != nil || len(text) > 0 {
-		s.fault("gofmt would change: %s %v", strings.TrimSpace(string(text)), err)
+	s.silent(strings.TrimSpace(string(goroot))+"/bin/gofmt", "-l", ".")
+	if lint {
+		fmt.Fprintln(s.out, "==> golangci-lint")
+		s.silent("make", "-s", "lint")
 	}
 }
+
+// silent runs a command that says nothing when all is well.
+func (s *suite) silent(name string, args ...string) {
+	text, err := exec.Command(name, args...).CombinedOutput()
+	said := strings.TrimSpace(downloading.ReplaceAllString(string(text), ""))
+	if err != nil || said != "" {
+		s.fault("%s %s: %v\n%s", filepath.Base(name), strings.Join(args, " "), err, said)
+	}
+}
+
+// downloading is what the go command says while it fills its module cache.
+var downloading = regexp.MustCompile(`(?m)^go: downloading .*\n`)
