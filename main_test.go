@@ -48,11 +48,7 @@ func work(n int) int {
 		return 1
 	}
 	page := make([]byte, 4096)
-	rename := func(name string) {
-		b := append([]byte(name), 0)
-		_, _, _ = syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0)
-	}
-	rename(workloadName)
+	nameThread(workloadName)
 	for range n {
 		_, _, _ = syscall.RawSyscall(unix.SYS_GETPRIORITY, 0, 0, 0)
 		got, _, _ := syscall.RawSyscall(unix.SYS_READ, zero.Fd(), uintptr(unsafe.Pointer(&page[0])), uintptr(len(page)))
@@ -60,8 +56,19 @@ func work(n int) int {
 			return 1
 		}
 	}
-	rename("idle")
+	nameThread("idle")
 	return 0
+}
+
+// lockedThread gives the goroutine a thread of its own, and that a name.
+func lockedThread(name string) {
+	runtime.LockOSThread()
+	nameThread(name)
+}
+
+func nameThread(name string) {
+	b := append([]byte(name), 0)
+	_, _, _ = syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(&b[0])), 0)
 }
 
 func runWorkload(t *testing.T, n int) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -83,7 +84,8 @@ func run(f *runFlags) int {
 // readScript takes the argument as a file's name if there is such a file, else
 // as the script itself.
 func readScript(arg string) (*plylang.Source, error) {
-	if arg == "-" {
+	// kingpin gives "-" as an empty argument.
+	if arg == "" && slices.Contains(os.Args, "-") {
 		b, err := io.ReadAll(os.Stdin)
 		return &plylang.Source{File: "standard input", Text: string(b)}, err
 	}

@@ -75,7 +75,7 @@ func (s *server) get(t *testing.T, path string) (status int, body string) {
 	return r.StatusCode, readAll(t, r.Body)
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
