@@ -46,13 +46,15 @@ type parser struct {
 	errs ErrorList
 	lex  lexer
 
-	tok    token
-	prev   token // the token before
-	failed bool  // tok is bad and held the real token
-	held   token
-	depth  int
+	tok     token
+	prev    token // the token before
+	failed  bool  // tok is bad and held the real token
+	held    token
+	depth   int
+	tooDeep bool // the statement failed for its depth: its branches would too
 
 	unclosed bool // a block of this probe has no end, and it was reported
+	missing  int  // how many "}" were reported as missing
 
 	inPred    bool
 	brackets  int // how many are open around an expression
@@ -87,6 +89,11 @@ func (p *parser) fail(pos int, format string, args ...any) {
 	if p.tok.kind != bad && !p.lex.broken {
 		p.errorf(pos, format, args...)
 	}
+	p.giveUp()
+}
+
+// giveUp ends the current statement without a report.
+func (p *parser) giveUp() {
 	p.failed = true
 	p.held = p.tok
 	p.tok.kind = bad
@@ -94,15 +101,14 @@ func (p *parser) fail(pos int, format string, args ...any) {
 
 // unexpected reports the current token where want should be.
 func (p *parser) unexpected(want string) {
-	switch p.tok.kind {
-	case ASSIGN:
+	switch {
+	case p.inPred && p.prev.pos == p.predSlash:
+		p.fail(p.predSlash, openPredicate)
+	case p.tok.kind == ASSIGN:
 		p.fail(p.tok.pos, `"=" cannot stand inside an expression: to compare, write "=="`)
-	case INC, DEC:
+	case p.tok.kind == INC, p.tok.kind == DEC:
 		p.fail(p.tok.pos, `"%v" cannot stand inside an expression: make it a statement of its own`, p.tok.kind)
 	default:
-		if p.inPred && p.brackets == 0 && p.prev.kind == DIV {
-			p.fail(p.prev.pos, openPredicate)
-		}
 		p.fail(p.tok.pos, "%s expected, found %s", want, p.found())
 	}
 }
@@ -128,8 +134,8 @@ func (p *parser) next() {
 	}
 	p.prev = p.tok
 	p.tok = p.lex.next()
-	if p.tok.kind == bad {
-		p.fail(p.tok.pos, "")
+	if p.tok.kind == bad { // which the lexer reported
+		p.giveUp()
 	}
 }
 
@@ -153,6 +159,7 @@ func (p *parser) expect(kind Token) {
 func (p *parser) enter() {
 	p.depth++
 	if p.depth > maxDepth {
+		p.tooDeep = p.tooDeep || !p.failed
 		p.fail(p.tok.pos, "nested deeper than %d levels: use a local for a part of it", maxDepth)
 	}
 }

@@ -2,7 +2,10 @@ package plylang
 
 import "strings"
 
-const openPredicate = `"/" ends a predicate only before "{": put braces around what follows`
+const (
+	openPredicate  = `"/" ends a predicate only before "{": put braces around what follows`
+	emptyPredicate = "predicate is empty: write a condition between its two slashes"
+)
 
 // probe parses one probe, and skips to the next when it cannot.
 //
@@ -11,8 +14,13 @@ func (p *parser) probe() *Probe {
 	probe := &Probe{Pos: Pos(p.tok.pos)}
 	p.unclosed = false
 	p.specs(probe)
+	if p.tok.kind == DIV {
+		probe.Pred = p.predicate()
+	}
+	if p.failed {
+		p.toBlock()
+	}
 	p.probeBody(probe)
-	p.inPred = false
 	if p.failed {
 		p.syncProbe()
 	}
@@ -48,10 +56,17 @@ func (p *parser) spec() *Spec {
 // noSpec says what is wrong with a token where a probe should begin.
 func (p *parser) noSpec(probe *Probe) {
 	switch t := p.tok; {
+	case t.kind == RBRACE && p.missing > 0:
+		p.missing-- // here is the one that was reported as missing
+		p.giveUp()
 	case t.kind == RBRACE:
 		p.fail(t.pos, `"}" without a "{" before it`)
+	case t.kind == NAME && p.lex.before(COLON):
+		p.fail(t.pos, "no blank may stand before the colon of a probe, as in kprobe:vfs_read")
 	case t.kind == NAME && len(probe.Specs) > 0:
 		p.fail(t.pos, "%q has no provider: write %s:%s", short(t.text), probe.Specs[0].Provider, short(t.text))
+	case len(probe.Specs) > 0:
+		p.unexpected("a probe behind the comma")
 	case t.kind == NAME && p.lex.before(LBRACE, COMMA, DIV, EOF):
 		p.fail(t.pos, "%q has no provider: write, for example, kprobe:%s", short(t.text), short(t.text))
 	case p.startsStmt():
@@ -61,14 +76,13 @@ func (p *parser) noSpec(probe *Probe) {
 	}
 }
 
+// probeBody parses what follows the head of a probe. Behind a predicate that
+// is a block, because only a block's "{" ends one.
 func (p *parser) probeBody(probe *Probe) {
 	switch {
 	case p.failed:
-	case p.tok.kind == DIV:
-		probe.Pred = p.predicate()
-		probe.Body = p.block()
 	case p.tok.kind == SLASH_END:
-		p.fail(p.tok.pos, "predicate is empty: write a condition between two slashes")
+		p.fail(p.tok.pos, emptyPredicate)
 	case p.tok.kind == LBRACE:
 		probe.Body = p.block()
 	case p.tok.kind == EOF || p.isSpec(p.tok):
@@ -109,6 +123,9 @@ func (p *parser) soleStmt() *Block {
 func (p *parser) predicate() Expr {
 	p.inPred, p.brackets, p.predSlash = true, 0, -1
 	p.next()
+	if p.tok.kind == SLASH_END {
+		p.fail(p.tok.pos, emptyPredicate)
+	}
 	x := p.expr()
 	switch {
 	case p.tok.kind == SLASH_END:

@@ -19,6 +19,7 @@ func (p *parser) block() *Block {
 		return b
 	}
 	p.unclosed = true
+	p.missing++
 	if !p.lex.broken {
 		p.errorf(open.pos, `"{" is never closed: "}" is missing`)
 	}
@@ -27,12 +28,16 @@ func (p *parser) block() *Block {
 
 // stmts parses statements up to the end of the block, whatever that is.
 func (p *parser) stmts(b *Block) {
+	orphans := false // an "else" may belong to an "if" that failed
 	for {
-		if p.failed && !p.sync() {
-			p.unclosed = p.unclosed || p.tok.kind != RBRACE
-			return
+		if p.failed {
+			orphans = true
+			if !p.sync() {
+				p.unclosed = p.unclosed || p.tok.kind != RBRACE
+				return
+			}
 		}
-		if p.accept(SEMICOLON) || p.failed {
+		if p.accept(SEMICOLON) || p.failed || orphans && p.acceptElse() {
 			continue
 		}
 		if p.tok.kind == RBRACE || p.tok.kind == EOF || p.endsBlock(p.tok) {
@@ -40,6 +45,7 @@ func (p *parser) stmts(b *Block) {
 		}
 		s := p.stmt()
 		b.Stmts = append(b.Stmts, s)
+		orphans = orphans && !isSimple(s)
 		p.endStmt(s)
 	}
 }
@@ -51,13 +57,20 @@ func (p *parser) endStmt(s Stmt) {
 	case p.prev.kind == RBRACE && !isSimple(s):
 	case !p.startsStmt():
 		p.unexpected(`";"`)
-	case strings.Contains(p.src.Text[p.prev.end:p.tok.pos], "\n"):
+	case p.onNewLine():
 		p.errorf(p.prev.end, `";" is missing between two statements`)
+	case p.tok.kind == INC, p.tok.kind == DEC:
+		p.unexpected(`";"`)
 	case p.tok.kind == NAME && isDeclaration(s):
 		p.fail(p.prev.pos, "types are inferred: leave %q out", p.prev.text)
 	default:
 		p.fail(p.prev.end, `";" is missing between two statements`)
 	}
+}
+
+// onNewLine says whether the current token is the first of a line.
+func (p *parser) onNewLine() bool {
+	return strings.Contains(p.src.Text[p.prev.end:p.tok.pos], "\n")
 }
 
 // isSimple says whether a statement needs a ";" behind it.
@@ -136,10 +149,9 @@ func (p *parser) ifStmt() Stmt {
 	if p.tok.kind == SEMICOLON && p.lex.beforeElse() {
 		p.next()
 	}
-	if !p.isName("else") {
+	if !p.acceptElse() {
 		return s
 	}
-	p.next()
 	if p.isName("if") {
 		s.Else = p.ifStmt()
 	} else {
@@ -163,14 +175,31 @@ func (p *parser) branch() *Block {
 
 func (p *parser) isName(name string) bool { return p.tok.kind == NAME && p.tok.text == name }
 
+func (p *parser) acceptElse() bool { return p.isName("else") && p.accept(NAME) }
+
 func (p *parser) strayElse() Stmt {
 	p.fail(p.tok.pos, `"else" without an "if" before it`)
 	return &Return{}
 }
 
+// loop reports a loop of C and checks its body.
 func (p *parser) loop() Stmt {
-	p.fail(p.tok.pos, "there is no %q: use unroll (8) { ... }, with break to leave it", p.tok.text)
-	return &Return{}
+	p.errorf(p.tok.pos, "there is no %q: use unroll (8) { ... }, with break to leave it", p.tok.text)
+	p.next()
+	open := 0
+	for p.tok.kind != EOF && p.tok.kind != LBRACE && p.tok.kind != RBRACE && !p.failed {
+		switch p.tok.kind {
+		case LPAREN:
+			open++
+		case RPAREN:
+			open--
+		}
+		p.next()
+		if open == 0 {
+			break
+		}
+	}
+	return p.branch()
 }
 
 // unroll parses
@@ -204,7 +233,7 @@ func (p *parser) continueStmt() Stmt {
 func (p *parser) returnStmt() Stmt {
 	s := &Return{Pos(p.tok.pos)}
 	p.next()
-	if p.startsStmt() && !strings.Contains(p.src.Text[p.prev.end:p.tok.pos], "\n") && !p.isName("else") {
+	if p.startsStmt() && !p.onNewLine() && !p.isName("else") {
 		p.fail(p.tok.pos, "return takes no value: a probe has no result")
 	}
 	return s

@@ -2,21 +2,27 @@ package plylang
 
 import "strings"
 
-// sync ends a failed statement: it skips to behind the next ";" or block, or
-// to the "}" or the probe before it, and says whether statements can go on.
+// sync ends a failed statement: it skips to the next block or to behind the
+// next ";", or to the "}" or the probe before them, and says whether
+// statements can go on.
 func (p *parser) sync() bool {
 	p.lex.quiet = true
 	more := p.skipStmt()
+	for more && p.tooDeep && p.lex.beforeElse() {
+		p.held = p.lex.next()
+		more = p.skipStmt()
+	}
 	p.lex.quiet = false
-	p.failed = false
+	p.failed, p.tooDeep = false, false
 	if more {
 		p.next()
 	}
 	return more
 }
 
-// skipStmt leaves the lexer behind what ended the statement and returns true,
-// or leaves p.tok at what ends the block and returns false.
+// skipStmt leaves the lexer where statements go on and returns true, or leaves
+// p.tok at what ends the block and returns false. A statement that is too deep
+// is skipped with its blocks.
 func (p *parser) skipStmt() bool {
 	open := 0
 	for t := p.held; ; t = p.lex.next() {
@@ -24,6 +30,9 @@ func (p *parser) skipStmt() bool {
 		switch {
 		case t.kind == EOF, p.beginsProbe(t), t.kind == RBRACE && open == 0:
 			return false
+		case t.kind == LBRACE && !p.tooDeep:
+			p.lex.off = t.pos
+			return true
 		case t.kind == SEMICOLON && open == 0:
 			return true
 		case t.kind == LBRACE:
@@ -35,6 +44,23 @@ func (p *parser) skipStmt() bool {
 			}
 		}
 	}
+}
+
+// toBlock goes on with the block of a probe whose head failed, if there is
+// one.
+func (p *parser) toBlock() {
+	p.lex.quiet = true
+	for t := p.held; ; t = p.lex.next() {
+		p.held = t
+		if t.kind == LBRACE {
+			p.tok = t
+			p.failed, p.inPred = false, false
+		}
+		if t.kind == LBRACE || t.kind == RBRACE || t.kind == SEMICOLON || t.kind == EOF || p.beginsProbe(t) {
+			break
+		}
+	}
+	p.lex.quiet = false
 }
 
 // syncProbe ends a failed probe: it skips to behind the next block, or to the

@@ -155,8 +155,18 @@ func (f *formatter) body(b *Block) {
 	for _, s := range b.Stmts {
 		f.stmt(s)
 	}
-	f.flush(b.End)
+	f.flush(f.end(b))
 	f.depth--
+}
+
+// end returns where a block ends; a comment behind a branch without braces is
+// in the braces that it gets.
+func (f *formatter) end(b *Block) Pos {
+	rest := strings.TrimLeft(f.source[b.End:], "; \t")
+	if strings.HasPrefix(rest, "#") || strings.HasPrefix(rest, "//") {
+		return Pos(len(f.source)-len(rest)) + 1
+	}
+	return b.End
 }
 
 // reopen writes a line that ends one block and begins another.

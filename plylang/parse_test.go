@@ -1,0 +1,192 @@
+package plylang
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSyntaxErrorDetail shows findings as users see them, and those that
+// testdata/syntax-errors.txt cannot hold.
+func TestSyntaxErrorDetail(t *testing.T) {
+	for _, row := range []struct{ script, want string }{
+		{"", `
+probes.yaml:14:9: script is empty: write a probe and what to do there, as in kprobe:vfs_read { @[comm] = count(); }
+    
+    ^`},
+		{"  # nothing but a comment\n", `
+probes.yaml:14:9: script is empty: write a probe and what to do there, as in kprobe:vfs_read { @[comm] = count(); }
+      # nothing but a comment
+    ^`},
+		{"kprobe:a {\n\tx = 08;\n}", `
+probes.yaml:15:14: 08: 8 is no octal digit; a leading 0 makes a number octal, leave it out
+    	x = 08;
+    	    ^`},
+		{"kprobe:a { x = \"abc; }\nkprobe:b { y = ; }", `
+probes.yaml:14:24: string is not closed on its line: '"' is missing; a line break is written \n
+    kprobe:a { x = "abc; }
+                   ^
+probes.yaml:15:24: a value expected, found ";"
+    kprobe:b { y = ; }
+                   ^`},
+		{"kprobe:a { x = \"abc\\\n\"; }", `
+probes.yaml:14:24: string is not closed on its line: '"' is missing; a line break is written \n
+    kprobe:a { x = "abc\
+                   ^`},
+		{"kprobe:a { x = (1 + 2; /* here\ny = 1; }", `
+probes.yaml:14:30: ")" expected, found ";"
+    kprobe:a { x = (1 + 2; /* here
+                         ^
+probes.yaml:14:32: comment is never closed: "*/" is missing
+    kprobe:a { x = (1 + 2; /* here
+                           ^`},
+		{"kprobe:a { x = \"a\x00b\"; }", `
+probes.yaml:14:26: a string cannot hold a NUL byte: leave it out, strings end by themselves
+    kprobe:a { x = "a?b"; }
+                     ^`},
+		{"kprobe:a { x = \x00\x00 1; }", `
+probes.yaml:14:24: NUL byte: a script is text
+    kprobe:a { x = ?? 1; }
+                   ^`},
+		{"\x7fELF\x02\x01\x01\x00", `
+probes.yaml:14:9: unexpected character '\x7f'
+    ?ELF????
+    ^`},
+		{"kprobe:a { x = 1; # caf\xe9\n y = \xff\xfe; }", `
+probes.yaml:14:32: invalid UTF-8 (byte 0xe9) in a comment: a script is text
+    kprobe:a { x = 1; # caf?
+                           ^
+probes.yaml:15:14: invalid UTF-8 (byte 0xff): a script is text
+     y = ??; }
+         ^`},
+		{"kprobe:a\xff { }\nkprobe:b\x00 { }", `
+probes.yaml:14:17: invalid UTF-8 (byte 0xff) in a probe: a script is text
+    kprobe:a? { }
+            ^
+probes.yaml:15:17: NUL byte: a script is text
+    kprobe:b? { }
+            ^`},
+	} {
+		_, err := Parse(&Source{File: "probes.yaml", Text: row.script, Line: 14, Indent: 8})
+		if err == nil {
+			t.Errorf("%q parses", row.script)
+		} else if got := "\n" + Detail(err); got != row.want {
+			t.Errorf("%q: got%s\nwant%s", row.script, got, row.want)
+		}
+	}
+}
+
+// TestNesting nests each construct moderately, which parses, and 10,000 deep,
+// which is one error.
+func TestNesting(t *testing.T) {
+	for _, row := range []struct{ before, open, middle, end string }{
+		{"x = ", "(", "1", ")"},
+		{"x = ", "- ", "y", ""},
+		{"x = ", "!", "y", ""},
+		{"x = ", "(u32)", "y", ""},
+		{"x = ", "a ? b : ", "c", ""},
+		{"x = ", "a ? ", "b", " : c"},
+		{"x = ", "f(1, ", "1", ")"},
+		{"x = ", "@m[", "1", "]"},
+		{"x = ", "[", "1", "]"},
+		{"", "{", "x = 1", "}"},
+		{"", "if (x) ", "y = 1", ""},
+		{"", "if (x) { ", "y = 1", " }"},
+		{"", "if (x) y = 1; else ", "y = 2", ""},
+		{"", "if (x) { } else ", "{ }", ""},
+		{"", "unroll (2) { ", "x = 1", " }"},
+	} {
+		nested := func(n int) string {
+			return body(row.before + strings.Repeat(row.open, n) + row.middle + strings.Repeat(row.end, n))
+		}
+		if _, err := Parse(&Source{Text: nested(60)}); err != nil {
+			t.Errorf("60 times %q: %.200s", row.open, Detail(err))
+		}
+		_, err := Parse(&Source{Text: nested(10_000)})
+		list, _ := err.(ErrorList)
+		if len(list) != 1 || !strings.HasPrefix(list[0].Msg, "nested deeper than 200 levels") {
+			t.Errorf("10000 times %q: %.200v", row.open, err)
+		}
+	}
+}
+
+// TestChains puts many operators side by side.
+func TestChains(t *testing.T) {
+	for _, row := range []struct{ link, want string }{
+		{" + 1", "more than 1000 operators in one expression"},
+		{" || 1 == 2", "more than 1000 operators in one expression"},
+		{".a", "more than 1000 members in one expression"},
+		{"[1]", "more than 1000 members in one expression"},
+	} {
+		if _, err := Parse(&Source{Text: body("x = (y)" + strings.Repeat(row.link, 900))}); err != nil {
+			t.Errorf("900 times %q: %.200s", row.link, Detail(err))
+		}
+		_, err := Parse(&Source{Text: body("x = (y)" + strings.Repeat(row.link, 10_000))})
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("10000 times %q: %.200v", row.link, err)
+		}
+	}
+}
+
+// TestLargeScripts parses a megabyte of everything, and refuses ten.
+func TestLargeScripts(t *testing.T) {
+	for _, unit := range []string{
+		"kprobe:a{@=count();}\n", "BEGIN{x=1;y=(u32)2;if(x){y++}}", "kprobe:a\n", "kprobe:a{", "}", "{", "(", "((a*",
+		"kprobe:a/", "kprobe:a{x=1/", "/*", "/**/", "# comment\n", "\"", "\"\\q", "\x00", "\xff ", "08 ", "é", "$", " ", "\n",
+		"kprobe:a{x=(1;", "kprobe:a{if(", "kprobe:a{x 08;", "@x=1;", "a:", "kprobe:a\n{\n", "1", "else ", "BEGIN ", "kprobe:a{[",
+	} {
+		for _, size := range []int{maxSource, 10 * maxSource} {
+			text := strings.Repeat(unit, size/len(unit)+1)
+			if size == maxSource {
+				text = text[:size]
+			}
+			start := time.Now()
+			_, err := Parse(&Source{Text: text})
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("%d bytes of %q took %v", size, unit, took)
+			}
+			var list ErrorList
+			if errors.As(err, &list) && len(list) > maxErrors+1 {
+				t.Errorf("%d bytes of %q give %d errors", size, unit, len(list))
+			}
+			if size > maxSource && (err == nil || !strings.Contains(err.Error(), "the limit is 1048576")) {
+				t.Errorf("%d bytes of %q: %.200v", size, unit, err)
+			}
+		}
+	}
+}
+
+// TestMixedOperators warns the writers of 2016's spelling, which had no
+// precedence, once for each line.
+func TestMixedOperators(t *testing.T) {
+	for _, row := range []struct {
+		script string
+		lines  []int
+	}{
+		{"kprobe:a { $x.sum(a + b * c) }", []int{1}},
+		{"kprobe:a { $x.sum(a + (b * c)) }", nil},
+		{"kprobe:a { $x.sum((a + b) * c) }", nil},
+		{"kprobe:a { $x.sum(a + b + c) }", nil},
+		{"kprobe:a { $x.sum(a - b + c) }", []int{1}},
+		{"kprobe:a { $x.sum(a + b * c - d) }", []int{1}},
+		{"kprobe:a / pid == 1 && uid == 2 / { $x[pid].count() }", []int{1}},
+		{"kprobe:a\n/ a && b || c /\n{\n$x[a\n+ b / c].count() }", []int{2, 5}},
+		{"kprobe:a { @x = sum(a + b * c); }", nil},
+		{"kprobe:a / pid == $1 && uid == $USER_ID / { @x = count(); }", nil},
+	} {
+		script, err := Parse(&Source{Text: row.script})
+		if err != nil {
+			t.Fatalf("%s", Detail(err))
+		}
+		var lines []int
+		for _, w := range script.Warnings {
+			line, _ := w.Src.Position(w.Pos)
+			lines = append(lines, line)
+		}
+		if !slices.Equal(lines, row.lines) {
+			t.Errorf("%s\nwarns of lines %v, not %v", row.script, lines, row.lines)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package plylang
+
+import (
+	"reflect"
+	"testing"
+)
+
+// TestClone compares copies with their originals in every field, and sees
+// that they share nothing.
+func TestClone(t *testing.T) {
+	for _, text := range roundTrips {
+		script, err := Parse(&Source{Text: text})
+		if err != nil {
+			t.Fatalf("%s", Detail(err))
+		}
+		for _, probe := range script.Probes {
+			body, pred := CloneBlock(probe.Body), CloneExpr(probe.Pred)
+			if !reflect.DeepEqual(body, probe.Body) || !reflect.DeepEqual(pred, probe.Pred) {
+				t.Errorf("%s\nis copied as\n%v %v", probe, pred, body)
+			}
+			before := probe.String()
+			Walk(body, func(n Node) bool {
+				spoil(n)
+				return true
+			})
+			if after := probe.String(); after != before {
+				t.Errorf("%s\nshares nodes with its copy: %s", before, after)
+			}
+		}
+	}
+	if CloneBlock(nil) != nil || CloneExpr(nil) != nil {
+		t.Error("the copy of nil is something")
+	}
+}
+
+// spoil changes a node so that it prints otherwise.
+func spoil(n Node) {
+	switch n := n.(type) {
+	case *Number:
+		n.Text = "spoiled"
+	case *StringLit:
+		n.Value += "!"
+	case *Name:
+		n.Name += "!"
+	case *Call:
+		n.Name += "!"
+	case *MapRef:
+		n.Name += "!"
+	case *Cast:
+		n.To += "!"
+	case *Member:
+		n.Name += "!"
+	case *Assign:
+		n.Op = SHR_ASSIGN
+	}
+}
+
+// TestEqual compares scripts that differ in one thing.
+func TestEqual(t *testing.T) {
+	for _, row := range []struct {
+		a, b string
+		want bool
+	}{
+		{"x = 1", " x=1 ; /* other */", true},
+		{"x = 10ms", "x = 10000us", true},
+		{"x = 10ms", "x = 10000000", false},
+		{"x = 9223372036854775808", "x = -9223372036854775808", false},
+		{"x = 1", "x = 2", false},
+		{"x = 1", "x += 1", false},
+		{"x = 1", "y = 1", false},
+		{"x = 1", "@x = 1", false},
+		{"@x = 1", "$x = 1", false},
+		{"@x = 1", "@x[1] = 1", false},
+		{"x = a + b", "x = a - b", false},
+		{"x = a.b", "x = a->b", false},
+		{"x = a.b", "x = a.c", false},
+		{"x = -a", "x = ~a", false},
+		{"x = (u32)a", "x = (s32)a", false},
+		{"x = \"a\"", "x = \"b\"", false},
+		{"if (x) y++", "if (x) { y++; }", true},
+		{"if (x) y++", "if (x) y++; else { }", false},
+		{"f(1)", "f(1, 2)", false},
+		{"f(1)", "g(1)", false},
+		{"return", "break", false},
+	} {
+		a, b := parseBody(t, row.a), parseBody(t, row.b)
+		if Equal(a, b) != row.want || Equal(b, a) != row.want {
+			t.Errorf("%s and %s: equal is not %v", a, b, row.want)
+		}
+	}
+}
+
+func parseBody(t *testing.T, stmts string) *Script {
+	t.Helper()
+	script, err := Parse(&Source{Text: body(stmts)})
+	if err != nil {
+		t.Fatalf("%s", Detail(err))
+	}
+	return script
+}
+
+// TestPositions shows where the nodes of a statement say they are.
+func TestPositions(t *testing.T) {
+	const text = "kprobe:a { @m[k] = f(x.y[1]) + (c ? -2 : *p); }"
+	script, err := Parse(&Source{Text: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"*plylang.Spec": "kprobe", "*plylang.Assign": "= f", "*plylang.MapRef": "@m", "*plylang.Call": "f(",
+		"*plylang.Member": "y[", "*plylang.Index": "[1", "*plylang.Binary": "+", "*plylang.Cond": "?",
+		"*plylang.Unary": "*p", "*plylang.Block": "{",
+	}
+	Walk(script, func(n Node) bool {
+		kind := reflect.TypeOf(n).String()
+		at := text[n.Position():]
+		if w, ok := want[kind]; ok && at[:len(w)] != w {
+			t.Errorf("%s stands at %q, not %q", kind, at, w)
+		}
+		delete(want, kind)
+		return true
+	})
+	if len(want) > 0 {
+		t.Errorf("not walked over: %v", want)
+	}
+}
