@@ -86,6 +86,18 @@ func (a *Arch) MatchSyscalls(glob string) []Syscall {
 	return calls
 }
 
+// wrapped returns the number of the call that a wrapper belongs to. A call's own
+// name may be another function: on x86-64 __x64_sys_fstat is a leftover of
+// 32-bit programs, and fstat(2) is __x64_sys_newfstat.
+func (a *Arch) wrapped(wrapper string) (number int, ok bool) {
+	for number, call := range a.syscalls {
+		if call != "" && a.wrapper(call) == wrapper {
+			return number, true
+		}
+	}
+	return 0, false
+}
+
 func (a *Arch) wrapper(name string) string {
 	if wrapper, ok := a.wrappers[name]; ok {
 		return wrapper
@@ -100,11 +112,11 @@ func (a *Arch) wrapper(name string) string {
 // __x64_sys_read, sys_read or SyS_read.
 func (a *Arch) SyscallOf(function string) (call Syscall, ok bool) {
 	for _, prefix := range a.SyscallPrefixes {
-		name, isCall := strings.CutPrefix(function, prefix)
+		wrapper, isCall := strings.CutPrefix(function, prefix)
 		if !isCall {
 			continue
 		}
-		if number, known := a.SyscallNumber(name); known {
+		if number, known := a.wrapped(wrapper); known {
 			return a.Syscall(number)
 		}
 	}
@@ -129,7 +141,7 @@ func (k *Kernel) findSyscalls() map[int]string {
 	for _, prefix := range k.arch.SyscallPrefixes {
 		for symbol := range symbols.matching(&Glob{prefix: prefix, rest: []globNode{{op: globStar}}}) {
 			name := symbols.name(symbol)
-			number, ok := k.arch.SyscallNumber(name[len(prefix):])
+			number, ok := k.arch.wrapped(name[len(prefix):])
 			if ok && functions[number] == "" {
 				functions[number] = name
 			}

@@ -1,0 +1,92 @@
+package kernel
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestFunctions(t *testing.T) {
+	k := files(t, map[string]string{
+		"proc/kallsyms":                       someSymbols,
+		"sys/kernel/debug/kprobes/blacklist":  "0xffffffff81000700-0xffffffff81000800\tweak_one\n",
+		"sys/kernel/tracing/events/enable":    "0\n",
+		"sys/kernel/debug/tracing/not_looked": "at\n",
+	})
+	tests := []struct{ pattern, want string }{
+		{"vfs_read", "vfs_read"},
+		{"vfs_*", "vfs_read vfs_read_alias"},
+		{"helper", "helper helper xfs:helper"},
+		{"xfs:helper", "xfs:helper"},
+		{"vmlinux:helper", "helper helper"},
+		{"xfs:*", "xfs:xfs_read xfs:helper"},
+		{"*:*_read", "vfs_read xfs:xfs_read"},
+		{"tcp_ack", "tcp_ack.constprop.0"},
+		{"tcp_ack.constprop.0", "tcp_ack.constprop.0"},
+		{"tcp_*", "tcp_ack.constprop.0 tcp_ack.part.0"},
+		{"tcp", ""},
+		{"weak_one", ""},        // the kernel refuses it
+		{"__pfx_*", ""},         // padding
+		{"do_early_things", ""}, // gone after boot
+		{"_stext", ""},          // a mark
+		{"some_data", ""},       // no function
+		{"", ""},
+	}
+	for _, tt := range tests {
+		found, err := k.Functions(tt.pattern)
+		if err != nil {
+			t.Errorf("%s: %v", tt.pattern, err)
+		}
+		if got := functionNames(found); got != tt.want {
+			t.Errorf("%s finds %q, want %q", tt.pattern, got, tt.want)
+		}
+	}
+}
+
+func functionNames(functions []Function) string {
+	var names []string
+	for _, f := range functions {
+		name := f.Name
+		if f.Module != "" {
+			name = f.Module + ":" + name
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " ")
+}
+
+// Where ftrace's list can be read, a glob finds what is in it, and a name any
+// function all the same.
+func TestTraceable(t *testing.T) {
+	k := files(t, map[string]string{
+		"proc/kallsyms":                    someSymbols,
+		"sys/kernel/tracing/events/enable": "0\n",
+		"sys/kernel/tracing/available_filter_functions": "vfs_read\nxfs_read [xfs]\n__ftrace_invalid_address___64\n",
+	})
+	for pattern, want := range map[string]string{"*": "vfs_read xfs:xfs_read", "nf_hook": "nf_tables:nf_hook"} {
+		if found, err := k.Functions(pattern); functionNames(found) != want || err != nil {
+			t.Errorf("%s finds %q, %v; want %q", pattern, functionNames(found), err, want)
+		}
+	}
+	for name, want := range map[string]bool{"vfs_read": true, "helper": false} {
+		if got, known := k.Traceable(Function{Name: name}); got != want || !known {
+			t.Errorf("%s: traceable %v, known %v", name, got, known)
+		}
+	}
+}
+
+func TestRecordedFunctions(t *testing.T) {
+	tests := []struct{ kernel, pattern, want string }{
+		{"5.10-amd64", "__netif_receive_skb_core", "__netif_receive_skb_core"},
+		{"6.18-amd64", "__netif_receive_skb_core", "__netif_receive_skb_core.constprop.0"},
+		{"7.3-amd64", "ip_rcv", "ip_rcv"},
+		{"6.12-arm64", "ip_rcv", "ip_rcv"},
+		{"5.10-amd64", "notifier_call_chain", ""}, // probes use it themselves
+		{"7.3-amd64", "__x64_sys_rea*", "__x64_sys_readv __x64_sys_read __x64_sys_readahead __x64_sys_readlinkat __x64_sys_readlink"},
+	}
+	for _, tt := range tests {
+		found, err := open(t, tt.kernel).Functions(tt.pattern)
+		if got := functionNames(found); err != nil || sorted(got) != sorted(tt.want) {
+			t.Errorf("%s: %s finds %q, %v; want %q", tt.kernel, tt.pattern, got, err, tt.want)
+		}
+	}
+}

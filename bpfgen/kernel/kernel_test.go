@@ -1,0 +1,109 @@
+package kernel
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// recorded are the kernels in testdata.
+var recorded = []string{"5.10-amd64", "6.12-arm64", "6.18-amd64", "7.3-amd64"}
+
+func open(t testing.TB, name string) *Kernel {
+	t.Helper()
+	k, err := Open("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestVersion(t *testing.T) {
+	tests := []struct {
+		release             string
+		major, minor, patch int
+	}{
+		{"5.10.0-46-cloud-amd64", 5, 10, 0},
+		{"6.12.117+deb13-cloud-arm64", 6, 12, 117},
+		{"6.18.44-fc-v595", 6, 18, 44},
+		{"7.0-rc3", 7, 0, 0},
+		{"4.19", 4, 19, 0},
+		{"", 0, 0, 0},
+	}
+	for _, tt := range tests {
+		k := &Kernel{release: func() string { return tt.release }}
+		if major, minor, patch := k.Version(); major != tt.major || minor != tt.minor || patch != tt.patch {
+			t.Errorf("%q is %d.%d.%d", tt.release, major, minor, patch)
+		}
+		if !k.AtLeast(tt.major, tt.minor) || k.AtLeast(tt.major, tt.minor+1) || k.AtLeast(tt.major+1, 0) {
+			t.Errorf("%q does not compare with %d.%d", tt.release, tt.major, tt.minor)
+		}
+	}
+}
+
+func TestRecordedKernels(t *testing.T) {
+	for _, name := range recorded {
+		k := open(t, name)
+		version, arch, _ := strings.Cut(name, "-")
+		if !strings.HasPrefix(k.Release(), version+".") || k.Arch().Name != arch {
+			t.Errorf("%s is recorded as %s on %s", name, k.Release(), k.Arch().Name)
+		}
+		if cpus, err := k.PossibleCPUs(); cpus != 2 || err != nil {
+			t.Errorf("%s: %d possible processors, %v", name, cpus, err)
+		}
+		if cpus, err := k.OnlineCPUs(); !slices.Equal(cpus, []int{0, 1}) || err != nil {
+			t.Errorf("%s: processors %v online, %v", name, cpus, err)
+		}
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	tests := []struct{ root, arch, want string }{
+		{"testdata/no-such", "amd64", "kernel: stat testdata/no-such: no such file or directory"},
+		{"kernel.go", "amd64", "kernel: kernel.go is not a folder"},
+		{"testdata", "s390x", "architecture s390x is not supported: amd64, arm64 and riscv64 are"},
+	}
+	for _, tt := range tests {
+		if _, err := OpenArch(tt.root, tt.arch); err == nil || err.Error() != tt.want {
+			t.Errorf("OpenArch(%q, %q): %v, want %s", tt.root, tt.arch, err, tt.want)
+		}
+	}
+}
+
+func TestParseCPUs(t *testing.T) {
+	tests := []struct {
+		list string
+		want []int // nil: an error
+	}{
+		{"0", []int{0}},
+		{"0-3", []int{0, 1, 2, 3}},
+		{"0-1,4,6-7", []int{0, 1, 4, 6, 7}},
+		{"", nil},
+		{"3-1", nil},
+		{"0-", nil},
+		{"a", nil},
+		{"-1", nil},
+		{"0-99999999", nil},
+	}
+	for _, tt := range tests {
+		got, err := parseCPUs(tt.list)
+		if !slices.Equal(got, tt.want) || (err == nil) != (tt.want != nil) {
+			t.Errorf("parseCPUs(%q) = %v, %v; want %v", tt.list, got, err, tt.want)
+		}
+	}
+}
+
+// A missing file has the kernel's own default.
+func TestSysctls(t *testing.T) {
+	k := open(t, "6.18-amd64")
+	if n := k.PerfEventParanoid(); n != 2 {
+		t.Errorf("perf_event_paranoid is %d", n)
+	}
+	empty, err := OpenArch(t.TempDir(), "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, r, l := empty.PerfEventParanoid(), empty.KptrRestrict(), empty.Lockdown(); p != 2 || r != 0 || l != "" {
+		t.Errorf("without files: paranoid %d, restrict %d, lockdown %q", p, r, l)
+	}
+}
