@@ -70,9 +70,6 @@ func load(t testing.TB, o *Object) *loaded {
 	if err != nil {
 		var verifier *ebpf.VerifierError
 		if errors.As(err, &verifier) {
-			for _, p := range o.Spec.Programs {
-				t.Logf("%v", p.Instructions)
-			}
 			t.Fatalf("%+v", verifier)
 		}
 		t.Fatal(err)
