@@ -111,14 +111,11 @@ const (
 )
 
 // operators maps the spelling of operators and punctuation to tokens.
-var operators = spellings(LPAREN, DEC)
+var operators = spellings()
 
-// keywords maps what can begin a statement, and else, to tokens.
-var keywords = spellings(IF, CONTINUE)
-
-func spellings(first, last Token) map[string]Token {
+func spellings() map[string]Token {
 	m := map[string]Token{}
-	for t := first; t <= last; t++ {
+	for t := LPAREN; t <= DEC; t++ {
 		if t != SLASH_END {
 			m[tokenNames[t]] = t
 		}
