@@ -45,7 +45,10 @@ func (u *unit) describe(w io.Writer) {
 	for i, m := range u.plan.metrics {
 		if m.exported {
 			m.describe(w, u.object.Maps[i], u.checked)
+			continue
 		}
+		fmt.Fprintf(w, "    %s is not exported, about %s of kernel memory\n",
+			m.decl.Name, bytesText(float64(mapMemoryEstimate(u.object.Maps[i]))))
 	}
 	for _, warning := range append(u.warnings(), u.lint()...) {
 		fmt.Fprintf(w, "    warning: %s\n", indent(warning.Detail()))
@@ -81,7 +84,11 @@ func (m *metric) describe(w io.Writer, mp *bpfgen.Map, checked *plylang.Script) 
 	}
 	keys := max(1, mp.MaxEntries)
 	line, col := checked.Src.Position(m.decl.Pos)
-	fmt.Fprintf(w, "    %s{%s} %s\n", m.name, strings.Join(names, ","), typeName(m.typ))
+	labels := ""
+	if len(names) > 0 {
+		labels = "{" + strings.Join(names, ",") + "}"
+	}
+	fmt.Fprintf(w, "    %s%s %s\n", m.name, labels, typeName(m.typ))
 	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, specList(checked, m.decl))
 	fmt.Fprintf(w, "        at most %s series, about %s of kernel memory\n",
 		groupDigits(uint64(keys*m.seriesPerSample())), bytesText(float64(mapMemoryEstimate(mp))))

@@ -63,7 +63,7 @@ func TestCheck(t *testing.T) {
 	for _, want := range []string{
 		"ply_net_bytes_total{pod} counter\n",
 		"at most 10,240 series, about ",
-		"latency_ms{} histogram\n",
+		"latency_ms histogram\n",
 		"at most 286,720 series, about ",
 		`label "pod" is set by scraping itself, this one becomes exported_pod: name it with labels:`,
 		"arg0 may be negative: such values count in the lowest bucket; a predicate keeps them out",

@@ -27,12 +27,12 @@ func TestScrape(t *testing.T) {
 		name    string
 		metrics string
 		maps    []mapSpec
-		rows    map[string][]Row
+		rows    map[string][]pair
 		want    string
 	}{{
 		name: "count by key",
 		maps: []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{comm}}},
-		rows: map[string][]Row{"@": {{chars("sshd"), words(7)}, {chars("bash"), words(3)}}},
+		rows: map[string][]pair{"@": {{chars("sshd"), words(7)}, {chars("bash"), words(3)}}},
 		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_total counter
 ply_net_total{comm="bash"} 3
@@ -48,7 +48,7 @@ ply_net_calls_total 0
 	}, {
 		name: "a constant key is no label",
 		maps: []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{text("size")}}},
-		rows: map[string][]Row{"@": {{[]byte("size\x00\x00\x00\x00"), words(5)}}},
+		rows: map[string][]pair{"@": {{[]byte("size\x00\x00\x00\x00"), words(5)}}},
 		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_total counter
 ply_net_total 5
@@ -56,7 +56,7 @@ ply_net_total 5
 	}, {
 		name: "a sum of durations is a counter in seconds",
 		maps: []mapSpec{{name: "@busy", agg: "sum", value: plylang.DurationT}},
-		rows: map[string][]Row{"@busy": {{nil, words(1_500_000_000)}}},
+		rows: map[string][]pair{"@busy": {{nil, words(1_500_000_000)}}},
 		want: `# HELP ply_net_busy_seconds_total sum(arg0) of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_busy_seconds_total counter
 ply_net_busy_seconds_total 1.5
@@ -64,7 +64,7 @@ ply_net_busy_seconds_total 1.5
 	}, {
 		name: "a signed sum is a gauge",
 		maps: []mapSpec{{name: "@delta", agg: "sum", value: plylang.S64}},
-		rows: map[string][]Row{"@delta": {{nil, words(-4)}}},
+		rows: map[string][]pair{"@delta": {{nil, words(-4)}}},
 		want: `# HELP ply_net_delta sum(arg0) of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_delta gauge
 ply_net_delta -4
@@ -73,7 +73,7 @@ ply_net_delta -4
 		name:    "a table on request",
 		metrics: `{map: "$rx", export: true, help: Last seen.}`,
 		maps:    []mapSpec{{name: "$rx", value: plylang.U64}},
-		rows:    map[string][]Row{"$rx": {{nil, words(-1)}}},
+		rows:    map[string][]pair{"$rx": {{nil, words(-1)}}},
 		want: `# HELP ply_net_rx Last seen.
 # TYPE ply_net_rx gauge
 ply_net_rx 1.8446744073709552e+19
@@ -81,7 +81,7 @@ ply_net_rx 1.8446744073709552e+19
 	}, {
 		name: "an average is a summary without quantiles",
 		maps: []mapSpec{{name: "@size", agg: "avg", value: plylang.U64}},
-		rows: map[string][]Row{"@size": {{nil, words(30, 4)}}},
+		rows: map[string][]pair{"@size": {{nil, words(30, 4)}}},
 		want: `# HELP ply_net_size avg(arg0) of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_size summary
 ply_net_size_sum 30
@@ -90,7 +90,7 @@ ply_net_size_count 4
 	}, {
 		name: "a maximum",
 		maps: []mapSpec{{name: "@top", agg: "max", value: plylang.U64}},
-		rows: map[string][]Row{"@top": {{nil, words(42)}}},
+		rows: map[string][]pair{"@top": {{nil, words(42)}}},
 		want: `# HELP ply_net_top max(arg0) of tracepoint:sched/sched_switch, script net; the extreme since the start
 # TYPE ply_net_top gauge
 ply_net_top 42
@@ -99,7 +99,7 @@ ply_net_top 42
 		name:    "label values renamed, equal ones added together",
 		metrics: `{map: "@", labels: [{name: op, map: {0: read, 1: write, 2: write}}]}`,
 		maps:    []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{local("op", plylang.U64)}}},
-		rows:    map[string][]Row{"@": {{words(2), words(30)}, {words(0), words(10)}, {words(1), words(20)}}},
+		rows:    map[string][]pair{"@": {{words(2), words(30)}, {words(0), words(10)}, {words(1), words(20)}}},
 		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_total counter
 ply_net_total{op="read"} 10
@@ -108,7 +108,7 @@ ply_net_total{op="write"} 50
 	}, {
 		name: "label values are valid and stay different",
 		maps: []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{comm}}},
-		rows: map[string][]Row{"@": {{chars("a\xff"), words(1)}, {chars(`a\xff`), words(2)}, {chars("q\"\n|"), words(3)}}},
+		rows: map[string][]pair{"@": {{chars("a\xff"), words(1)}, {chars(`a\xff`), words(2)}, {chars("q\"\n|"), words(3)}}},
 		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_total counter
 ply_net_total{comm="a\\\\xff"} 2
@@ -119,7 +119,7 @@ ply_net_total{comm="q\"\n|"} 3
 		name:    "a histogram of durations",
 		metrics: `{map: "@lat", buckets: {min: 1us, max: 2us}}`,
 		maps:    []mapSpec{{name: "@lat", agg: "quantize", value: plylang.DurationT}},
-		rows:    map[string][]Row{"@lat": {{nil, histogramValue(durations, 953, 954, 1908, 5000)}}},
+		rows:    map[string][]pair{"@lat": {{nil, histogramValue(durations, 953, 954, 1908, 5000)}}},
 		want: `# HELP ply_net_lat_seconds quantize(arg0) of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_lat_seconds histogram
 ply_net_lat_seconds_bucket{le="9.5367431640625e-07"} 1
@@ -133,7 +133,7 @@ ply_net_lat_seconds_count 4
 		name:    "powers of two are in the bucket they bound, negatives in the lowest",
 		metrics: `{map: "@", name: sizes_bytes, buckets: {min: 4Ki, max: 8Ki}}`,
 		maps:    []mapSpec{{name: "@", agg: "quantize", value: plylang.S64}},
-		rows:    map[string][]Row{"@": {{nil, histogramValue([]uint64{4096, 8192}, 4096, 4096, 4097, -22)}}},
+		rows:    map[string][]pair{"@": {{nil, histogramValue([]uint64{4096, 8192}, 4096, 4096, 4097, -22)}}},
 		want: `# HELP sizes_bytes quantize(arg0) of tracepoint:sched/sched_switch, script net
 # TYPE sizes_bytes histogram
 sizes_bytes_bucket{le="4096"} 3
@@ -158,13 +158,13 @@ sizes_bytes_count 4
 
 func TestSecondScrape(t *testing.T) {
 	comm := variable("comm", plylang.StringType(16))
-	tracer := &fakeTracer{rows: map[string][]Row{"@": {{chars("a"), words(1)}, {chars("b"), words(2)}}}}
+	tracer := &fakeTracer{rows: map[string][]pair{"@": {{chars("a"), words(1)}, {chars("b"), words(2)}}}}
 	c := run(t, &fakeBackend{
 		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{comm}}}},
 		tracers: map[string]*fakeTracer{"S": tracer},
 	}, config(""))
 	scrape(t, c)
-	tracer.rows["@"] = []Row{{chars("c"), words(9)}, {chars("b"), words(5)}}
+	tracer.rows["@"] = []pair{{chars("c"), words(9)}, {chars("b"), words(5)}}
 	want := "ply_net_total{comm=\"b\"} 5\nply_net_total{comm=\"c\"} 9\n"
 	if got := scrape(t, c); !strings.HasSuffix(got, want) || strings.Contains(got, `"a"`) {
 		t.Errorf("got\n%s\nwant at its end\n%s", got, want)
@@ -180,7 +180,7 @@ func TestOwnMetrics(t *testing.T) {
 		tracers: map[string]*fakeTracer{
 			"A": {err: errors.New("no such map")},
 			"B": {
-				rows:    map[string][]Row{"@": {{nil, histogramValue(defaultThresholds(), -1, -2, 3)}}},
+				rows:    map[string][]pair{"@": {{nil, histogramValue(defaultThresholds(), -1, -2, 3)}}},
 				dropped: map[string]uint64{"@": 12},
 				probes:  []Probe{{Spec: "kprobe:x", Kind: "kprobe", Attached: true, Missed: 4, MissedKnown: true}},
 			},
@@ -219,7 +219,7 @@ func TestMaxSeries(t *testing.T) {
 	comm := variable("comm", plylang.StringType(16))
 	c := run(t, &fakeBackend{
 		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{comm}}}},
-		tracers: map[string]*fakeTracer{"S": {rows: map[string][]Row{"@": {
+		tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{"@": {
 			{chars("a"), words(1)}, {chars("b"), words(2)}, {chars("c"), words(3)}}}}},
 	}, config(""))
 	c.maxSeries = 2
@@ -251,14 +251,14 @@ func TestScrapesShareOneReading(t *testing.T) {
 
 func benchmarkScrape(b *testing.B, n int) {
 	keys := []plylang.Expr{variable("comm", plylang.StringType(16)), variable("pid", plylang.U32)}
-	var rows []Row
+	var rows []pair
 	for i := range n {
 		key := binary.LittleEndian.AppendUint64(chars("process"), uint64(i))
-		rows = append(rows, Row{key, words(int64(i) * 1000)})
+		rows = append(rows, pair{key, words(int64(i) * 1000)})
 	}
 	c := run(b, &fakeBackend{
 		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: keys}}},
-		tracers: map[string]*fakeTracer{"S": {rows: map[string][]Row{"@": rows}}},
+		tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{"@": rows}}},
 	}, config(""))
 	scrapeAll(b, c)
 	b.ReportAllocs()

@@ -15,10 +15,13 @@ import (
 	"ply-exporter/plylang"
 )
 
+// A pair is a key and its value as a test writes them.
+type pair struct{ key, value []byte }
+
 // A fakeTracer is a script that runs nowhere: its maps hold what a test puts
 // there.
 type fakeTracer struct {
-	rows    map[string][]Row
+	rows    map[string][]pair
 	dropped map[string]uint64
 	err     error
 	probes  []Probe
@@ -32,7 +35,11 @@ func (f *fakeTracer) Rows(m *bpfgen.Map) ([]Row, error) {
 	if f.block != nil {
 		<-f.block
 	}
-	return f.rows[m.Name], f.err
+	var rows []Row
+	for _, p := range f.rows[m.Name] {
+		rows = append(rows, Row{Key: p.key, Value: p.value})
+	}
+	return rows, f.err
 }
 
 func (f *fakeTracer) Dropped(m *bpfgen.Map) uint64 { return f.dropped[m.Name] }

@@ -10,8 +10,12 @@ import (
 	"ply-exporter/tracer/decode"
 )
 
-// kernelBackend runs scripts on this machine's kernel.
-type kernelBackend struct {
+// A KernelBackend runs scripts on this machine's kernel.
+type KernelBackend struct {
+	// Sprintf formats what scripts print, for the log. Without it, the log has
+	// the format and the values.
+	Sprintf func(d *decode.Decoder, format string, values []bpfgen.Value) string
+
 	kernel *kernel.Kernel
 	log    *slog.Logger
 	plain  bool
@@ -19,11 +23,12 @@ type kernelBackend struct {
 
 // NewBackend returns the backend of this machine. plainAttach attaches probes
 // as their names say, without looking for a cheaper way.
-func NewBackend(k *kernel.Kernel, log *slog.Logger, plainAttach bool) Backend {
-	return &kernelBackend{kernel: k, log: log, plain: plainAttach}
+func NewBackend(k *kernel.Kernel, log *slog.Logger, plainAttach bool) *KernelBackend {
+	return &KernelBackend{kernel: k, log: log, plain: plainAttach}
 }
 
-func (b *kernelBackend) Check(src *plylang.Source) (*plylang.Script, error) {
+// Check parses and checks a script against this kernel.
+func (b *KernelBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 	script, err := plylang.Parse(src)
 	if err != nil {
 		return nil, err
@@ -34,13 +39,16 @@ func (b *kernelBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 // noParams answers $1 and $NAME: scripts of a configuration have none.
 func noParams(string) (string, bool) { return "", false }
 
-func (b *kernelBackend) Compile(script *plylang.Script, opt bpfgen.Options) (*bpfgen.Object, error) {
+// Compile generates the programs of a checked script.
+func (b *KernelBackend) Compile(script *plylang.Script, opt bpfgen.Options) (*bpfgen.Object, error) {
 	opt.PlainAttach = b.plain
 	return bpfgen.Compile(script, b.kernel, opt)
 }
 
-func (b *kernelBackend) Start(objs []*bpfgen.Object) ([]Tracer, []error) {
-	started, errs := tracer.StartAll(objs, tracer.Options{Kernel: b.kernel, Log: b.log})
+// Start loads and attaches objects.
+func (b *KernelBackend) Start(objs []*bpfgen.Object) ([]Tracer, []error) {
+	printer := b.newPrinter(objs)
+	started, errs := tracer.StartAll(objs, tracer.Options{Kernel: b.kernel, Log: b.log, OnEvent: printer.event})
 	out := make([]Tracer, len(objs))
 	for i, t := range started {
 		if t != nil && errs[i] == nil {
@@ -50,7 +58,8 @@ func (b *kernelBackend) Start(objs []*bpfgen.Object) ([]Tracer, []error) {
 	return out, errs
 }
 
-func (b *kernelBackend) Verify(obj *bpfgen.Object) error {
+// Verify lets the verifier judge an object.
+func (b *KernelBackend) Verify(obj *bpfgen.Object) error {
 	return tracer.Verify(obj, tracer.Options{Kernel: b.kernel, Log: b.log})
 }
 

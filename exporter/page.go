@@ -24,6 +24,7 @@ var pageTemplate = template.Must(template.New("page").Parse(pageText))
 // What a map shows on the page at most.
 const (
 	pageRows       = 12
+	pageTableRows  = 4 // of a table that is not exported
 	pageHistograms = 6
 )
 
@@ -56,7 +57,7 @@ type (
 
 	mapView struct {
 		Name, Metric, Type, Help string
-		Exported                 bool
+		Exported, Keyed          bool
 		Entries, Max             string
 		Memory, Dropped          string
 		Fill                     int // percent
@@ -150,6 +151,7 @@ func (u *unit) view() scriptView {
 		t.update(rows[i])
 		v.Maps = append(v.Maps, u.mapView(t, len(rows[i])))
 	}
+	sort.SliceStable(v.Maps, func(i, j int) bool { return v.Maps[i].Exported && !v.Maps[j].Exported })
 	return v
 }
 
@@ -164,7 +166,7 @@ func sourceLines(src *plylang.Source) []lineView {
 func (u *unit) mapView(t *table, entries int) mapView {
 	limit := max(1, t.mp.MaxEntries)
 	v := mapView{
-		Name: t.mp.Name, Metric: t.m.name, Type: typeName(t.m.typ), Help: t.m.help, Exported: t.m.exported,
+		Name: t.mp.Name, Metric: t.m.name, Type: typeName(t.m.typ), Help: t.m.help, Exported: t.m.exported, Keyed: t.mp.KeySize > 0,
 		Entries: groupDigits(uint64(entries)), Max: groupDigits(uint64(limit)), Fill: min(100, entries*100/limit),
 		Memory: bytesText(float64(u.tracer.MapMemory(t.mp))),
 	}
@@ -185,10 +187,14 @@ func (u *unit) mapView(t *table, entries int) mapView {
 
 func (t *table) viewRows(v *mapView, list []*series) {
 	sort.SliceStable(list, func(i, j int) bool { return t.size(list[i]) > t.size(list[j]) })
-	v.More = max(0, len(list)-pageRows)
-	for _, s := range list[:min(len(list), pageRows)] {
+	limit := pageRows
+	if !v.Exported {
+		limit = pageTableRows
+	}
+	v.More = max(0, len(list)-limit)
+	for _, s := range list[:min(len(list), limit)] {
 		row := rowView{ID: v.Name + "\x1f" + s.text, Keys: s.values(), Value: t.valueText(s), Raw: t.size(s), Counter: t.m.isCounter()}
-		if top := t.size(list[0]); top > 0 && row.Raw > 0 {
+		if top := t.size(list[0]); top > 0 && row.Raw > 0 && v.Exported && len(list) > 1 {
 			row.Share = 100 * row.Raw / top
 		}
 		v.Rows = append(v.Rows, row)
@@ -207,7 +213,7 @@ func (t *table) size(s *series) float64 {
 }
 
 func (t *table) valueText(s *series) string {
-	if t.mp.Kind == bpfgen.KindTable && !isNumber(t.mp.Value) {
+	if t.mp.Kind == bpfgen.KindTable && !t.m.exported {
 		return validLabel(t.text(bpfgen.Value{Type: t.mp.Value, Raw: s.bytes()[:t.mp.Value.Size]}))
 	}
 	return unitText(t.size(s), t.m.unit)

@@ -29,13 +29,13 @@ func demo() (*fakeBackend, string) {
 			},
 			tracers: map[string]*fakeTracer{
 				"kprobe:SyS_* { $syscalls[comm].count() }": {
-					rows:    map[string][]Row{"$syscalls": {{chars("<b>sshd</b>"), words(28700)}, {chars("dd"), words(22644)}, {chars("bash\xff"), words(77)}}},
+					rows:    map[string][]pair{"$syscalls": {{chars("<b>sshd</b>"), words(28700)}, {chars("dd"), words(22644)}, {chars("bash\xff"), words(77)}}},
 					dropped: map[string]uint64{"$syscalls": 3},
 					probes: []Probe{{Spec: "kprobe:SyS_*", Kind: "tracepoint", Attached: true, Places: 1, Covers: 331,
 						Why: "one program at raw_syscalls/sys_enter sees all system calls"}},
 				},
 				"kprobe:x { @lat = quantize(time - 0s); }": {
-					rows: map[string][]Row{"@lat": {
+					rows: map[string][]pair{"@lat": {
 						{chars("dd"), histogramValue(durationThresholds(), 1000, 3000, 3000, 9000, 9000, 9000, 9000, 40000, 40000, 90000, 900000)},
 						{chars("cat"), histogramValue(durationThresholds(), 100, 200000, 3000, 400000)}}},
 					probes: []Probe{{Spec: "kprobe:x", Kind: "kprobe", Attached: true, Places: 1, Covers: 1}},
@@ -175,7 +175,7 @@ func TestHealthNeedsNoPassword(t *testing.T) {
 	b, yaml := demo()
 	file := filepath.Join(t.TempDir(), "web.yaml")
 	// The password is "ply".
-	users := "basic_auth_users: {u: $2y$04$R7ZDoVMfQ3rMDdLmgk1Gp.0bCVE9yFUHNJh7SFQGvkBmzTQEGGyCq}\n"
+	users := "basic_auth_users: {u: $2a$04$oL/iKbnm/xZuVdl77eAxMuM1hFPDvS9F.X04NkFRNSzDuzfxCKQPi}\n"
 	if err := os.WriteFile(file, []byte(users), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -184,6 +184,9 @@ func TestHealthNeedsNoPassword(t *testing.T) {
 		if status, _ := get(t, url+path); status != want {
 			t.Errorf("%s: status %d, want %d", path, status, want)
 		}
+	}
+	if status, _ := get(t, strings.Replace(url, "//", "//u:ply@", 1)+"/metrics"); status != 200 {
+		t.Errorf("with the password: status %d", status)
 	}
 }
 

@@ -1,0 +1,86 @@
+package exporter
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+
+	"golang.org/x/time/rate"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/tracer/decode"
+)
+
+// What scripts print goes to the log: so many lines a second, more for a short
+// time. What is left out is counted.
+const (
+	printsPerSecond = 10
+	printsAtOnce    = 100
+)
+
+// A printer logs what scripts print. The scripts of a configuration share one,
+// and its limit.
+type printer struct {
+	log     *slog.Logger
+	sprintf func(*decode.Decoder, string, []bpfgen.Value) string
+	from    map[*bpfgen.Event]*printing
+
+	lock    sync.Mutex // each script has its own reader of events
+	limit   *rate.Limiter
+	omitted int
+}
+
+// A printing is what an event's script is and how its values become text.
+type printing struct {
+	source  string
+	decoder *decode.Decoder
+}
+
+func (b *KernelBackend) newPrinter(objs []*bpfgen.Object) *printer {
+	p := &printer{
+		log: b.log, sprintf: b.Sprintf, from: map[*bpfgen.Event]*printing{},
+		limit: rate.NewLimiter(printsPerSecond, printsAtOnce),
+	}
+	for _, obj := range objs {
+		from := &printing{obj.Script.Src.Name(), decode.New(b.kernel, obj.Places, nil)}
+		for _, e := range obj.Events {
+			p.from[e] = from
+		}
+	}
+	return p
+}
+
+// event logs one event, if there is room for it. Maps are on the status page
+// and are not printed.
+func (p *printer) event(e *bpfgen.Event, record []byte) {
+	if e.Kind != bpfgen.EventPrint && e.Kind != bpfgen.EventPrintf {
+		return
+	}
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	if !p.limit.Allow() {
+		p.omitted++
+		return
+	}
+	from := p.from[e]
+	text := p.text(e, from.decoder, e.Split(record))
+	if p.omitted > 0 {
+		p.log.Warn("scripts print too much", "lines_left_out", p.omitted)
+		p.omitted = 0
+	}
+	p.log.Info("printed", "by", from.source, "text", validLabel(strings.TrimSuffix(text, "\n")))
+}
+
+func (p *printer) text(e *bpfgen.Event, d *decode.Decoder, values []bpfgen.Value) string {
+	if e.Kind == bpfgen.EventPrintf && p.sprintf != nil {
+		return p.sprintf(d, e.Format, values)
+	}
+	var texts []string
+	if e.Kind == bpfgen.EventPrintf {
+		texts = append(texts, e.Format)
+	}
+	for _, v := range values {
+		texts = append(texts, d.Text(v))
+	}
+	return strings.Join(texts, ", ")
+}
