@@ -34,7 +34,8 @@ func (s *Source) LineText(p Pos) (text string, offset int) {
 	if i := strings.IndexByte(s.Text[n:], '\n'); i >= 0 {
 		end = n + i
 	}
-	return strings.TrimSuffix(s.Text[start:end], "\r"), n - start
+	text = strings.TrimSuffix(s.Text[start:end], "\r")
+	return text, min(n-start, len(text))
 }
 
 // Name returns the file's name as messages show it.
