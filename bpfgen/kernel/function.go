@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"hash/maphash"
 	"iter"
@@ -142,12 +143,9 @@ func (s *Symbols) matching(pattern *Glob) iter.Seq[int] {
 // optimization. The pieces it cuts off (.cold, .part) are no whole functions.
 func (s *Symbols) copies(name string) iter.Seq[int] {
 	return func(yield func(int) bool) {
-		if name == "" || strings.IndexByte(name, 0) >= 0 {
-			return
-		}
-		for symbol := range s.find("\x00" + name + ".") {
-			suffix := s.name(symbol)[len(name):]
-			if wholeCopy(suffix) && !yield(symbol) {
+		for symbol := range s.offsets {
+			suffix, ok := bytes.CutPrefix(s.nameBytes(symbol), []byte(name))
+			if ok && name != "" && wholeCopy(string(suffix)) && !yield(symbol) {
 				return
 			}
 		}

@@ -58,8 +58,8 @@ func functionNames(functions []Function) string {
 // function all the same.
 func TestTraceable(t *testing.T) {
 	k := files(t, map[string]string{
-		"proc/kallsyms":                    someSymbols,
-		"sys/kernel/tracing/events/enable": "0\n",
+		"proc/kallsyms":                                 someSymbols,
+		"sys/kernel/tracing/events/enable":              "0\n",
 		"sys/kernel/tracing/available_filter_functions": "vfs_read\nxfs_read [xfs]\n__ftrace_invalid_address___64\n",
 	})
 	for pattern, want := range map[string]string{"*": "vfs_read xfs:xfs_read", "nf_hook": "nf_tables:nf_hook"} {
