@@ -91,6 +91,8 @@ var variables = []*builtin{
 	variable("numaid", "Number of the memory node.", plylang.U32, helper(asm.FnGetNumaNodeId)),
 	variable("cgroup", "Id of the current task's control group, shown as its path.",
 		shown(plylang.U64, plylang.ShowCgroup), helper(asm.FnGetCurrentCgroupId)),
+	variable("ppid", "Process id of the parent.", plylang.U32, parentID),
+	variable("curtask", "The current task, a pointer to its struct task_struct.", nil, helper(asm.FnGetCurrentTask)),
 	variable("rand", "A random number.", plylang.U32, random),
 	variable("time", "Nanoseconds since boot without sleep, shown with a unit.", scaled, helper(asm.FnKtimeGetNs)),
 	variable("nsecs", "Nanoseconds since boot without sleep, shown as a number.", monotonic, helper(asm.FnKtimeGetNs)),
@@ -133,6 +135,27 @@ func random(g *gen) {
 func seconds(g *gen) {
 	g.call(asm.FnKtimeGetBootNs)
 	g.emit(asm.Div.Imm(asm.R0, 1e9))
+}
+
+// parentID reads current->real_parent->tgid.
+func parentID(g *gen) {
+	g.call(asm.FnGetCurrentTask)
+	slot := g.slot(8)
+	g.follow(slot, "real_parent", 8)
+	g.load(asm.R0, slot)
+	g.follow(slot, "tgid", 4)
+	g.loadTyped(plylang.S32, slot.reg, slot.off)
+	g.free(slot)
+}
+
+// follow reads a member of the task at the address in R0.
+func (g *gen) follow(dst mem, member string, size int) {
+	offset, err := g.kernel.FieldOffset("task_struct", member)
+	if err != nil {
+		g.errs.Add(g.script.Src, g.pos, "ppid: %v", err)
+	}
+	g.emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(offset)))
+	g.probeRead(dst.at(0, size), false)
 }
 
 var kernelStack = &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Show: plylang.ShowStack}

@@ -11,6 +11,8 @@ type env struct {
 	kernel *kernel.Kernel
 	opt    Options
 	params func(string) (string, bool)
+
+	curtask *builtin
 }
 
 // NewEnv returns what plylang.Check asks for on kernel k. params gives the
@@ -24,7 +26,29 @@ func newEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) *
 }
 
 // Lookup returns a built-in that every probe has; see plylang.Env.
-func (e *env) Lookup(name string) *plylang.Func { return Lookup(name) }
+func (e *env) Lookup(name string) *plylang.Func {
+	if name == currentTask {
+		return e.task()
+	}
+	return Lookup(name)
+}
+
+// currentTask is the variable whose type is this kernel's own.
+const currentTask = "curtask"
+
+// task returns the variable with its type, nil where the kernel does not tell.
+func (e *env) task() *plylang.Func {
+	if e.curtask == nil {
+		t := e.TypeNamed("struct task_struct *")
+		if t == nil {
+			return nil
+		}
+		row := *byName[currentTask]
+		row.Result, row.Impl = t, &row
+		e.curtask = &row
+	}
+	return &e.curtask.Func
+}
 
 // Names lists what Lookup knows; see plylang.Env.
 func (e *env) Names() []string {

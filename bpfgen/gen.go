@@ -114,7 +114,6 @@ func (g *gen) bind(label string) {
 	}
 	delete(g.pending, label)
 	g.dead = false
-	g.last = -1
 	if g.here == "" {
 		g.here = label
 		return
@@ -131,11 +130,15 @@ func (g *gen) dropJumpToNext(label string) {
 	if g.here != "" || len(from) == 0 || from[len(from)-1] != n-1 {
 		return
 	}
-	if ins := g.insns[n-1]; ins.OpCode.JumpOp() != asm.Ja || ins.Symbol() != "" {
+	ins := g.insns[n-1]
+	if ins.OpCode.JumpOp() != asm.Ja || ins.Symbol() != "" {
 		return
 	}
+	if ins.Source() != nil {
+		g.last = -1
+	}
 	g.insns, g.pending[label] = g.insns[:n-1], from[:len(from)-1]
-	g.dead, g.last = false, -1
+	g.dead = false
 }
 
 // call calls a helper.
@@ -182,11 +185,11 @@ type Source struct {
 	Pos plylang.Pos
 }
 
-// String returns the line of the script.
+// String returns the script's text from there to the end of the line.
 func (s Source) String() string {
-	line, _ := s.Src.Position(s.Pos)
-	text, _ := s.Src.LineText(s.Pos)
-	return fmt.Sprintf("%d: %s", line, text)
+	line, col := s.Src.Position(s.Pos)
+	text, offset := s.Src.LineText(s.Pos)
+	return fmt.Sprintf("%d:%d: %s", line, col, text[offset:])
 }
 
 // SourceOf returns where in the script the instruction of a program comes

@@ -90,10 +90,22 @@ func (g *gen) binary(x *plylang.Binary) {
 		g.free(left)
 		g.emit(asm.Xor.Reg(asm.R0, asm.R1))
 	default:
-		g.operands(x.X, x.Y)
-		g.scale(x)
-		g.arith(x.Op, plylang.Unsigned(x.Op, x.X.Type(), x.Y.Type()))
+		g.operate(x)
 	}
+}
+
+func (g *gen) operate(x *plylang.Binary) {
+	unsigned := plylang.Unsigned(x.Op, x.X.Type(), x.Y.Type())
+	if v, ok := small(x.Y); ok && !scales(x) {
+		g.expr(x.X)
+		g.arithImm(x.Op, v, unsigned)
+		return
+	}
+	g.operands(x.X, x.Y)
+	if scales(x) {
+		g.emit(asm.Mul.Imm(asm.R1, int32(x.X.Type().Elem.Size)))
+	}
+	g.arith(x.Op, unsigned)
 }
 
 // operands leaves x in R0 and y in R1.
@@ -126,13 +138,11 @@ func (g *gen) loadSimple(reg asm.Register, x plylang.Expr) {
 	g.load(reg, g.locals[x.(*plylang.Name).Local])
 }
 
-// scale makes the second operand of pointer arithmetic count elements, as in C.
-func (g *gen) scale(x *plylang.Binary) {
+// scales says that x is pointer arithmetic, whose second operand counts
+// elements, as in C.
+func scales(x *plylang.Binary) bool {
 	t := x.X.Type()
-	if t.Kind != plylang.Pointer || x.Type().Kind != plylang.Pointer || t.Elem == nil || t.Elem.Size < 2 {
-		return
-	}
-	g.emit(asm.Mul.Imm(asm.R1, int32(t.Elem.Size)))
+	return t.Kind == plylang.Pointer && x.Type().Kind == plylang.Pointer && t.Elem != nil && t.Elem.Size > 1
 }
 
 // wide says that values of t use the 64th bit for a number.
@@ -159,14 +169,36 @@ func (g *gen) arith(op plylang.Token, unsigned bool) {
 		g.emit(asm.And.Imm(asm.R1, 63), asm.LSh.Reg(asm.R0, asm.R1))
 	case plylang.SHR:
 		g.emit(asm.And.Imm(asm.R1, 63), pick(unsigned, asm.RSh, asm.ArSh).Reg(asm.R0, asm.R1))
-	case plylang.DIV:
-		g.divide(asm.Div, unsigned)
-	case plylang.MOD:
-		g.divide(asm.Mod, unsigned)
+	case plylang.DIV, plylang.MOD:
+		g.divide(divisions[op], unsigned)
 	default:
 		panic(fmt.Sprintf("bpfgen: no code for operator %d", op))
 	}
 }
+
+// arithImm is arith with a constant.
+func (g *gen) arithImm(op plylang.Token, v int32, unsigned bool) {
+	alu, isSimple := simpleOps[op]
+	switch {
+	case isSimple:
+		g.emit(alu.Imm(asm.R0, v))
+	case op == plylang.SHL:
+		g.emit(asm.LSh.Imm(asm.R0, v&63))
+	case op == plylang.SHR:
+		g.emit(pick(unsigned, asm.RSh, asm.ArSh).Imm(asm.R0, v&63))
+	case v > 0 && unsigned:
+		g.emit(divisions[op].Imm(asm.R0, v))
+	case v > 0:
+		g.emit(asm.Mov.Reg(asm.R2, asm.R0), asm.ArSh.Imm(asm.R2, 63))
+		g.absolute(asm.R0, asm.R3)
+		g.emit(divisions[op].Imm(asm.R0, v), asm.Xor.Reg(asm.R0, asm.R2), asm.Sub.Reg(asm.R0, asm.R2))
+	default:
+		g.imm(asm.R1, int64(v))
+		g.arith(op, unsigned)
+	}
+}
+
+var divisions = map[plylang.Token]asm.ALUOp{plylang.DIV: asm.Div, plylang.MOD: asm.Mod}
 
 // divide divides R0 by R1. BPF before Linux 6.6 divides unsigned numbers only,
 // so a signed division is one of the absolute values, with the sign put back:

@@ -75,19 +75,12 @@ func (g *gen) readTableMem(ref *plylang.MapRef, dst mem) {
 // storeTable is "table = x".
 func (g *gen) storeTable(ref *plylang.MapRef, x plylang.Expr) {
 	m := g.maps[ref.Map]
-	value := g.slot(m.Size)
-	if x.Type().Scalar() {
-		g.expr(x)
-		g.store(value, asm.R0)
-	} else {
-		g.memInto(x, value)
-	}
 	if m.Storage == Cell {
-		g.mapValue(asm.R2, m.SpecName, 0)
-		g.copy(mem{asm.R2, mark, m.Size}, value)
-		g.storeImm(mem{asm.R2, 0, 8}, 1)
+		g.storeCell(m, x)
 		return
 	}
+	value := g.slot(m.Size)
+	g.storeValue(value, x)
 	key := g.key(ref)
 	g.address(asm.R3, value)
 	g.update(m, key, bpfAny)
@@ -95,6 +88,20 @@ func (g *gen) storeTable(ref *plylang.MapRef, x plylang.Expr) {
 	g.jump(asm.JEq, asm.R0, 0, stored)
 	g.increment(1 + m.ID)
 	g.bind(stored)
+}
+
+func (g *gen) storeCell(m *Map, x plylang.Expr) {
+	if x.Type().Scalar() {
+		g.expr(x)
+		g.mapValue(asm.R2, m.SpecName, 0)
+		g.store(mem{asm.R2, mark, 8}, asm.R0)
+	} else {
+		value := g.slot(m.Size)
+		g.memInto(x, value)
+		g.mapValue(asm.R2, m.SpecName, 0)
+		g.copy(mem{asm.R2, mark, m.Size}, value)
+	}
+	g.storeImm(mem{asm.R2, 0, 8}, 1)
 }
 
 // Flags of bpf_map_update_elem.
