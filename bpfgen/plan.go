@@ -210,5 +210,8 @@ func why(p *planned, split bool) string {
 	if len(p.clauses) > 1 {
 		add(fmt.Sprintf("%d clauses in one program", len(p.clauses)))
 	}
+	if len(parts) == 0 {
+		return "through perf"
+	}
 	return strings.Join(parts, "; ")
 }

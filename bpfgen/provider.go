@@ -135,8 +135,8 @@ func findProvider(name string) (*provider, error) {
 	case 1:
 		return found, nil
 	case 0:
-		return nil, fmt.Errorf("no probe provider named %q%s; there are %s",
-			name, plylang.DidYouMean(name, providerNames()), strings.Join(canonicalNames(), ", "))
+		return nil, fmt.Errorf("no probe provider named %q (there are %s)%s",
+			name, strings.Join(canonicalNames(), ", "), plylang.DidYouMean(name, providerNames()))
 	}
 	return nil, fmt.Errorf("probe provider %q is ambiguous: write %s", name, orList(prefixed))
 }

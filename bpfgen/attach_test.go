@@ -1,0 +1,319 @@
+package bpfgen_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/internal/need"
+	"ply-exporter/plylang"
+	"ply-exporter/tracer"
+	"ply-exporter/tracer/decode"
+)
+
+// Scripts attached to the running kernel. Each row is a script, something that
+// makes its probes fire, and what is in its maps then, a line for each key.
+// PID stands for this process; a workload is tied to one thread.
+
+// running returns the running kernel, whose features are found by trying.
+func running(t testing.TB) *kernel.Kernel {
+	t.Helper()
+	need.BPF(t)
+	k, err := kernel.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tracer.Detect(k)
+	return k
+}
+
+// trace runs a script while work does something, and returns its maps.
+func trace(t testing.TB, k *kernel.Kernel, script string, opt bpfgen.Options, work func()) string {
+	t.Helper()
+	script = strings.ReplaceAll(script, "PID", fmt.Sprint(os.Getpid()))
+	opt.Run = true
+	obj, err := bpfgen.Build(&plylang.Source{Text: script}, k, opt, nil)
+	if err != nil {
+		t.Fatalf("%s", plylang.Detail(err))
+	}
+	tr, err := tracer.Start(obj, tracer.Options{Kernel: k})
+	if err != nil {
+		t.Fatalf("%s", plylang.Detail(err))
+	}
+	defer tr.Close()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	work()
+	return mapsText(t, k, tr, obj)
+}
+
+// mapsText is a line for each key of each map: "@m[a, b] 3". Values are their
+// first word.
+func mapsText(t testing.TB, k *kernel.Kernel, tr *tracer.Tracer, obj *bpfgen.Object) string {
+	t.Helper()
+	d := decode.New(k, obj.Places, nil)
+	var lines []string
+	for _, m := range obj.Maps {
+		rows, err := tr.Rows(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			var keys []string
+			for _, v := range m.Split(r.Key) {
+				keys = append(keys, d.Text(v))
+			}
+			line := m.Name
+			if len(keys) > 0 {
+				line += "[" + strings.Join(keys, ", ") + "]"
+			}
+			lines = append(lines, fmt.Sprintf("%s %d", line, int64(bpfgen.Word(r.Value, 0))))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// call makes a system call n times.
+func call(n int, nr uintptr, args ...uintptr) {
+	var a [3]uintptr
+	copy(a[:], args)
+	for range n {
+		unix.RawSyscall(nr, a[0], a[1], a[2])
+	}
+}
+
+func TestAttachedTracepoints(t *testing.T) {
+	k := running(t)
+	for _, row := range []struct {
+		script string
+		work   func()
+		want   string
+	}{
+		{ // a field of the record
+			`tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == 140/ { @[data->id] = count(); }`,
+			func() { call(70, unix.SYS_GETPRIORITY) },
+			"@[140] 70",
+		},
+		{ // an int in a slot of 8 bytes is widened by its sign
+			`tracepoint:syscalls/sys_enter_getpriority /pid == PID/ { @[data->which, args->who, data->common_pid == tid] = count(); }`,
+			func() { call(3, unix.SYS_GETPRIORITY, ^uintptr(0), 7) },
+			"@[-1, 7, 1] 3",
+		},
+		{ // an element of an array, by a constant and by a variable
+			`tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == 140/ { i = data->args[0]; @[data->args[1], data->args[i]] = count(); }`,
+			func() { call(2, unix.SYS_GETPRIORITY, 2, 41, 42) },
+			"@[41, 42] 2",
+		},
+		{ // one program for several places tells which fired
+			`tracepoint:syscalls/sys_@(enter|exit)_getpriority /pid == PID/ { @[probe] = count(); }`,
+			func() { call(5, unix.SYS_GETPRIORITY) },
+			"@[tracepoint:syscalls/sys_enter_getpriority] 5\n@[tracepoint:syscalls/sys_exit_getpriority] 5",
+		},
+		{ // text that the record refers to, as a path of 2017 spelled it too
+			`trace:sched:sched_process_exec /filename == "/proc/self/root/bin/true"/ { @[filename, strlen(filename)] = count(); }`,
+			func() { run(t, "/proc/self/root/bin/true") },
+			"@[/proc/self/root/bin/true, 24] 1",
+		},
+		{ // two clauses at one place
+			`t:syscalls/sys_enter_getpriority /pid == PID/ { @a = count(); } trace:syscalls:sys_enter_getpriority /pid == PID/ { @b = count(); }`,
+			func() { call(4, unix.SYS_GETPRIORITY) },
+			"@a 4\n@b 4",
+		},
+	} {
+		t.Run(row.script, func(t *testing.T) {
+			if got := trace(t, k, row.script, bpfgen.Options{}, row.work); got != row.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, row.want)
+			}
+		})
+	}
+}
+
+func TestAttachedSyscalls(t *testing.T) {
+	k := running(t)
+	for _, row := range []struct {
+		script string
+		work   func()
+		want   string
+	}{
+		{ // both of the old names, and the number shown as a name
+			`kprobe:SyS_getpriority /pid == PID/ { @[func, probe] = count(); } kprobe:sys_getpriority /pid == PID/ { @b[caller] = count(); }`,
+			func() { call(70, unix.SYS_GETPRIORITY) },
+			"@[sys_getpriority, kprobe:sys_getpriority] 70\n@b[sys_getpriority] 70",
+		},
+		{ // a glob; the call's own arguments; numbers that no call has
+			`kprobe:SyS_@(get|set)priority /pid == PID/ { @[func, arg0, arg(2), (u32)arg1] = count(); }`,
+			func() {
+				call(3, unix.SYS_GETPRIORITY, 1, 2, 3)
+				call(4, unix.SYS_SETPRIORITY, 9, 8, 7)
+				call(5, 9999, 1, 2, 3)
+				call(6, ^uintptr(0), 1, 2, 3)
+			},
+			"@[sys_getpriority, 1, 3, 2] 3\n@[sys_setpriority, 9, 7, 8] 4",
+		},
+		{ // declared arguments of a single call
+			`kprobe:sys_getpriority /pid == PID/ { @[args->which, args->who] = count(); }`,
+			func() { call(2, unix.SYS_GETPRIORITY, ^uintptr(0), 5) },
+			"@[-1, 5] 2",
+		},
+		{ // results, negative ones too
+			`kretprobe:SyS_@(g|s)etpriority /pid == PID/ { @[func, retval, probe] = count(); }`,
+			func() {
+				call(3, unix.SYS_GETPRIORITY, 99)
+				call(2, unix.SYS_SETPRIORITY, 99)
+			},
+			"@[sys_getpriority, -22, kretprobe:sys_getpriority] 3\n@[sys_setpriority, -22, kretprobe:sys_setpriority] 2",
+		},
+		{ // text in the caller's memory
+			`kprobe:sys_unlinkat /pid == PID/ { @[str(arg1)] = count(); }`,
+			func() {
+				for range 3 {
+					unix.Unlink("/no/such/file")
+				}
+			},
+			"@[/no/such/file] 3",
+		},
+		{ // the call's name and its function's, of which there is one
+			`kprobe:sys_uname /pid == PID/ { @a[func] = count(); } kprobe:sys_newuname /pid == PID/ { @b[func] = count(); }`,
+			func() { call(4, unix.SYS_UNAME) },
+			"@a[sys_uname] 4\n@b[sys_uname] 4",
+		},
+		{ // a new child comes out of its parent's call with 0, which is not its own
+			fmt.Sprintf(`kretprobe:sys_@(clone|clone3|fork|vfork) /retval == 0/ { @ = count(); }
+				tracepoint:raw_syscalls/sys_exit /data->ret == 0 && (data->id == %d || data->id == %d)/ { @raw = 1; }`,
+				unix.SYS_CLONE, unix.SYS_CLONE3),
+			func() { run(t, "/bin/true") },
+			"@raw 1",
+		},
+	} {
+		t.Run(row.script, func(t *testing.T) {
+			if got := trace(t, k, row.script, bpfgen.Options{}, row.work); got != row.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, row.want)
+			}
+		})
+	}
+}
+
+// Functions of the kernel. The same scripts run where several functions share a
+// link, where each has its own, and where a program serves one function only.
+func TestAttachedFunctions(t *testing.T) {
+	need.Kprobes(t)
+	k := running(t)
+	wrapper, ok := k.SyscallFunction(syscallNamed(t, k, "getpriority"))
+	if !ok {
+		t.Fatal("no function for getpriority")
+	}
+	priority := func() { call(50, unix.SYS_GETPRIORITY, 99) }
+	read := func() { readZero(t, 7, 4096) }
+	for _, row := range []struct {
+		script string
+		work   func()
+		want   string
+	}{
+		{`kprobe:WRAPPER /pid == PID/ { @[func, caller] = count(); }`, priority, "@[WRAPPER, WRAPPER] 50"},
+		{`kretprobe:WRAPPER /pid == PID/ { @[func, retval] = count(); }`, priority, "@[WRAPPER, -22] 50"},
+		{`kprobe:vfs_read /pid == PID && arg2 == 4096/ { @[arg2, args->count] = count(); }`, read, "@[4096, 4096] 7"},
+		{`kretprobe:vfs_read /pid == PID && retval == 4096/ { @ = sum(retval); }`, read, "@ 28672"},
+		{`kprobe:vfs_@(read|write) /pid == PID && arg2 == 4096/ { @[func, probe] = count(); }`, read, "@[vfs_read, kprobe:vfs_read] 7"},
+		{`kretprobe:vfs_@(read|write) /pid == PID && retval == 4096/ { @[func, probe] = count(); }`, read, "@[vfs_read, kretprobe:vfs_read] 7"},
+		{`kprobe:vfs_read /pid == PID && arg2 == 4096/ { @a = count(); } k:vfs_read /pid == PID && arg2 == 4096/ { @b = count(); }`, read, "@a 7\n@b 7"},
+		{`kprobe:vfs_read /pid == PID && reg("REG2") == 4096/ { @ = count(); }`, read, "@ 7"},
+		{`kprobe:vfs_read /pid == PID && arg2 == 4096/ { @[args->file->f_flags & 3] = count(); }`, read, "@[0] 7"},
+	} {
+		for _, plain := range []bool{false, true} {
+			replace := strings.NewReplacer("WRAPPER", wrapper, "REG2", k.Arch().Args[2])
+			t.Run(fmt.Sprintf("%s plain=%v", row.script, plain), func(t *testing.T) {
+				got := trace(t, k, replace.Replace(row.script), bpfgen.Options{PlainAttach: plain}, row.work)
+				if want := replace.Replace(row.want); got != want {
+					t.Errorf("got:\n%s\nwant:\n%s", got, want)
+				}
+			})
+		}
+	}
+}
+
+// System calls by way of their functions count what raw_syscalls counts.
+func TestAttachedWrappers(t *testing.T) {
+	need.Kprobes(t)
+	k := running(t)
+	work := func() {
+		call(30, unix.SYS_GETPRIORITY, 99, 1, 2)
+		call(20, unix.SYS_SETPRIORITY, 99, 3, 4)
+	}
+	for _, row := range []struct{ script, want string }{
+		{`kprobe:sys_getpriority /pid == PID/ { @[func, arg0, arg1, arg2, probe] = count(); }`,
+			"@[sys_getpriority, 99, 1, 2, kprobe:sys_getpriority] 30"},
+		{`kprobe:SyS_?etpriority /pid == PID/ { @[func, arg1, probe] = count(); }`,
+			"@[sys_getpriority, 1, kprobe:sys_getpriority] 30\n@[sys_setpriority, 3, kprobe:sys_setpriority] 20"},
+		{`kretprobe:SyS_?etpriority /pid == PID/ { @[func, retval] = count(); }`,
+			"@[sys_getpriority, -22] 30\n@[sys_setpriority, -22] 20"},
+	} {
+		for _, plain := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s plain=%v", row.script, plain), func(t *testing.T) {
+				if got := trace(t, k, row.script, bpfgen.Options{PlainAttach: plain}, work); got != row.want {
+					t.Errorf("got:\n%s\nwant:\n%s", got, row.want)
+				}
+			})
+		}
+	}
+}
+
+func syscallNamed(t testing.TB, k *kernel.Kernel, name string) kernel.Syscall {
+	t.Helper()
+	number, ok := k.Arch().SyscallNumber(name)
+	if !ok {
+		t.Fatalf("no system call %s", name)
+	}
+	call, _ := k.Arch().Syscall(number)
+	return call
+}
+
+// readZero reads size bytes n times.
+func readZero(t testing.TB, n, size int) {
+	t.Helper()
+	f, err := os.Open("/dev/zero")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	buf := make([]byte, size)
+	for range n {
+		if _, err := f.Read(buf); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAttachedTimers(t *testing.T) {
+	k := running(t)
+	script := `profile:997hz { @p[cpu] = count(); } profile:1:499hz { @one[cpu] = count(); } interval:10ms { @i = count(); }`
+	got := trace(t, k, script, bpfgen.Options{}, func() { time.Sleep(300 * time.Millisecond) })
+	for _, want := range []string{"@i ", "@one[1] ", "@p[0] ", "@p[1] "} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "@one[0]") {
+		t.Errorf("profile:1 fired on CPU 0:\n%s", got)
+	}
+}
+
+// run starts a program and waits for its end.
+func run(t testing.TB, name string) {
+	t.Helper()
+	p, err := os.StartProcess(name, []string{name}, &os.ProcAttr{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}

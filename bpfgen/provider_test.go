@@ -1,0 +1,368 @@
+package bpfgen
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// recorded returns a kernel of package kernel's test data.
+func recorded(t testing.TB, name string) *kernel.Kernel {
+	t.Helper()
+	k, err := kernel.Open(filepath.Join("kernel", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// planText is a line for each program: how, where, why, and after "|" the
+// names of its places when there are any that scripts can see.
+func planText(o *Object) string {
+	var lines []string
+	for _, p := range o.Programs {
+		var places []string
+		for _, place := range p.Places {
+			places = append(places, placeText(place))
+		}
+		if n := len(places); n > 4 {
+			places = append(places[:3], fmt.Sprintf("and %d more", n-3))
+		}
+		lines = append(lines, fmt.Sprintf("%s %s: %s", p.Attach, strings.Join(places, " "), p.Why))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func placeText(p Place) string {
+	text := p.Target
+	if p.Offset != 0 {
+		text += fmt.Sprintf("+%d", p.Offset)
+	}
+	if p.Addr != 0 {
+		text += fmt.Sprintf("@%x", p.Addr)
+	}
+	if p.Perf != nil {
+		text += fmt.Sprintf(" period=%d freq=%d cpus=%v", p.Perf.Period, p.Perf.Freq, p.Perf.CPUs)
+	}
+	if p.Covers > 0 {
+		text += fmt.Sprintf("(%d)", p.Covers)
+	}
+	return text
+}
+
+func TestFindProvider(t *testing.T) {
+	for _, row := range []struct{ name, want string }{
+		{"tracepoint", "tracepoint"},
+		{"t", "tracepoint"},
+		{"trace", "tracepoint"},
+		{"trac", "tracepoint"},
+		{"k", "kprobe"},
+		{"kr", "kretprobe"},
+		{"kret", "kretprobe"},
+		{"p", "profile"},
+		{"i", "interval"},
+		{"BEGIN", "BEGIN"},
+		{"kprob", "kprobe"},
+	} {
+		p, err := findProvider(row.name)
+		if err != nil || p.name != row.want {
+			t.Errorf("%s: %v, %v, want %s", row.name, p, err, row.want)
+		}
+	}
+}
+
+func TestParseInterval(t *testing.T) {
+	for _, row := range []struct{ target, want string }{
+		{"1", "1s"},
+		{"1s", "1s"},
+		{"s:1", "1s"},
+		{"250ms", "250ms"},
+		{"ms:250", "250ms"},
+		{"120s", "2m"},
+		{"1h", "1h"},
+		{"100us", "100us"},
+		{"150000ns", "150us"},
+		{"hz:4", "250ms"},
+		{"0", "an interval of 0 has no meaning: use 100us or more"},
+		{"99us", "an interval of 99µs is too short: use 100us or more"},
+		{"10001hz", "10001hz is too fast: use 10000hz or less"},
+		{"300y", `interval "300y" is no time: write interval:10ms, or interval:s:1; units are ns, us, ms, s, m, h and hz`},
+		{"", `interval "" is no time: write interval:10ms, or interval:s:1; units are ns, us, ms, s, m, h and hz`},
+		{"99999999999999h", "the interval is longer than 292 years"},
+	} {
+		d, err := parseInterval(row.target)
+		got := intervalText(d)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != row.want {
+			t.Errorf("interval:%s: %s, want %s", row.target, got, row.want)
+		}
+	}
+}
+
+func TestParseProfile(t *testing.T) {
+	for _, row := range []struct{ target, want string }{
+		{"99hz", "cpu -1 rate 99"},
+		{"99", "cpu -1 rate 99"},
+		{"1:49hz", "cpu 1 rate 49"},
+		{"0hz", "a rate of 0 never fires: use 1hz or more"},
+		{"20000hz", "20000hz is too fast: use 10000hz or less"},
+		{"often", `profile "often" is no rate: write profile:99hz, or profile:0:99hz for CPU 0 only`},
+		{"x:99", `profile "x:99" is no rate: write profile:99hz, or profile:0:99hz for CPU 0 only`},
+	} {
+		p, err := parseProfile(row.target)
+		got := fmt.Sprintf("cpu %d rate %d", p.cpu, p.rate)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != row.want {
+			t.Errorf("profile:%s: %s, want %s", row.target, got, row.want)
+		}
+	}
+}
+
+func TestParseFunction(t *testing.T) {
+	for _, row := range []struct{ target, want string }{
+		{"vfs_read", "{module: name:vfs_read offset:0 addr:0}"},
+		{"vfs_read+4", "{module: name:vfs_read offset:4 addr:0}"},
+		{"vfs_read+0x1f", "{module: name:vfs_read offset:31 addr:0}"},
+		{"xfs:xfs_file_*", "{module:xfs name:xfs_file_* offset:0 addr:0}"},
+		{"0xffffffff81000010", "{module: name: offset:0 addr:18446744071578845200}"},
+		{"vfs_+(read|write)", "{module: name:vfs_+(read|write) offset:0 addr:0}"},
+		{"vfs_read+x", `the offset in "vfs_read+x" is no number: write function+4 or function+0x1f`},
+		{"vfs_*+4", `an offset goes with a single function, not with the glob "vfs_*"`},
+		{"0xzz", `"0xzz" is no address: write hexadecimal digits after 0x`},
+		{"", `a function's name is missing in "": write kprobe:vfs_read`},
+	} {
+		f, err := parseFunction(row.target)
+		got := fmt.Sprintf("%+v", f)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != row.want {
+			t.Errorf("%q: %s, want %s", row.target, got, row.want)
+		}
+	}
+}
+
+func TestRangesOf(t *testing.T) {
+	for _, row := range []struct {
+		numbers []int
+		want    []callRange
+	}{
+		{[]int{7}, []callRange{{7, 7}}},
+		{[]int{3, 1, 2}, []callRange{{1, 3}}},
+		{[]int{0, 1, 2, 5, 8, 9}, []callRange{{0, 2}, {5, 5}, {8, 9}}},
+		{[]int{4, 4, 5}, []callRange{{4, 5}}},
+	} {
+		if got := rangesOf(row.numbers); !slices.Equal(got, row.want) {
+			t.Errorf("%v: %v, want %v", row.numbers, got, row.want)
+		}
+	}
+}
+
+// What is attached, to where, and why.
+func TestPlans(t *testing.T) {
+	for _, row := range []struct {
+		kernel string
+		opt    Options
+		script string
+		want   string
+	}{
+		{
+			kernel: "6.18-amd64",
+			script: `kprobe:SyS_read { @[func] = count(); }`,
+			want:   `tracepoint raw_syscalls/sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `kprobe:SyS_* { $syscalls[func].count() }`,
+			want:   `tracepoint raw_syscalls/sys_enter(23): one attachment to raw_syscalls/sys_enter for 23 system calls`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `kprobe:SyS_read { @r = count(); } kprobe:sys_write { @w = count(); } tracepoint:raw_syscalls/sys_enter { @ = count(); }`,
+			want:   `tracepoint raw_syscalls/sys_enter(3): one attachment to raw_syscalls/sys_enter for 1 system call; 3 clauses in one program`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `kretprobe:sys_* { @[retval < 0] = count(); }`,
+			want:   `tracepoint raw_syscalls/sys_exit(22): one attachment to raw_syscalls/sys_exit for 22 system calls`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `tracepoint:sched/sched_s* { @[probe] = count(); }`,
+			want:   `tracepoint sched/sched_skip_cpuset_numa sched/sched_skip_vma_numa sched/sched_stat_runtime and 3 more: one program for 6 places`,
+		},
+		{
+			kernel: "5.10-amd64",
+			script: `tracepoint:sched/sched_sw* { @[probe] = count(); }`,
+			want: `tracepoint sched/sched_swap_numa: a program for each place: this kernel cannot tell one program which place fired
+tracepoint sched/sched_switch: a program for each place: this kernel cannot tell one program which place fired`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `tracepoint:sched/sched_sw* { @ = count(); } tracepoint:sched/sched_switch { @b = count(); }`,
+			want: `tracepoint sched/sched_swap_numa: through perf
+tracepoint sched/sched_switch(2): 2 clauses in one program`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `tracepoint:sched/sched_wakeup* { @[data->prio] = count(); }`,
+			want:   `tracepoint sched/sched_wakeup sched/sched_wakeup_new: one program for 2 places`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `tracepoint:sched/sched_@(switch|wakeup) { @[data->common_type] = count(); }`,
+			want: `tracepoint sched/sched_switch: through perf
+tracepoint sched/sched_wakeup: through perf`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `profile:99hz { @ = count(); } profile:1:99 { @b = count(); } interval:s:1 { @c = count(); }`,
+			want: `perf_event 99hz period=0 freq=99 cpus=[0 1]: cpu-clock timer on 2 CPUs
+perf_event 1:99hz period=0 freq=99 cpus=[1]: cpu-clock timer on 1 CPU
+perf_event 1s period=1000000000 freq=0 cpus=[0]: cpu-clock timer on one CPU`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `BEGIN { @ = count(); } BEGIN { @b = count(); } END { @c = count(); }`,
+			want: `begin BEGIN(2): runs once, before the other probes are attached; 2 clauses in one program
+end END: runs once, after the other probes are gone`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kprobe:ip_rcv { @ = count(); }`,
+			want:   `kprobe ip_rcv: through perf`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kprobe:vfs_* { @[func] = count(); }`,
+			want:   `kprobe_multi vfs_open vfs_iter_read vfs_readv and 8 more: one link for 11 functions`,
+		},
+		{
+			kernel: "7.3-amd64",
+			opt:    Options{PlainAttach: true},
+			script: `kprobe:vfs_* { @[func] = count(); }`,
+			want:   `kprobe vfs_open vfs_iter_read vfs_readv and 8 more: one program for 11 places`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kretprobe:vfs_* { @[func] = count(); }`,
+			want:   `kretprobe_multi vfs_open vfs_iter_read vfs_readv and 8 more: one link for 11 functions`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kretprobe:vfs_@(read|write|open) { @[retval] = count(); }`,
+			want: `kretprobe vfs_open: through perf
+kretprobe_multi vfs_read vfs_write: one link for 2 functions`,
+		},
+		{
+			kernel: "5.10-amd64",
+			script: `kretprobe:vfs_@(read|write) { @[func] = count(); }`,
+			want: `kretprobe vfs_read: a program for each place: this kernel cannot tell one program which place fired
+kretprobe vfs_write: a program for each place: this kernel cannot tell one program which place fired`,
+		},
+		{
+			kernel: "5.10-amd64",
+			script: `kretprobe:vfs_@(read|write) { @ = count(); }`,
+			want:   `kretprobe vfs_read vfs_write: one program for 2 places`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kprobe:vfs_* { @[func] = count(); } kprobe:vfs_read { @b = count(); }`,
+			want: `kprobe_multi vfs_open vfs_iter_read vfs_readv and 7 more: one link for 10 functions
+kprobe vfs_read(2): 2 clauses in one program`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kprobe:ip_rcv+4 { @ = count(); }`,
+			want:   `kprobe ip_rcv+4: through perf`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kprobe:0xffffffff81000010 { @ = count(); }`,
+			want:   `kprobe @ffffffff81000010: through perf`,
+		},
+		{
+			kernel: "7.3-amd64",
+			opt:    Options{PlainAttach: true},
+			script: `kprobe:sys_read { @[func] = count(); }`,
+			want:   `kprobe __x64_sys_read: the functions of 1 system call`,
+		},
+		{
+			kernel: "5.10-amd64",
+			opt:    Options{PlainAttach: true},
+			script: `kretprobe:sys_@(read|write) { @[func] = count(); }`,
+			want: `kretprobe __x64_sys_read: the functions of 2 system calls; a program for each place: this kernel cannot tell one program which place fired
+kretprobe __x64_sys_write: the functions of 2 system calls; a program for each place: this kernel cannot tell one program which place fired`,
+		},
+		{
+			kernel: "6.12-arm64",
+			script: `kprobe:SyS_read { @[func] = count(); }`,
+			want:   `tracepoint raw_syscalls/sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call`,
+		},
+		{
+			kernel: "6.12-arm64",
+			script: `kprobe:vfs_@(read|write) { @[args->file] = count(); }`,
+			want:   `kprobe vfs_read vfs_write: one program for 2 places`,
+		},
+	} {
+		t.Run(row.kernel+" "+row.script, func(t *testing.T) {
+			o := compile(t, recorded(t, row.kernel), row.script, row.opt)
+			if got := planText(o); got != row.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, row.want)
+			}
+		})
+	}
+}
+
+// Errors are at the specification, and say what would do.
+func TestProviderErrors(t *testing.T) {
+	for _, row := range []struct {
+		kernel, script, want string
+		missing              bool
+	}{
+		{kernel: "6.18-amd64", script: `kprode:vfs_read { @ = count(); }`, want: `script:1:1: no probe provider named "kprode" (there are tracepoint, kprobe, kretprobe, profile, interval, BEGIN, END); did you mean "kprobe"?`},
+		{kernel: "6.18-amd64", script: `x:y { @ = count(); }`, want: `script:1:1: no probe provider named "x" (there are tracepoint, kprobe, kretprobe, profile, interval, BEGIN, END)`},
+		{kernel: "6.18-amd64", script: `r:y { @ = count(); }`, want: `script:1:1: no probe provider named "r" (there are tracepoint, kprobe, kretprobe, profile, interval, BEGIN, END); did you mean "kr"?`},
+		{kernel: "6.18-amd64", script: `kprobe:vfs_read { @ = count(); }`, want: `script:1:1: this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch`, missing: true},
+		{kernel: "6.18-amd64", script: `kprobe:sys_raed { @ = count(); }`, want: `script:1:1: there is no system call "raed" on x86_64; did you mean "read"?`, missing: true},
+		{kernel: "6.18-amd64", script: `kprobe:sys_zz* { @ = count(); }`, want: `script:1:1: no system call of this kernel matches sys_zz*`, missing: true},
+		{kernel: "6.18-amd64", script: `kretprobe:sys_exit_group { @ = count(); }`, want: `script:1:1: system call exit_group does not return: it ends the process; use kprobe:sys_exit_group`},
+		{kernel: "6.18-amd64", script: `kprobe:SyS_read+4 { @ = count(); }`, want: `script:1:1: this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch`, missing: true},
+		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_swich { @ = count(); }`, want: `script:1:1: this kernel has no tracepoint sched/sched_swich; did you mean "sched/sched_switch"?`, missing: true},
+		{kernel: "6.18-amd64", script: `tracepoint:sched_switch { @ = count(); }`, want: `script:1:1: tracepoint "sched_switch" lacks its category: write tracepoint:category/event, here tracepoint:sched/sched_switch`},
+		{kernel: "6.18-amd64", script: `tracepoint:nosuch/* { @ = count(); }`, want: `script:1:1: no tracepoint of this kernel matches nosuch/*`, missing: true},
+		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[data->prev_comn] = count(); }`, want: `script:1:41: tracepoint sched/sched_switch has no member "prev_comn"; did you mean "prev_comm"?`},
+		{kernel: "6.18-amd64", script: `tracepoint:sched/* { @[data->prev_comm] = count(); }`, want: `script:1:30: tracepoint sched/sched_kthread_stop has no member "prev_comm"`},
+		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in kprobe, not in kretprobe`},
+		{kernel: "6.18-amd64", script: `kprobe:sys_read { @[retval] = count(); }`, want: `script:1:21: retval exists in kretprobe, not in kprobe`},
+		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[func] = count(); }`, want: `script:1:35: func exists in kprobe or kretprobe, not in tracepoint`},
+		{kernel: "6.18-amd64", script: `profile:7:99hz { @ = count(); }`, want: `script:1:1: cpu 7 is not online; 2 CPUs online`, missing: true},
+		{kernel: "6.18-amd64", script: `interval:0 { @ = count(); }`, want: `script:1:1: an interval of 0 has no meaning: use 100us or more`},
+		{kernel: "7.3-amd64", script: `kprobe:vfs_raed { @ = count(); }`, want: `script:1:1: this kernel has no function vfs_raed; did you mean "vfs_read" or "vfs_readv"?`, missing: true},
+		{kernel: "7.3-amd64", script: `kprobe:zzz_* { @ = count(); }`, want: `script:1:1: no function of this kernel matches zzz_*`, missing: true},
+		{kernel: "7.3-amd64", script: `kretprobe:vfs_read+4 { @ = count(); }`, want: `script:1:1: kretprobe fires where a function returns: leave out the offset or address in "vfs_read+4"`},
+		{kernel: "7.3-amd64", script: `kprobe:vfs_read { @[args->fil] = count(); }`, want: `script:1:27: function vfs_read has no member "fil"; did you mean "file"?`},
+		{kernel: "7.3-amd64", script: `kprobe:vfs_read { @[reg("rxa")] = count(); }`, want: `script:1:25: this machine (x86_64) has no register "rxa"; did you mean "rax"?`},
+		{kernel: "7.3-amd64", script: `kprobe:nosuchmod:vfs_read { @ = count(); }`, want: `script:1:1: this kernel has no function nosuchmod:vfs_read; did you mean "vfs_read", "vfs_readv" or "vfs_readlink"?`, missing: true},
+	} {
+		t.Run(row.kernel+" "+row.script, func(t *testing.T) {
+			_, err := Build(&plylang.Source{Text: row.script}, recorded(t, row.kernel), Options{}, nil)
+			list, ok := err.(plylang.ErrorList)
+			if !ok {
+				t.Fatalf("error is %v", err)
+			}
+			if got := err.Error(); got != row.want || list.Missing() != row.missing {
+				t.Errorf("got %s (missing: %v)\nwant %s", got, list.Missing(), row.want)
+			}
+		})
+	}
+}
