@@ -64,11 +64,12 @@ func (p *printer) event(e *bpfgen.Event, record []byte) {
 	}
 	from := p.from[e]
 	text := p.text(e, from.decoder, e.Split(record))
+	args := []any{"by", from.source, "text", validLabel(strings.TrimSuffix(text, "\n"))}
 	if p.omitted > 0 {
-		p.log.Warn("scripts print too much", "lines_left_out", p.omitted)
+		args = append(args, "lines_left_out_before", p.omitted)
 		p.omitted = 0
 	}
-	p.log.Info("printed", "by", from.source, "text", validLabel(strings.TrimSuffix(text, "\n")))
+	p.log.Info("printed", args...)
 }
 
 func (p *printer) text(e *bpfgen.Event, d *decode.Decoder, values []bpfgen.Value) string {
