@@ -1,0 +1,99 @@
+package tracer
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/internal/need"
+	"ply-exporter/plylang"
+)
+
+// compile compiles a script for the running kernel. In it, PID stands for
+// this process and GETPPID for the number of that system call.
+func compile(t testing.TB, script string) *bpfgen.Object {
+	t.Helper()
+	need.BPF(t)
+	k, err := kernel.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	Detect(k)
+	numbers := strings.NewReplacer("GETPPID", fmt.Sprint(unix.SYS_GETPPID), "PID", fmt.Sprint(os.Getpid()))
+	src := &plylang.Source{Text: numbers.Replace(script)}
+	obj, err := bpfgen.Build(src, k, bpfgen.Options{Run: true}, nil)
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	return obj
+}
+
+// What the compiler makes is loaded, attached and read: the first word of
+// every map's only value after 1000 calls of getppid.
+func TestScripts(t *testing.T) {
+	for _, row := range []struct {
+		script string
+		want   []uint64
+	}{
+		{`tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @ = count(); }`, []uint64{1000}},
+		{`tracepoint:syscalls/sys_enter_getppid /pid == PID/ { @[tid] = count(); @s = sum(2); }`, []uint64{1000, 2000}},
+		{`kprobe:SyS_getppid /pid == PID/ { $calls[func].count() }`, []uint64{1000}},
+		{`kprobe:SyS_getp?id /pid == PID/ { @[comm] = quantize(3); }`, []uint64{3000}},
+		{`BEGIN { @a = count(); } END { @a = count(); @b = sum(5); }`, []uint64{2, 5}},
+		{`kretprobe:SyS_getppid /pid == PID && retval > 0/ { @[probe] = count(); }`, []uint64{1000}},
+	} {
+		t.Run(row.script, func(t *testing.T) {
+			tr := start(t, compile(t, row.script), testOptions(t))
+			syscalls(unix.SYS_GETPPID, 1000, 0)
+			if err := tr.Stop(); err != nil {
+				t.Fatal(err)
+			}
+			for i, m := range tr.obj.Maps {
+				rows, err := tr.Rows(m)
+				if err != nil || len(rows) != 1 || bpfgen.Word(rows[0].Value, 0) != row.want[i] {
+					t.Errorf("%s is %v (%v), want %d", m.Name, rows, err, row.want[i])
+				}
+			}
+		})
+	}
+}
+
+// A script as users write it loses nothing either.
+func TestExactScript(t *testing.T) {
+	tr := start(t, compile(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ {
+		@[data->args[0]] = count(); @sizes[cpu] = quantize(data->args[0]); @all = sum(1);
+	}`), testOptions(t))
+	var stop atomic.Bool
+	done := make(chan bool)
+	go func() { readLoop(t, tr, &stop); close(done) }()
+	workload(t, exactEvents)
+	stop.Store(true)
+	<-done
+	for key, n := range wantEach(counts(t, tr, tr.obj.Maps[0], 0), 64) {
+		t.Errorf("count: [%d] = %d, want %d", key, n, exactEvents/64)
+	}
+	sum, events := uint64(0), uint64(0)
+	rows, err := tr.Rows(tr.obj.Maps[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		s, buckets := tr.obj.Maps[1].Histogram(r.Value)
+		sum += uint64(s)
+		for _, n := range buckets {
+			events += n
+		}
+	}
+	if events != exactEvents || sum != exactEvents/64*(63*64/2) {
+		t.Errorf("quantize: %d events with sum %d, want %d and %d", events, sum, exactEvents, exactEvents/64*(63*64/2))
+	}
+	if n := counts(t, tr, tr.obj.Maps[2], 0)[0]; n != exactEvents {
+		t.Errorf("sum: %d, want %d", n, exactEvents)
+	}
+}
