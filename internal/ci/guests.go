@@ -23,6 +23,7 @@ var guestKernels = []struct {
 // -run, and must match a test.
 var guestTests = []struct{ pkg, run string }{
 	{"./internal/need", "."},
+	{"./bpfgen/kernel", "Running|Prober"},
 	{"./bpfgen", "."},
 	{"./tracer", "."},
 	{".", "."},

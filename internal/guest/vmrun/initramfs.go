@@ -82,8 +82,8 @@ func addPrograms(c *cpio, programs []*program) error {
 		if p.binary != "" {
 			c.add(p.binary, p.Argv[0])
 		}
-		if p.testdata != "" {
-			c.add(p.testdata, path.Join(p.Dir, "testdata"))
+		for inside, here := range p.testdata {
+			c.add(here, path.Join(p.Dir, inside))
 		}
 	}
 	text, err := json.Marshal(commands)

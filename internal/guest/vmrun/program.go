@@ -14,7 +14,7 @@ import (
 type program struct {
 	guest.Command
 	binary   string            // path here, empty for a program of the guest's own
-	testdata string            // folder to put beside it, empty for none
+	testdata map[string]string // folders to put beside it: path below Dir to path here
 	fetch    map[string]string // files to fetch: path in the guest to path here
 }
 
@@ -51,16 +51,29 @@ func newProgram(number int, argv []string, env []string) (*program, error) {
 	if _, err := os.Stat(p.binary); err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{filepath.Dir(p.binary), "."} {
-		if info, err := os.Stat(dir + "/testdata"); err == nil && info.IsDir() {
-			p.testdata = dir + "/testdata"
-			break
-		}
-	}
+	p.testdata = testdata(filepath.Dir(p.binary))
 	p.Dir = fmt.Sprintf("/t/%d", number)
 	p.Argv = append([]string{path.Join(p.Dir, p.Name)}, argv[1:]...)
 	p.redirectTestFiles()
 	return p, nil
+}
+
+// testdata finds the testdata folders that a test may open by a relative path:
+// those of its own package, which is the current folder (go test -exec) or the
+// binary's, and those of the packages right below.
+func testdata(binaryDir string) map[string]string {
+	found := map[string]string{}
+	for _, dir := range []string{binaryDir, "."} {
+		for _, pattern := range []string{"testdata", "*/testdata"} {
+			matches, _ := filepath.Glob(filepath.Join(dir, pattern))
+			for _, match := range matches {
+				if rel, err := filepath.Rel(dir, match); err == nil {
+					found[rel] = match
+				}
+			}
+		}
+	}
+	return found
 }
 
 // redirectTestFiles lets a test binary write its files in the guest's /tmp, and

@@ -29,7 +29,7 @@ func TestParsePrograms(t *testing.T) {
 		t.Errorf("a bare word is the guest's own: %+v", sh)
 	}
 	want := []string{"/t/1/x.test", "-test.v", "-test.coverprofile=/tmp/cover.t.1", "-test.outputdir=/tmp"}
-	if test.binary != binary || test.testdata != dir+"/testdata" || !reflect.DeepEqual(test.Argv, want) {
+	if test.binary != binary || test.testdata["testdata"] != dir+"/testdata" || !reflect.DeepEqual(test.Argv, want) {
 		t.Errorf("a path is copied: %+v", test)
 	}
 	if got := fetched(programs)["/tmp/cover.t.1"]; got != "/here/c.out" {
