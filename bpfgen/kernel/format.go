@@ -56,8 +56,9 @@ func (f *Field) Dynamic() bool { return f.DataLoc || f.RelLoc }
 
 // Scalar returns the width in bytes and the sign of the number in a field: those
 // of its declared type where that is a known integer type, else those of the
-// slot. On a little-endian machine the number lies at the slot's start. It is
-// not meaningful for arrays and dynamic fields.
+// slot. On a little-endian machine the number lies at the slot's start. A size
+// other than 1, 2, 4 or 8 means that it is no number but a struct such as
+// uuid_t. It is not meaningful for arrays and dynamic fields.
 func (f *Field) Scalar() (size int, signed bool) {
 	if known, ok := integers[strings.TrimPrefix(f.CType, "const ")]; ok && known.size <= f.Size {
 		return known.size, known.signed

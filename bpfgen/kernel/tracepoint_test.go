@@ -104,7 +104,7 @@ func (f *Field) problem() string {
 		if f.ElemSize > 0 && f.Len*f.ElemSize != f.Size {
 			return "elements do not fill the array"
 		}
-	case strings.HasPrefix(f.Elem, "struct ") && !f.Pointer, strings.HasPrefix(f.Elem, "union "):
+	case strings.HasPrefix(f.Elem, "struct ") && !f.Pointer, strings.HasPrefix(f.Elem, "union "), f.Size > 8:
 	case f.Pointer && f.Size != 8:
 		return "a pointer has 8 bytes"
 	case !known[size] || size > f.Size:
