@@ -31,8 +31,9 @@ const (
 	// maxValueSize is the largest value of a per-CPU map.
 	maxValueSize = 32 << 10
 
-	// maxKeySize bounds the sum of a key's components.
-	maxKeySize = 4096
+	// maxKeySize bounds the size of a key; before Linux 5.11 it was the stack's.
+	maxKeySize    = 4096
+	maxOldKeySize = stackSize
 )
 
 // Names of maps that only programs use.
@@ -64,8 +65,8 @@ func (c *compiler) layoutKey(m *Map) {
 		m.Key = append(m.Key, KeyPart{Type: t, Offset: m.KeySize})
 		m.KeySize += padded(t.Size)
 	}
-	if m.KeySize > maxKeySize {
-		c.errs.Add(c.script.Src, m.Pos, "the key of %s has %d bytes, the limit is %d: use shorter strings", m.Name, m.KeySize, maxKeySize)
+	if limit := pick(c.kernel.AtLeast(5, 11), maxKeySize, maxOldKeySize); m.KeySize > limit {
+		c.errs.Add(c.script.Src, m.Pos, "the key of %s has %d bytes, the limit of this kernel is %d: use shorter strings, as in str(p, 64)", m.Name, m.KeySize, limit)
 	}
 }
 

@@ -3,12 +3,13 @@ package bpfgen
 import (
 	"encoding/binary"
 	"errors"
-	"os"
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
 
@@ -18,8 +19,9 @@ import (
 // programs from us.
 func live(t testing.TB) *kernel.Kernel {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: loads eBPF programs")
+	need.BPF(t)
+	if err := rlimit.RemoveMemlock(); err != nil { // kernels before 5.11 count maps
+		t.Fatal(err)
 	}
 	k, err := kernel.Open("/")
 	if err != nil {
@@ -66,6 +68,9 @@ func beginWith(t testing.TB, script string, opt Options) *loaded {
 // load loads the programs of o for the time of the test.
 func load(t testing.TB, o *Object) *loaded {
 	t.Helper()
+	if err := rlimit.RemoveMemlock(); err != nil {
+		t.Fatal(err)
+	}
 	coll, err := ebpf.NewCollection(o.Spec)
 	if err != nil {
 		var verifier *ebpf.VerifierError
