@@ -29,6 +29,7 @@ func Check(script *Script, env Env) error {
 		assigned: map[string]Pos{},
 		maps:     map[string]*mapState{},
 		params:   map[Expr]bool{},
+		reported: map[Error]bool{},
 	}
 	c.gatherNames()
 	c.makeClauses()
@@ -37,6 +38,9 @@ func Check(script *Script, env Env) error {
 	c.solve()
 	c.finish()
 	c.errs.Sort()
+	if c.more {
+		c.errs.Add(script.Src, Pos(len(script.Src.Text)), "more than %d errors: the others are not shown", maxErrors)
+	}
 	c.warnings.Sort()
 	script.Warnings = append(script.Warnings, c.warnings...)
 	script.Warnings.Sort()
@@ -49,6 +53,8 @@ type checker struct {
 	env      Env
 	errs     ErrorList
 	warnings ErrorList
+	reported map[Error]bool // what is in errs
+	more     bool           // than are in errs
 
 	stored   map[string]Pos // maps that something is stored in, and where first
 	assigned map[string]Pos // locals of any probe, and where first assigned
@@ -81,8 +87,38 @@ type localState struct {
 	cell *cell
 }
 
+// errorf reports an error, once for all clauses of a probe. Past the first
+// hundred nobody reads on.
 func (c *checker) errorf(pos Pos, format string, args ...any) {
-	c.errs.Add(c.script.Src, pos, format, args...)
+	e := Error{Src: c.script.Src, Pos: pos, Msg: fmt.Sprintf(format, args...)}
+	switch {
+	case c.reported[e]:
+	case c.full():
+		c.more = true
+	default:
+		c.reported[e] = true
+		c.errs = append(c.errs, &e)
+	}
+}
+
+// full says whether there are as many errors as are shown.
+func (c *checker) full() bool { return len(c.errs) >= maxErrors }
+
+// truncate forgets all errors but the first n.
+func (c *checker) truncate(n int) {
+	for _, e := range c.errs[n:] {
+		delete(c.reported, *e)
+	}
+	c.errs = c.errs[:n]
+	c.more = c.more && c.full()
+}
+
+// didYouMean is DidYouMean as long as there is a message to put it into.
+func (c *checker) didYouMean(name string, candidates func() []string) string {
+	if c.full() {
+		return ""
+	}
+	return DidYouMean(name, candidates())
 }
 
 func (c *checker) warnf(pos Pos, format string, args ...any) {
@@ -91,6 +127,9 @@ func (c *checker) warnf(pos Pos, format string, args ...any) {
 
 // place is how messages name another place of the script.
 func (c *checker) place(pos Pos) string {
+	if c.full() {
+		return ""
+	}
 	line, col := c.script.Src.Position(pos)
 	return fmt.Sprintf("%s:%d:%d", c.script.Src.Name(), line, col)
 }

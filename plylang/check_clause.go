@@ -6,9 +6,9 @@ func (c *checker) gatherNames() {
 		assignments(p.Body, func(a *Assign) {
 			switch lhs := a.LHS.(type) {
 			case *Name:
-				first(c.assigned, lhs.Name, lhs.Pos)
+				noteFirst(c.assigned, lhs.Name, lhs.Pos)
 			case *MapRef:
-				first(c.stored, lhs.Name, lhs.Pos)
+				noteFirst(c.stored, lhs.Name, lhs.Pos)
 			}
 		})
 	}
@@ -22,7 +22,7 @@ func (c *checker) gatherNames() {
 	}
 }
 
-func first(m map[string]Pos, name string, pos Pos) {
+func noteFirst(m map[string]Pos, name string, pos Pos) {
 	if _, ok := m[name]; !ok {
 		m[name] = pos
 	}

@@ -103,14 +103,14 @@ func (c *checker) neverStored(m *mapState) {
 	case m.Name[0] == '$':
 		c.errorf(pos, "nothing is stored in %s, and the environment has no variable %s", m.Name, m.Name[1:])
 	default:
-		c.errorf(pos, "%s is read but nothing is ever stored in it%s", m.Name, DidYouMean(m.Name, c.storedNames()))
+		c.errorf(pos, "%s is read but nothing is ever stored in it%s", m.Name, c.didYouMean(m.Name, c.storedNames))
 	}
 }
 
 func (c *checker) storedNames() []string {
 	var names []string
 	for _, m := range c.order {
-		if m.Stored {
+		if m.Stored && len(names) < maxSuggested {
 			names = append(names, m.Name)
 		}
 	}

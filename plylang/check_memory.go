@@ -21,7 +21,7 @@ func (c *clause) member(x *Member) *Type {
 	}
 	f, ok := s.Struct.Member(x.Name)
 	if !ok {
-		c.errorf(x.Pos, "%s has no member %q%s", s.Struct.Name(), x.Name, DidYouMean(x.Name, s.Struct.Names()))
+		c.errorf(x.Pos, "%s has no member %q%s", s.Struct.Name(), x.Name, c.didYouMean(x.Name, s.Struct.Names))
 		return nil
 	}
 	x.Field = f

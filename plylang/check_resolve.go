@@ -97,7 +97,7 @@ func (c *clause) unknownName(x *Name) {
 		c.errorf(x.Pos, "no variable named %q in this probe: the one at %s belongs to another probe, use a map to pass it on", x.Name, c.place(at))
 		return
 	}
-	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, DidYouMean(x.Name, c.namesInScope()))
+	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, c.didYouMean(x.Name, c.namesInScope))
 }
 
 // elsewhere reports a name that only other kinds of probes have.
@@ -109,10 +109,13 @@ func (c *clause) elsewhere(pos Pos, name string) bool {
 	return where != ""
 }
 
+// maxSuggested is how many names of a script are compared with a wrong one.
+const maxSuggested = 200
+
 // namesInScope lists what a name could have been meant to be.
 func (c *clause) namesInScope() []string {
 	var names []string
-	for _, l := range c.Locals {
+	for _, l := range c.Locals[:min(len(c.Locals), maxSuggested)] {
 		names = append(names, l.Name)
 	}
 	names = append(names, c.Scope.Names()...)
@@ -124,7 +127,7 @@ func (c *clause) resolveCall(x *Call) {
 	switch {
 	case f == nil:
 		if c.known && !c.elsewhere(x.Pos, x.Name) {
-			c.errorf(x.Pos, "no function named %q%s", x.Name, DidYouMean(x.Name, c.namesInScope()))
+			c.errorf(x.Pos, "no function named %q%s", x.Name, c.didYouMean(x.Name, c.namesInScope))
 		}
 	case f.Role == Variable:
 		c.errorf(x.Pos, "%s is a variable and takes no arguments", x.Name)

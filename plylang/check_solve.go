@@ -1,30 +1,34 @@
 package plylang
 
-// solve types all clauses, in rounds; see the head of check.go.
+// solve types all clauses, in rounds; see the head of check.go. Where nothing
+// is learnt of a place because it is computed from itself alone, it is taken
+// to hold the zero that it begins with.
 func (c *checker) solve() {
 	errs, warnings := len(c.errs), len(c.warnings)
-	round := func() bool {
-		c.errs, c.warnings = c.errs[:errs], c.warnings[:warnings]
-		return c.round()
+	settle := func() bool {
+		for range maxRounds {
+			c.truncate(errs)
+			c.warnings = c.warnings[:warnings]
+			if !c.round() {
+				return true
+			}
+		}
+		return false
 	}
-	c.settle(round)
-	if len(c.errs) == 0 {
+	settled := settle()
+	if settled && len(c.errs) == 0 {
 		c.assumeZero = true
-		c.settle(round)
+		settled = settle()
 	}
-	c.literalSigned = true
-	c.settle(round)
+	if settled {
+		c.literalSigned = true
+		settle()
+	}
 }
 
-// settle goes on until a round changes nothing.
-func (c *checker) settle(round func() bool) {
-	const enough = 200
-	for range min(len(c.cells)+8, enough) {
-		if !round() {
-			return
-		}
-	}
-}
+// maxRounds is more than a script needs whose maps and locals depend on each
+// other in chains that people can follow.
+const maxRounds = 50
 
 // round types all clauses once and says whether it learnt something.
 func (c *checker) round() bool {

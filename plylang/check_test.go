@@ -35,7 +35,7 @@ func TestCheckErrors(t *testing.T) {
 }
 
 // records splits a file at lines of dashes.
-func records(t *testing.T, file string) []string {
+func records(t testing.TB, file string) []string {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
