@@ -173,6 +173,7 @@ func TestMixedOperators(t *testing.T) {
 		{"kprobe:a { $x.sum(a + b * c - d) }", []int{1}},
 		{"kprobe:a / pid == 1 && uid == 2 / { $x[pid].count() }", []int{1}},
 		{"kprobe:a\n/ a && b || c /\n{\n$x[a\n+ b / c].count() }", []int{2, 5}},
+		{"kprobe:a { $x.sum(a\n+\nb * (c + d * e)) }", []int{2, 3}},
 		{"kprobe:a { @x = sum(a + b * c); }", nil},
 		{"kprobe:a / pid == $1 && uid == $USER_ID / { @x = count(); }", nil},
 	} {

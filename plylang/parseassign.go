@@ -1,6 +1,9 @@
 package plylang
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const severalKeys = "several keys stand in one pair of brackets, as in @m[a, b]"
 
@@ -91,6 +94,9 @@ func isTarget(x Expr) bool {
 
 // target returns x if it can be stored in, and reports it otherwise.
 func (p *parser) target(x Expr) Expr {
+	if _, ok := keywordStmts[firstName(x)]; ok {
+		p.fail(int(x.Position()), "%s is a keyword: choose another name", firstName(x))
+	}
 	switch t := x.(type) {
 	case *Name:
 		return x
@@ -132,6 +138,7 @@ func (p *parser) mapOf(x Expr) *MapRef {
 func (p *parser) mixWarnings() ErrorList {
 	var list ErrorList
 	last := -1
+	slices.Sort(p.mixed)
 	for _, pos := range p.mixed {
 		if !p.dollar || last >= 0 && !strings.Contains(p.src.Text[last:pos], "\n") {
 			continue

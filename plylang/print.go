@@ -174,36 +174,48 @@ func (p *printer) assign(s *Assign) {
 // exprStmt writes an expression; one that begins with a keyword needs
 // parentheses to be none.
 func (p *printer) exprStmt(s *ExprStmt) {
-	first := firstOperand(s.X)
-	if _, ok := keywordStmts[first]; ok {
+	if _, ok := keywordStmts[firstName(s.X)]; ok {
 		p.WriteByte('(')
 		defer p.WriteByte(')')
 	}
 	p.expr(s.X, condLevel)
 }
 
-// firstOperand returns the name that the text of x begins with, if any.
-func firstOperand(x Expr) string {
+// first returns the node that the text of x begins with, nil when that begins
+// with a parenthesis.
+func first(x Expr) Expr {
 	for {
+		left, least := x, postfixLevel
 		switch n := x.(type) {
-		case *Binary:
-			x = n.X
 		case *Cond:
-			x = n.X
+			left, least = n.X, binaryLevel
+		case *Binary:
+			left, least = n.X, precedence[n.Op]
 		case *Member:
-			x = n.X
+			left = n.X
 		case *Index:
-			x = n.X
-		case *MapRef:
-			return n.Name
-		case *Call:
-			return n.Name
-		case *Name:
-			return n.Name
+			left = n.X
 		default:
-			return ""
+			return x
 		}
+		if level(left) < least {
+			return nil
+		}
+		x = left
 	}
+}
+
+// firstName returns the name that the text of x begins with, if any.
+func firstName(x Expr) string {
+	switch n := first(x).(type) {
+	case *MapRef:
+		return n.Name
+	case *Call:
+		return n.Name
+	case *Name:
+		return n.Name
+	}
+	return ""
 }
 
 // level returns the rank of an expression's outermost operator.
@@ -305,14 +317,14 @@ func (p *printer) mapRef(x *MapRef) {
 func (p *printer) unary(x *Unary) {
 	p.WriteString(x.Op.String())
 	least := unaryLevel
-	switch operand := x.X.(type) {
-	case *Number:
-		if x.Op == SUB {
+	if x.Op == SUB {
+		switch n := first(x.X).(type) {
+		case *Number:
 			least = postfixLevel + 1
-		}
-	case *Unary:
-		if x.Op == SUB && operand.Op == SUB {
-			least = postfixLevel
+		case *Unary:
+			if n.Op == SUB {
+				least = postfixLevel + 1
+			}
 		}
 	}
 	p.expr(x.X, least)
@@ -331,14 +343,23 @@ func (p *printer) cond(x *Cond) {
 func (p *printer) cast(x *Cast) {
 	p.WriteString("(" + x.To + ")")
 	least := unaryLevel
-	if !isSureType(x.To) {
-		var operand printer
-		operand.expr(x.X, unaryLevel)
-		if strings.ContainsAny(operand.String()[:1], "-*[") || firstOperand(x.X) == "else" {
-			least = postfixLevel + 1
-		}
+	if !isSureType(x.To) && continues(first(x.X)) {
+		least = postfixLevel + 1
 	}
 	p.expr(x.X, least)
+}
+
+// continues says whether x, behind a value, would go on with it.
+func continues(x Expr) bool {
+	switch x := x.(type) {
+	case *Unary:
+		return x.Op == SUB || x.Op == MUL
+	case *Number:
+		return x.Negative()
+	case *Tuple:
+		return true
+	}
+	return x != nil && firstName(x) == "else"
 }
 
 func (p *printer) member(x *Member) {

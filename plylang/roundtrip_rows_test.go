@@ -1,5 +1,7 @@
 package plylang
 
+import "strings"
+
 // roundTrips are scripts of every kind of syntax. TestRoundTrip prints,
 // formats and parses each of them again.
 var roundTrips = []string{
@@ -119,7 +121,8 @@ var roundTrips = []string{
 	body("x = -(-a); y = - -b; z = !!c; w = ~~d; v = **e;"),
 	body("x = -(a + b); y = -(a)->b; z = (-a)->b; w = *a->b; v = (*a).b"),
 	body("x = -5; y = -(5); z = - 5; w = -(-5); v = 5 -3; u = 5 - -3;"),
-	body("x = (-5)[1]; y = (-5).a;"),
+	body("x = (-5)[1]; y = (-5).a; z = -(5.a); w = -(5[1]);"),
+	body("x = " + strings.Repeat("(foo)!", 60) + "1"),
 	body("x = -9223372036854775808; y = 18446744073709551615; z = 9223372036854775808"),
 	body("x = (u32)y; z = (u32)-y; w = (u32)(y + 1); v = (u64)(u32)y"),
 	body("x = (n) - 1; y = (n)-1; z = (n)*p; w = (foo)(x); v = (foo)!x; u = (foo)x;"),
