@@ -46,7 +46,7 @@ func (g *gen) block(b *plylang.Block) {
 }
 
 func (g *gen) stmt(s plylang.Stmt) {
-	g.at(s)
+	g.at(start(s))
 	switch s := s.(type) {
 	case *plylang.Block:
 		g.block(s)
@@ -69,6 +69,15 @@ func (g *gen) stmt(s plylang.Stmt) {
 	default:
 		panic(fmt.Sprintf("bpfgen: no code for a %T", s))
 	}
+}
+
+// start is where a statement begins: an assignment's own place is that of its
+// operator.
+func start(s plylang.Stmt) plylang.Node {
+	if a, ok := s.(*plylang.Assign); ok {
+		return a.LHS
+	}
+	return s
 }
 
 func (g *gen) ifStmt(s *plylang.If) {

@@ -80,6 +80,7 @@ func TestNumberFunctions(t *testing.T) {
 		{"nsecs > 0", 1}, {"walltime > 0", 1}, {"errno(5) == 5", 1}, {"probe == 0", 1}, {"ppid > 0 && ppid != pid", 1},
 		{"curtask->pid == tid", 1}, {"curtask->real_parent->tgid == ppid", 1}, {"curtask->comm == comm", 1},
 		{"((struct task_struct *)0)->pid", 0}, {"*(u32 *)0", 0}, {"curtask->group_leader->tgid == pid", 1},
+		{"numaid < 1024", 1}, {"cgroup > 0", 1}, {"kptr(curtask) == curtask", 1}, {"*(u8 *)uptr(curtask)", 0},
 	})
 }
 
@@ -95,6 +96,7 @@ func TestStrings(t *testing.T) {
 		{`startswith(b, "abc")`, 1}, {`startswith(b, "abd")`, 0}, {`startswith(a, "abcd")`, 0}, {`startswith(a, "")`, 1},
 		{`a ? 1 : 2`, 1}, {`e ? 1 : 2`, 2}, {`!e`, 1}, {`a && b`, 1}, {`(1 < 2 ? a : b) == "abc"`, 1},
 		{`comm == "bpfgen.test"`, 1}, {`strlen(comm)`, 11}, {`str(comm, 3) == "bpf"`, 1},
+		{`str(curtask->comm) == comm`, 1}, {`str(curtask->comm, 4) == "bpfg"`, 1},
 		{`strcmp(str(0), "")`, 0}, {`str(0) == ""`, 1},
 	})
 }

@@ -33,12 +33,16 @@ func live(t testing.TB) *kernel.Kernel {
 // compile compiles a script for "run" and fails the test with its errors.
 func compile(t testing.TB, k *kernel.Kernel, script string, opt Options) *Object {
 	t.Helper()
-	opt.Run = true
-	o, err := Build(&plylang.Source{Text: script}, k, opt, nil)
+	o, err := build(k, script, opt)
 	if err != nil {
 		t.Fatalf("%s\n%s", script, plylang.Detail(err))
 	}
 	return o
+}
+
+func build(k *kernel.Kernel, script string, opt Options) (*Object, error) {
+	opt.Run = true
+	return Build(&plylang.Source{Text: script}, k, opt, nil)
 }
 
 // loaded is a script that ran in the kernel.

@@ -97,6 +97,30 @@ func TestStringsInMaps(t *testing.T) {
 	}
 }
 
+func TestDisplays(t *testing.T) {
+	l := begin(t, `BEGIN {
+		x = 0x0100007f;
+		@ip[ntop(x)] = count(); @six[ntop(mem(0, 16))] = count(); @bytes[mem(0, 5)] = count();
+		@names[errno(2), signal(9), syscall(1), dev(5), username(uid), ksym(curtask)] = count();
+		@stacks[kstack] = count(); @stacks[stack] = count();
+	}`)
+	if l.word("@ip", 0x0100007f) != 1 || l.word("@six", 0, 0) != 1 || l.word("@bytes", 0) != 1 {
+		t.Error("an address or bytes do not come out as they are")
+	}
+	for i, want := range []string{plylang.ShowErrno, plylang.ShowSignal, plylang.ShowSyscall, plylang.ShowDevice, plylang.ShowUser, plylang.ShowSymbol} {
+		if got := l.mapNamed("@names").Key[i].Type.Show; got != want {
+			t.Errorf("key %d is shown as %q, want %q", i, got, want)
+		}
+	}
+	var key, trace []byte
+	if err := l.coll.Maps[l.mapNamed("@stacks").SpecName].NextKey(nil, &key); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.coll.Maps[StackMap].Lookup(key[:4], &trace); err != nil || Word(trace, 0) == 0 {
+		t.Errorf("stack %v is %v, %v", key, trace[:min(8, len(trace))], err)
+	}
+}
+
 // A script whose values do not fit the stack uses scratch memory.
 func TestScratchMemory(t *testing.T) {
 	l := begin(t, `BEGIN {

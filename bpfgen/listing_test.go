@@ -1,0 +1,175 @@
+package bpfgen
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ply-exporter/bpfgen/kernel"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Each file of testdata/listing is a script for a recorded kernel, which the
+// part of the file's name before "_" names, and its listing.
+func TestGoldenListings(t *testing.T) {
+	files, err := filepath.Glob("testdata/listing/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no listings: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			script, want, _ := strings.Cut(string(text), separator)
+			name, _, _ := strings.Cut(filepath.Base(file), "_")
+			got := listing(compile(t, recorded(t, name), script, Options{}))
+			if *update {
+				if err := os.WriteFile(file, []byte(script+separator+got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != want {
+				t.Errorf("the listing is\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+const separator = "-- listing --\n"
+
+// listing spells out maps and programs of an object.
+func listing(o *Object) string {
+	var b strings.Builder
+	for _, m := range o.Maps {
+		spec := o.Spec.Maps[m.SpecName]
+		fmt.Fprintf(&b, "map %s: %s %v, key %d, value %d, %d entries\n", m.Name, m.SpecName, spec.Type, spec.KeySize, spec.ValueSize, spec.MaxEntries)
+	}
+	for _, p := range o.Programs {
+		fmt.Fprintf(&b, "program %s, %s\n%v", p.Name, p.Attach, o.Spec.Programs[p.Name].Instructions)
+	}
+	return b.String()
+}
+
+// TestSpellings compiles scripts that mean the same, and wants the same code.
+func TestSpellings(t *testing.T) {
+	for _, same := range [][]string{
+		{
+			"kprobe:SyS_* { $syscalls[func].count() }",
+			"kprobe:SyS_* { $syscalls[func()].count() }",
+			"kprobe:sys_* { $syscalls[func] = count(); }",
+		},
+		{
+			"kprobe:SyS_read { $sizes.quantize(arg(2)) }",
+			"kprobe:SyS_read { $sizes.quantize(arg2) }",
+			"kprobe:sys_read { $sizes = quantize(arg2); }",
+			"k:sys_read { $sizes = quantize(arg2, 0) }",
+		},
+		{
+			"kprobe:SyS_read { $rx[arg(0)] = nsecs; } kretprobe:SyS_read { $rx[0] = nil; }",
+			"kprobe:SyS_read { $rx[arg(0)] = nsecs(); } kretprobe:SyS_read { $rx[0] = nil; }",
+			"kprobe:SyS_read { $rx[arg0] = nsecs; } kretprobe:SyS_read { delete $rx[0]; }",
+		},
+		{
+			"tracepoint:sched/sched_switch",
+			"t:sched:sched_switch { @[probe] = count() }",
+			"trace:sched/sched_switch { @[probe()].count() }",
+		},
+		{
+			`BEGIN { @[comm, pid] = sum(1); }`,
+			`BEGIN { @[execname, tgid] = sum(1); }`,
+			`BEGIN { @[execname(), tgid()].sum(1) }`,
+		},
+	} {
+		for _, name := range []string{"6.18-amd64", "7.3-amd64"} {
+			k := recorded(t, name)
+			first := code(t, k, same[0])
+			for _, other := range same[1:] {
+				if got := code(t, k, other); got != first {
+					t.Errorf("%s: %s\ngives\n%s\n%s\ngives\n%s", name, same[0], first, other, got)
+				}
+			}
+		}
+	}
+}
+
+// code is the listing without the script's text.
+func code(t *testing.T, k *kernel.Kernel, script string) string {
+	t.Helper()
+	var lines []string
+	for line := range strings.Lines(listing(compile(t, k, script, Options{}))) {
+		if !strings.HasPrefix(strings.TrimSpace(line), ";") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}
+
+// Equal scripts give equal hashes; a difference in what is counted shows.
+func TestHash(t *testing.T) {
+	k := recorded(t, "6.18-amd64")
+	hash := func(script string, opt Options) string { return compile(t, k, script, opt).Hash }
+	const script = "tracepoint:sched/sched_switch { @[data->prev_comm] = count(); }"
+	same := hash(script, Options{})
+	if again := hash("# comment\n"+script, Options{}); again != same {
+		t.Error("a comment changes the hash")
+	}
+	for _, other := range []struct {
+		script string
+		opt    Options
+	}{
+		{"tracepoint:sched/sched_switch { @[data->next_comm] = count(); }", Options{}},
+		{"tracepoint:sched/sched_switch { @[data->prev_comm] = sum(1); }", Options{}},
+		{"tracepoint:sched/sched_switch { @x[data->prev_comm] = count(); }", Options{}},
+		{script, Options{MaxEntries: 5}},
+		{script, Options{Maps: map[string]MapOptions{"@": {Evict: true}}}},
+	} {
+		if hash(other.script, other.opt) == same {
+			t.Errorf("%s %+v has the same hash", other.script, other.opt)
+		}
+	}
+}
+
+// Every instruction knows where in the script it comes from.
+func TestSourceOf(t *testing.T) {
+	const script = "BEGIN {\n\t@a = 1;\n\t@b = 2;\n}"
+	o := compile(t, recorded(t, "6.18-amd64"), script, Options{})
+	name := o.Programs[0].Name
+	want := map[int]bool{0: true, strings.Index(script, "@a"): true, strings.Index(script, "@b"): true}
+	for n := range int(o.Spec.Programs[name].Instructions.Size() / 8) {
+		pos, ok := o.SourceOf(name, n)
+		if !ok || !want[int(pos)] {
+			t.Errorf("instruction %d comes from %d, %v", n, pos, ok)
+		}
+	}
+	if _, ok := o.SourceOf("other", 0); ok {
+		t.Error("a program that does not exist has a source")
+	}
+}
+
+// What cannot be compiled is an error at its place.
+func TestCompileErrors(t *testing.T) {
+	for _, r := range []struct{ script, want string }{
+		{"BEGIN { @[str(0, 512), str(0, 512), str(0, 512), str(0, 512), str(0, 512), str(0, 512), str(0, 512), str(0, 512), str(0, 512)] = count(); }",
+			"script:1:9: the key of @ has 4608 bytes, the limit of this kernel is 4096: use shorter strings, as in str(p, 64)"},
+		{"BEGIN { @ = lquantize(1, 0, 10, 0); }", "script:1:33: the step must be at least 1"},
+		{"BEGIN { @ = lquantize(1, 0, 100000, 1); }", "script:1:37: this makes more than 4096 buckets: use a larger step"},
+		{"BEGIN { @ = lquantize(1, 5, 5, 1); }", "script:1:29: the upper limit must be above the lower one"},
+		{"BEGIN { @ = llquantize(1, 10, 0, 2, 7); }", "script:1:37: the number of steps must be a multiple of the factor"},
+		{"BEGIN { @ = llquantize(1, 10, 0, 30, 10); }", "script:1:34: the largest magnitude does not fit 64 bits: use a smaller one"},
+		{"BEGIN { @ = quantize(1, 5); }", "script:1:25: bits must be 0 to 4: every power of two is cut into 2^bits buckets"},
+		{"BEGIN { @ = quantize(1, pid); }", "script:1:25: bits of quantize() must be a constant"},
+		{`BEGIN { @ = strlen(str(0, 513)); }`, "script:1:27: the length must be 1 to 512"},
+		{"BEGIN { exit(256); }", "script:1:14: an exit status is 0 to 255"},
+		{"BEGIN { unroll (60) { unroll (60) { @[pid, tid] = count(); } } }", "script:1:1: probe is too long: it has more than 32767 instructions, use a smaller unroll() or several probes"},
+	} {
+		_, err := build(recorded(t, "6.18-amd64"), r.script, Options{})
+		if err == nil || err.Error() != r.want {
+			t.Errorf("%s\ngives %v\nwant  %s", r.script, err, r.want)
+		}
+	}
+}
