@@ -62,6 +62,10 @@ func (g *gen) unary(x *plylang.Unary) {
 		g.truth(x)
 	case plylang.MUL:
 		g.loadPlace(x)
+	case plylang.AND:
+		if off, _ := g.place(x.X); off != 0 {
+			g.emit(asm.Add.Imm(asm.R0, int32(off)))
+		}
 	default:
 		panic(fmt.Sprintf("bpfgen: no code for unary operator %d", x.Op))
 	}
