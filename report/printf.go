@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
 	"ply-exporter/tracer/decode"
 )
 
@@ -14,7 +15,7 @@ import (
 // the value is signed. %v is a value's own text. The checker has seen to it
 // that format and values fit.
 func Sprintf(d *decode.Decoder, format string, values []bpfgen.Value) string {
-	pieces, err := bpfgen.ParseFormat(format)
+	pieces, err := plylang.ParseFormat(format)
 	if err != nil {
 		return format
 	}
@@ -30,7 +31,7 @@ func Sprintf(d *decode.Decoder, format string, values []bpfgen.Value) string {
 }
 
 // convert formats one value.
-func convert(d *decode.Decoder, p bpfgen.Piece, v bpfgen.Value) string {
+func convert(d *decode.Decoder, p plylang.Conversion, v bpfgen.Value) string {
 	switch p.Verb {
 	case 'd', 'i':
 		if v.Type.Signed {
@@ -52,7 +53,7 @@ func convert(d *decode.Decoder, p bpfgen.Piece, v bpfgen.Value) string {
 }
 
 // bits shows a value's bits in its own width.
-func bits(p bpfgen.Piece, v bpfgen.Value) string {
+func bits(p plylang.Conversion, v bpfgen.Value) string {
 	n := uint64(v.Int())
 	if size := v.Type.Size; size < 8 {
 		n &= 1<<(8*size) - 1
@@ -69,14 +70,14 @@ func bits(p bpfgen.Piece, v bpfgen.Value) string {
 }
 
 // cut shows text, at most precision bytes of it.
-func cut(p bpfgen.Piece, s string) string {
-	if p.Precision >= 0 && len(s) > p.Precision {
-		s = s[:p.Precision]
+func cut(p plylang.Conversion, s string) string {
+	if p.Prec >= 0 && len(s) > p.Prec {
+		s = s[:p.Prec]
 	}
 	return fmt.Sprintf(widthOnly(p, 's'), s)
 }
 
-func float(p bpfgen.Piece, v bpfgen.Value) string {
+func float(p plylang.Conversion, v bpfgen.Value) string {
 	f := float64(uint64(v.Int()))
 	if v.Type.Signed {
 		f = float64(v.Int())
@@ -85,17 +86,17 @@ func float(p bpfgen.Piece, v bpfgen.Value) string {
 	case 'a', 'A':
 		return hexFloat(p, f)
 	case 'g', 'G':
-		if p.Precision < 0 {
-			p.Precision = 6
+		if p.Prec < 0 {
+			p.Prec = 6
 		}
-		p.Precision = max(p.Precision, 1)
+		p.Prec = max(p.Prec, 1)
 	}
 	return fmt.Sprintf(goFormat(p, p.Verb), f)
 }
 
 // hexFloat is C's %a, whose exponent has no leading zero.
-func hexFloat(p bpfgen.Piece, f float64) string {
-	s := strconv.FormatFloat(f, 'x', p.Precision, 64)
+func hexFloat(p plylang.Conversion, f float64) string {
+	s := strconv.FormatFloat(f, 'x', p.Prec, 64)
 	s = strings.Replace(strings.Replace(s, "p+0", "p+", 1), "p-0", "p-", 1)
 	if strings.HasSuffix(s, "p+") {
 		s += "0"
@@ -107,20 +108,20 @@ func hexFloat(p bpfgen.Piece, f float64) string {
 }
 
 // goFormat is the conversion as package fmt spells it.
-func goFormat(p bpfgen.Piece, verb byte) string {
+func goFormat(p plylang.Conversion, verb byte) string {
 	s := "%" + p.Flags
 	if p.Width >= 0 {
 		s += strconv.Itoa(p.Width)
 	}
-	if p.Precision >= 0 {
-		s += "." + strconv.Itoa(p.Precision)
+	if p.Prec >= 0 {
+		s += "." + strconv.Itoa(p.Prec)
 	}
 	return s + string(verb)
 }
 
 // widthOnly is goFormat without precision and with no flag but "-".
-func widthOnly(p bpfgen.Piece, verb byte) string {
-	p.Precision = -1
+func widthOnly(p plylang.Conversion, verb byte) string {
+	p.Prec = -1
 	if strings.Contains(p.Flags, "-") {
 		p.Flags = "-"
 	} else {
@@ -128,4 +129,3 @@ func widthOnly(p bpfgen.Piece, verb byte) string {
 	}
 	return goFormat(p, verb)
 }
-
