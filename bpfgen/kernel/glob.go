@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -165,40 +166,108 @@ func parseClass(pattern string) (set *[256]bool, size int, ok bool) {
 }
 
 // matchNodes keeps the set of places in the name that the nodes so far can
-// reach, so the time is bounded by the product of lengths.
+// reach, and what a group reaches from a place is found out once: no pattern
+// takes time that grows faster than polynomially.
 func matchNodes(nodes []globNode, name string) bool {
-	at := make([]bool, len(name)+1)
-	at[0] = true
-	return reach(nodes, name, at)[len(name)]
+	m := matcher{name: name}
+	return m.reach(nodes, m.only(0))[len(name)]
+}
+
+// A matcher matches one name.
+type matcher struct {
+	name string
+	memo map[groupAt][]bool // where a group can end
+}
+
+type groupAt struct {
+	group *globNode
+	place int
+}
+
+// only is the set of one place.
+func (m *matcher) only(place int) []bool {
+	at := make([]bool, len(m.name)+1)
+	at[place] = true
+	return at
 }
 
 // reach returns the places where the nodes can end that begin at one of the
 // given places.
-func reach(nodes []globNode, name string, at []bool) []bool {
+func (m *matcher) reach(nodes []globNode, at []bool) []bool {
 	for i := range nodes {
-		at = nodes[i].step(name, at)
+		switch n := &nodes[i]; n.op {
+		case globText, globAny, globSet:
+			at = n.advance(m.name, at)
+		case globStar:
+			at = spread(at)
+		default:
+			at = m.group(n, at)
+		}
 	}
 	return at
 }
 
-func (n *globNode) step(name string, at []bool) []bool {
+// group returns where a group can end that begins at one of the places.
+func (m *matcher) group(n *globNode, at []bool) []bool {
+	next := make([]bool, len(at))
+	for place, here := range at {
+		if here {
+			next = union(next, m.groupFrom(n, place))
+		}
+	}
+	return next
+}
+
+func (m *matcher) groupFrom(n *globNode, place int) []bool {
+	key := groupAt{n, place}
+	if ends, ok := m.memo[key]; ok {
+		return ends
+	}
+	if m.memo == nil {
+		m.memo = map[groupAt][]bool{}
+	}
+	m.memo[key] = m.ends(n, place)
+	return m.memo[key]
+}
+
+func (m *matcher) ends(n *globNode, place int) []bool {
+	start := m.only(place)
 	switch n.op {
-	case globText, globAny, globSet:
-		return n.advance(name, at)
-	case globStar:
-		return spread(at)
 	case globOne:
-		return n.anyOf(name, at)
+		return m.anyOf(n, start)
 	case globOpt:
-		return union(at, n.anyOf(name, at))
+		return union(start, m.anyOf(n, start))
 	case globSome:
-		return n.repeat(name, n.anyOf(name, at))
+		return m.repeat(n, m.anyOf(n, start))
 	case globMany:
-		return n.repeat(name, at)
+		return m.repeat(n, start)
 	case globNot:
-		return n.anythingElse(name, at)
+		ends := m.anyOf(n, start)
+		for i := range ends {
+			ends[i] = i >= place && !ends[i]
+		}
+		return ends
 	default:
 		panic("kernel: unknown glob operation")
+	}
+}
+
+func (m *matcher) anyOf(n *globNode, at []bool) []bool {
+	next := make([]bool, len(at))
+	for _, alt := range n.alts {
+		next = union(next, m.reach(alt, at))
+	}
+	return next
+}
+
+// repeat applies the alternatives until they reach nothing new.
+func (m *matcher) repeat(n *globNode, at []bool) []bool {
+	for {
+		next := union(at, m.anyOf(n, at))
+		if slices.Equal(next, at) {
+			return at
+		}
+		at = next
 	}
 }
 
@@ -230,58 +299,12 @@ func spread(at []bool) []bool {
 	return next
 }
 
-func (n *globNode) anyOf(name string, at []bool) []bool {
-	next := make([]bool, len(at))
-	for _, alt := range n.alts {
-		next = union(next, reach(alt, name, at))
-	}
-	return next
-}
-
-// repeat applies the alternatives until they reach nothing new.
-func (n *globNode) repeat(name string, at []bool) []bool {
-	for {
-		next := union(at, n.anyOf(name, at))
-		if count(next) == count(at) {
-			return at
-		}
-		at = next
-	}
-}
-
-// anythingElse is every end of a stretch that no alternative matches.
-func (n *globNode) anythingElse(name string, at []bool) []bool {
-	next := make([]bool, len(at))
-	for i, here := range at {
-		if !here {
-			continue
-		}
-		start := make([]bool, len(at))
-		start[i] = true
-		matched := n.anyOf(name, start)
-		for j := i; j < len(at); j++ {
-			next[j] = next[j] || !matched[j]
-		}
-	}
-	return next
-}
-
 func union(a, b []bool) []bool {
 	out := make([]bool, len(a))
 	for i := range a {
 		out[i] = a[i] || b[i]
 	}
 	return out
-}
-
-func count(at []bool) int {
-	n := 0
-	for _, here := range at {
-		if here {
-			n++
-		}
-	}
-	return n
 }
 
 // matchBytes is Match for a name that is not a string yet; most names fail at

@@ -70,6 +70,28 @@ func TestIsGlob(t *testing.T) {
 	}
 }
 
+// Groups in groups cost no time that doubles with each.
+func TestMatchNested(t *testing.T) {
+	tests := []struct {
+		open string
+		as   int // length of the name
+		want bool
+	}{
+		{"+(", 100, true},
+		{"*(", 100, true},
+		{"!(", 100, false}, // twice not is only "a" again
+		{"!(", 1, true},
+		{"@(b|", 100, false},
+		{"@(b|", 1, true},
+	}
+	for _, tt := range tests {
+		pattern := strings.Repeat(tt.open, 60) + "a" + strings.Repeat(")", 60)
+		if got := Match(pattern, strings.Repeat("a", tt.as)); got != tt.want {
+			t.Errorf("60 times %s…) and %d bytes: %v", tt.open, tt.as, got)
+		}
+	}
+}
+
 // A plain name matches itself alone, and a name between stars is found.
 func FuzzMatch(f *testing.F) {
 	f.Add("vfs_@(read|write*)", "vfs_read")
