@@ -292,6 +292,56 @@ func readZero(t testing.TB, n, size int) {
 	}
 }
 
+// A tracepoint whose record nobody reads counts the same, raw or not; what
+// takes a page fault is counted exactly.
+func TestAttachedRaw(t *testing.T) {
+	k := running(t)
+	for _, row := range []struct {
+		script string
+		work   func()
+		want   string
+	}{
+		{`tracepoint:sched/sched_process_exec /comm == "true"/ { @ = count(); }`,
+			func() { run(t, "/proc/self/root/bin/true"); run(t, "/proc/self/root/bin/true") }, "@ 2"},
+		{`rawtracepoint:sys_enter /pid == PID && arg1 == NR/ { @[probe] = count(); }`,
+			func() { call(50, unix.SYS_GETPRIORITY) }, "@[rawtracepoint:sys_enter] 50"},
+		{`tracepoint:syscalls/sys_@(enter|exit)_@(getpriority|setpriority|getsid) /pid == PID && data->common_pid == TID/ { @[probe, data->__syscall_nr] = count(); }`,
+			func() { call(20, unix.SYS_GETPRIORITY, 99); call(10, unix.SYS_SETPRIORITY, 99) },
+			fmt.Sprintf("@[tracepoint:syscalls/sys_enter_getpriority, %[1]d] 20\n@[tracepoint:syscalls/sys_enter_setpriority, %[2]d] 10\n"+
+				"@[tracepoint:syscalls/sys_exit_getpriority, %[1]d] 20\n@[tracepoint:syscalls/sys_exit_setpriority, %[2]d] 10",
+				unix.SYS_GETPRIORITY, unix.SYS_SETPRIORITY)},
+		{`software:minor-faults:1 /tid == TID/ { @ = count(); }`, func() { touch(t, 300) }, "@ 300"},
+	} {
+		for _, plain := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s plain=%v", row.script, plain), func(t *testing.T) {
+				runtime.LockOSThread()
+				defer runtime.UnlockOSThread()
+				script := strings.NewReplacer("TID", fmt.Sprint(unix.Gettid()), "NR", fmt.Sprint(unix.SYS_GETPRIORITY)).Replace(row.script)
+				if got := trace(t, k, script, bpfgen.Options{PlainAttach: plain}, row.work); got != row.want {
+					t.Errorf("got:\n%s\nwant:\n%s", got, row.want)
+				}
+			})
+		}
+	}
+}
+
+// touch takes n page faults.
+func touch(t testing.TB, n int) {
+	t.Helper()
+	page := os.Getpagesize()
+	mem, err := unix.Mmap(-1, 0, n*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(mem)
+	if err := unix.Madvise(mem, unix.MADV_NOHUGEPAGE); err != nil && err != unix.EINVAL {
+		t.Fatal(err)
+	}
+	for i := range n {
+		mem[i*page] = 1
+	}
+}
+
 func TestAttachedTimers(t *testing.T) {
 	k := running(t)
 	script := `profile:997hz { @p[cpu] = count(); } profile:1:499hz { @one[cpu] = count(); } interval:10ms { @i = count(); }`

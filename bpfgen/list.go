@@ -144,3 +144,29 @@ func listArguments(k *kernel.Kernel, c kernel.Syscall) []ListedVar {
 	}
 	return out
 }
+
+func listRaw(k *kernel.Kernel, glob *kernel.Glob, _ bool) ([]Listed, error) {
+	names, err := rawTracepoints(k, "*")
+	if err != nil {
+		return nil, err
+	}
+	var out []Listed
+	for _, name := range names {
+		if glob.Match(name) {
+			out = append(out, Listed{Name: rawProvider.name + ":" + name})
+		}
+	}
+	return out, nil
+}
+
+func listCounters(p *provider, counters []counter) func(*kernel.Kernel, *kernel.Glob, bool) ([]Listed, error) {
+	return func(_ *kernel.Kernel, glob *kernel.Glob, _ bool) ([]Listed, error) {
+		var out []Listed
+		for _, c := range counters {
+			if glob.Match(c.name) {
+				out = append(out, Listed{Name: p.name + ":" + c.name})
+			}
+		}
+		return out, nil
+	}
+}

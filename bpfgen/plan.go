@@ -49,7 +49,7 @@ type planner struct {
 	sites   []*site
 	byKey   map[string]*site
 	ids     map[string]uint64
-	tables  map[*provider]uint64
+	tables  map[string]uint64
 	out     *plan
 }
 
@@ -57,7 +57,7 @@ type planner struct {
 func newPlan(k *kernel.Kernel, clauses []*plylang.Clause) *plan {
 	p := &planner{
 		kernel: k, clauses: clauses, out: &plan{},
-		byKey: map[string]*site{}, ids: map[string]uint64{}, tables: map[*provider]uint64{},
+		byKey: map[string]*site{}, ids: map[string]uint64{}, tables: map[string]uint64{},
 	}
 	for i := range clauses {
 		p.addClause(i)
@@ -94,10 +94,11 @@ func (p *planner) table(s *scope) {
 	if s.ids == nil || s.placeID != nil && !s.wants("probe") {
 		return
 	}
-	base, ok := p.tables[s.provider]
+	key := s.ids[len(s.ids)-1] // differs by provider and direction
+	base, ok := p.tables[key]
 	if !ok {
 		base = uint64(len(p.out.names))
-		p.tables[s.provider] = base
+		p.tables[key] = base
 		for i, name := range s.ids {
 			p.ids[name] = base + uint64(i)
 		}
@@ -151,9 +152,16 @@ func (p *planner) addProgram(group []*site) {
 	if m := first.scope.multi; m != nil && len(group) > 1 {
 		prog.Attach, prog.spec = m.attach, m.program
 	}
+	raw := p.canBeRaw(group)
+	if raw {
+		prog.Attach, prog.spec = AttachRawTracepoint, rawProgram
+	}
 	for _, s := range group {
 		place := s.place
 		place.ID = p.id(s.name)
+		if raw {
+			_, place.Target, _ = strings.Cut(place.Target, "/")
+		}
 		if place.Covers == 1 {
 			place.Covers = 0
 		}
@@ -164,6 +172,23 @@ func (p *planner) addProgram(group []*site) {
 	}
 	prog.Specs, prog.Why = specsOf(prog.clauses), why(prog, first.split)
 	p.out.programs = append(p.out.programs, prog)
+}
+
+// canBeRaw says whether a group of tracepoints can be raw ones: no clause needs
+// the record, or to know which of several places fired.
+func (p *planner) canBeRaw(group []*site) bool {
+	for _, i := range group[0].clauses {
+		s := p.clauses[i].Scope.(*scope)
+		if !s.raw || len(group) > 1 && s.wants("probe") {
+			return false
+		}
+	}
+	for _, s := range group {
+		if _, event, _ := strings.Cut(s.place.Target, "/"); !isRawTracepoint(p.kernel, event) {
+			return false
+		}
+	}
+	return true
 }
 
 // id returns the index of a probe's name in Object.Places.
@@ -200,6 +225,8 @@ func why(p *planned, split bool) string {
 		add(c.Scope.(*scope).why)
 	}
 	switch {
+	case p.Attach == AttachRawTracepoint && p.clauses[0].Scope.(*scope).raw:
+		add("as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing")
 	case p.Attach == AttachKprobeMulti, p.Attach == AttachKretprobeMulti:
 		add(fmt.Sprintf("one link for %d functions", len(p.Places)))
 	case split:

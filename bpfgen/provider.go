@@ -63,6 +63,10 @@ type scope struct {
 	base    uint64
 	covers  int
 
+	// raw says that the clause asks nothing of a tracepoint's record, so that
+	// it may run at the raw tracepoint as well.
+	raw bool
+
 	// split says that the places must not share a program, because the clause
 	// asks something of them that this kernel tells only apart.
 	split bool
@@ -97,8 +101,9 @@ var providers []*provider
 
 func init() {
 	providers = []*provider{
-		tracepointProvider, kprobeProvider, kretprobeProvider,
-		profileProvider, intervalProvider, beginProvider, endProvider,
+		tracepointProvider, rawProvider, kprobeProvider, kretprobeProvider,
+		profileProvider, intervalProvider, softwareProvider, hardwareProvider,
+		beginProvider, endProvider,
 	}
 }
 

@@ -62,7 +62,7 @@ func syscallScopes(e *env, s *scope) ([]*scope, error) {
 			return nil, err
 		}
 	}
-	s.ids, s.covers = callNames(e.kernel, s.provider.name), len(calls)
+	s.ids = callNames(e.kernel, s.provider.name)
 	if useWrappers(e) {
 		return wrapperScopes(e, s, calls)
 	}
@@ -151,13 +151,17 @@ func (s *scope) rawSyscalls(e *env, calls []kernel.Syscall) *scope {
 	if s.attach == AttachKretprobe {
 		kind = syscallExit
 	}
-	s.attach, s.program, s.multi = AttachTracepoint, tracepointProgram, nil
-	s.places = []Place{{Target: kind.tracepoint}}
-	s.names = []string{tracepointProvider.name + ":" + kind.tracepoint}
-	s.placeID = loadNumber
-	s.filter = filterCalls(calls, kind.exit)
 	s.vars = syscallVars(e, calls, kind.exit)
-	s.why = fmt.Sprintf("one attachment to %s for %s", kind.tracepoint, plural(len(calls), "system call"))
+	return s.atRawSyscalls(kind.tracepoint, calls, filterCalls(calls, kind.exit))
+}
+
+// atRawSyscalls puts s to one of the tracepoints of all system calls.
+func (s *scope) atRawSyscalls(tracepoint string, calls []kernel.Syscall, filter func(*gen, string)) *scope {
+	s.attach, s.program, s.multi, s.raw = AttachTracepoint, tracepointProgram, nil, false
+	s.places = []Place{{Target: tracepoint}}
+	s.names = []string{tracepointProvider.name + ":" + tracepoint}
+	s.covers, s.placeID, s.filter = len(calls), loadNumber, filter
+	s.why = fmt.Sprintf("one attachment to %s for %s", tracepoint, plural(len(calls), "system call"))
 	return s
 }
 

@@ -37,7 +37,6 @@ func wrapperScopes(e *env, s *scope, calls []kernel.Syscall) ([]*scope, error) {
 	if len(s.places) == 0 {
 		return nil, missingf("this kernel does not name the functions of its system calls (no /proc/kallsyms)")
 	}
-	s.covers = 0
 	if e.opt.PlainAttach || !e.kernel.Has(kernel.KprobeMulti) {
 		s.multi = nil
 	}

@@ -203,14 +203,14 @@ func TestPlans(t *testing.T) {
 		{
 			kernel: "5.10-amd64",
 			script: `tracepoint:sched/sched_sw* { @[probe] = count(); }`,
-			want: `tracepoint sched/sched_swap_numa: a program for each place: this kernel cannot tell one program which place fired
-tracepoint sched/sched_switch: a program for each place: this kernel cannot tell one program which place fired`,
+			want: `raw_tracepoint sched_swap_numa: as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing
+raw_tracepoint sched_switch: as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_sw* { @ = count(); } tracepoint:sched/sched_switch { @b = count(); }`,
-			want: `tracepoint sched/sched_swap_numa: through perf
-tracepoint sched/sched_switch(2): 2 clauses in one program`,
+			want: `raw_tracepoint sched_swap_numa: as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing
+raw_tracepoint sched_switch(2): as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing; 2 clauses in one program`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -313,6 +313,56 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each p
 			script: `kprobe:vfs_@(read|write) { @[args->file] = count(); }`,
 			want:   `kprobe vfs_read vfs_write: one program for 2 places`,
 		},
+		{
+			kernel: "6.18-amd64",
+			opt:    Options{PlainAttach: true},
+			script: `tracepoint:sched/sched_switch { @ = count(); }`,
+			want:   `tracepoint sched/sched_switch: through perf`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `tracepoint:sched/sched_switch { @ = count(); }`,
+			want:   `tracepoint sched/sched_switch: through perf`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `tracepoint:sched/sched_switch { @ = count(); } t:sched:sched_switch { @b[data->prev_comm] = count(); }`,
+			want:   `tracepoint sched/sched_switch(2): 2 clauses in one program`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `tracepoint:syscalls/sys_enter_* { @ = count(); }`,
+			want:   `tracepoint raw_syscalls/sys_enter(23): one attachment to raw_syscalls/sys_enter for 23 system calls`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `rawtracepoint:sched_sw* { @[arg0] = count(); }`,
+			want:   `raw_tracepoint sched_swap_numa sched_switch: the tracepoint itself, without a record; one program for 2 places`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `rt:sched_sw* { @[probe] = count(); }`,
+			want: `raw_tracepoint sched_swap_numa: the tracepoint itself, without a record; a program for each place: this kernel cannot tell one program which place fired
+raw_tracepoint sched_switch: the tracepoint itself, without a record; a program for each place: this kernel cannot tell one program which place fired`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `software:faults { @[comm] = count(); } hardware:cache-misses:50000 { @m = count(); }`,
+			want: `perf_event page-faults:1 period=1 freq=0 cpus=[0 1]: perf event page-faults, one in 1, on 2 CPUs
+perf_event cache-misses:50000 period=50000 freq=0 cpus=[0 1]: perf event cache-misses, one in 50000, on 2 CPUs`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `tracepoint:syscalls/sys_@(enter|exit)_* { @[probe] = count(); }`,
+			want: `tracepoint raw_syscalls/sys_enter(23): one attachment to raw_syscalls/sys_enter for 23 system calls
+tracepoint raw_syscalls/sys_exit(23): one attachment to raw_syscalls/sys_exit for 23 system calls`,
+		},
+		{
+			kernel: "6.18-amd64",
+			opt:    Options{PlainAttach: true},
+			script: `tracepoint:syscalls/sys_enter_* { @[probe] = count(); }`,
+			want:   `tracepoint syscalls/sys_enter_clone syscalls/sys_enter_clone3 syscalls/sys_enter_close and 20 more: one program for 23 places`,
+		},
 	} {
 		t.Run(row.kernel+" "+row.script, func(t *testing.T) {
 			o := compile(t, recorded(t, row.kernel), row.script, row.opt)
@@ -329,9 +379,9 @@ func TestProviderErrors(t *testing.T) {
 		kernel, script, want string
 		missing              bool
 	}{
-		{kernel: "6.18-amd64", script: `kprode:vfs_read { @ = count(); }`, want: `script:1:1: no probe provider named "kprode" (there are tracepoint, kprobe, kretprobe, profile, interval, BEGIN, END); did you mean "kprobe"?`},
-		{kernel: "6.18-amd64", script: `x:y { @ = count(); }`, want: `script:1:1: no probe provider named "x" (there are tracepoint, kprobe, kretprobe, profile, interval, BEGIN, END)`},
-		{kernel: "6.18-amd64", script: `r:y { @ = count(); }`, want: `script:1:1: no probe provider named "r" (there are tracepoint, kprobe, kretprobe, profile, interval, BEGIN, END); did you mean "kr"?`},
+		{kernel: "6.18-amd64", script: `kprode:vfs_read { @ = count(); }`, want: `script:1:1: no probe provider named "kprode" (there are tracepoint, rawtracepoint, kprobe, kretprobe, profile, interval, software, hardware, BEGIN, END); did you mean "kprobe"?`},
+		{kernel: "6.18-amd64", script: `x:y { @ = count(); }`, want: `script:1:1: no probe provider named "x" (there are tracepoint, rawtracepoint, kprobe, kretprobe, profile, interval, software, hardware, BEGIN, END)`},
+		{kernel: "6.18-amd64", script: `r:y { @ = count(); }`, want: `script:1:1: this kernel has no raw tracepoint y`, missing: true},
 		{kernel: "6.18-amd64", script: `kprobe:vfs_read { @ = count(); }`, want: `script:1:1: this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch`, missing: true},
 		{kernel: "6.18-amd64", script: `kprobe:sys_raed { @ = count(); }`, want: `script:1:1: there is no system call "raed" on x86_64; did you mean "read"?`, missing: true},
 		{kernel: "6.18-amd64", script: `kprobe:sys_zz* { @ = count(); }`, want: `script:1:1: no system call of this kernel matches sys_zz*`, missing: true},
@@ -342,7 +392,7 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `tracepoint:nosuch/* { @ = count(); }`, want: `script:1:1: no tracepoint of this kernel matches nosuch/*`, missing: true},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[data->prev_comn] = count(); }`, want: `script:1:41: tracepoint sched/sched_switch has no member "prev_comn"; did you mean "prev_comm"?`},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/* { @[data->prev_comm] = count(); }`, want: `script:1:30: tracepoint sched/sched_kthread_stop has no member "prev_comm"`},
-		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in kprobe, not in kretprobe`},
+		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in rawtracepoint or kprobe, not in kretprobe`},
 		{kernel: "6.18-amd64", script: `kprobe:sys_read { @[retval] = count(); }`, want: `script:1:21: retval exists in kretprobe, not in kprobe`},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[func] = count(); }`, want: `script:1:35: func exists in kprobe or kretprobe, not in tracepoint`},
 		{kernel: "6.18-amd64", script: `profile:7:99hz { @ = count(); }`, want: `script:1:1: cpu 7 is not online; 2 CPUs online`, missing: true},
@@ -353,6 +403,12 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "7.3-amd64", script: `kprobe:vfs_read { @[args->fil] = count(); }`, want: `script:1:27: function vfs_read has no member "fil"; did you mean "file"?`},
 		{kernel: "7.3-amd64", script: `kprobe:vfs_read { @[reg("rxa")] = count(); }`, want: `script:1:25: this machine (x86_64) has no register "rxa"; did you mean "rax"?`},
 		{kernel: "7.3-amd64", script: `kprobe:nosuchmod:vfs_read { @ = count(); }`, want: `script:1:1: this kernel has no function nosuchmod:vfs_read; did you mean "vfs_read", "vfs_readv" or "vfs_readlink"?`, missing: true},
+		{kernel: "6.18-amd64", script: `rt:sched_swich { @ = count(); }`, want: `script:1:1: this kernel has no raw tracepoint sched_swich; did you mean "sched_switch"?`, missing: true},
+		{kernel: "6.18-amd64", script: `rt:sched/sched_switch { @ = count(); }`, want: `script:1:1: a raw tracepoint has no category: write rawtracepoint:event`},
+		{kernel: "6.18-amd64", script: `software:page-falts:1 { @ = count(); }`, want: `script:1:1: no software event named "page-falts"; did you mean "page-faults"?`},
+		{kernel: "6.18-amd64", script: `software:page-faults:0 { @ = count(); }`, want: `script:1:1: "0" is no period: write how many events make it fire, software:page-faults:1`},
+		{kernel: "6.18-amd64", script: `hardware:cycles:10 { @ = count(); }`, want: `script:1:1: hardware:cpu-cycles:10 fires too often: use a period of 1000 or more`},
+		{kernel: "6.18-amd64", script: `software:cpu-clock:10 { @ = count(); }`, want: `script:1:1: software:cpu-clock:10 fires too often: use a period of 100000 or more`},
 	} {
 		t.Run(row.kernel+" "+row.script, func(t *testing.T) {
 			_, err := Build(&plylang.Source{Text: row.script}, recorded(t, row.kernel), Options{}, nil)

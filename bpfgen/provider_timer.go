@@ -61,7 +61,7 @@ func profileScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, err
 		name = fmt.Sprintf("profile:%d:%dhz", p.cpu, p.rate)
 	}
 	event := &PerfEvent{Type: perfTypeSoftware, Config: perfCPUClock, Freq: p.rate, CPUs: cpus}
-	return timerScope(profileProvider, spec, uses, name, event, plural(len(cpus), "CPU")), nil
+	return timerScope(profileProvider, spec, uses, name, event, "cpu-clock timer on "+plural(len(cpus), "CPU")), nil
 }
 
 func intervalScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
@@ -74,16 +74,16 @@ func intervalScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, er
 		return nil, err
 	}
 	event := &PerfEvent{Type: perfTypeSoftware, Config: perfCPUClock, Period: uint64(period), CPUs: cpus[:1]}
-	return timerScope(intervalProvider, spec, uses, "interval:"+intervalText(period), event, "one CPU"), nil
+	return timerScope(intervalProvider, spec, uses, "interval:"+intervalText(period), event, "cpu-clock timer on one CPU"), nil
 }
 
-func timerScope(p *provider, spec *plylang.Spec, uses plylang.Uses, name string, event *PerfEvent, where string) []*scope {
+func timerScope(p *provider, spec *plylang.Spec, uses plylang.Uses, name string, event *PerfEvent, why string) []*scope {
 	return []*scope{{
 		provider: p, spec: spec, uses: uses,
 		attach: AttachPerfEvent, program: perfProgram,
 		places: []Place{{Target: strings.TrimPrefix(name, p.name+":"), Perf: event}},
 		names:  []string{name},
-		why:    "cpu-clock timer on " + where,
+		why:    why,
 	}}
 }
 

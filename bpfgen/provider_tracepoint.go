@@ -39,9 +39,15 @@ func tracepointScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, 
 		return nil, err
 	}
 	groups := &layoutGroups{uses: uses, byLayout: map[string]*scope{}}
+	groups.bundle = len(names) >= manyCalls && !e.opt.PlainAttach && hasTracepoint(e.kernel, "raw_syscalls", "sys_enter")
 	for _, name := range names {
 		if err := groups.add(e, spec, name); err != nil {
 			return nil, err
+		}
+	}
+	for _, s := range groups.scopes {
+		if groups.bundle {
+			s.bundleCalls(e.kernel)
 		}
 	}
 	return groups.scopes, nil
@@ -50,6 +56,7 @@ func tracepointScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, 
 // layoutGroups sorts tracepoints by the layout of the fields in use.
 type layoutGroups struct {
 	uses     plylang.Uses
+	bundle   bool // keep the tracepoints of system calls apart, by direction
 	byLayout map[string]*scope
 	scopes   []*scope
 }
@@ -64,11 +71,16 @@ func (l *layoutGroups) add(e *env, spec *plylang.Spec, name string) error {
 		}
 		layout = fields.layout(l.uses.Members)
 	}
+	noField := layout == "" && !l.uses.Names["data"] && !l.uses.Names["args"]
+	if _, raw, ok := callOf(e.kernel, name); ok && l.bundle {
+		layout = raw + " " + layout
+	}
 	s := l.byLayout[layout]
 	if s == nil {
 		s = &scope{provider: tracepointProvider, spec: spec, uses: l.uses,
 			attach: AttachTracepoint, program: tracepointProgram}
 		s.vars = []*builtin{dataVar(fields)}
+		s.raw = noField && !e.opt.PlainAttach && e.kernel.Has(kernel.RawTracepointsExact)
 		l.byLayout[layout] = s
 		l.scopes = append(l.scopes, s)
 	}

@@ -1,0 +1,101 @@
+package bpfgen
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// Raw tracepoints
+//
+// They are attached and gone in no time and cost less per event, because the
+// kernel makes no record: programs get the tracepoint's arguments. A target is
+// an event without its category; the tracepoints of single system calls are
+// none, all of them come through sys_enter and sys_exit.
+
+var rawProvider = &provider{
+	name:    "rawtracepoint",
+	aliases: []string{"rt"},
+	doc:     "event",
+	vars:    []string{"arg0", "arg1", "arg2", "arg3", "arg4", "arg5", "arg6", "arg7", "arg8", "arg9"},
+}
+
+func init() {
+	rawProvider.scopes = rawScopes
+	rawProvider.list = listRaw
+}
+
+var rawProgram = ebpf.ProgramSpec{Type: ebpf.RawTracepoint}
+
+func rawScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
+	names, err := rawTracepoints(e.kernel, spec.Target)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, noRaw(e.kernel, spec.Target)
+	}
+	s := &scope{provider: rawProvider, spec: spec, uses: uses, attach: AttachRawTracepoint, program: rawProgram}
+	for _, name := range names {
+		s.addPlace(Place{Target: name, Glob: kernel.IsGlob(spec.Target)}, name)
+	}
+	s.split = len(names) > 1 && s.wants("probe")
+	s.why = "the tracepoint itself, without a record"
+	for i := range maxArg + 1 {
+		s.vars = append(s.vars, argVar(i, wordType, func(g *gen, _ []plylang.Expr) {
+			g.emit(asm.LoadMem(asm.R0, asm.R6, int16(8*i), asm.DWord))
+		}))
+	}
+	return []*scope{s}, nil
+}
+
+// rawTracepoints returns the raw tracepoints that match, in order.
+func rawTracepoints(k *kernel.Kernel, glob string) ([]string, error) {
+	if strings.ContainsAny(glob, "/:") {
+		return nil, errors.New("a raw tracepoint has no category: write rawtracepoint:event")
+	}
+	if !kernel.IsGlob(glob) && isRawTracepoint(k, glob) {
+		return []string{glob}, nil
+	}
+	all, err := k.Tracepoints("!(syscalls)", glob)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, name := range all {
+		_, event, _ := strings.Cut(name, "/")
+		names = append(names, event)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return slices.DeleteFunc(names, func(name string) bool { return !isRawTracepoint(k, name) }), nil
+}
+
+// isRawTracepoint says whether there is a tracepoint of that name: BTF has a
+// type for the functions that can be attached to each.
+func isRawTracepoint(k *kernel.Kernel, event string) bool {
+	spec, err := k.BTF()
+	if err != nil {
+		return false
+	}
+	var t *btf.Typedef
+	return spec.TypeByName("btf_trace_"+event, &t) == nil
+}
+
+func noRaw(k *kernel.Kernel, target string) error {
+	if kernel.IsGlob(target) {
+		return missingf("no raw tracepoint of this kernel matches %s", target)
+	}
+	all, err := rawTracepoints(k, "*")
+	if err != nil {
+		return err
+	}
+	return missingf("this kernel has no raw tracepoint %s%s", target, plylang.DidYouMean(target, all))
+}
