@@ -48,6 +48,19 @@ func (k *Kernel) Functions(pattern string) ([]Function, error) {
 	return slices.Compact(found), nil
 }
 
+// Refused says whether a name that Functions does not find is a symbol in the
+// kernel's text all the same: one in which the kernel allows no probe.
+func (k *Kernel) Refused(name string) bool {
+	symbols, err := k.kallsyms()
+	if err != nil || !symbols.Has(name) {
+		return false
+	}
+	for range k.candidates(symbols, name) {
+		return false
+	}
+	return true
+}
+
 // candidates returns the symbols a name or a glob stands for.
 func (k *Kernel) candidates(symbols *Symbols, name string) iter.Seq[int] {
 	if IsGlob(name) {

@@ -54,6 +54,15 @@ func functionNames(functions []Function) string {
 	return strings.Join(names, " ")
 }
 
+func TestRefused(t *testing.T) {
+	k := open(t, "5.10-amd64")
+	for name, want := range map[string]bool{"notifier_call_chain": true, "vfs_read": false, "vfs_raed": false} {
+		if k.Refused(name) != want {
+			t.Errorf("%s refused: %v", name, !want)
+		}
+	}
+}
+
 // Where ftrace's list can be read, a glob finds what is in it, and a name any
 // function all the same.
 func TestTraceable(t *testing.T) {
