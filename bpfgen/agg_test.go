@@ -3,7 +3,10 @@ package bpfgen
 import (
 	"math"
 	"reflect"
+	"sync"
 	"testing"
+
+	"github.com/cilium/ebpf"
 )
 
 // counts returns the non-empty buckets of a histogram by index, and its sum.
@@ -176,6 +179,60 @@ func TestBucketRanges(t *testing.T) {
 				t.Errorf("%#v: bucket %d is %d to %d", b, i, lo, hi)
 			}
 			last = hi
+		}
+	}
+}
+
+// Updates from several threads at once are all counted, also the first ones of
+// a key, and extremes are exact.
+func TestConcurrentUpdates(t *testing.T) {
+	l := load(t, compile(t, live(t), `BEGIN {
+		x = (u32)rand;
+		@count[x % 64] = count(); @all = count(); @total[x & 7] = sum(1); @h[1] = quantize(x);
+		@table[1]++; @max = max(x); @min = min(x); @kmax[x % 3] = max(x); @seen[1] = max(x); @mean[1] = avg(2);
+	}`, Options{}))
+	const threads, rounds = 4, 5000
+	program := l.coll.Programs[l.obj.Programs[0].Name]
+	var wait sync.WaitGroup
+	for range threads {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for range rounds {
+				if _, err := program.Run(&ebpf.RunOptions{}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}()
+	}
+	wait.Wait()
+	const want = threads * rounds
+	var keyed, total int64
+	for key := range int64(64) {
+		keyed += l.word("@count", key)
+		total += l.word("@total", key)
+	}
+	_, counts := l.counts("@h", 1)
+	var inBuckets uint64
+	for _, n := range counts {
+		inBuckets += n
+	}
+	mean := l.value("@mean", 1)
+	if keyed != want || total != want || inBuckets != want || l.word("@all") != want || l.word("@table", 1) != want ||
+		Word(mean, 0) != 2*want || Word(mean, 1) != want {
+		t.Errorf("counted %d, %d, %d, %d, %d, %d: want %d", keyed, total, inBuckets, l.word("@all"), l.word("@table", 1), Word(mean, 1), want)
+	}
+	largest := int64(0)
+	for key := range int64(3) {
+		largest = max(largest, l.mapNamed("@kmax").Extreme(l.value("@kmax", key)))
+	}
+	if got := l.mapNamed("@max").Extreme(l.value("@max")); got != largest {
+		t.Errorf("@max is %d, the largest of @kmax %d", got, largest)
+	}
+	for i := range l.obj.Maps {
+		if n := l.state(1 + i); n != 0 {
+			t.Errorf("%d updates of %s were refused", n, l.obj.Maps[i].Name)
 		}
 	}
 }

@@ -96,7 +96,7 @@ var variables = []*builtin{
 	variable("rand", "A random number.", plylang.U32, random),
 	variable("time", "Nanoseconds since boot without sleep, shown with a unit.", scaled, helper(asm.FnKtimeGetNs)),
 	variable("nsecs", "Nanoseconds since boot without sleep, shown as a number.", monotonic, helper(asm.FnKtimeGetNs)),
-	variable("walltime", "Time of day.", wallclock, helper(asm.FnKtimeGetNs)),
+	variable("walltime", "Time of day.", wallclock, walltime),
 	variable("secs", "Seconds since boot.", plylang.U64, seconds),
 	variable("probe", "Full name of the probe that fired.", shown(plylang.U64, plylang.ShowProbe),
 		func(g *gen) { g.scope.emitPlaceID(g) }),
@@ -130,6 +130,16 @@ func (g *gen) comm(dst mem) {
 func random(g *gen) {
 	g.call(asm.FnGetPrandomU32)
 	g.extend(plylang.U32)
+}
+
+// walltime is the monotonic clock and what the time of day is ahead of it.
+// bpf_ktime_get_tai_ns is there from Linux 6.1 only.
+func walltime(g *gen) {
+	g.compiler.clock = true
+	g.call(asm.FnKtimeGetNs)
+	g.mapValue(asm.R1, ClockMap, 0)
+	g.load(asm.R1, mem{asm.R1, 0, 8})
+	g.emit(asm.Add.Reg(asm.R0, asm.R1))
 }
 
 func seconds(g *gen) {

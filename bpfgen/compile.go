@@ -1,10 +1,7 @@
 package bpfgen
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"sort"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -38,9 +35,10 @@ type compiler struct {
 	opt    Options
 	obj    *Object
 	maps   map[*plylang.Map]*Map
-	cpus   int // possible ones
-	zeros  int // how many bytes of zeros programs refer to
-	stacks bool
+	cpus   int  // possible ones
+	zeros  int  // how many bytes of zeros programs refer to
+	stacks bool // programs keep stacks
+	clock  bool // programs ask for the time of day
 	errs   plylang.ErrorList
 }
 
@@ -72,10 +70,18 @@ func (c *compiler) compileMaps() {
 	for i, pm := range c.script.Maps {
 		m := c.layoutMap(i, pm)
 		c.maps[pm] = m
+		c.warnOf(m)
 		c.obj.Maps = append(c.obj.Maps, m)
 		if c.errs == nil {
 			c.obj.Spec.Maps[m.SpecName] = c.mapSpec(m)
 		}
+	}
+}
+
+// warnOf says what this kernel cannot do as well as others.
+func (c *compiler) warnOf(m *Map) {
+	if (m.Kind == KindMin || m.Kind == KindMax) && !c.kernel.Has(kernel.FetchingAtomics) {
+		c.obj.Warnings.Add(c.script.Src, m.Pos, "%s may miss a value on this kernel when one probe interrupts another: %s() is exact from Linux 5.12 on", m.Name, m.Agg.Name)
 	}
 }
 
@@ -158,46 +164,4 @@ func (g *gen) findScratch() {
 	g.jump(asm.JEq, asm.R0, 0, g.finish)
 	g.emit(asm.Mov.Reg(asm.R8, asm.R0))
 	g.free(key)
-}
-
-// hash identifies programs, maps and plan.
-func (c *compiler) hash() string {
-	h := sha256.New()
-	for _, p := range c.obj.Programs {
-		spec := c.obj.Spec.Programs[p.Name]
-		fmt.Fprintf(h, "program %s %v %v %v\n", p.Name, p.Attach, spec.Type, spec.AttachType)
-		for _, place := range p.Places {
-			perf := place.Perf
-			place.Perf = nil
-			fmt.Fprintf(h, "place %+v", place)
-			if perf != nil {
-				fmt.Fprintf(h, " %+v", *perf)
-			}
-			fmt.Fprintln(h)
-		}
-		for _, ins := range spec.Instructions {
-			fmt.Fprintf(h, "%v %s %s\n", ins.WithMetadata(asm.Metadata{}), ins.Reference(), ins.Symbol())
-		}
-	}
-	names := make([]string, 0, len(c.obj.Spec.Maps))
-	for name := range c.obj.Spec.Maps {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		m := c.obj.Spec.Maps[name]
-		fmt.Fprintf(h, "map %s %v %d %d %d %d\n", name, m.Type, m.KeySize, m.ValueSize, m.MaxEntries, m.Flags)
-	}
-	for _, m := range c.obj.Maps {
-		fmt.Fprintf(h, "values of %s: %d %#v %v\n", m.Name, m.Kind, m.Buckets, typeText(m.Value))
-	}
-	fmt.Fprintf(h, "names %q\n", c.obj.Places)
-	return hex.EncodeToString(h.Sum(nil))[:16]
-}
-
-func typeText(t *plylang.Type) string {
-	if t == nil {
-		return ""
-	}
-	return fmt.Sprint(t.Kind, t.Size, t.Signed, t.Unit, t.Show)
 }

@@ -69,6 +69,9 @@ func sendClear(g *gen, args []plylang.Expr) {
 // sendExit ends the run and leaves the clause at once. In BEGIN it leaves all
 // clauses: those that follow do not run.
 func sendExit(g *gen, args []plylang.Expr) {
+	if !g.opt.Run {
+		g.errs.Add(g.script.Src, g.pos, "exit() ends a run, and an exporter does not end: leave it out, or use return")
+	}
 	if len(args) == 0 {
 		args = []plylang.Expr{zeroLiteral}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -148,6 +149,20 @@ func TestSourceOf(t *testing.T) {
 	}
 	if _, ok := o.SourceOf("other", 0); ok {
 		t.Error("a program that does not exist has a source")
+	}
+}
+
+// An exporter does not end, and old kernels keep extremes less exactly.
+func TestFindingsOfOptions(t *testing.T) {
+	_, err := Build(&plylang.Source{Text: "BEGIN { exit(1); }"}, recorded(t, "6.18-amd64"), Options{}, nil)
+	want := "script:1:9: exit() ends a run, and an exporter does not end: leave it out, or use return"
+	if err == nil || err.Error() != want {
+		t.Errorf("exit() in an exporter gives %v, want %s", err, want)
+	}
+	o := compile(t, recorded(t, "5.10-amd64"), "BEGIN { @ = min(pid); }", Options{})
+	want = "script:1:9: @ may miss a value on this kernel when one probe interrupts another: min() is exact from Linux 5.12 on"
+	if len(o.Warnings) != 1 || o.Warnings[0].Error() != want {
+		t.Errorf("warnings are %v, want %s", o.Warnings, want)
 	}
 }
 

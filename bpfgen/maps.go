@@ -3,8 +3,10 @@ package bpfgen
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"ply-exporter/plylang"
 )
@@ -35,6 +37,12 @@ const (
 	maxKeySize    = 4096
 	maxOldKeySize = stackSize
 )
+
+// ClockMap is an array of one number: how many nanoseconds the time of day is
+// ahead of the monotonic clock. It is set when the script is compiled, exists
+// only where the script asks for the time of day, and is not part of an
+// object's hash. Who runs an object for long may set it again.
+const ClockMap = "ply_clock"
 
 // Names of maps that only programs use.
 const (
@@ -178,9 +186,27 @@ func (c *compiler) ownMaps() {
 	if c.zeros > 0 {
 		specs[zeroMap] = &ebpf.MapSpec{Name: zeroMap, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(c.zeros), MaxEntries: 1}
 	}
+	if c.clock {
+		specs[ClockMap] = clockSpec()
+	}
 	if c.stacks {
 		specs[StackMap] = &ebpf.MapSpec{Name: StackMap, Type: ebpf.StackTrace, KeySize: 4, ValueSize: 8 * stackDepth, MaxEntries: stackEntries}
 	}
+}
+
+func clockSpec() *ebpf.MapSpec {
+	spec := cellSpec(ClockMap, 8)
+	spec.Contents = []ebpf.MapKV{{Key: uint32(0), Value: wallOffset()}}
+	return spec
+}
+
+// wallOffset is how far the time of day is ahead of the monotonic clock.
+func wallOffset() uint64 {
+	var monotonic unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic); err != nil {
+		panic(fmt.Sprintf("bpfgen: the monotonic clock cannot be read: %v", err))
+	}
+	return uint64(time.Now().UnixNano() - monotonic.Nano())
 }
 
 // scratchSpec is a program's scratch memory.

@@ -77,7 +77,7 @@ func TestNumberFunctions(t *testing.T) {
 		{"log2(0x7fffffffffffffff - z)", 62}, {"abs(m5)", 5}, {"abs(x)", 4096},
 		{"rand != rand || rand != rand", 1}, {"secs > 0", 1}, {"time - time <= 0", 1}, {"cpu < 4096", 1},
 		{"pid == tgid", 1}, {"tid == kpid", 1}, {"uid", 0}, {"gid", 0}, {"pid > 0 && tid > 0", 1},
-		{"nsecs > 0", 1}, {"walltime > 0", 1}, {"errno(5) == 5", 1}, {"probe == 0", 1}, {"ppid > 0 && ppid != pid", 1},
+		{"nsecs > 0", 1}, {"walltime / 1000000000 - 1700000000 > 0", 1}, {"errno(5) == 5", 1}, {"probe == 0", 1}, {"ppid > 0 && ppid != pid", 1},
 		{"curtask->pid == tid", 1}, {"curtask->real_parent->tgid == ppid", 1}, {"curtask->comm == comm", 1},
 		{"((struct task_struct *)0)->pid", 0}, {"*(u32 *)0", 0}, {"curtask->group_leader->tgid == pid", 1},
 		{"numaid < 1024", 1}, {"cgroup > 0", 1}, {"kptr(curtask) == curtask", 1}, {"*(u8 *)uptr(curtask)", 0},

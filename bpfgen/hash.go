@@ -1,0 +1,64 @@
+package bpfgen
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"sort"
+
+	"github.com/cilium/ebpf/asm"
+
+	"ply-exporter/plylang"
+)
+
+// hash identifies what was compiled: programs, where they attach, maps, and
+// what the maps' values mean.
+func (c *compiler) hash() string {
+	h := sha256.New()
+	for _, p := range c.obj.Programs {
+		c.hashProgram(h, p)
+	}
+	names := make([]string, 0, len(c.obj.Spec.Maps))
+	for name := range c.obj.Spec.Maps {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		m := c.obj.Spec.Maps[name]
+		fmt.Fprintf(h, "map %s %v %d %d %d %d\n", name, m.Type, m.KeySize, m.ValueSize, m.MaxEntries, m.Flags)
+	}
+	for _, m := range c.obj.Maps {
+		fmt.Fprintf(h, "values of %s: %d %#v %s\n", m.Name, m.Kind, m.Buckets, typeText(m.Value))
+		for _, part := range m.Key {
+			fmt.Fprintf(h, "key %d %s\n", part.Offset, typeText(part.Type))
+		}
+	}
+	for _, e := range c.obj.Events {
+		fmt.Fprintf(h, "event %d %q %d\n", e.Kind, e.Format, e.Size)
+	}
+	fmt.Fprintf(h, "names %q\n", c.obj.Places)
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+func (c *compiler) hashProgram(h io.Writer, p *Program) {
+	spec := c.obj.Spec.Programs[p.Name]
+	fmt.Fprintf(h, "program %s %v %v %v\n", p.Name, p.Attach, spec.Type, spec.AttachType)
+	for _, place := range p.Places {
+		var perf PerfEvent
+		if place.Perf != nil {
+			perf, place.Perf = *place.Perf, nil
+		}
+		fmt.Fprintf(h, "place %+v %+v\n", place, perf)
+	}
+	for _, ins := range spec.Instructions {
+		fmt.Fprintf(h, "%v %s %s\n", ins.WithMetadata(asm.Metadata{}), ins.Reference(), ins.Symbol())
+	}
+}
+
+func typeText(t *plylang.Type) string {
+	if t == nil {
+		return ""
+	}
+	return fmt.Sprint(t.Kind, t.Size, t.Signed, t.Unit, t.Show)
+}
