@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,6 +73,7 @@ func Serve(ctx context.Context, cfg *Config, opt Options) error {
 	failed := in.serveHTTP(listeners)
 	defer in.shutdown()
 	start(units, opt.Backend)
+	debug.FreeOSMemory() // what compiling took is not needed again
 	in.ready.Store(true)
 	in.collector.lock.Unlock()
 	if err := in.report(); err != nil {
