@@ -36,8 +36,11 @@ func (c *checker) makeClauses() {
 		for _, spec := range p.Specs {
 			uses := c.usesOf(p, spec)
 			scopes, err := c.env.Scopes(spec, uses)
-			if err != nil {
+			switch {
+			case err != nil:
 				c.scopesFailed(spec, err)
+			case len(scopes) == 0:
+				c.scopesFailed(spec, &Error{Src: c.script.Src, Pos: spec.Pos, Msg: spec.String() + " matches nothing", Missing: true})
 			}
 			for _, s := range scopes {
 				c.addClause(p, spec, s, true)

@@ -71,14 +71,8 @@ func (c *clause) resolveName(x *Name) Expr {
 
 // bareField turns the field of a "trace:" probe into data->field.
 func (c *clause) bareField(x *Name) Expr {
-	if !isTrace(c.Spec) {
-		return nil
-	}
-	data := c.Scope.Lookup("data")
-	if data == nil || data.Result == nil || data.Result.Elem == nil || data.Result.Elem.Struct == nil {
-		return nil
-	}
-	if _, ok := data.Result.Elem.Struct.Member(x.Name); !ok {
+	data, ok := c.field(x.Name)
+	if !ok || !isTrace(c.Spec) {
 		return nil
 	}
 	return &Member{
@@ -89,8 +83,29 @@ func (c *clause) bareField(x *Name) Expr {
 	}
 }
 
+// field says whether the event has a field of that name, in the variable data.
+func (c *clause) field(name string) (data *Func, ok bool) {
+	data, fields := c.fields()
+	if fields != nil {
+		_, ok = fields.Member(name)
+	}
+	return data, ok
+}
+
+func (c *clause) fields() (*Func, Fields) {
+	data := c.Scope.Lookup("data")
+	if data == nil || data.Result == nil || data.Result.Elem == nil {
+		return nil, nil
+	}
+	return data, data.Result.Elem.Struct
+}
+
 func (c *clause) unknownName(x *Name) {
 	if !c.known || c.elsewhere(x.Pos, x.Name) {
+		return
+	}
+	if data, ok := c.field(x.Name); ok {
+		c.errorf(x.Pos, "no variable or built-in named %q; write %s->%s", x.Name, data.Name, x.Name)
 		return
 	}
 	if at, ok := c.assigned[x.Name]; ok {
@@ -117,6 +132,9 @@ func (c *clause) namesInScope() []string {
 	var names []string
 	for _, l := range c.Locals[:min(len(c.Locals), maxSuggested)] {
 		names = append(names, l.Name)
+	}
+	if _, fields := c.fields(); fields != nil && isTrace(c.Spec) {
+		names = append(names, fields.Names()...)
 	}
 	names = append(names, c.Scope.Names()...)
 	return append(names, c.env.Names()...)

@@ -111,6 +111,7 @@ func TestScopeErrors(t *testing.T) {
 		want    string
 		missing bool
 	}{
+		{"nothing", nil, "script:1:1: kprobe:a matches nothing\nscript:1:11: kprobe:b matches nothing", true},
 		{"plain", errors.New("no"), "script:1:1: no\nscript:1:11: no", false},
 		{"missing", missing("gone"), "script:1:1: gone\nscript:1:11: gone", true},
 		{"positioned", &Error{Src: src, Pos: 17, Msg: "here"}, "script:1:18: here", false},
@@ -133,5 +134,34 @@ func TestScopeErrors(t *testing.T) {
 				t.Error("there is a clause without a scope")
 			}
 		})
+	}
+}
+
+// TestManyErrors: the first hundred are shown.
+func TestManyErrors(t *testing.T) {
+	for _, text := range []string{
+		"BEGIN {" + strings.Repeat(" @x = nope;", 300) + "}",
+		"BEGIN {" + strings.Repeat(" @x = 1 << 64;", 300) + "}",
+	} {
+		script, err := Parse(&Source{Text: text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, _ := Check(script, newFakeEnv()).(ErrorList)
+		if len(list) != 101 || list[100].Msg != "more than 100 errors: the others are not shown" {
+			t.Errorf("got %d errors, the last of them %v", len(list), list[len(list)-1])
+		}
+	}
+}
+
+// TestCheckAgain: checking twice gives the same as checking once.
+func TestCheckAgain(t *testing.T) {
+	script := checked(t, "kprobe:f { @x[pid] = quantize(arg0); time = 1; @y = time; }")
+	maps, warnings := len(script.Maps), len(script.Warnings)
+	if err := Check(script, newFakeEnv()); err != nil {
+		t.Fatal(err)
+	}
+	if len(script.Maps) != maps || len(script.Warnings) != warnings || len(script.Maps[0].Uses) != 1 {
+		t.Errorf("got %d maps and %d warnings", len(script.Maps), len(script.Warnings))
 	}
 }
