@@ -87,6 +87,11 @@ func (t text) words() int {
 	return t.m.words()
 }
 
+// known returns word i of t where the script tells it.
+func (t text) known(i int) (v int64, ok bool) {
+	return t.constant(i), t.isLit || i >= t.words()
+}
+
 // constant returns word i of a literal; past the end all is NUL.
 func (t text) constant(i int) int64 {
 	var word [8]byte
@@ -98,8 +103,8 @@ func (t text) constant(i int) int64 {
 
 // loadWord puts word i of t into a register; a string is followed by NULs.
 func (g *gen) loadWord(reg asm.Register, t text, i int) {
-	if t.isLit || i >= t.words() {
-		g.imm(reg, t.constant(i))
+	if v, ok := t.known(i); ok {
+		g.imm(reg, v)
 		return
 	}
 	g.load(reg, t.m.word(i))
@@ -115,6 +120,10 @@ func (g *gen) compareText(x, y plylang.Expr, label string, op asm.JumpOp) {
 	}
 	for i := range max(a.words(), b.words()) {
 		g.loadWord(asm.R1, a, i)
+		if v, ok := b.known(i); ok && v == int64(int32(v)) {
+			g.jump(asm.JNE, asm.R1, int32(v), differ)
+			continue
+		}
 		g.loadWord(asm.R2, b, i)
 		g.jumpReg(asm.JNE, asm.R1, asm.R2, differ)
 	}
