@@ -143,7 +143,7 @@ func (g *gen) assignLocal(lhs *plylang.Name, s *plylang.Assign) {
 	case s.Op == plylang.ASSIGN && s.X.Type().Scalar():
 		g.expr(s.X)
 	case s.Op == plylang.ASSIGN:
-		g.assignText(dst, s.X)
+		g.memInto(s.X, dst) // conditions are evaluated before anything is written
 		return
 	default:
 		op := g.amount(s)
@@ -152,18 +152,6 @@ func (g *gen) assignLocal(lhs *plylang.Name, s *plylang.Assign) {
 		g.arith(op, compoundUnsigned(op, lhs.Local.Type, s.X))
 	}
 	g.store(dst, asm.R0)
-}
-
-// assignText copies through a slot of its own when the value is made of what
-// it replaces.
-func (g *gen) assignText(dst mem, x plylang.Expr) {
-	if _, ok := x.(*plylang.Cond); ok {
-		value := g.slot(dst.size)
-		g.memInto(x, value)
-		g.copy(dst, value)
-		return
-	}
-	g.memInto(x, dst)
 }
 
 // amount leaves in R0 what a compound assignment operates with, and returns
