@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -21,7 +22,8 @@ import (
 
 // Scripts attached to the running kernel. Each row is a script, something that
 // makes its probes fire, and what is in its maps then, a line for each key.
-// PID stands for this process; a workload is tied to one thread.
+// PID stands for this process and NR for the number of getpriority(2), which
+// nobody else calls; a workload is tied to one thread.
 
 // running returns the running kernel, whose features are found by trying.
 func running(t testing.TB) *kernel.Kernel {
@@ -38,7 +40,7 @@ func running(t testing.TB) *kernel.Kernel {
 // trace runs a script while work does something, and returns its maps.
 func trace(t testing.TB, k *kernel.Kernel, script string, opt bpfgen.Options, work func()) string {
 	t.Helper()
-	script = strings.ReplaceAll(script, "PID", fmt.Sprint(os.Getpid()))
+	script = strings.NewReplacer("PID", fmt.Sprint(os.Getpid()), "NR", fmt.Sprint(unix.SYS_GETPRIORITY)).Replace(script)
 	opt.Run = true
 	obj, err := bpfgen.Build(&plylang.Source{Text: script}, k, opt, nil)
 	if err != nil {
@@ -99,9 +101,9 @@ func TestAttachedTracepoints(t *testing.T) {
 		want   string
 	}{
 		{ // a field of the record
-			`tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == 140/ { @[data->id] = count(); }`,
+			`tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == NR/ { @[data->id] = count(); }`,
 			func() { call(70, unix.SYS_GETPRIORITY) },
-			"@[140] 70",
+			fmt.Sprintf("@[%d] 70", unix.SYS_GETPRIORITY),
 		},
 		{ // an int in a slot of 8 bytes is widened by its sign
 			`tracepoint:syscalls/sys_enter_getpriority /pid == PID/ { @[data->which, args->who, data->common_pid == tid] = count(); }`,
@@ -109,7 +111,7 @@ func TestAttachedTracepoints(t *testing.T) {
 			"@[-1, 7, 1] 3",
 		},
 		{ // an element of an array, by a constant and by a variable
-			`tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == 140/ { i = data->args[0]; @[data->args[1], data->args[i]] = count(); }`,
+			`tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == NR/ { i = data->args[0]; @[data->args[1], data->args[i]] = count(); }`,
 			func() { call(2, unix.SYS_GETPRIORITY, 2, 41, 42) },
 			"@[41, 42] 2",
 		},
@@ -119,9 +121,9 @@ func TestAttachedTracepoints(t *testing.T) {
 			"@[tracepoint:syscalls/sys_enter_getpriority] 5\n@[tracepoint:syscalls/sys_exit_getpriority] 5",
 		},
 		{ // text that the record refers to, as a path of 2017 spelled it too
-			`trace:sched:sched_process_exec /filename == "/proc/self/root/bin/true"/ { @[filename, strlen(filename)] = count(); }`,
-			func() { run(t, "/proc/self/root/bin/true") },
-			"@[/proc/self/root/bin/true, 24] 1",
+			`trace:sched:sched_process_exec /filename == "/proc/PID/exe"/ { @[filename, strlen(filename)] = count(); }`,
+			func() { run(t) },
+			fmt.Sprintf("@[/proc/%[1]d/exe, %[2]d] 1", os.Getpid(), len(fmt.Sprint(os.Getpid()))+10),
 		},
 		{ // two clauses at one place
 			`t:syscalls/sys_enter_getpriority /pid == PID/ { @a = count(); } trace:syscalls:sys_enter_getpriority /pid == PID/ { @b = count(); }`,
@@ -190,7 +192,7 @@ func TestAttachedSyscalls(t *testing.T) {
 			fmt.Sprintf(`kretprobe:sys_@(clone|clone3|fork|vfork) /retval == 0/ { @ = count(); }
 				tracepoint:raw_syscalls/sys_exit /data->ret == 0 && (data->id == %d || data->id == %d)/ { @raw = 1; }`,
 				unix.SYS_CLONE, unix.SYS_CLONE3),
-			func() { run(t, "/bin/true") },
+			func() { run(t) },
 			"@raw 1",
 		},
 	} {
@@ -301,8 +303,7 @@ func TestAttachedRaw(t *testing.T) {
 		work   func()
 		want   string
 	}{
-		{`tracepoint:sched/sched_process_exec /comm == "true"/ { @ = count(); }`,
-			func() { run(t, "/proc/self/root/bin/true"); run(t, "/proc/self/root/bin/true") }, "@ 2"},
+		{`tracepoint:task/task_rename /tid == TID/ { @ = count(); }`, func() { rename(t, 50) }, "@ 50"},
 		{`rawtracepoint:sys_enter /pid == PID && arg1 == NR/ { @[probe] = count(); }`,
 			func() { call(50, unix.SYS_GETPRIORITY) }, "@[rawtracepoint:sys_enter] 50"},
 		{`tracepoint:syscalls/sys_@(enter|exit)_@(getpriority|setpriority|getsid) /pid == PID && data->common_pid == TID/ { @[probe, data->__syscall_nr] = count(); }`,
@@ -321,6 +322,24 @@ func TestAttachedRaw(t *testing.T) {
 					t.Errorf("got:\n%s\nwant:\n%s", got, row.want)
 				}
 			})
+		}
+	}
+}
+
+// rename gives this thread its name n times.
+func rename(t testing.TB, n int) {
+	t.Helper()
+	name, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/comm", unix.Gettid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := unix.BytePtrFromString(strings.TrimSpace(string(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(text)), 0, 0, 0); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -356,10 +375,10 @@ func TestAttachedTimers(t *testing.T) {
 	}
 }
 
-// run starts a program and waits for its end.
-func run(t testing.TB, name string) {
+// run starts this program once more, to do nothing, and waits for its end.
+func run(t testing.TB) {
 	t.Helper()
-	p, err := os.StartProcess(name, []string{name}, &os.ProcAttr{})
+	p, err := os.StartProcess(fmt.Sprintf("/proc/%d/exe", os.Getpid()), []string{"exe", "-test.run=^$"}, &os.ProcAttr{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,6 +89,7 @@ type Program struct {
 	Attach AttachKind
 	Places []Place
 	Specs  []*plylang.Spec // what it serves, without repetition
+	Covers []int           // by Specs: how many probes of each it stands for, as the user counts them
 	Why    string          // why this way in was chosen, for "run -v" and the status page
 }
 

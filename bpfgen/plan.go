@@ -82,7 +82,7 @@ func (p *planner) addClause(i int) {
 			p.sites = append(p.sites, at)
 		}
 		at.clauses = append(at.clauses, i)
-		at.place.Covers += max(s.covers, 1)
+		at.place.Covers = max(at.place.Covers, s.covers)
 		at.place.Glob = at.place.Glob && place.Glob
 		at.split = at.split || s.split || p.cannotTell(s)
 	}
@@ -170,7 +170,8 @@ func (p *planner) addProgram(group []*site) {
 	for _, i := range first.clauses {
 		prog.clauses = append(prog.clauses, p.clauses[i])
 	}
-	prog.Specs, prog.Why = specsOf(prog.clauses), why(prog, first.split)
+	prog.Why = why(prog, first.split)
+	prog.countSpecs()
 	p.out.programs = append(p.out.programs, prog)
 }
 
@@ -201,16 +202,17 @@ func (p *planner) id(name string) uint64 {
 	return id
 }
 
-func specsOf(clauses []*plylang.Clause) []*plylang.Spec {
-	var specs []*plylang.Spec
-	seen := map[*plylang.Spec]bool{}
-	for _, c := range clauses {
-		if !seen[c.Spec] {
-			seen[c.Spec] = true
-			specs = append(specs, c.Spec)
+// countSpecs lists the specifications that the program serves, and how many
+// probes of each.
+func (p *planned) countSpecs() {
+	for _, c := range p.clauses {
+		i := slices.Index(p.Specs, c.Spec)
+		if i < 0 {
+			i = len(p.Specs)
+			p.Specs, p.Covers = append(p.Specs, c.Spec), append(p.Covers, 0)
 		}
+		p.Covers[i] += len(p.Places) * max(c.Scope.(*scope).covers, 1)
 	}
-	return specs
 }
 
 // why says in plain words how a program is attached.

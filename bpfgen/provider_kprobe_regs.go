@@ -1,6 +1,7 @@
 package bpfgen
 
 import (
+	"fmt"
 	"sort"
 
 	"github.com/cilium/ebpf/asm"
@@ -70,18 +71,41 @@ func loadReturning(g *gen, _ []plylang.Expr) {
 	g.imm(asm.R0, int64(addr))
 }
 
-var (
-	regsType = &plylang.Type{Kind: plylang.Pointer, Size: 8, Elem: plylang.VoidT}
-	wordType = plylang.U64
-)
+// wordType is a register, or an argument whose type is not known.
+var wordType = plylang.U64
+
+// registerFields are the members of regs: the machine's registers by name.
+type registerFields struct{ arch *kernel.Arch }
+
+// Name names the registers for messages.
+func (r registerFields) Name() string { return "struct pt_regs of " + r.arch.Machine }
+
+// Member returns a register.
+func (r registerFields) Member(name string) (plylang.Field, bool) {
+	reg, ok := r.arch.Registers[name]
+	return plylang.Field{Name: name, Type: numberType(reg.Size, false), Offset: reg.Offset}, ok
+}
+
+// Names lists the registers in alphabetical order.
+func (r registerFields) Names() []string {
+	var names []string
+	for name := range r.arch.Registers {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
 
 // regVars are regs and reg("name").
 func regVars(k *kernel.Kernel) []*builtin {
 	return []*builtin{
 		{
-			gen: func(g *gen, _ []plylang.Expr) { g.emit(asm.Mov.Reg(asm.R0, asm.R6)) },
-			Func: plylang.Func{Name: "regs", Role: plylang.Variable, Result: regsType,
-				Doc: "the processor's registers: regs->ip"},
+			gen:    func(g *gen, _ []plylang.Expr) { g.emit(asm.Mov.Reg(asm.R0, asm.R6)) },
+			member: func(g *gen, f plylang.Field) { loadRegister(g, f.Name) },
+			Func: plylang.Func{
+				Name: "regs", Role: plylang.Variable, Doc: "the processor's registers: regs->ip",
+				Result: pointerTo(&plylang.Type{Kind: plylang.Struct, Struct: registerFields{k.Arch()}}, false),
+			},
 		},
 		{
 			gen: func(g *gen, args []plylang.Expr) { loadRegister(g, registerName(args)) },
@@ -102,18 +126,10 @@ func registerName(args []plylang.Expr) string {
 
 // inferRegister finds fault with a register that the machine does not have.
 func inferRegister(k *kernel.Kernel, args []plylang.Expr) (*plylang.Type, error) {
-	arch, name := k.Arch(), registerName(args)
-	if r, ok := arch.Registers[name]; ok {
-		if r.Size == 4 {
-			return plylang.U32, nil
-		}
-		return wordType, nil
+	fields, name := registerFields{k.Arch()}, registerName(args)
+	if f, ok := fields.Member(name); ok {
+		return f.Type, nil
 	}
-	var names []string
-	for n := range arch.Registers {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return nil, &plylang.ArgError{Msg: "this machine (" + arch.Machine + ") has no register \"" + name + "\"" +
-		plylang.DidYouMean(name, names)}
+	return nil, &plylang.ArgError{Msg: fmt.Sprintf("this machine (%s) has no register %q%s",
+		k.Arch().Machine, name, plylang.DidYouMean(name, fields.Names()))}
 }

@@ -188,7 +188,7 @@ func TestPlans(t *testing.T) {
 		{
 			kernel: "6.18-amd64",
 			script: `kprobe:SyS_read { @r = count(); } kprobe:sys_write { @w = count(); } tracepoint:raw_syscalls/sys_enter { @ = count(); }`,
-			want:   `tracepoint raw_syscalls/sys_enter(3): one attachment to raw_syscalls/sys_enter for 1 system call; 3 clauses in one program`,
+			want:   `tracepoint raw_syscalls/sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; 3 clauses in one program`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -210,7 +210,7 @@ raw_tracepoint sched_switch: as a raw tracepoint: no field is used, and this ker
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_sw* { @ = count(); } tracepoint:sched/sched_switch { @b = count(); }`,
 			want: `raw_tracepoint sched_swap_numa: as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing
-raw_tracepoint sched_switch(2): as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing; 2 clauses in one program`,
+raw_tracepoint sched_switch: as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing; 2 clauses in one program`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -233,7 +233,7 @@ perf_event 1s period=1000000000 freq=0 cpus=[0]: cpu-clock timer on one CPU`,
 		{
 			kernel: "6.18-amd64",
 			script: `BEGIN { @ = count(); } BEGIN { @b = count(); } END { @c = count(); }`,
-			want: `begin BEGIN(2): runs once, before the other probes are attached; 2 clauses in one program
+			want: `begin BEGIN: runs once, before the other probes are attached; 2 clauses in one program
 end END: runs once, after the other probes are gone`,
 		},
 		{
@@ -278,7 +278,7 @@ kretprobe vfs_write: a program for each place: this kernel cannot tell one progr
 			kernel: "7.3-amd64",
 			script: `kprobe:vfs_* { @[func] = count(); } kprobe:vfs_read { @b = count(); }`,
 			want: `kprobe_multi vfs_open vfs_iter_read vfs_readv and 7 more: one link for 10 functions
-kprobe vfs_read(2): 2 clauses in one program`,
+kprobe vfs_read: 2 clauses in one program`,
 		},
 		{
 			kernel: "7.3-amd64",
@@ -327,7 +327,7 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each p
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_switch { @ = count(); } t:sched:sched_switch { @b[data->prev_comm] = count(); }`,
-			want:   `tracepoint sched/sched_switch(2): 2 clauses in one program`,
+			want:   `tracepoint sched/sched_switch: 2 clauses in one program`,
 		},
 		{
 			kernel: "6.18-amd64",
