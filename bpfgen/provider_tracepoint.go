@@ -17,7 +17,13 @@ import (
 // A target is category/event, or category:event, with globs in both. What an
 // event carries is in its format file in tracefs; provider_tracepoint_field.go
 // has the fields. Globs are grouped by the layout of the fields that the clause
-// uses, so that a clause that uses none is one program for all of them.
+// uses, so that a clause that uses none is one program for all of them. A glob
+// may match thousands, also tracepoints that programs themselves reach: the
+// kernel runs no program at perf's tracepoints while another one runs on that
+// CPU, so nothing recurses, and such events are not seen.
+//
+// A clause that uses no field runs at the raw tracepoint, which costs less and
+// is left at once, where this kernel's raw tracepoints skip nothing.
 
 var tracepointProvider = &provider{
 	name:    "tracepoint",
