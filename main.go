@@ -41,6 +41,8 @@ func command(name string, args []string) (status int) {
 	addServe(app, add)
 	addRun(app, add)
 	addCheck(app, add)
+	addList(app, add)
+	addFmt(app, add)
 
 	selected, err := app.Parse(args)
 	if err != nil {
