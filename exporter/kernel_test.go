@@ -1,0 +1,84 @@
+package exporter
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/configs"
+	"ply-exporter/plylang"
+)
+
+// What the configuration that runs by default exports on this kernel. Nothing
+// is loaded: compiling reads the kernel's facts only.
+func TestQuickstartMetrics(t *testing.T) {
+	k, err := kernel.Open("/")
+	if err != nil {
+		t.Skip("this machine's kernel cannot be read: ", err)
+	}
+	if _, err := k.Tracepoint("sched", "sched_switch"); err != nil {
+		t.Skip("tracepoints cannot be read (they need root and tracefs): ", err)
+	}
+	cfg, err := Parse("quickstart.yaml", configs.Quickstart)
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	units, fatal := prepare(cfg, NewBackend(k, slog.New(slog.DiscardHandler), false))
+	if len(fatal) > 0 {
+		t.Fatal(fatal.Detail())
+	}
+	var got []string
+	for _, u := range units {
+		if u.err != nil {
+			t.Logf("script %s is not for this kernel: %s", u.conf.Name, plylang.Detail(u.err))
+			continue
+		}
+		for _, m := range u.plan.exported() {
+			got = append(got, describeMetric(m))
+			for _, problem := range lintMetric(m) {
+				t.Errorf("%s: %s", m.name, problem)
+			}
+		}
+		for _, w := range u.warnings() {
+			t.Error(w.Detail())
+		}
+	}
+	for _, want := range []string{
+		"ply_syscalls_total{func} counter",
+		"ply_run_queue_latency_seconds{} histogram",
+		"ply_processes_started_total{} counter",
+		"ply_processes_executed_total{} counter",
+		"ply_processes_exited_total{} counter",
+		"ply_softirq_seconds_total{kind} counter",
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("no %s among\n%s", want, strings.Join(got, "\n"))
+		}
+	}
+}
+
+func describeMetric(m *metric) string {
+	var names []string
+	for _, l := range m.labels {
+		names = append(names, l.name)
+	}
+	return m.name + "{" + strings.Join(names, ",") + "} " + typeName(m.typ)
+}
+
+// An error in a script that stands in a YAML file is shown at its line there.
+func TestErrorInYAML(t *testing.T) {
+	k, err := kernel.Open("/")
+	if err != nil {
+		t.Skip("this machine's kernel cannot be read: ", err)
+	}
+	cfg, err := Parse("probes.yaml", []byte("scripts:\n  - name: a\n    script: |\n      BEGIN {\n        @ = cuont();\n      }\n"))
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	_, fatal := prepare(cfg, NewBackend(k, slog.New(slog.DiscardHandler), false))
+	if len(fatal) != 1 || !strings.HasPrefix(fatal[0].Error(), "probes.yaml:5:13: ") || !strings.Contains(fatal[0].Msg, `"count"`) {
+		t.Errorf("got %v", fatal.Detail())
+	}
+}
