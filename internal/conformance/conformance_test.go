@@ -1,0 +1,99 @@
+package conformance
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/internal/need"
+)
+
+// openKernel reads what is known of the running kernel once.
+var openKernel = sync.OnceValues(Open)
+
+func live(t testing.TB) *kernel.Kernel {
+	t.Helper()
+	need.BPF(t)
+	k, err := openKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// spread is how many of the records that load programs run outside of guests.
+const spread = 50
+
+// TestRecords runs the records of testdata: all of them in a guest kernel, and
+// elsewhere those that only compile, and a spread of the others, the same each
+// time. A record that -run names runs everywhere.
+func TestRecords(t *testing.T) {
+	k := live(t)
+	for _, r := range chosen(t, records(t), named()) {
+		t.Run(strings.TrimSuffix(filepath.Base(r.File), ".txt")+"/"+r.Name, func(t *testing.T) {
+			needs(t, r.Needs)
+			got, err := Run(k, r.Script)
+			if err != nil {
+				t.Fatalf("%s:%d: %v\n%s", r.File, r.Line, err, r.Prog)
+			}
+			if fault := r.Check(got); fault != "" {
+				t.Errorf("%s:%d: %s\n%s", r.File, r.Line, fault, r.Prog)
+			}
+		})
+	}
+}
+
+func records(t *testing.T) []*Record {
+	t.Helper()
+	all, err := Files("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// named says whether -run picks single records.
+func named() bool { return strings.Contains(flag.Lookup("test.run").Value.String(), "/") }
+
+func chosen(t *testing.T, all []*Record, everything bool) []*Record {
+	if everything || need.InGuest() {
+		return all
+	}
+	var compile, load []*Record
+	for _, r := range all {
+		if r.CompileOnly() {
+			compile = append(compile, r)
+		} else {
+			load = append(load, r)
+		}
+	}
+	step := len(load)/spread + 1
+	some := compile
+	for i := 0; i < len(load); i += step {
+		some = append(some, load[i])
+	}
+	t.Logf("%d of %d records: the others load programs, which they do in guest kernels", len(some), len(all))
+	return some
+}
+
+// needs skips a record that this kernel cannot run.
+func needs(t *testing.T, what string) {
+	t.Helper()
+	switch what {
+	case "":
+	case "kprobes":
+		need.Kprobes(t)
+	case "kprobe_multi":
+		need.KprobeMulti(t)
+	default:
+		var major, minor int
+		if n, _ := fmt.Sscanf(what, "%d.%d", &major, &minor); n != 2 {
+			t.Fatalf("NEEDS %s: there are kprobes, kprobe_multi and kernel versions", what)
+		}
+		need.Kernel(t, what, "this record")
+	}
+}

@@ -1,0 +1,54 @@
+package conformance
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	records, err := Parse("x.txt", "# comment\n\nNAME one\nFLAGS -f json\nARGS a b\nPROG BEGIN {\n\t# of the script\n\texit(3); }\nEXPECT\na\n\nb  \n\n# comment\n\nNAME two\nPROG BEGIN { }\nSTATUS 3\n")
+	if err != nil || len(records) != 2 {
+		t.Fatalf("%d records, error %v", len(records), err)
+	}
+	one, two := records[0], records[1]
+	if one.Prog != "BEGIN {\n\t# of the script\n\texit(3); }\n" || strings.Join(one.Expect, "|") != "a|b" ||
+		strings.Join(one.Args, "|") != "a|b" || one.Line != 3 {
+		t.Errorf("%+v", one)
+	}
+	if two.Status != 3 || two.Name != "two" || two.Expect != nil {
+		t.Errorf("%+v", two)
+	}
+}
+
+// What is wrong with a record is said at its line.
+func TestParseErrors(t *testing.T) {
+	for _, row := range []struct{ text, want string }{
+		{"PROG BEGIN { }", "x.txt:1: a record begins with NAME"},
+		{"NAME a\nPROG BEGIN { }\nNAME a\nPROG BEGIN { }", `x.txt:3: the name "a" is empty or was used before`},
+		{"NAME a\nEXPECT\nx", "x.txt:1: a: PROG is missing"},
+		{"NAME a\nPROG x\nSTATUS many\n", "x.txt:3: STATUS: strconv.Atoi: parsing \"many\": invalid syntax"},
+		{"NAME a\nPROG x\nEXPECT_RE\n(\n", "x.txt:3: EXPECT_RE: error parsing regexp: missing closing ): `(`"},
+		{"NAME a\nPROG x\nEXPECT\na\nEXPECT_RE\nb\n", "x.txt:1: a: EXPECT and EXPECT_RE exclude each other"},
+	} {
+		if _, err := Parse("x.txt", row.text); err == nil || err.Error() != row.want {
+			t.Errorf("%q: %v, want %s", row.text, err, row.want)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	r := Record{Patterns: []string{"[0-9]+ ns", "x"}, Status: 2}
+	for _, row := range []struct {
+		got  Result
+		want string
+	}{
+		{Result{Output: "\n12 ns\nx\n", Status: 2}, ""},
+		{Result{Output: "12 ns\nx\n"}, "status 0, want 2"},
+		{Result{Output: "12 nsec\nx\n", Status: 2}, "output\n    12 nsec\n    x\nwant\n    [0-9]+ ns\n    x\n"},
+		{Result{Output: "12 ns\nx\n", Status: 2, Warnings: []string{"w"}}, "warnings\n    w\nwant\n    (nothing)\n"},
+	} {
+		if got := r.Check(row.got); got != row.want {
+			t.Errorf("%+v: %q, want %q", row.got, got, row.want)
+		}
+	}
+}
