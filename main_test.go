@@ -24,6 +24,7 @@ import (
 const (
 	asCommand  = "PLY_TEST_COMMAND"  // the name the command is called by
 	asWorkload = "PLY_TEST_WORKLOAD" // how many calls to make
+	asPackets  = "PLY_TEST_PACKETS"  // how many packets to send
 )
 
 // workloadName is what the workload's thread is called while it works.
@@ -35,6 +36,9 @@ func TestMain(m *testing.M) {
 	}
 	if n, err := strconv.Atoi(os.Getenv(asWorkload)); err == nil {
 		os.Exit(work(n))
+	}
+	if n, err := strconv.Atoi(os.Getenv(asPackets)); err == nil {
+		os.Exit(sendPackets(n))
 	}
 	os.Exit(m.Run())
 }

@@ -16,6 +16,7 @@ import (
 	"ply-exporter/configs"
 	"ply-exporter/exporter"
 	"ply-exporter/plylang"
+	"ply-exporter/report"
 	"ply-exporter/tracer"
 )
 
@@ -70,7 +71,9 @@ func thisKernel(log *slog.Logger) (exporter.Backend, error) {
 		return nil, err
 	}
 	tracer.Detect(k)
-	return exporter.NewBackend(k, log, false), nil
+	backend := exporter.NewBackend(k, log, false)
+	backend.Sprintf = report.Sprintf
+	return backend, nil
 }
 
 func loadConfig(paths []string) (*exporter.Config, error) {
