@@ -52,7 +52,7 @@ func (b *KernelBackend) Start(objs []*bpfgen.Object) ([]Tracer, []error) {
 	out := make([]Tracer, len(objs))
 	for i, t := range started {
 		if t != nil && errs[i] == nil {
-			out[i] = &kernelTracer{t, decode.New(b.kernel, objs[i].Places, nil)}
+			out[i] = &kernelTracer{t, decode.New(b.kernel, objs[i].Places, t.Stack)}
 		}
 	}
 	return out, errs
