@@ -185,7 +185,8 @@ func (p *printer) exprStmt(s *ExprStmt) {
 // with a parenthesis.
 func first(x Expr) Expr {
 	for {
-		left, least := x, postfixLevel
+		var left Expr
+		least := postfixLevel
 		switch n := x.(type) {
 		case *Cond:
 			left, least = n.X, binaryLevel

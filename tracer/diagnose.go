@@ -193,7 +193,8 @@ func refusal(err error) bool {
 
 // explainPlace says why a place could not be attached.
 func explainPlace(kind bpfgen.AttachKind, place bpfgen.Place, err error) error {
-	if d := Diagnose(err); d != err {
+	var known *diagnosis
+	if d := Diagnose(err); errors.As(d, &known) {
 		return fmt.Errorf("%s: %w", placeText(kind, place), d)
 	}
 	return &diagnosis{placeText(kind, place) + ": " + placeReason(place, err), err}

@@ -199,7 +199,7 @@ func cellAdd(m *bpfgen.Map) asm.Instructions {
 
 // emit writes a record of two words to the ring buffer, and counts a refusal.
 func emit(event, arg int32) asm.Instructions {
-	done := "emitted" + string(rune('0'+event))
+	done := "emitted" + string('0'+event)
 	ins := asm.Instructions{
 		asm.Mov.Imm(asm.R1, event), asm.StoreMem(asm.R10, -32, asm.R1, asm.DWord),
 		asm.Mov.Imm(asm.R1, arg), asm.StoreMem(asm.R10, -24, asm.R1, asm.DWord),
