@@ -262,7 +262,7 @@ func (p *parser) mapRef(name token) Expr {
 
 // callable are the functions that mean something without arguments; for all
 // other names "f()" is the variable f.
-var callable = map[string]bool{"count": true, "exit": true, "clear": true}
+var callable = map[string]bool{"count": true, "exit": true, "clear": true, "print": true}
 
 // newCall makes a call. The older spellings of variables are resolved here:
 // comm() is comm, and arg(2) is arg2.

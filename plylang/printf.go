@@ -10,7 +10,7 @@ import (
 // one value.
 type Conversion struct {
 	Text   string // literal text, where Verb is 0; "%%" is "%" in it
-	Verb   byte   // one of "diuxXocspfegv"
+	Verb   byte   // one of "diuxXocspfFeEgGaAv"
 	Flags  string // of "-+ #0"
 	Width  int    // -1 when there is none
 	Prec   int    // -1 when there is none
@@ -20,7 +20,9 @@ type Conversion struct {
 // verbs are the conversions, each with what it takes.
 var verbs = map[byte]class{
 	'd': wholeNumber, 'i': wholeNumber, 'u': wholeNumber, 'x': wholeNumber, 'X': wholeNumber, 'o': wholeNumber,
-	'c': wholeNumber, 'p': wholeNumber, 'f': wholeNumber, 'e': wholeNumber, 'g': wholeNumber,
+	'c': wholeNumber, 'p': wholeNumber,
+	'f': wholeNumber, 'e': wholeNumber, 'g': wholeNumber, 'a': wholeNumber,
+	'F': wholeNumber, 'E': wholeNumber, 'G': wholeNumber, 'A': wholeNumber,
 	's': {"a string", func(t *Type) bool { return t.Kind == String || t.Kind == Stack || t.Show != "" && t.Kind != Struct }},
 	'v': printableClass,
 }
@@ -86,7 +88,7 @@ func parseConversion(s string) (conv Conversion, n int, err error) {
 		return conv, 0, fmt.Errorf("%s: a width of * is not possible, write a number", s[:n])
 	}
 	if _, ok := verbs[rest[0]]; !ok {
-		return conv, 0, fmt.Errorf("no conversion %s: there are %%d %%i %%u %%x %%X %%o %%c %%s %%p %%f %%e %%g %%v and %%%%", strconv.Quote(s[:n]))
+		return conv, 0, fmt.Errorf("no conversion %s: there are %%d %%i %%u %%x %%X %%o %%c %%s %%p %%f %%F %%e %%E %%g %%G %%a %%A %%v and %%%%", strconv.Quote(s[:n]))
 	}
 	conv.Verb = rest[0]
 	conv.Width, conv.Prec = number10(width), number10(prec)

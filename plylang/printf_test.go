@@ -47,7 +47,7 @@ func TestParseFormatErrors(t *testing.T) {
 		{"a %-5l", `the format ends within "%-5l": write %% for a percent sign`},
 		{"%*d", `%*d: a width of * is not possible, write a number`},
 		{"%.*s", `%.*s: a width of * is not possible, write a number`},
-		{"%n", `no conversion "%n": there are %d %i %u %x %X %o %c %s %p %f %e %g %v and %%`},
+		{"%n", `no conversion "%n": there are %d %i %u %x %X %o %c %s %p %f %F %e %E %g %G %a %A %v and %%`},
 		{"%5000d", `%5000d: more than 4096 characters`},
 		{"%.99999999999999999999s", `%.99999999999999999999s: more than 4096 characters`},
 	}
