@@ -220,7 +220,7 @@ func (s *session) wait(child *child) (status int) {
 		case <-s.broken:
 			return statusError
 		case <-redraw:
-			s.maps()
+			s.redraw()
 		}
 	}
 }
@@ -265,6 +265,15 @@ func (s *session) lost() bool {
 		s.printer.Lost(events, updates)
 	}
 	return events+updates > 0
+}
+
+// redraw prints the maps once more; on a terminal in place of what was there.
+func (s *session) redraw() {
+	if s.flags.format == "text" && report.IsTerminal(os.Stdout) {
+		const home, erase = "\x1b[H", "\x1b[J"
+		fmt.Print(home + erase)
+	}
+	s.maps()
 }
 
 // maps prints every map as it is now.
