@@ -1,12 +1,15 @@
 package tracer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,14 +17,23 @@ import (
 	"ply-exporter/internal/need"
 )
 
-// asHelper makes the test binary start a script and print the error, so that
-// it can be run with fewer privileges.
-const asHelper = "PLY_TEST_START"
+// asHelper makes the test binary start a script and print the error, with the
+// capabilities that the variable lists and no others.
+const asHelper = "PLY_TEST_START_WITH"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asHelper) == "" {
+	keep, ok := os.LookupEnv(asHelper)
+	switch {
+	case !ok:
 		os.Exit(m.Run())
+	case keep != "":
+		dropOthers(keep)
+	default:
+		startAsHelper()
 	}
+}
+
+func startAsHelper() {
 	b := newObject("")
 	cell := b.addMap(cellMap())
 	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), cellAdd(cell))
@@ -34,25 +46,50 @@ func TestMain(m *testing.M) {
 	fmt.Println("started")
 }
 
+// dropOthers takes all capabilities but some out of the bounding set, and
+// executes this program again, which makes that count.
+func dropOthers(keep string) {
+	runtime.LockOSThread()
+	for c := range unix.CAP_LAST_CAP + 1 {
+		if !strings.Contains(keep, fmt.Sprintf(" %d ", c)) {
+			unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0)
+		}
+	}
+	os.Setenv(asHelper, "")
+	fmt.Println(unix.Exec("/proc/self/exe", os.Args, os.Environ()))
+	os.Exit(1)
+}
+
 // What a process lacks is named.
 func TestPrivileges(t *testing.T) {
 	need.BPF(t)
-	setpriv := need.Command(t, "setpriv")
-	paranoid, _ := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
-	refusesPerf := strings.TrimSpace(string(paranoid)) > "2" && !strings.HasPrefix(string(paranoid), "-")
+	perf := "started"
+	if level, _ := os.ReadFile("/proc/sys/kernel/perf_event_paranoid"); strings.TrimSpace(string(level)) == "3" {
+		perf = "kernel.perf_event_paranoid is 3"
+	}
+	if chargesMemlock() {
+		perf = "grant CAP_SYS_RESOURCE"
+	}
 	for _, row := range []struct {
-		caps string
+		name string
+		keep []int
 		want string
 	}{
-		{"-all", "run as root, or grant CAP_BPF and CAP_PERFMON"},
-		{"-all,+bpf", "run as root, or grant CAP_PERFMON"},
-		{"-all,+perfmon", "run as root, or grant CAP_BPF"},
-		{"-all,+bpf,+perfmon", map[bool]string{true: "kernel.perf_event_paranoid", false: "started"}[refusesPerf]},
-		{"-all,+sys_admin", "started"},
+		{"nothing", nil, "run as root, or grant CAP_BPF and CAP_PERFMON"},
+		{"CAP_BPF", []int{unix.CAP_BPF}, "run as root, or grant CAP_PERFMON"},
+		{"CAP_PERFMON", []int{unix.CAP_PERFMON}, "run as root, or grant CAP_BPF"},
+		{"both", []int{unix.CAP_BPF, unix.CAP_PERFMON}, perf},
+		{"CAP_SYS_ADMIN", []int{unix.CAP_SYS_ADMIN, unix.CAP_SYS_RESOURCE}, "started"},
 	} {
-		t.Run(row.caps, func(t *testing.T) {
-			cmd := exec.Command(setpriv, "--bounding-set", row.caps, os.Args[0])
-			cmd.Env = append(os.Environ(), asHelper+"=1")
+		t.Run(row.name, func(t *testing.T) {
+			list := " "
+			for _, c := range row.keep {
+				list += fmt.Sprint(c) + " "
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "/proc/self/exe")
+			cmd.Env = append(os.Environ(), asHelper+"="+list)
 			out, _ := cmd.CombinedOutput()
 			if !strings.Contains(string(out), row.want) {
 				t.Errorf("printed %q, want %q", out, row.want)
