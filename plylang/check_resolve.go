@@ -54,10 +54,12 @@ func (c *clause) resolveName(x *Name) Expr {
 		return &MapRef{Pos: x.Pos, Name: x.Name}
 	}
 	f := c.lookup(x.Name)
-	if f == nil {
+	if f == nil || f.Role != Variable { // a field may be named like a function
 		if m := c.bareField(x); m != nil {
 			return m
 		}
+	}
+	if f == nil {
 		c.unknownName(x)
 		return x
 	}
