@@ -167,7 +167,8 @@ func TestBucketRanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range []Buckets{
-		Log2{0}, Log2{1}, Log2{2}, Log2{4}, Bounds(powers(25)), Linear{-10, 25, 10}, logLinear,
+		Log2{0}, Log2{1}, Log2{2}, Log2{4}, Bounds(powers(25)), Linear{-10, 25, 10},
+		Linear{math.MinInt64, math.MaxInt64, 1 << 60}, logLinear,
 	} {
 		_, last, _, _ := b.Range(0)
 		for i := 1; i < b.Len(); i++ {

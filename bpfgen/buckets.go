@@ -211,7 +211,7 @@ func constantArg(args []plylang.Expr, i int) int64 {
 }
 
 // steps is the number of buckets between Lo and Hi.
-func (h Linear) steps() int { return int((uint64(h.Hi-h.Lo) + uint64(h.Step) - 1) / uint64(h.Step)) }
+func (h Linear) steps() int { return int((uint64(h.Hi-h.Lo)-1)/uint64(h.Step) + 1) }
 
 // Len returns the number of buckets.
 func (h Linear) Len() int { return h.steps() + 2 }
@@ -225,7 +225,8 @@ func (h Linear) Range(i int) (lo, hi int64, hasLo, hasHi bool) {
 		return h.Hi, 0, true, false
 	}
 	lo = h.Lo + int64(i-1)*h.Step
-	return lo, min(lo+h.Step, h.Hi) - 1, true, true
+	width := min(uint64(h.Step), uint64(h.Hi-lo))
+	return lo, lo + int64(width-1), true, true
 }
 
 func (h Linear) emit(g *gen, unsigned bool) {

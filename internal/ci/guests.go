@@ -26,6 +26,7 @@ var guestTests = []struct{ pkg, run, skip string }{
 	{"./internal/need", ".", ""},
 	{"./bpfgen/kernel", "Running|Prober", ""},
 	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges"},
+	{"./internal/property", ".", ""},
 	{"./tracer", ".", ""},
 	{".", ".", "Documentation|Shipped"},
 }

@@ -1,0 +1,196 @@
+package property
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"log/slog"
+	"math"
+	"sort"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/internal/need"
+	"ply-exporter/plylang"
+	"ply-exporter/tracer"
+)
+
+// live returns the running kernel; the test is skipped where it takes no
+// programs from us.
+func live(t testing.TB) *kernel.Kernel {
+	t.Helper()
+	need.BPF(t)
+	if err := rlimit.RemoveMemlock(); err != nil { // kernels before 5.11 count maps
+		t.Fatal(err)
+	}
+	k, err := kernel.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// compile compiles a script with room for the few keys that it has.
+func compile(k *kernel.Kernel, script string) (*bpfgen.Object, error) {
+	opt := bpfgen.Options{Run: true, MaxEntries: 256}
+	return bpfgen.Build(&plylang.Source{File: "script", Text: script}, k, opt, nil)
+}
+
+// An observer runs a compiled script and returns what is in its maps, as
+// Evaluate does.
+type observer func(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error)
+
+// observeTraced runs a script as everybody does.
+func observeTraced(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
+	t, err := tracer.Start(obj, tracer.Options{Kernel: k, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	var lines []string
+	for _, m := range obj.Maps {
+		rows, err := t.Rows(m)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			lines = append(lines, renderLine(m, r.Key, r.Value))
+		}
+		if n := t.Dropped(m); n > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %d updates refused", m.Name, n))
+		}
+	}
+	sort.Strings(lines)
+	return lines, nil
+}
+
+// observeLoaded runs a script without the tracer, whose programs that read
+// maps take a guest longer to load than the script.
+func observeLoaded(_ *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
+	coll, err := ebpf.NewCollection(obj.Spec)
+	if err != nil {
+		return nil, err
+	}
+	defer coll.Close()
+	for _, p := range obj.Programs {
+		if _, err := coll.Programs[p.Name].Run(&ebpf.RunOptions{}); err != nil {
+			return nil, err
+		}
+	}
+	var lines []string
+	for _, m := range obj.Maps {
+		more, err := readLines(m, coll.Maps[m.SpecName])
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, more...)
+	}
+	sort.Strings(lines)
+	return lines, nil
+}
+
+// readLines reads a map by bpf(2).
+func readLines(m *bpfgen.Map, from *ebpf.Map) (lines []string, err error) {
+	var key, value []byte
+	var values [][]byte
+	it := from.Iterate()
+	switch m.Storage {
+	case bpfgen.Cell:
+		for it.Next(&key, &value) {
+			if bpfgen.Word(value, 0) != 0 {
+				lines = append(lines, renderLine(m, nil, value[8:]))
+			}
+		}
+	case bpfgen.PerCPUHash:
+		for it.Next(&key, &values) {
+			lines = append(lines, renderLine(m, key, reduce(m, values)))
+		}
+	default:
+		for it.Next(&key, &value) {
+			lines = append(lines, renderLine(m, key, value))
+		}
+	}
+	return lines, it.Err()
+}
+
+// reduce joins the values of several CPUs.
+func reduce(m *bpfgen.Map, values [][]byte) []byte {
+	out := make([]byte, m.Size)
+	for i := range m.Size / 8 {
+		var total uint64
+		for _, v := range values {
+			if w := bpfgen.Word(v, i); m.Reduce == bpfgen.ReduceSum {
+				total += w
+			} else {
+				total = max(total, w)
+			}
+		}
+		binary.LittleEndian.PutUint64(out[8*i:], total)
+	}
+	return out
+}
+
+func renderLine(m *bpfgen.Map, key, value []byte) string {
+	return fmt.Sprintf("%s[%s] %s", m.Name, renderKey(m, key), renderRow(m, value))
+}
+
+func renderKey(m *bpfgen.Map, key []byte) string {
+	s := ""
+	for i, part := range m.Split(key) {
+		if i > 0 {
+			s += ", "
+		}
+		s += renderValue(part)
+	}
+	return s
+}
+
+func renderValue(v bpfgen.Value) string {
+	if v.Type.Kind == plylang.String {
+		text, _, _ := bytes.Cut(v.Raw, []byte{0})
+		return fmt.Sprintf("%q", text)
+	}
+	return fmt.Sprintf("%#x", uint64(v.Int()))
+}
+
+func renderRow(m *bpfgen.Map, raw []byte) string {
+	switch m.Kind {
+	case bpfgen.KindTable:
+		return renderValue(bpfgen.Value{Type: m.Value, Raw: raw[:m.Value.Size]})
+	case bpfgen.KindCount:
+		return fmt.Sprint(bpfgen.Word(raw, 0))
+	case bpfgen.KindSum:
+		return fmt.Sprintf("%#x", bpfgen.Word(raw, 0))
+	case bpfgen.KindMin, bpfgen.KindMax:
+		return fmt.Sprintf("%#x", uint64(m.Extreme(raw)))
+	case bpfgen.KindAvg:
+		return fmt.Sprintf("%#x/%d", bpfgen.Word(raw, 0), bpfgen.Word(raw, 1))
+	case bpfgen.KindHistogram:
+		return renderHistogram(m, raw)
+	default:
+		panic(fmt.Sprintf("property: no kind of map %d", m.Kind))
+	}
+}
+
+func renderHistogram(m *bpfgen.Map, raw []byte) string {
+	sum, counts := m.Histogram(raw)
+	buckets := map[string]uint64{}
+	for i, n := range counts {
+		if n == 0 {
+			continue
+		}
+		lo, hi, hasLo, hasHi := m.Buckets.Range(i)
+		if !hasLo {
+			lo = math.MinInt64
+		}
+		if !hasHi {
+			hi = math.MaxInt64
+		}
+		buckets[limits(lo, hi)] += n
+	}
+	return histogram(uint64(sum), buckets)
+}
