@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -50,8 +51,12 @@ var complaints = []func(error) string{
 	tooManyFiles,
 }
 
-func lacksPermission(err error) bool {
-	return errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
+func lacksPermission(err error) bool { return is(err, unix.EPERM) || is(err, unix.EACCES) }
+
+// is says whether err came from a system call that returned errno. Of some the
+// library keeps only the text.
+func is(err error, errno syscall.Errno) bool {
+	return errors.Is(err, errno) || strings.HasSuffix(err.Error(), ": "+errno.Error())
 }
 
 // missingCapability compares what the process may do with what it needs.
@@ -133,7 +138,7 @@ func chargesMemlock() bool {
 
 // paranoidPerf is about the sysctl that keeps perf events for CAP_SYS_ADMIN.
 func paranoidPerf(err error) string {
-	if !errors.Is(err, unix.EACCES) || effectiveCapabilities().has(unix.CAP_SYS_ADMIN) {
+	if !is(err, unix.EACCES) || effectiveCapabilities().has(unix.CAP_SYS_ADMIN) {
 		return ""
 	}
 	raw, rerr := os.ReadFile("/proc/sys/kernel/perf_event_paranoid")
@@ -174,7 +179,7 @@ func lockdown(err error) string {
 }
 
 func tooManyFiles(err error) string {
-	if !errors.Is(err, unix.EMFILE) {
+	if !is(err, unix.EMFILE) {
 		return ""
 	}
 	return "too many open files: raise the limit (ulimit -n, LimitNOFILE=) or match fewer probes"
@@ -183,8 +188,8 @@ func tooManyFiles(err error) string {
 // refusal says whether an error is about the place, so that other places may
 // still take the program.
 func refusal(err error) bool {
-	for _, general := range []error{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE} {
-		if errors.Is(err, general) {
+	for _, general := range []syscall.Errno{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE} {
+		if is(err, general) {
 			return false
 		}
 	}

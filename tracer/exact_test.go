@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/internal/need"
 )
 
@@ -87,14 +88,22 @@ func readLoop(t testing.TB, tr *Tracer, stop *atomic.Bool) (rounds int, longest 
 // maps of all kinds while a reader reads them without a pause.
 func TestExact(t *testing.T) {
 	need.BPF(t)
-	for _, kind := range []bpfgen.AttachKind{bpfgen.AttachTracepoint} {
+	kinds := []bpfgen.AttachKind{bpfgen.AttachTracepoint}
+	if k := runningKernel(t); k.Has(kernel.RawTracepointsExact) {
+		kinds = append(kinds, bpfgen.AttachRawTracepoint)
+	}
+	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) {
 			b := newObject("")
 			perCPU := b.addMap(countMap(bpfgen.PerCPUHash))
 			histogram := b.addMap(histogramMap())
 			cell := b.addMap(cellMap())
-			b.program(kind, sysEnter[0].Target, places(sysEnter...),
-				onlySyscall(unix.SYS_GETPPID), keyArg(63), element(perCPU), addOne(0),
+			place, here := sysEnter[0], onlySyscall(unix.SYS_GETPPID)
+			if kind == bpfgen.AttachRawTracepoint {
+				place.Target, here = "sys_enter", onlySyscallRaw(unix.SYS_GETPPID)
+			}
+			b.program(kind, place.Target, places(place),
+				here, keyArg(63), element(perCPU), addOne(0),
 				keyArg(7), element(histogram), observe(), cellAdd(cell))
 			tr := start(t, b.build(), testOptions(t))
 

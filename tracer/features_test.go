@@ -11,11 +11,7 @@ import (
 // the kernel's age allows.
 func TestDetect(t *testing.T) {
 	need.BPF(t)
-	k, err := kernel.Open("/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	Detect(k)
+	k := runningKernel(t)
 	for _, row := range kernel.Features {
 		try, ok := trials[row.Feature]
 		if !ok {

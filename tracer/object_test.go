@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"os"
+	"runtime"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -106,7 +107,7 @@ const (
 )
 
 // onlySyscall leaves the program unless this process makes system call nr, at
-// raw_syscalls/sys_enter. R6 is the context.
+// the tracepoint raw_syscalls/sys_enter. R8 is the call's first argument then.
 func onlySyscall(nr int) asm.Instructions {
 	return asm.Instructions{
 		asm.Mov.Reg(asm.R6, asm.R1),
@@ -115,6 +116,26 @@ func onlySyscall(nr int) asm.Instructions {
 		asm.FnGetCurrentPidTgid.Call(),
 		asm.RSh.Imm(asm.R0, 32),
 		asm.JNE.Imm(asm.R0, int32(os.Getpid()), "out"),
+		asm.LoadMem(asm.R8, asm.R6, 16, asm.DWord),
+	}
+}
+
+// onlySyscallRaw is onlySyscall at the raw tracepoint sys_enter, where the
+// arguments are those of the tracepoint: registers, number.
+func onlySyscallRaw(nr int) asm.Instructions {
+	arg0 := map[string]int32{"amd64": 112, "arm64": 0, "riscv64": 80}[runtime.GOARCH] // in struct pt_regs
+	return asm.Instructions{
+		asm.Mov.Reg(asm.R6, asm.R1),
+		asm.LoadMem(asm.R7, asm.R6, 8, asm.DWord),
+		asm.JNE.Imm(asm.R7, int32(nr), "out"),
+		asm.FnGetCurrentPidTgid.Call(),
+		asm.RSh.Imm(asm.R0, 32),
+		asm.JNE.Imm(asm.R0, int32(os.Getpid()), "out"),
+		asm.LoadMem(asm.R3, asm.R6, 0, asm.DWord),
+		asm.Add.Imm(asm.R3, arg0),
+		asm.Mov.Reg(asm.R1, asm.R10), asm.Add.Imm(asm.R1, slotKey), asm.Mov.Imm(asm.R2, 8),
+		asm.FnProbeReadKernel.Call(),
+		asm.LoadMem(asm.R8, asm.R10, slotKey, asm.DWord),
 	}
 }
 
@@ -129,7 +150,7 @@ func keyImm(key int32) asm.Instructions {
 // keyArg stores the system call's first argument, modulo mask+1, as key.
 func keyArg(mask int32) asm.Instructions {
 	return asm.Instructions{
-		asm.LoadMem(asm.R1, asm.R6, 16, asm.DWord),
+		asm.Mov.Reg(asm.R1, asm.R8),
 		asm.And.Imm(asm.R1, mask),
 		asm.StoreMem(asm.R10, slotKey, asm.R1, asm.DWord),
 	}

@@ -15,19 +15,25 @@ import (
 	"ply-exporter/plylang"
 )
 
-// compile compiles a script for the running kernel. In it, PID stands for
-// this process and GETPPID for the number of that system call.
-func compile(t testing.TB, script string) *bpfgen.Object {
+// runningKernel is the kernel of this machine.
+func runningKernel(t testing.TB) *kernel.Kernel {
 	t.Helper()
-	need.BPF(t)
 	k, err := kernel.Open("/")
 	if err != nil {
 		t.Fatal(err)
 	}
 	Detect(k)
+	return k
+}
+
+// compile compiles a script for the running kernel. In it, PID stands for
+// this process and GETPPID for the number of that system call.
+func compile(t testing.TB, script string) *bpfgen.Object {
+	t.Helper()
+	need.BPF(t)
 	numbers := strings.NewReplacer("GETPPID", fmt.Sprint(unix.SYS_GETPPID), "PID", fmt.Sprint(os.Getpid()))
 	src := &plylang.Source{Text: numbers.Replace(script)}
-	obj, err := bpfgen.Build(src, k, bpfgen.Options{Run: true}, nil)
+	obj, err := bpfgen.Build(src, runningKernel(t), bpfgen.Options{Run: true}, nil)
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
