@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -33,8 +34,9 @@ func command(name string, args []string) (status int) {
 	app := kingpin.New("ply-exporter", "Prometheus exporter driven by ply scripts, and ply itself.")
 	app.Version(version.Print("ply-exporter"))
 	app.HelpFlag.Short('h')
-	app.UsageWriter(os.Stdout)
-	app.Terminate(func(code int) { panic(terminated(code)) })
+	help := &output{w: os.Stdout}
+	app.UsageWriter(help)
+	app.Terminate(func(code int) { panic(terminated(max(code, help.status()))) })
 
 	commands := map[string]func() int{}
 	add := func(c *kingpin.CmdClause, run func() int) { commands[c.FullCommand()] = run }
@@ -71,6 +73,28 @@ func ourBug(status *int) {
 		}
 		*status = statusError
 	}
+}
+
+// An output remembers that it could not be written, for those who write and do
+// not ask.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	if o.err == nil {
+		_, o.err = o.w.Write(b)
+	}
+	return len(b), nil
+}
+
+// status says what went wrong, and returns what to exit with.
+func (o *output) status() int {
+	if o.err != nil {
+		return fail("ply-exporter: standard output: " + o.err.Error())
+	}
+	return statusOK
 }
 
 func fail(text string) int {

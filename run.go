@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,10 @@ func addRun(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) 
 
 // run compiles a script and runs it to its end.
 func run(f *runFlags) int {
+	if err := f.check(); err != nil {
+		fmt.Fprintf(os.Stderr, "ply-exporter: %v; see ply-exporter --help\n", err)
+		return statusUsage
+	}
 	src, err := readScript(f.script)
 	if err != nil {
 		return fail("ply-exporter: " + err.Error())
@@ -81,22 +86,62 @@ func run(f *runFlags) int {
 	return trace(f, k, obj, child)
 }
 
+// longestTime bounds -t and -i: a hundred years, in seconds.
+const longestTime = 100 * 365 * 24 * 3600
+
+// check refuses times that cannot be kept. 0 is no limit and no interval.
+func (f *runFlags) check() error {
+	for _, t := range []struct {
+		flag             string
+		seconds, atLeast float64
+	}{{"-t", f.seconds, 1e-9}, {"-i", f.interval, 1e-3}} {
+		if t.seconds != 0 && !(t.seconds >= t.atLeast && t.seconds <= longestTime) { // NaN is refused too
+			return fmt.Errorf("%s must be a number of seconds from %g to %d, not %g", t.flag, t.atLeast, longestTime, t.seconds)
+		}
+	}
+	return nil
+}
+
 // readScript takes the argument as a file's name if there is such a file, else
 // as the script itself.
 func readScript(arg string) (*plylang.Source, error) {
 	// kingpin gives "-" as an empty argument.
 	if arg == "" && slices.Contains(os.Args, "-") {
-		b, err := io.ReadAll(os.Stdin)
-		return &plylang.Source{File: "standard input", Text: string(b)}, err
+		return readText("standard input", os.Stdin)
 	}
-	if info, err := os.Stat(arg); err == nil && !strings.ContainsAny(arg, "{\n") {
-		if info.IsDir() {
-			return nil, fmt.Errorf("%s is a folder, not a script", arg)
-		}
-		b, err := os.ReadFile(arg)
-		return &plylang.Source{File: arg, Text: string(b)}, err
+	if strings.ContainsAny(arg, "{\n") {
+		return &plylang.Source{Text: arg}, nil
+	}
+	info, err := os.Stat(arg)
+	switch {
+	case err == nil && info.IsDir():
+		return nil, fmt.Errorf("%s is a folder, not a script", arg)
+	case err == nil || fileLike.MatchString(arg):
+		return readScriptFile(arg)
 	}
 	return &plylang.Source{Text: arg}, nil
+}
+
+// fileLike matches what no script looks like, but the name of a file does.
+var fileLike = regexp.MustCompile(`^[^:\s]*[./][^:\s]*$`)
+
+func readScriptFile(name string) (*plylang.Source, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readText(name, file)
+}
+
+// readText reads a script, but not one without an end.
+func readText(name string, r io.Reader) (*plylang.Source, error) {
+	const limit = 64 << 20
+	b, err := io.ReadAll(io.LimitReader(r, limit))
+	if err == nil && len(b) == limit {
+		err = fmt.Errorf("%s is larger than any script may be", name)
+	}
+	return &plylang.Source{File: name, Text: string(b)}, err
 }
 
 func build(f *runFlags, src *plylang.Source, child *child) (*kernel.Kernel, *bpfgen.Object, error) {

@@ -48,6 +48,8 @@ func addServe(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)
 
 // serve runs until a signal asks it to end, which is a normal end.
 func serve(paths []string, opt exporter.Options) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	cfg, err := loadConfig(paths)
 	if err != nil {
 		return fail(plylang.Detail(err))
@@ -55,8 +57,6 @@ func serve(paths []string, opt exporter.Options) int {
 	if opt.Backend, err = thisKernel(opt.Log); err != nil {
 		return fail("ply-exporter: " + plylang.Detail(err))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if err := exporter.Serve(ctx, cfg, opt); err != nil {
 		return fail(plylang.Detail(err))
 	}
@@ -98,9 +98,10 @@ func check(paths []string) int {
 	if err != nil {
 		return fail("ply-exporter: " + plylang.Detail(err))
 	}
-	if err := exporter.Check(os.Stdout, cfg, backend); err != nil {
+	out := &output{w: os.Stdout}
+	if err := exporter.Check(out, cfg, backend); err != nil {
 		return fail(plylang.Detail(err))
 	}
-	fmt.Println("all scripts run on this kernel")
-	return statusOK
+	fmt.Fprintln(out, "all scripts run on this kernel")
+	return out.status()
 }
