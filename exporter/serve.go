@@ -56,6 +56,9 @@ type instance struct {
 // error. A mistake of the user's is an error before anything was attached;
 // what this kernel lacks fails its script alone, unless opt.Strict.
 func Serve(ctx context.Context, cfg *Config, opt Options) error {
+	if err := opt.check(); err != nil {
+		return err
+	}
 	listeners, err := listen(opt.Web)
 	if err != nil {
 		return err
