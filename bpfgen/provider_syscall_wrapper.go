@@ -21,6 +21,9 @@ func useWrappers(e *env) bool {
 }
 
 func wrapperScopes(e *env, s *scope, calls []kernel.Syscall) ([]*scope, error) {
+	if _, err := e.kernel.Tracing(); err != nil && !e.kernel.Has(kernel.Kprobe) {
+		return nil, missingf("%s", err)
+	}
 	if !e.kernel.Has(kernel.Kprobe) {
 		return nil, missingf("this kernel has neither tracepoints of system calls (CONFIG_FTRACE_SYSCALLS) nor kprobes (CONFIG_KPROBES)")
 	}
