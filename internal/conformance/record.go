@@ -228,6 +228,9 @@ func (r *Record) Check(got Result) string {
 	if !slices.Equal(got.Errors, r.Errors) {
 		return fmt.Sprintf("errors\n%swant\n%s", list(got.Errors), list(r.Errors))
 	}
+	if len(r.Errors) > 0 {
+		return ""
+	}
 	if !slices.Equal(got.Warnings, r.Warnings) {
 		return fmt.Sprintf("warnings\n%swant\n%s", list(got.Warnings), list(r.Warnings))
 	}
