@@ -99,7 +99,8 @@ func (c *checker) neverStored(m *mapState) {
 	pos := m.Uses[0].Pos
 	switch {
 	case m.Name[0] == '$' && m.Name[1:] != "" && isDigit(m.Name[1]):
-		c.errorf(pos, "%s is not given: the script needs at least %s arguments", m.Name, m.Name[1:])
+		n, _ := strconv.Atoi(m.Name[1:])
+		c.errorf(pos, "%s is not given: the script needs at least %s", m.Name, argCount(n))
 	case m.Name[0] == '$':
 		c.errorf(pos, "nothing is stored in %s, and the environment has no variable %s", m.Name, m.Name[1:])
 	default:
