@@ -329,11 +329,7 @@ func TestAttachedRaw(t *testing.T) {
 // rename gives this thread its name n times.
 func rename(t testing.TB, n int) {
 	t.Helper()
-	name, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/comm", unix.Gettid()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := unix.BytePtrFromString(strings.TrimSpace(string(name)))
+	text, err := unix.BytePtrFromString(threadName(t))
 	if err != nil {
 		t.Fatal(err)
 	}

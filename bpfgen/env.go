@@ -15,10 +15,11 @@ type env struct {
 	curtask *builtin
 }
 
-// NewEnv returns what plylang.Check asks for on kernel k. params gives the
-// text of $1, $NAME and their kin; nil: there are none.
-func NewEnv(k *kernel.Kernel, params func(string) (string, bool)) plylang.Env {
-	return newEnv(k, Options{}, params)
+// NewEnv returns what plylang.Check asks for on kernel k. The options must be
+// those that Compile gets then, as far as they are about attaching. params
+// gives the text of $1, $NAME and their kin; nil: there are none.
+func NewEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) plylang.Env {
+	return newEnv(k, opt, params)
 }
 
 func newEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) *env {

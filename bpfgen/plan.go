@@ -176,7 +176,7 @@ func (p *planner) addProgram(group []*site) {
 }
 
 // canBeRaw says whether a group of tracepoints can be raw ones: no clause needs
-// the record, or to know which of several places fired.
+// the record, nor to know which of several places fired.
 func (p *planner) canBeRaw(group []*site) bool {
 	for _, i := range group[0].clauses {
 		s := p.clauses[i].Scope.(*scope)
@@ -228,7 +228,7 @@ func why(p *planned, split bool) string {
 	}
 	switch {
 	case p.Attach == AttachRawTracepoint && p.clauses[0].Scope.(*scope).raw:
-		add("as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing")
+		add("as a raw tracepoint, at which this kernel skips nothing")
 	case p.Attach == AttachKprobeMulti, p.Attach == AttachKretprobeMulti:
 		add(fmt.Sprintf("one link for %d functions", len(p.Places)))
 	case split:

@@ -63,9 +63,11 @@ type scope struct {
 	base    uint64
 	covers  int
 
-	// raw says that the clause asks nothing of a tracepoint's record, so that
-	// it may run at the raw tracepoint as well.
+	// raw says that the clause may run at the raw tracepoint as well: what it
+	// asks of the record is among the arguments. Its code looks at gen.raw.
 	raw bool
+
+	fields *eventFields // of a tracepoint
 
 	// split says that the places must not share a program, because the clause
 	// asks something of them that this kernel tells only apart.

@@ -78,15 +78,21 @@ func rawTracepoints(k *kernel.Kernel, glob string) ([]string, error) {
 	return slices.DeleteFunc(names, func(name string) bool { return !isRawTracepoint(k, name) }), nil
 }
 
-// isRawTracepoint says whether there is a tracepoint of that name: BTF has a
-// type for the functions that can be attached to each.
+// isRawTracepoint says whether there is a tracepoint of that name.
 func isRawTracepoint(k *kernel.Kernel, event string) bool {
+	_, ok := rawTracepointType(k, event)
+	return ok
+}
+
+// rawTracepointType returns the type of the functions that can be attached to a
+// tracepoint.
+func rawTracepointType(k *kernel.Kernel, event string) (t *btf.Typedef, ok bool) {
 	spec, err := k.BTF()
 	if err != nil {
-		return false
+		return nil, false
 	}
-	var t *btf.Typedef
-	return spec.TypeByName("btf_trace_"+event, &t) == nil
+	ok = spec.TypeByName("btf_trace_"+event, &t) == nil
+	return t, ok
 }
 
 func noRaw(k *kernel.Kernel, target string) error {

@@ -18,7 +18,9 @@ import (
 // attached and gone in no time however many calls a glob names, works on
 // kernels without kprobes, and sees the call's own arguments. The program
 // looks at the number first, and at whether the call is a native one second:
-// numbers mean something else to a 32-bit process.
+// numbers mean something else to a 32-bit process. It is a raw tracepoint's
+// program where that skips nothing, otherwise one with a record; see
+// provider_syscall_event.go.
 //
 // Where PlainAttach asks for it, or the kernel lacks the tracepoints, the
 // functions behind the calls are probed instead; see provider_syscall_wrapper.go.
@@ -32,14 +34,6 @@ type syscallKind struct {
 var (
 	syscallEnter = syscallKind{"raw_syscalls/sys_enter", false}
 	syscallExit  = syscallKind{"raw_syscalls/sys_exit", true}
-)
-
-// In the record of both tracepoints: the number, then the arguments or the
-// result. These places are the same in all kernels.
-const (
-	recordNumber = 8
-	recordArgs   = 16
-	recordResult = 16
 )
 
 // syscallScopes turns s into system calls when its target names some. It
@@ -151,40 +145,35 @@ func (s *scope) rawSyscalls(e *env, calls []kernel.Syscall) *scope {
 	if s.attach == AttachKretprobe {
 		kind = syscallExit
 	}
-	s.vars = syscallVars(e, calls, kind.exit)
-	return s.atRawSyscalls(kind.tracepoint, calls, filterCalls(calls, kind.exit))
+	s.vars = syscallVars(e, calls, kind)
+	return s.atRawSyscalls(e, kind, calls, filterCalls(calls, kind, kind.exit))
 }
 
 // atRawSyscalls puts s to one of the tracepoints of all system calls.
-func (s *scope) atRawSyscalls(tracepoint string, calls []kernel.Syscall, filter func(*gen, string)) *scope {
-	s.attach, s.program, s.multi, s.raw = AttachTracepoint, tracepointProgram, nil, false
-	s.places = []Place{{Target: tracepoint}}
-	s.names = []string{tracepointProvider.name + ":" + tracepoint}
-	s.covers, s.placeID, s.filter = len(calls), loadNumber, filter
-	s.why = fmt.Sprintf("one attachment to %s for %s", tracepoint, plural(len(calls), "system call"))
+func (s *scope) atRawSyscalls(e *env, kind syscallKind, calls []kernel.Syscall, filter func(*gen, string)) *scope {
+	s.attach, s.program, s.multi = AttachTracepoint, tracepointProgram, nil
+	s.raw = rawIsExact(e) && !s.usesRecord()
+	s.places = []Place{{Target: kind.tracepoint}}
+	s.names = []string{tracepointProvider.name + ":" + kind.tracepoint}
+	s.covers, s.placeID, s.filter = len(calls), kind.number, filter
+	s.why = fmt.Sprintf("one attachment to %s for %s", kind.tracepoint, plural(len(calls), "system call"))
 	return s
 }
 
-func loadNumber(g *gen) { g.emit(asm.LoadMem(asm.R0, asm.R6, recordNumber, asm.DWord)) }
-
 // syscallVars are the variables of a call: its own arguments, which are user
 // memory where they are pointers, or its result.
-func syscallVars(e *env, calls []kernel.Syscall, exit bool) []*builtin {
-	number := func(g *gen, _ []plylang.Expr) { loadNumber(g) }
+func syscallVars(e *env, calls []kernel.Syscall, kind syscallKind) []*builtin {
+	number := func(g *gen, _ []plylang.Expr) { kind.number(g) }
 	vars := []*builtin{funcVar(number)}
-	if exit {
-		return append(vars, retvalVar(plylang.S64, func(g *gen, _ []plylang.Expr) {
-			g.emit(asm.LoadMem(asm.R0, asm.R6, recordResult, asm.DWord))
-		}))
+	if kind.exit {
+		return append(vars, retvalVar(plylang.S64, func(g *gen, _ []plylang.Expr) { loadResult(g, asm.R0) }))
 	}
 	for i := range 6 {
-		vars = append(vars, argVar(i, userArg, func(g *gen, _ []plylang.Expr) {
-			g.emit(asm.LoadMem(asm.R0, asm.R6, int16(recordArgs+8*i), asm.DWord))
-		}))
+		vars = append(vars, argVar(i, userArg, func(g *gen, _ []plylang.Expr) { loadCallArg(g, i) }))
 	}
 	vars = append(vars, callerVar(number, plylang.ShowFunc))
 	if fields := callFields(e, calls); fields != nil {
-		vars = append(vars, argsVar(fields, loadField, copyField))
+		vars = append(vars, argsVar(fields, kind.field, copyField))
 	}
 	return vars
 }

@@ -60,8 +60,9 @@ func inRange(g *gen, r callRange, skip string) {
 	g.jump(asm.JGT, asm.R0, r.hi, skip)
 }
 
-// filterCalls is the filter of a clause on some system calls.
-func filterCalls(calls []kernel.Syscall, exit bool) func(g *gen, skip string) {
+// filterCalls is the filter of a clause on some system calls. own leaves out
+// the children that come out of their parents' calls.
+func filterCalls(calls []kernel.Syscall, kind syscallKind, own bool) func(g *gen, skip string) {
 	var numbers, cloning []int
 	for _, c := range calls {
 		numbers = append(numbers, c.Number)
@@ -71,9 +72,9 @@ func filterCalls(calls []kernel.Syscall, exit bool) func(g *gen, skip string) {
 	}
 	ranges := rangesOf(numbers)
 	return func(g *gen, skip string) {
-		loadNumber(g)
+		kind.number(g)
 		emitRanges(g, ranges, skip)
-		if exit && len(cloning) > 0 {
+		if own && len(cloning) > 0 {
 			skipChildren(g, cloning, skip)
 		}
 		nativeOnly(g, skip)
@@ -84,7 +85,7 @@ func filterCalls(calls []kernel.Syscall, exit bool) func(g *gen, skip string) {
 // made: with 0, where the parent gets the child's id. R0 is the number.
 func skipChildren(g *gen, cloning []int, skip string) {
 	keep := g.label()
-	g.emit(asm.LoadMem(asm.R1, asm.R6, recordResult, asm.DWord))
+	loadResult(g, asm.R1)
 	g.jump(asm.JNE, asm.R1, 0, keep)
 	for _, nr := range cloning {
 		g.jump(asm.JEq, asm.R0, int32(nr), skip)

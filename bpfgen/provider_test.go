@@ -178,22 +178,22 @@ func TestPlans(t *testing.T) {
 		{
 			kernel: "6.18-amd64",
 			script: `kprobe:SyS_read { @[func] = count(); }`,
-			want:   `tracepoint raw_syscalls/sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call`,
+			want:   `raw_tracepoint sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `kprobe:SyS_* { $syscalls[func].count() }`,
-			want:   `tracepoint raw_syscalls/sys_enter(23): one attachment to raw_syscalls/sys_enter for 23 system calls`,
+			want:   `raw_tracepoint sys_enter(23): one attachment to raw_syscalls/sys_enter for 23 system calls; as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `kprobe:SyS_read { @r = count(); } kprobe:sys_write { @w = count(); } tracepoint:raw_syscalls/sys_enter { @ = count(); }`,
-			want:   `tracepoint raw_syscalls/sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; 3 clauses in one program`,
+			want:   `raw_tracepoint sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; as a raw tracepoint, at which this kernel skips nothing; 3 clauses in one program`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `kretprobe:sys_* { @[retval < 0] = count(); }`,
-			want:   `tracepoint raw_syscalls/sys_exit(22): one attachment to raw_syscalls/sys_exit for 22 system calls`,
+			want:   `raw_tracepoint sys_exit(22): one attachment to raw_syscalls/sys_exit for 22 system calls; as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -203,25 +203,25 @@ func TestPlans(t *testing.T) {
 		{
 			kernel: "5.10-amd64",
 			script: `tracepoint:sched/sched_sw* { @[probe] = count(); }`,
-			want: `raw_tracepoint sched_swap_numa: as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing
-raw_tracepoint sched_switch: as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing`,
+			want: `raw_tracepoint sched_swap_numa: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_sw* { @ = count(); } tracepoint:sched/sched_switch { @b = count(); }`,
-			want: `raw_tracepoint sched_swap_numa: as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing
-raw_tracepoint sched_switch: as a raw tracepoint: no field is used, and this kernel's raw tracepoints skip nothing; 2 clauses in one program`,
+			want: `raw_tracepoint sched_swap_numa: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing; 2 clauses in one program`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_wakeup* { @[data->prio] = count(); }`,
-			want:   `tracepoint sched/sched_wakeup sched/sched_wakeup_new: one program for 2 places`,
+			want:   `raw_tracepoint sched_wakeup sched_wakeup_new: as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_@(switch|wakeup) { @[data->common_type] = count(); }`,
-			want: `tracepoint sched/sched_switch: through perf
-tracepoint sched/sched_wakeup: through perf`,
+			want: `raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_wakeup: as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -306,7 +306,7 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each p
 		{
 			kernel: "6.12-arm64",
 			script: `kprobe:SyS_read { @[func] = count(); }`,
-			want:   `tracepoint raw_syscalls/sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call`,
+			want:   `raw_tracepoint sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.12-arm64",
@@ -327,12 +327,12 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each p
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_switch { @ = count(); } t:sched:sched_switch { @b[data->prev_comm] = count(); }`,
-			want:   `tracepoint sched/sched_switch: 2 clauses in one program`,
+			want:   `raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing; 2 clauses in one program`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:syscalls/sys_enter_* { @ = count(); }`,
-			want:   `tracepoint raw_syscalls/sys_enter(23): one attachment to raw_syscalls/sys_enter for 23 system calls`,
+			want:   `raw_tracepoint sys_enter(23): one attachment to raw_syscalls/sys_enter for 23 system calls; as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -354,8 +354,8 @@ perf_event cache-misses:50000 period=50000 freq=0 cpus=[0 1]: perf event cache-m
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:syscalls/sys_@(enter|exit)_* { @[probe] = count(); }`,
-			want: `tracepoint raw_syscalls/sys_enter(23): one attachment to raw_syscalls/sys_enter for 23 system calls
-tracepoint raw_syscalls/sys_exit(23): one attachment to raw_syscalls/sys_exit for 23 system calls`,
+			want: `raw_tracepoint sys_enter(23): one attachment to raw_syscalls/sys_enter for 23 system calls; as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sys_exit(23): one attachment to raw_syscalls/sys_exit for 23 system calls; as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.18-amd64",

@@ -22,8 +22,9 @@ import (
 // kernel runs no program at perf's tracepoints while another one runs on that
 // CPU, so nothing recurses, and such events are not seen.
 //
-// A clause that uses no field runs at the raw tracepoint, which costs less and
-// is left at once, where this kernel's raw tracepoints skip nothing.
+// A clause runs at the raw tracepoint, which costs less and is left at once,
+// where this kernel's raw tracepoints skip nothing and the fields it uses are
+// found among the arguments; see provider_tracepoint_args.go.
 
 var tracepointProvider = &provider{
 	name:    "tracepoint",
@@ -45,7 +46,7 @@ func tracepointScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, 
 		return nil, err
 	}
 	groups := &layoutGroups{uses: uses, byLayout: map[string]*scope{}}
-	groups.bundle = len(names) >= manyCalls && !e.opt.PlainAttach && hasTracepoint(e.kernel, "raw_syscalls", "sys_enter")
+	groups.bundle = !e.opt.PlainAttach && hasTracepoint(e.kernel, "raw_syscalls", "sys_enter")
 	for _, name := range names {
 		if err := groups.add(e, spec, name); err != nil {
 			return nil, err
@@ -53,7 +54,7 @@ func tracepointScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, 
 	}
 	for _, s := range groups.scopes {
 		if groups.bundle {
-			s.bundleCalls(e.kernel)
+			s.bundleCalls(e)
 		}
 	}
 	return groups.scopes, nil
@@ -77,16 +78,18 @@ func (l *layoutGroups) add(e *env, spec *plylang.Spec, name string) error {
 		}
 		layout = fields.layout(l.uses.Members)
 	}
-	noField := layout == "" && !l.uses.Names["data"] && !l.uses.Names["args"]
-	if _, raw, ok := callOf(e.kernel, name); ok && l.bundle {
-		layout = raw + " " + layout
+	args, raw := fieldsInArgs(e, name, fields, l.uses)
+	if raw {
+		layout += fmt.Sprint(args)
+	}
+	if _, kind, ok := callOf(e.kernel, name); ok && l.bundle {
+		layout = kind.tracepoint + " " + layout
 	}
 	s := l.byLayout[layout]
 	if s == nil {
 		s = &scope{provider: tracepointProvider, spec: spec, uses: l.uses,
-			attach: AttachTracepoint, program: tracepointProgram}
-		s.vars = []*builtin{dataVar(fields)}
-		s.raw = noField && !e.opt.PlainAttach && e.kernel.Has(kernel.RawTracepointsExact)
+			attach: AttachTracepoint, program: tracepointProgram, raw: raw, fields: fields}
+		s.vars = []*builtin{dataVar(fields, args.load, args.copy)}
 		l.byLayout[layout] = s
 		l.scopes = append(l.scopes, s)
 	}
@@ -143,8 +146,8 @@ func cutTracepoint(target string) (category, event string, ok bool) {
 }
 
 // dataVar is the variable data: its value is the record's address, its members
-// are the fields.
-func dataVar(f *eventFields) *builtin {
+// are the fields: load leaves a scalar one in R0, copyTo copies another.
+func dataVar(f *eventFields, load func(*gen, plylang.Field), copyTo func(*gen, plylang.Field, mem)) *builtin {
 	return &builtin{
 		Func: plylang.Func{
 			Name: "data", Aliases: []string{"args"}, Role: plylang.Variable,
@@ -153,7 +156,7 @@ func dataVar(f *eventFields) *builtin {
 				Elem: &plylang.Type{Kind: plylang.Struct, Struct: f}},
 		},
 		gen:       func(g *gen, _ []plylang.Expr) { g.emit(asm.Mov.Reg(asm.R0, asm.R6)) },
-		member:    loadField,
-		memberMem: copyField,
+		member:    load,
+		memberMem: copyTo,
 	}
 }

@@ -13,48 +13,54 @@ import (
 // things at the same places, and they are made by it: many of them are one
 // program there, which looks at the number.
 
-// manyCalls is from how many system calls on raw_syscalls is the better way: a
-// program there runs, shortly, for every other call too.
+// manyCalls is from how many system calls on raw_syscalls is the better way
+// where the program there is one with a record: it runs, shortly, for every
+// other call too.
 const manyCalls = 3
 
-// directions are the two kinds of tracepoints of a system call, and where many
-// of them are had at once.
-var directions = []struct{ prefix, raw string }{
-	{"syscalls/sys_enter_", syscallEnter.tracepoint},
-	{"syscalls/sys_exit_", syscallExit.tracepoint},
+// directions are the two kinds of tracepoints of a system call, and where all
+// calls are had at once.
+var directions = []struct {
+	prefix string
+	kind   syscallKind
+}{
+	{"syscalls/sys_enter_", syscallEnter},
+	{"syscalls/sys_exit_", syscallExit},
 }
 
 // callOf returns the system call that a tracepoint is of, and the tracepoint
 // of all calls.
-func callOf(k *kernel.Kernel, name string) (call kernel.Syscall, raw string, ok bool) {
+func callOf(k *kernel.Kernel, name string) (call kernel.Syscall, kind syscallKind, ok bool) {
 	for _, d := range directions {
 		if wrapper, is := strings.CutPrefix(name, d.prefix); is {
 			if number, known := k.Arch().SyscallNumber(wrapper); known {
 				call, ok = k.Arch().Syscall(number)
-				return call, d.raw, ok
+				return call, d.kind, ok
 			}
 		}
 	}
-	return kernel.Syscall{}, "", false
+	return kernel.Syscall{}, syscallKind{}, false
 }
 
-// bundleCalls makes a scope of many tracepoints of system calls, all entering
-// or all leaving, one at raw_syscalls.
-func (s *scope) bundleCalls(k *kernel.Kernel) {
-	if len(s.places) < manyCalls {
+// bundleCalls makes a scope of tracepoints of system calls, all entering or all
+// leaving, one at raw_syscalls, if that is the better way.
+func (s *scope) bundleCalls(e *env) {
+	raw := rawIsExact(e) && !s.usesRecord()
+	if len(s.places) < manyCalls && !raw {
 		return
 	}
 	var calls []kernel.Syscall
-	raw := ""
-	for _, place := range s.places {
-		call, of, ok := callOf(k, place.Target)
-		if !ok || raw != "" && of != raw {
+	var kind syscallKind
+	for i, place := range s.places {
+		call, of, ok := callOf(e.kernel, place.Target)
+		if !ok || i > 0 && of != kind {
 			return
 		}
-		calls, raw = append(calls, call), of
+		calls, kind = append(calls, call), of
 	}
-	s.ids = callTracepoints(k, s.places[0].Target)
-	s.atRawSyscalls(raw, calls, filterCalls(calls, false))
+	s.vars = []*builtin{dataVar(s.fields, kind.field, copyField)}
+	s.ids = callTracepoints(e.kernel, s.places[0].Target)
+	s.atRawSyscalls(e, kind, calls, filterCalls(calls, kind, false))
 }
 
 // callTracepoints lists the probe names of all calls' tracepoints of the kind

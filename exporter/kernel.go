@@ -33,7 +33,7 @@ func (b *KernelBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	return script, plylang.Check(script, bpfgen.NewEnv(b.kernel, noParams))
+	return script, plylang.Check(script, bpfgen.NewEnv(b.kernel, bpfgen.Options{PlainAttach: b.plain}, noParams))
 }
 
 // noParams answers $1 and $NAME: scripts of a configuration have none.

@@ -85,7 +85,8 @@ func (unknownScope) Elsewhere(string) string { return "" }
 
 // usesOf finds the names that a probe uses.
 func (c *checker) usesOf(p *Probe, spec *Spec) Uses {
-	uses := Uses{Names: map[string]bool{}, Members: map[string]bool{}}
+	uses := Uses{Names: map[string]bool{}, Members: map[string]bool{}, Whole: map[string]bool{}}
+	parents := map[*Name]bool{} // those of a member
 	note := func(name string) {
 		uses.Names[name] = true
 		if f := c.env.Lookup(name); f != nil {
@@ -96,22 +97,38 @@ func (c *checker) usesOf(p *Probe, spec *Spec) Uses {
 		switch n := x.(type) {
 		case *Name:
 			note(n.Name)
+			uses.Whole[n.Name] = uses.Whole[n.Name] || !parents[n]
 			if isTrace(spec) {
 				uses.Members[n.Name] = true
 			}
 		case *Call:
 			note(n.Name)
+			uses.Whole[n.Name] = true
 		case *MapRef:
 			if _, stored := c.stored[n.Name]; !stored && !hasSigil(n.Name) {
 				note(n.Name)
 			}
+		case *Unary:
+			if name := addressedIn(n); name != "" {
+				uses.Whole[name] = true
+			}
 		case *Member:
-			if _, ok := n.X.(*Name); ok {
-				uses.Members[n.Name] = true
+			if parent, ok := n.X.(*Name); ok {
+				uses.Members[n.Name], parents[parent] = true, true
 			}
 		}
 	})
 	return uses
+}
+
+// addressedIn returns x of &x->member, "" of anything else.
+func addressedIn(n *Unary) string {
+	if m, ok := n.X.(*Member); ok && n.Op == AND {
+		if parent, ok := m.X.(*Name); ok {
+			return parent.Name
+		}
+	}
+	return ""
 }
 
 // isTrace says whether fields may be written bare, as ply had it in 2017.

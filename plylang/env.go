@@ -34,6 +34,7 @@ type Env interface {
 type Uses struct {
 	Names   map[string]bool // variables and functions, canonical and as written
 	Members map[string]bool // x of data->x and args->x, and bare names in a "trace:" probe
+	Whole   map[string]bool // variables used other than for the value of a member
 }
 
 // A Scope is a group of places as a clause sees it.

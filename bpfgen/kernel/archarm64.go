@@ -4,7 +4,7 @@ import "fmt"
 
 // archARM64 follows arch/arm64/include/asm/ptrace.h and the AAPCS64. At a
 // system call's exit x0 holds the result; its first argument is then kept in
-// orig_x0.
+// orig_x0, and its number in syscallno.
 var archARM64 = Arch{
 	Name:            "arm64",
 	Machine:         "aarch64",
@@ -12,7 +12,7 @@ var archARM64 = Arch{
 	Registers:       registersARM64(),
 	Args:            []string{"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"},
 	SyscallArgs:     []string{"orig_x0", "x1", "x2", "x3", "x4", "x5"},
-	SyscallNr:       "x8",
+	SyscallNr:       "syscallno",
 	Return:          "x0",
 	IP:              "pc",
 	SP:              "sp",
@@ -28,14 +28,15 @@ var archARM64 = Arch{
 }
 
 func registersARM64() map[string]Register {
-	rows := make([][]string, 0, 35)
+	rows := make([][]string, 0, 36)
 	for i := range 31 {
 		rows = append(rows, []string{fmt.Sprintf("x%d", i), fmt.Sprintf("r%d", i)})
 	}
 	rows[29] = append(rows[29], "fp")
 	rows[30] = append(rows[30], "lr")
-	rows = append(rows, []string{"sp"}, []string{"pc", "ip"}, []string{"pstate"}, []string{"orig_x0"})
+	rows = append(rows, []string{"sp"}, []string{"pc", "ip"}, []string{"pstate"}, []string{"orig_x0"}, []string{"syscallno"})
 	regs := registers(rows...)
+	regs["syscallno"] = Register{Offset: regs["syscallno"].Offset, Size: 4}
 	for i := range 31 {
 		regs[fmt.Sprintf("w%d", i)] = Register{Offset: 8 * i, Size: 4}
 	}

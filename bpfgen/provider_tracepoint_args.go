@@ -1,0 +1,198 @@
+package bpfgen
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// Fields of tracepoints, had without a record
+//
+// A program at a raw tracepoint gets the arguments that the kernel makes the
+// record of, by code that nothing describes. For the tracepoints that fire most
+// that code is known, and the same in all kernels; the table has the fields
+// that are an argument or a member of the task that one points to. They are
+// used where the kernel's own types agree.
+//
+// This is worth a table because programs with a record miss events: the kernel
+// runs none on a CPU while another of them runs there, so that a wakeup in a
+// software interrupt is not seen by one script when it comes while another's
+// program is at work.
+
+// A fieldSource is where the value of a field is: argument arg, or a member of
+// the task_struct that it points to.
+type fieldSource struct {
+	arg    int
+	member string
+	offset int // of the member
+}
+
+// fieldSources are the sources of fields by the field's name.
+type fieldSources map[string]fieldSource
+
+func taskFields(arg int, prefix string) fieldSources {
+	out := fieldSources{}
+	for _, member := range []string{"pid", "prio", "comm"} {
+		out[prefix+member] = fieldSource{arg: arg, member: member}
+	}
+	return out
+}
+
+func (s fieldSources) and(more fieldSources) fieldSources {
+	for name, source := range more {
+		s[name] = source
+	}
+	return s
+}
+
+// knownSources is the table, by tracepoint.
+var knownSources = map[string]fieldSources{
+	"irq/softirq_entry":            {"vec": {arg: 0}},
+	"irq/softirq_exit":             {"vec": {arg: 0}},
+	"irq/softirq_raise":            {"vec": {arg: 0}},
+	"raw_syscalls/sys_enter":       {"id": {arg: 1}},
+	"raw_syscalls/sys_exit":        {"ret": {arg: 1}},
+	"sched/sched_process_exit":     taskFields(0, ""),
+	"sched/sched_process_free":     taskFields(0, ""),
+	"sched/sched_migrate_task":     taskFields(0, "").and(fieldSources{"dest_cpu": {arg: 1}}),
+	"sched/sched_switch":           taskFields(1, "prev_").and(taskFields(2, "next_")),
+	"sched/sched_wakeup":           taskFields(0, ""),
+	"sched/sched_wakeup_new":       taskFields(0, ""),
+	"sched/sched_waking":           taskFields(0, ""),
+	"task/task_newtask":            {"pid": {arg: 0, member: "pid"}, "clone_flags": {arg: 1}},
+	"exceptions/page_fault_user":   {"address": {arg: 0}, "error_code": {arg: 2}},
+	"exceptions/page_fault_kernel": {"address": {arg: 0}, "error_code": {arg: 2}},
+}
+
+// rawIsExact says whether raw tracepoints may stand in for those with a record.
+func rawIsExact(e *env) bool { return !e.opt.PlainAttach && e.kernel.Has(kernel.RawTracepointsExact) }
+
+// usesRecord says whether a clause asks for the record itself.
+func (s *scope) usesRecord() bool { return wholeRecord(s.uses) }
+
+func wholeRecord(uses plylang.Uses) bool {
+	return uses.Whole["data"] || uses.Whole["args"]
+}
+
+// fieldsInArgs returns the sources of the fields in use; ok is false when the
+// record is needed.
+func fieldsInArgs(e *env, event string, fields *eventFields, uses plylang.Uses) (sources fieldSources, ok bool) {
+	if !rawIsExact(e) || wholeRecord(uses) {
+		return nil, false
+	}
+	sources = fieldSources{}
+	for name := range uses.Members {
+		field, is := fields.Member(name)
+		if !is || field.Offset < 0 {
+			continue
+		}
+		source, known := knownSources[event][name]
+		inPlace := field.Type.Scalar() || field.Type.Kind == plylang.String && field.Type.Dyn == plylang.NotDyn
+		if !known || !inPlace || !source.resolve(e.kernel, event) {
+			return nil, false
+		}
+		sources[name] = source
+	}
+	return sources, true
+}
+
+// load leaves a scalar field in R0, as the program is attached.
+func (s fieldSources) load(g *gen, f plylang.Field) {
+	source, ok := s[f.Name]
+	if !g.raw() || !ok {
+		loadField(g, f)
+		return
+	}
+	if source.member == "" {
+		g.emit(asm.LoadMem(asm.R0, asm.R6, int16(8*source.arg), asm.DWord))
+		g.extend(f.Type)
+		return
+	}
+	slot := g.slot(8)
+	source.pointR3(g)
+	g.probeRead(slot.at(0, f.Type.Size), false)
+	g.loadTyped(f.Type, slot.reg, slot.off)
+	g.free(slot)
+}
+
+// copy copies text to dst, as the program is attached.
+func (s fieldSources) copy(g *gen, f plylang.Field, dst mem) {
+	source, ok := s[f.Name]
+	if !g.raw() || !ok {
+		copyField(g, f, dst)
+		return
+	}
+	source.pointR3(g)
+	g.readString(dst, f.Type.Size, false)
+}
+
+// pointR3 makes R3 the address of the member.
+func (s fieldSource) pointR3(g *gen) {
+	g.emit(asm.LoadMem(asm.R3, asm.R6, int16(8*s.arg), asm.DWord), asm.Add.Imm(asm.R3, int32(s.offset)))
+}
+
+// raw says whether the program is attached to raw tracepoints.
+func (g *gen) raw() bool { return g.program.Attach == AttachRawTracepoint }
+
+// resolve finds where the member is, and makes sure that the argument is of the
+// kind that the table says.
+func (s *fieldSource) resolve(k *kernel.Kernel, event string) bool {
+	t := argumentType(k, event, s.arg)
+	if s.member == "" {
+		return isWord(t)
+	}
+	p, ok := t.(*btf.Pointer)
+	if !ok {
+		return false
+	}
+	task, ok := btf.UnderlyingType(p.Target).(*btf.Struct)
+	if !ok || task.Name != "task_struct" {
+		return false
+	}
+	offset, err := k.FieldOffset("task_struct", s.member)
+	s.offset = offset
+	return err == nil
+}
+
+func isWord(t btf.Type) bool {
+	switch t.(type) {
+	case *btf.Int, *btf.Enum, *btf.Pointer:
+		return true
+	}
+	return false
+}
+
+// argumentType returns the type of an argument of a tracepoint, nil when that
+// is not known. What the kernel calls at a tracepoint gets its own data first.
+func argumentType(k *kernel.Kernel, event string, arg int) btf.Type {
+	_, name, _ := strings.Cut(event, "/")
+	t, ok := rawTracepointType(k, name)
+	if !ok {
+		return nil
+	}
+	p, ok := btf.UnderlyingType(t).(*btf.Pointer)
+	if !ok {
+		return nil
+	}
+	f, ok := p.Target.(*btf.FuncProto)
+	if !ok || arg+1 >= len(f.Params) {
+		return nil
+	}
+	return btf.UnderlyingType(f.Params[arg+1].Type)
+}
+
+// String spells out the sources in order, to compare them.
+func (s fieldSources) String() string {
+	text := ""
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		text += fmt.Sprintf("%s=%+v;", name, s[name])
+	}
+	return text
+}
