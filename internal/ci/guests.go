@@ -28,6 +28,7 @@ var guestTests = []struct{ pkg, run, skip string }{
 	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges"},
 	{"./internal/property", ".", ""},
 	{"./tracer", ".", ""},
+	{"./internal/conformance", "Records|Ply24", ""},
 	{".", ".", "Documentation|Shipped"},
 }
 
