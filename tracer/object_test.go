@@ -94,7 +94,7 @@ func (b *objectBuilder) program(kind bpfgen.AttachKind, target string, places []
 		places[i].ID = uint64(len(b.obj.Places))
 		b.obj.Places = append(b.obj.Places, string(kind)+":"+places[i].Target)
 	}
-	b.obj.Programs = append(b.obj.Programs, &bpfgen.Program{Name: name, Attach: kind, Places: places, Specs: []*plylang.Spec{s}, Why: "test"})
+	b.obj.Programs = append(b.obj.Programs, &bpfgen.Program{Name: name, Attach: kind, Places: places, Specs: []*plylang.Spec{s}, Covers: []int{len(places)}, Why: "test"})
 	b.obj.Spec.Programs[name] = &spec
 	return s
 }

@@ -103,3 +103,21 @@ func TestExactScript(t *testing.T) {
 		t.Errorf("sum: %d, want %d", n, exactEvents)
 	}
 }
+
+// Specifications that share a program each count what they name.
+func TestCovers(t *testing.T) {
+	tr := start(t, compile(t, `kprobe:SyS_get* { @[func] = count(); } kprobe:sys_getppid, kprobe:sys_getsid { @p = count(); }`), testOptions(t))
+	if len(tr.programs) != 1 {
+		t.Fatalf("%d programs", len(tr.programs))
+	}
+	probes, all := tr.Probes(), 0
+	for i, want := range []int{20, 1, 1} {
+		if n := probes[i].Covers; n < want || want == 1 && n != 1 {
+			t.Errorf("%s covers %d", probes[i].Text, n)
+		}
+		all += probes[i].Covers
+	}
+	if n := tr.Active(); n != all {
+		t.Errorf("%d probes active, want %d", n, all)
+	}
+}

@@ -45,8 +45,8 @@ func (t *Tracer) Probes() []ProbeStatus {
 		out = append(out, ProbeStatus{Spec: spec, Text: specText(spec), MissedKnown: t.countsMisses})
 	}
 	for _, p := range t.programs {
-		for _, spec := range p.Specs {
-			p.addTo(&out[index[spec]], t.closed)
+		for i, spec := range p.Specs {
+			p.addTo(&out[index[spec]], i, t.closed)
 		}
 	}
 	return out
@@ -91,15 +91,15 @@ func specText(s *plylang.Spec) string {
 	return s.Provider + ":" + s.Target
 }
 
-// addTo adds what p knows to the status of a specification it serves.
-func (p *program) addTo(s *ProbeStatus, closed bool) {
+// addTo adds what p knows to the status of the i-th specification it serves.
+func (p *program) addTo(s *ProbeStatus, i int, closed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.Attach = joinNew(s.Attach, string(p.Attach), "+")
 	s.Why = joinNew(s.Why, p.Why, "; ")
 	s.Places += len(p.attached)
-	for _, place := range p.attached {
-		s.Covers += max(place.Covers, 1)
+	if len(p.attached) > 0 {
+		s.Covers += p.Covers[i] * len(p.attached) / len(p.Places)
 	}
 	s.Attached = s.Attached || len(p.links) > 0 || p.ran
 	s.Err = errors.Join(append([]error{s.Err}, p.refused...)...)
