@@ -27,6 +27,14 @@ var stringFunctions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
+			Name: "dyn", Doc: "A tracepoint's field whose place varies; data->field alone means the same.",
+			Params: []plylang.Param{{Name: "field", Want: plylang.WantString}},
+			Infer:  func(args []plylang.Expr) (*plylang.Type, error) { return args[0].Type(), nil },
+		},
+		mem: func(g *gen, args []plylang.Expr, dst mem) { g.memInto(args[0], dst) },
+	},
+	{
+		Func: plylang.Func{
 			Name: "mem", Doc: "The n bytes at address p.",
 			Params: []plylang.Param{
 				{Name: "p", Want: plylang.WantAddress},
