@@ -1,6 +1,7 @@
 package bpfgen
 
 import (
+	"slices"
 	"strings"
 
 	"ply-exporter/bpfgen/kernel"
@@ -20,14 +21,16 @@ type ListedVar struct {
 
 // List enumerates the probes of k that match a pattern: "tracepoint:sched/*",
 // "kprobe:vfs_*", or a glob for the whole name or for what follows the
-// provider. A pattern that is no glob matches anywhere in the name; "" matches
-// all. vars asks for what the probes carry.
+// provider. A pattern that is no glob finds the probe of that name if it begins
+// with the provider, otherwise it matches anywhere in the name; "" matches all.
+// System calls have the names that scripts may use, and are listed under one.
+// vars asks for what the probes carry.
 //
 // Returns of functions are listed only when the pattern names kretprobe.
 func List(k *kernel.Kernel, pattern string, vars bool) ([]Listed, error) {
 	name, target, _ := strings.Cut(pattern, ":")
 	if p, err := findProvider(name); err == nil && name != pattern {
-		return listOne(p, k, target, vars)
+		return listNamed(p, k, target, vars)
 	}
 	var out []Listed
 	for _, p := range providers {
@@ -41,6 +44,16 @@ func List(k *kernel.Kernel, pattern string, vars bool) ([]Listed, error) {
 		out = append(out, found...)
 	}
 	return out, nil
+}
+
+// listNamed lists the probe of a name, or those a pattern matches.
+func listNamed(p *provider, k *kernel.Kernel, target string, vars bool) ([]Listed, error) {
+	if p.list != nil && target != "" && !kernel.IsGlob(target) {
+		if found, err := p.list(k, kernel.Compile(target), vars); len(found) > 0 || err != nil {
+			return found, err
+		}
+	}
+	return listOne(p, k, target, vars)
 }
 
 func listOne(p *provider, k *kernel.Kernel, pattern string, vars bool) ([]Listed, error) {
@@ -117,7 +130,7 @@ func listFunctions(p *provider) func(*kernel.Kernel, *kernel.Glob, bool) ([]List
 func listCalls(p *provider, k *kernel.Kernel, glob *kernel.Glob, vars bool) []Listed {
 	var out []Listed
 	for _, c := range presentCalls(k, k.Arch().MatchSyscalls("*")) {
-		if !glob.Match("sys_"+c.Name) || p == kretprobeProvider && c.NoReturn {
+		if !matchesCall(glob, c) || p == kretprobeProvider && c.NoReturn {
 			continue
 		}
 		l := Listed{Name: p.name + ":sys_" + c.Name}
@@ -130,6 +143,13 @@ func listCalls(p *provider, k *kernel.Kernel, glob *kernel.Glob, vars bool) []Li
 		out = append(out, l)
 	}
 	return out
+}
+
+// matchesCall says whether one of the names of a system call matches.
+func matchesCall(glob *kernel.Glob, c kernel.Syscall) bool {
+	return slices.ContainsFunc(callPrefixes, func(prefix string) bool {
+		return glob.Match(prefix+c.Name) || glob.Match(prefix+c.Wrapper)
+	})
 }
 
 // listArguments lists the arguments of a system call.

@@ -77,9 +77,12 @@ func presentCalls(k *kernel.Kernel, calls []kernel.Syscall) []kernel.Syscall {
 	return slices.DeleteFunc(calls, func(c kernel.Syscall) bool { return !present(c) })
 }
 
+// callPrefixes are what names of system calls begin with.
+var callPrefixes = []string{"SyS_", "sys_"}
+
 // cutSyscall returns the call's name, or glob, in SyS_X and sys_X.
 func cutSyscall(target string) (pattern string, ok bool) {
-	for _, prefix := range []string{"SyS_", "sys_"} {
+	for _, prefix := range callPrefixes {
 		if pattern, ok = strings.CutPrefix(target, prefix); ok {
 			break
 		}

@@ -3,6 +3,7 @@ package kernel
 import (
 	"bufio"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 )
@@ -127,11 +128,33 @@ func (k *Kernel) guess(f Feature) bool {
 	if recorded := k.recorded(); recorded != nil {
 		return recorded[f]
 	}
+	if has, known := k.marked(f); known {
+		return has
+	}
 	row, ok := FeatureInfo(f)
 	if !ok || !k.AtLeast(row.Since[0], row.Since[1]) {
 		return false
 	}
 	return row.Until == [2]int{} || !k.AtLeast(row.Until[0], row.Until[1])
+}
+
+// marks are the files that kernels with a feature have.
+var marks = map[Feature]string{
+	BTF:    "sys/kernel/btf/vmlinux",
+	Kprobe: "sys/bus/event_source/devices/kprobe",
+	Uprobe: "sys/bus/event_source/devices/uprobe",
+}
+
+// marked says whether the kernel has a feature by its mark. That is not known
+// when the folder for such marks is missing.
+func (k *Kernel) marked(f Feature) (has, known bool) {
+	name, ok := marks[f]
+	if !ok {
+		return false, false
+	}
+	_, errMark := os.Stat(k.path(name))
+	_, errFolder := os.Stat(filepath.Dir(k.path(name)))
+	return errMark == nil, errMark == nil || errFolder == nil
 }
 
 // readRecorded reads the features of a recorded kernel, one name to a line; nil

@@ -32,6 +32,28 @@ func TestFeaturesByVersion(t *testing.T) {
 	}
 }
 
+// A file tells more than the version does.
+func TestFeaturesByMark(t *testing.T) {
+	const devices = "sys/bus/event_source/devices/"
+	for _, tt := range []struct {
+		name  string
+		files map[string]string
+		want  bool
+	}{
+		{"no folder", nil, true},
+		{"no kprobes", map[string]string{devices + "uprobe/type": "9"}, false},
+		{"kprobes", map[string]string{devices + "kprobe/type": "8"}, true},
+	} {
+		all := map[string]string{"proc/sys/kernel/osrelease": "6.18.0"}
+		for name, text := range tt.files {
+			all[name] = text
+		}
+		if got := files(t, all).Has(Kprobe); got != tt.want {
+			t.Errorf("%s: kprobes: %v", tt.name, got)
+		}
+	}
+}
+
 func TestRecordedFeatures(t *testing.T) {
 	tests := []struct {
 		kernel  string
