@@ -1,0 +1,161 @@
+package main
+
+import (
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/internal/conformance"
+	"ply-exporter/internal/need"
+	"ply-exporter/plylang"
+)
+
+//go:embed docs/language.md
+var language string
+
+var update = flag.Bool("update", false, "rewrite the table of built-ins in docs/language.md")
+
+// plyBlock is a script of the reference, and the output that stands below it.
+// Behind "ply" may stand what it needs, or that it is in an older spelling.
+var plyBlock = regexp.MustCompile("(?ms)^```ply ?([a-z]*)\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?")
+
+// An example is one script of the reference.
+type example struct {
+	line                 int
+	note, script, output string
+}
+
+func examples() []example {
+	var all []example
+	for _, at := range plyBlock.FindAllStringSubmatchIndex(language, -1) {
+		e := example{line: 1 + strings.Count(language[:at[0]], "\n"), note: language[at[2]:at[3]], script: language[at[4]:at[5]]}
+		if at[6] >= 0 {
+			e.output = language[at[6]:at[7]]
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+var otherProbe = regexp.MustCompile(`(?m)^\w+:`)
+
+// runs says whether the example can be run: it has BEGIN and END only.
+func (e example) runs() bool { return !otherProbe.MatchString(e.script) }
+
+// Every example of the reference compiles without a warning. Those with BEGIN
+// only run, and print what the reference says.
+func TestExamplesOfTheReference(t *testing.T) {
+	need.BPF(t)
+	k, err := conformance.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("target", "1")
+	for _, e := range examples() {
+		t.Run(fmt.Sprintf("line %d", e.line), func(t *testing.T) {
+			if e.note == "kprobes" {
+				need.Kprobes(t)
+			}
+			s := conformance.Script{Prog: e.script}
+			if !e.runs() {
+				s.Flags = []string{"-e"}
+			}
+			got, err := conformance.Run(k, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := conformance.Record{Expect: nonEmpty(e.output)}
+			if fault := want.Check(got); fault != "" {
+				t.Errorf("docs/language.md:%d: %s", e.line, fault)
+			}
+		})
+	}
+}
+
+func nonEmpty(text string) []string {
+	var lines []string
+	for _, line := range strings.Split(text, "\n") {
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// The examples are in the spelling that fmt writes.
+func TestExamplesOfTheReferenceAreFormatted(t *testing.T) {
+	all := examples()
+	if len(all) < 30 {
+		t.Errorf("only %d examples were found", len(all))
+	}
+	for _, e := range all {
+		if e.note == "older" || strings.Contains(e.script, "trace:syscalls") {
+			continue
+		}
+		if got, err := plylang.Format(&plylang.Source{Text: e.script}); err != nil || got != e.script {
+			t.Errorf("docs/language.md:%d: %v; fmt writes\n%s", e.line, err, got)
+		}
+	}
+}
+
+const tableBegin, tableEnd = "-update -->\n", "<!-- END -->"
+
+// The table of built-ins in the reference is made of the rows that the code
+// generator has; -update rewrites it.
+func TestBuiltinsInTheReference(t *testing.T) {
+	before, table, after, err := cutTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := builtinTable()
+	if *update {
+		if err := os.WriteFile("docs/language.md", []byte(before+want+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if table != want {
+		t.Errorf("docs/language.md has other built-ins than the program (-update rewrites it):\n%s", want)
+	}
+}
+
+func cutTable() (before, table, after string, err error) {
+	begin, end := strings.Index(language, tableBegin), strings.Index(language, tableEnd)
+	if begin < 0 || end < begin {
+		return "", "", "", errors.New("docs/language.md has no place for the table of built-ins")
+	}
+	begin += len(tableBegin)
+	return language[:begin], language[begin:end], language[end:], nil
+}
+
+// builtinTable has a table for each role of built-ins.
+func builtinTable() string {
+	var b strings.Builder
+	for _, group := range []struct {
+		role  plylang.Role
+		title string
+	}{{plylang.Variable, "variable"}, {plylang.Function, "function"}, {plylang.Aggregation, "aggregation"}, {plylang.Action, "action"}} {
+		fmt.Fprintf(&b, "\n| %s | meaning |\n|---|---|\n", group.title)
+		for _, f := range bpfgen.Builtins() {
+			if f.Role == group.role {
+				fmt.Fprintf(&b, "| %s | %s |\n", spelled(f), strings.ReplaceAll(f.Doc, "|", `\|`))
+			}
+		}
+	}
+	return b.String() + "\n"
+}
+
+// spelled is how a built-in is written: `pid` (`tgid`).
+func spelled(f *plylang.Func) string {
+	text := "`" + f.Signature() + "`"
+	if len(f.Aliases) > 0 {
+		text += " (`" + strings.Join(f.Aliases, "`, `") + "`)"
+	}
+	return text
+}
