@@ -3,6 +3,7 @@ package exporter
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
@@ -127,7 +128,9 @@ func lintMetric(m *metric) []string {
 	}
 	var texts []string
 	for _, p := range problems {
-		texts = append(texts, p.Text)
+		if !slices.Contains(texts, p.Text) {
+			texts = append(texts, p.Text)
+		}
 	}
 	return texts
 }
