@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	scripts = flag.Int("scripts", 300, "random scripts to run in a guest")
+	scripts = flag.Int("scripts", 500, "random scripts to run in a guest")
 	seed    = flag.Int64("seed", 1, "seed of the first random script")
 )
 
