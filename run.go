@@ -195,6 +195,9 @@ type session struct {
 }
 
 func trace(f *runFlags, k *kernel.Kernel, obj *bpfgen.Object, child *child) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second ^C ends what a first one cannot
 	s := &session{flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
 	ready := make(chan struct{})
 	t, err := tracer.Start(obj, tracer.Options{Kernel: k, OnEvent: func(e *bpfgen.Event, record []byte) {
@@ -210,7 +213,8 @@ func trace(f *runFlags, k *kernel.Kernel, obj *bpfgen.Object, child *child) int 
 	s.printer = newPrinter(f.format, s.decoder)
 	s.attached()
 	close(ready)
-	status := s.wait(child)
+	status := s.wait(ctx, child)
+	stop()
 	fmt.Fprintln(os.Stderr, "de-activating probes")
 	return s.finish(status)
 }
@@ -239,9 +243,7 @@ func (s *session) attached() {
 
 // wait lets the command go and returns when the run is over: ^C, the time
 // limit, the command's end, exit(), or a reader of our output who left.
-func (s *session) wait(child *child) (status int) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+func (s *session) wait(ctx context.Context, child *child) (status int) {
 	limit, redraw := never(), never()
 	if s.flags.seconds > 0 {
 		limit = time.After(time.Duration(s.flags.seconds * float64(time.Second)))
