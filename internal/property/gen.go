@@ -80,17 +80,24 @@ func (g *generator) declare() {
 		g.strings = append(g.strings, g.literal())
 	}
 	for i := range 1 + g.Intn(4) {
-		g.tables = append(g.tables, variable{name: g.mapName("t", i), kind: g.anyKind(), keys: g.keyKinds()})
+		keys := g.keyKinds()
+		g.tables = append(g.tables, variable{name: g.mapName("t", i, keys), kind: g.anyKind(), keys: keys})
 	}
 	for i := range g.Intn(4) {
-		a := variable{name: g.mapName("a", i), kind: kind(g.Intn(int(text))), keys: g.keyKinds()}
+		keys := g.keyKinds()
+		a := variable{name: g.mapName("a", i, keys), kind: kind(g.Intn(int(text))), keys: keys}
 		a.agg, a.rest = g.aggregation()
 		g.aggs = append(g.aggs, a)
 	}
 }
 
-func (g *generator) mapName(letter string, i int) string {
-	return fmt.Sprintf("%s%s%d", g.pick("@", "@", "$"), letter, i)
+// mapName makes a name; only a map with keys can do without a sigil.
+func (g *generator) mapName(letter string, i int, keys []kind) string {
+	sigil := g.pick("@", "@", "$", "")
+	if len(keys) == 0 && sigil == "" {
+		sigil = "@"
+	}
+	return fmt.Sprintf("%s%s%d", sigil, letter, i)
 }
 
 func (g *generator) anyKind() kind { return kind(g.Intn(int(text) + 1)) }
@@ -157,7 +164,7 @@ func (g *generator) statement(depth int) string {
 	case n < 9 && len(g.locals) > 0:
 		return g.assign(g.locals[g.Intn(len(g.locals))])
 	case n < 10:
-		return "delete " + g.reference(g.anyMap())
+		return g.forget(g.reference(g.anyMap()))
 	case n < 11:
 		return "if (" + g.condition(2) + ") " + g.leave()
 	}
@@ -171,6 +178,8 @@ func (g *generator) leave() string {
 	}
 	return g.pick("return", "return", "return", fmt.Sprintf("exit(%d)", g.Intn(3)))
 }
+
+func (g *generator) forget(ref string) string { return g.pick("delete "+ref, ref+" = nil") }
 
 func (g *generator) anyMap() variable {
 	all := append(g.tables[:len(g.tables):len(g.tables)], g.aggs...)

@@ -119,7 +119,7 @@ func (g *generator) arithmetic(depth int) string {
 // right is x as the right operand of op. Where a constant could be an error it
 // is one that is none.
 func (g *generator) right(op, x string) string {
-	if strings.ContainsAny(x, "@$v") {
+	if strings.ContainsAny(x, "@$v[") {
 		return x
 	}
 	switch op {
@@ -232,8 +232,9 @@ func (g *generator) condition(depth int) string {
 // literal writes a string whose length is at the edge of a word, often with
 // the same beginning as others.
 func (g *generator) literal() string {
-	n := []int{0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 64}[g.Intn(12)]
-	s := strings.Repeat("abcdefgh", 8)[:n]
+	lengths := []int{0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 64, 127, 200}
+	n := lengths[g.Intn(len(lengths))]
+	s := strings.Repeat("abcdefgh", 25)[:n]
 	if n > 0 && g.Intn(3) == 0 {
 		return `"` + s[:n-1] + g.pick("z", "A", `\xff`, `\x01`, `\n`, `\"`, "é") + `"`
 	}
