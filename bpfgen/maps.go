@@ -62,6 +62,10 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *Map {
 		c.layoutAggregation(m, opt)
 	}
 	m.Storage = c.storage(m, opt)
+	m.Room = m.MaxEntries
+	if m.Storage == LRUHash {
+		m.Room += lruSpare * c.cpus
+	}
 	if m.Size > maxValueSize {
 		c.errs.Add(c.script.Src, pm.Pos, "%s needs %d bytes for a value, the limit is %d: use fewer buckets or shorter strings", pm.Name, m.Size, maxValueSize)
 	}
@@ -149,16 +153,12 @@ func (c *compiler) mapSpec(m *Map) *ebpf.MapSpec {
 	if m.Storage == Cell {
 		return cellSpec(m.SpecName, mark+m.Size)
 	}
-	entries := m.MaxEntries
-	if m.Storage == LRUHash {
-		entries += lruSpare * c.cpus
-	}
 	return &ebpf.MapSpec{
 		Name:       m.SpecName,
 		Type:       mapTypes[m.Storage],
 		KeySize:    uint32(m.KeySize),
 		ValueSize:  uint32(m.Size),
-		MaxEntries: uint32(entries),
+		MaxEntries: uint32(m.Room),
 	}
 }
 

@@ -172,7 +172,8 @@ type Map struct {
 	Key        []KeyPart
 	KeySize    int // 0 for a Cell
 	Size       int // bytes of one value, without a Cell's mark
-	MaxEntries int // keys the user gets; the kernel's map may be larger
+	MaxEntries int // keys the user asked for
+	Room       int // keys there can be: more in an LRU map, where the kernel parks some
 	Buckets    Buckets
 }
 

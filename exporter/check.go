@@ -83,7 +83,7 @@ func (m *metric) describe(w io.Writer, mp *bpfgen.Map, checked *plylang.Script) 
 	for i, l := range m.labels {
 		names[i] = l.name
 	}
-	keys := max(1, mp.MaxEntries)
+	keys := max(1, mp.Room)
 	line, col := checked.Src.Position(m.decl.Pos)
 	labels := ""
 	if len(names) > 0 {
@@ -104,7 +104,7 @@ func mapMemoryEstimate(mp *bpfgen.Map) int {
 	if mp.Storage == bpfgen.PerCPUHash {
 		copies = possibleCPUs()
 	}
-	return max(1, mp.MaxEntries) * (entryOverhead + mp.KeySize + copies*mp.Size)
+	return max(1, mp.Room) * (entryOverhead + mp.KeySize + copies*mp.Size)
 }
 
 // lint judges the names the user chose as promtool would.

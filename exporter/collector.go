@@ -158,7 +158,7 @@ func (u *unit) families(rows [][]Row, own ownFamilies, room *int) (families []*d
 func (u *unit) addMap(own ownFamilies, t *table, entries int) {
 	name, script := t.mp.Name, u.conf.Name
 	own.add(mapEntries, float64(entries), name, script)
-	own.add(mapMaxEntries, float64(max(1, t.mp.MaxEntries)), name, script)
+	own.add(mapMaxEntries, float64(max(1, t.mp.Room)), name, script)
 	own.add(mapDropped, float64(u.tracer.Dropped(t.mp)), name, script)
 	own.add(mapMemory, float64(u.tracer.MapMemory(t.mp)), name, script)
 }

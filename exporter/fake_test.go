@@ -165,7 +165,7 @@ var fakeKinds = map[string]bpfgen.Kind{
 func (b *fakeBackend) Compile(s *plylang.Script, opt bpfgen.Options) (*bpfgen.Object, error) {
 	obj := &bpfgen.Object{Script: s, Hash: "cafe"}
 	for i, decl := range s.Maps {
-		m := &bpfgen.Map{Map: decl, ID: i, Kind: bpfgen.KindTable, Reduce: bpfgen.ReduceSum, Size: 8, MaxEntries: 10240}
+		m := &bpfgen.Map{Map: decl, ID: i, Kind: bpfgen.KindTable, Reduce: bpfgen.ReduceSum, Size: 8, MaxEntries: 10240, Room: 10240}
 		if decl.Agg != nil {
 			m.Kind = fakeKinds[decl.Agg.Name]
 		}

@@ -165,7 +165,7 @@ func sourceLines(src *plylang.Source) []lineView {
 }
 
 func (u *unit) mapView(t *table, entries int) mapView {
-	limit := max(1, t.mp.MaxEntries)
+	limit := max(1, t.mp.Room)
 	v := mapView{
 		Name: t.mp.Name, Metric: t.m.name, Type: typeName(t.m.typ), Help: t.m.help, Unit: t.m.unit, Exported: t.m.exported, Keyed: t.mp.KeySize > 0,
 		Entries: groupDigits(uint64(entries)), Max: groupDigits(uint64(limit)), Fill: min(100, entries*100/limit),

@@ -40,6 +40,9 @@ func isPrefix(name string, of []string) bool {
 	return false
 }
 
+// maxSpec is the longest target of a specification in bytes.
+const maxSpec = 4096
+
 // isEdge says whether a name is a whole specification, at probe position.
 func isEdge(name string) bool { return name == "BEGIN" || name == "END" }
 
@@ -72,6 +75,10 @@ func (l *lexer) spec() token {
 		end = len(rest)
 	}
 	l.off = pos + n + 1 + end
+	if end > maxSpec {
+		l.errorf(pos, "probe specification of %d bytes, the limit is %d: split it with commas, or use a shorter glob", end, maxSpec)
+		return token{kind: bad, pos: pos, end: l.off}
+	}
 	if i := badUTF8(rest[:end]); i >= 0 {
 		l.errorf(pos+n+1+i, "invalid UTF-8 (byte %#02x) in a probe: a script is text", rest[i])
 	} else if i := strings.IndexByte(rest[:end], 0); i >= 0 {

@@ -13,7 +13,7 @@ import (
 // Sprintf formats values as C's printf does, but for the values' widths and
 // signs, which are their own: %d shows all of a 64-bit number, and -1 where
 // the value is signed. %v is a value's own text. The checker has seen to it
-// that format and values fit.
+// that format and values fit. Control characters in a value are escaped.
 func Sprintf(d *decode.Decoder, format string, values []bpfgen.Value) string {
 	pieces, err := plylang.ParseFormat(format)
 	if err != nil {
@@ -45,7 +45,7 @@ func convert(d *decode.Decoder, p plylang.Conversion, v bpfgen.Value) string {
 	case 'p':
 		return fmt.Sprintf(widthOnly(p, 's'), "0x"+strconv.FormatUint(uint64(v.Int()), 16))
 	case 's', 'v':
-		return cut(p, d.Text(v))
+		return cut(p, harmless(d.Text(v)))
 	case 'f', 'F', 'e', 'E', 'g', 'G', 'a', 'A':
 		return float(p, v)
 	}

@@ -56,23 +56,34 @@ func printable(s string) string {
 	return escape(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
+// harmless returns s with control characters, but for line ends and tabs,
+// written as \xhh: anybody can give a process or a file a name that a terminal
+// takes for an order.
+func harmless(s string) string {
+	return escape(s, func(r rune) bool { return (r < ' ' || r == 0x7f) && r != '\n' && r != '\t' })
+}
+
 // validUTF8 returns s with bytes that are no UTF-8 written as \xhh.
 func validUTF8(s string) string {
 	return escape(s, func(rune) bool { return false })
 }
 
 // escape writes bytes that are no UTF-8, and characters that bad picks, as
-// \xhh.
+// \xhh. Text in which that was necessary, and text that holds \x itself, has
+// its backslashes doubled, so that different texts stay different.
 func escape(s string, bad func(rune) bool) string {
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, bad) {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, bad) && !strings.Contains(s, `\x`) {
 		return s
 	}
 	var b strings.Builder
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
-		if bad(r) || r == utf8.RuneError && n == 1 {
+		switch {
+		case r == '\\':
+			b.WriteString(`\\`)
+		case bad(r) || r == utf8.RuneError && n == 1:
 			fmt.Fprintf(&b, `\x%02x`, s[0])
-		} else {
+		default:
 			b.WriteString(s[:n])
 		}
 		s = s[n:]
