@@ -33,7 +33,7 @@ type runFlags struct {
 	dump     bool
 	keep     bool
 	verbose  bool
-	plain    string
+	attach   *string
 	script   string
 	args     []string
 }
@@ -49,7 +49,7 @@ func addRun(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) 
 	c.Flag("dump", "Show the tree and the instructions on standard error.").Short('S').BoolVar(&f.dump)
 	c.Flag("keep-going", "Keep going when events were lost; without it a run that lost events ends with status 1.").Short('k').BoolVar(&f.keep)
 	c.Flag("verbose", "Say how each probe was attached, and why so.").Short('v').BoolVar(&f.verbose)
-	c.Flag("attach", "auto takes the cheapest exact way in; plain what the probe's name says.").Default("auto").EnumVar(&f.plain, "auto", "plain")
+	f.attach = attachFlag(c)
 	c.Arg("script", "The script, a file with it, or - for standard input.").Required().StringVar(&f.script)
 	c.Arg("args", "What $1, $2 … in the script mean.").StringsVar(&f.args)
 	add(c, func() int { return run(&f) })
@@ -153,7 +153,7 @@ func build(f *runFlags, src *plylang.Source, child *child) (*kernel.Kernel, *bpf
 		return nil, nil, err
 	}
 	tracer.Detect(k)
-	obj, err := bpfgen.Build(src, k, bpfgen.Options{Run: true, PlainAttach: f.plain == "plain"}, f.params(child))
+	obj, err := bpfgen.Build(src, k, bpfgen.Options{Run: true, PlainAttach: *f.attach == attachPlain}, f.params(child))
 	return k, obj, err
 }
 

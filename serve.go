@@ -28,9 +28,17 @@ func configFlags(c *kingpin.CmdClause) *[]string {
 	return &paths
 }
 
+// attachFlag adds --attach, which all commands that attach have.
+func attachFlag(c *kingpin.CmdClause) *string {
+	return c.Flag("attach", "auto takes the cheapest exact way in; plain what the probe's name says.").Default("auto").Enum("auto", attachPlain)
+}
+
+// attachPlain is the value of --attach that asks for no cheaper way in.
+const attachPlain = "plain"
+
 func addServe(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) {
 	c := app.Command("serve", "Serve the metrics of a configuration (the default command).").Default()
-	paths := configFlags(c)
+	paths, attach := configFlags(c), attachFlag(c)
 	opt := exporter.Options{Web: kingpinflag.AddFlags(c, ":10759")}
 	c.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&opt.TelemetryPath)
 	own := c.Flag("web.disable-exporter-metrics", "Leave out metrics of the exporter's own process (process_*, go_*).").Bool()
@@ -42,19 +50,19 @@ func addServe(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)
 	add(c, func() int {
 		opt.ProcessMetrics = !*own
 		opt.Log = promslog.New(&promslog.Config{Level: level, Format: format})
-		return serve(*paths, opt)
+		return serve(*paths, *attach, opt)
 	})
 }
 
 // serve runs until a signal asks it to end, which is a normal end.
-func serve(paths []string, opt exporter.Options) int {
+func serve(paths []string, attach string, opt exporter.Options) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	cfg, err := loadConfig(paths)
 	if err != nil {
 		return fail(plylang.Detail(err))
 	}
-	if opt.Backend, err = thisKernel(opt.Log); err != nil {
+	if opt.Backend, err = thisKernel(opt.Log, attach); err != nil {
 		return fail("ply-exporter: " + plylang.Detail(err))
 	}
 	if err := exporter.Serve(ctx, cfg, opt); err != nil {
@@ -64,14 +72,14 @@ func serve(paths []string, opt exporter.Options) int {
 }
 
 // thisKernel returns what compiles for, and runs on, this machine.
-func thisKernel(log *slog.Logger) (exporter.Backend, error) {
+func thisKernel(log *slog.Logger, attach string) (exporter.Backend, error) {
 	_ = tracer.MountTracefs() // what needs it says what is wrong, and the cure
 	k, err := kernel.Open("/")
 	if err != nil {
 		return nil, err
 	}
 	tracer.Detect(k)
-	backend := exporter.NewBackend(k, log, false)
+	backend := exporter.NewBackend(k, log, attach == attachPlain)
 	backend.Sprintf = report.Sprintf
 	return backend, nil
 }
@@ -85,16 +93,16 @@ func loadConfig(paths []string) (*exporter.Config, error) {
 
 func addCheck(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) {
 	c := app.Command("check", "Compile a configuration, let this kernel judge it, and list its metrics with labels and cost.")
-	paths := configFlags(c)
-	add(c, func() int { return check(*paths) })
+	paths, attach := configFlags(c), attachFlag(c)
+	add(c, func() int { return check(*paths, *attach) })
 }
 
-func check(paths []string) int {
+func check(paths []string, attach string) int {
 	cfg, err := loadConfig(paths)
 	if err != nil {
 		return fail(plylang.Detail(err))
 	}
-	backend, err := thisKernel(slog.New(slog.DiscardHandler))
+	backend, err := thisKernel(slog.New(slog.DiscardHandler), attach)
 	if err != nil {
 		return fail("ply-exporter: " + plylang.Detail(err))
 	}
