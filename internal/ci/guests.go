@@ -26,7 +26,7 @@ var guestTests = []struct{ pkg, run, skip string }{
 	{"./internal/need", ".", ""},
 	{"./bpfgen/kernel", "Running|Prober", ""},
 	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges"},
-	{"./internal/property", ".", ""},
+	{"./internal/property", "RandomScripts|TracedScripts|Expressions", ""},
 	{"./tracer", ".", ""},
 	{"./internal/conformance", "Records|Ply24", ""},
 	{".", ".", "Documentation|Shipped"},

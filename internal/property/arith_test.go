@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
@@ -17,25 +19,30 @@ var expressions = flag.Int("expressions", 1000, "random expressions to compute i
 // perScript is how many expressions are packed in one script.
 const perScript = 100
 
-// TestExpressions compares expressions, written with no more parentheses than
-// C needs, with what Go computes.
+// TestExpressions compares what the kernel makes of expressions, written with
+// no more parentheses than C needs, with what Go computes.
 func TestExpressions(t *testing.T) {
 	need.Guest(t)
 	k := live(t)
+	compareExpressions(t, k, *expressions, func(obj *bpfgen.Object) ([]string, error) { return observeLoaded(k, obj) })
+}
+
+// TestEvaluate does the same with the reference evaluator.
+func TestEvaluate(t *testing.T) {
+	compareExpressions(t, recorded(t), 1000, func(obj *bpfgen.Object) ([]string, error) {
+		return Evaluate(obj.Script), nil
+	})
+}
+
+func compareExpressions(t *testing.T, k *kernel.Kernel, n int, run func(*bpfgen.Object) ([]string, error)) {
 	failed := 0
-	for first := 0; first < *expressions && failed < maxFailures; first += perScript {
-		g := &arithGenerator{rand.New(rand.NewSource(*seed<<32 + int64(first)))}
-		text, want := variables(), map[string]arith{}
-		for i := range perScript {
-			x := g.expr(4)
-			text += fmt.Sprintf("@r[%d] = %s;\n", i, x.text)
-			want[fmt.Sprintf("@r[%#x] %#x", i, x.bits)] = x
-		}
-		obj, err := compile(k, "BEGIN {\n"+text+"}")
+	for first := 0; first < n && failed < maxFailures; first += perScript {
+		text, want := expressionScript(*seed<<32 + int64(first))
+		obj, err := compile(k, text)
 		if err != nil {
 			t.Fatal(plylang.Detail(err))
 		}
-		got, err := observeLoaded(k, obj)
+		got, err := run(obj)
 		if err != nil {
 			t.Fatal(plylang.Detail(err))
 		}
@@ -46,6 +53,20 @@ func TestExpressions(t *testing.T) {
 			}
 		}
 	}
+}
+
+// expressionScript returns a script that stores expressions in @r, and what is
+// then in there.
+func expressionScript(seed int64) (text string, want map[string]arith) {
+	g := &arithGenerator{rand.New(rand.NewSource(seed))}
+	want = map[string]arith{}
+	text = "BEGIN {\n" + variables()
+	for i := range perScript {
+		x := g.expr(4)
+		text += fmt.Sprintf("@r[%d] = %s;\n", i, x.text)
+		want[fmt.Sprintf("@r[%#x] %#x", i, x.bits)] = x
+	}
+	return text + "}", want
 }
 
 // operandBits are the values of the variables: @s0 and on as signed numbers,

@@ -1,6 +1,8 @@
 package property
 
 import (
+	"slices"
+
 	"ply-exporter/plylang"
 )
 
@@ -68,7 +70,7 @@ func (s *shrinker) block(b *plylang.Block) {
 		}
 		for _, inner := range bodies(b.Stmts[i]) {
 			if s.step() {
-				b.Stmts[i] = inner
+				b.Stmts = slices.Concat(b.Stmts[:i], inner, b.Stmts[i+1:])
 				return
 			}
 		}
@@ -76,16 +78,18 @@ func (s *shrinker) block(b *plylang.Block) {
 	}
 }
 
-// bodies are the blocks that can stand for a statement.
-func bodies(stmt plylang.Stmt) []plylang.Stmt {
+// bodies are the statements that can stand for one.
+func bodies(stmt plylang.Stmt) [][]plylang.Stmt {
 	switch x := stmt.(type) {
+	case *plylang.Block:
+		return [][]plylang.Stmt{x.Stmts}
+	case *plylang.Unroll:
+		return [][]plylang.Stmt{x.Body.Stmts}
 	case *plylang.If:
 		if x.Else != nil {
-			return []plylang.Stmt{x.Then, x.Else}
+			return [][]plylang.Stmt{x.Then.Stmts, {x.Else}}
 		}
-		return []plylang.Stmt{x.Then}
-	case *plylang.Unroll:
-		return []plylang.Stmt{x.Body}
+		return [][]plylang.Stmt{x.Then.Stmts}
 	}
 	return nil
 }

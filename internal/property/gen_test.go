@@ -1,0 +1,59 @@
+package property
+
+import (
+	"strings"
+	"testing"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// recorded returns a kernel to compile for on any machine.
+func recorded(t *testing.T) *kernel.Kernel {
+	t.Helper()
+	k, err := kernel.Open("../../bpfgen/kernel/testdata/7.3-amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// The same seed is the same script, and nearly all are well typed.
+func TestScript(t *testing.T) {
+	const n = 200
+	k, compiled := recorded(t), 0
+	for s := range int64(n) {
+		text := Script(s)
+		if Script(s) != text {
+			t.Fatalf("seed %d gives two scripts", s)
+		}
+		obj, err := compile(k, text)
+		if err != nil {
+			t.Logf("seed %d: %s", s, plylang.Detail(err))
+			continue
+		}
+		compiled++
+		if len(Evaluate(obj.Script)) == 0 && !strings.Contains(text, "exit") && !strings.Contains(text, "delete") {
+			t.Errorf("seed %d leaves nothing in its maps\n%s", s, text)
+		}
+	}
+	if compiled < n*95/100 {
+		t.Errorf("only %d of %d scripts compile", compiled, n)
+	}
+}
+
+func TestShrink(t *testing.T) {
+	tests := []struct{ text, keep, want string }{
+		{"BEGIN { a = 1; @x[2 + 3, \"a\"] = 7 * (4 - a); } BEGIN { @y = 2; }", "@x", "BEGIN { @x[2, \"a\"] = 7; }"},
+		{"BEGIN / 1 / { if (1) { unroll (3) { @x++; @y++; } } else @z = 1; }", "@y", "BEGIN { @y++; }"},
+		{"BEGIN { @x = log2(5) ? abs(-3) : strlen(\"a\"); @y = 1; }", "strlen", "BEGIN { @x = strlen(\"a\"); }"},
+	}
+	for _, tt := range tests {
+		got := Shrink(tt.text, func(s string) bool { return strings.Contains(s, tt.keep) })
+		if oneLine(got) != tt.want {
+			t.Errorf("%s\nbecomes %s, want %s", tt.text, oneLine(got), tt.want)
+		}
+	}
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
