@@ -50,6 +50,11 @@ func startAsHelper() {
 // executes this program again, which makes that count.
 func dropOthers(keep string) {
 	runtime.LockOSThread()
+	limit := unix.Rlimit{Cur: 64 << 10, Max: 64 << 10} // the default of kernel 5.10
+	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &limit); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 	for c := range unix.CAP_LAST_CAP + 1 {
 		if !strings.Contains(keep, fmt.Sprintf(" %d ", c)) {
 			unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0)

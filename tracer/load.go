@@ -3,6 +3,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,13 +18,17 @@ import (
 	"ply-exporter/plylang"
 )
 
-// A loader loads scripts. It reads the kernel's types at most once, and lets
-// go of them when it goes.
+// A loader loads scripts. The kernel's types are those that compiling read.
 type loader struct {
 	types *btf.Cache
 }
 
-func newLoader() *loader { return &loader{types: btf.NewCache()} }
+func newLoader(opt Options) *loader {
+	if opt.Kernel == nil {
+		return &loader{types: btf.NewCache()}
+	}
+	return &loader{types: opt.Kernel.TypeCache()}
+}
 
 // load makes the maps and programs of a script, and nothing runs yet.
 func (l *loader) load(obj *bpfgen.Object, opt Options) (*Tracer, error) {
@@ -68,7 +73,7 @@ func (t *Tracer) openMaps() error {
 // openReaders attaches iterators to the hashes of all scripts. Where the
 // kernel has none, bpf(2) reads them; that is worth a warning, because it
 // makes this CPU miss events while it lasts.
-func (l *loader) openReaders(tracers []*Tracer) {
+func (l *loader) openReaders(tracers []*Tracer, log *slog.Logger) {
 	shapes := map[shape]bool{}
 	readers := hashReaders(tracers)
 	for _, r := range readers {
@@ -77,9 +82,8 @@ func (l *loader) openReaders(tracers []*Tracer) {
 	shared.load(shapes, l.types)
 	for _, r := range readers {
 		if err := r.openIter(); err != nil {
-			tracers[0].opt.log().Warn("maps are read in a way that can lose events: this kernel takes no iterator program",
+			log.Warn("map is read in a way that can lose events: this kernel takes no iterator program for it",
 				"map", r.Name, "err", err)
-			return
 		}
 	}
 }

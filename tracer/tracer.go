@@ -53,6 +53,7 @@ type Tracer struct {
 	events   *eventReader
 	exited   chan int
 	created  time.Time
+	began    bool         // all is attached, so that END has a meaning
 	stop     func() error // Stop's work, done once
 
 	countsMisses bool
@@ -78,11 +79,11 @@ func Start(obj *bpfgen.Object, opt Options) (*Tracer, error) {
 func StartAll(objs []*bpfgen.Object, opt Options) ([]*Tracer, []error) {
 	tracers := make([]*Tracer, len(objs))
 	errs := make([]error, len(objs))
-	l := newLoader()
+	l := newLoader(opt)
 	for i, obj := range objs {
 		tracers[i], errs[i] = l.load(obj, opt)
 	}
-	l.openReaders(tracers)
+	l.openReaders(tracers, opt.log())
 	for i, t := range tracers {
 		if t == nil {
 			continue
@@ -98,7 +99,7 @@ func StartAll(objs []*bpfgen.Object, opt Options) ([]*Tracer, []error) {
 // Verify loads a script, so that the kernel's verifier sees it, and attaches
 // nothing.
 func Verify(obj *bpfgen.Object, opt Options) error {
-	t, err := newLoader().load(obj, opt)
+	t, err := newLoader(opt).load(obj, opt)
 	if err != nil {
 		return err
 	}
@@ -113,10 +114,13 @@ func (t *Tracer) begin() error {
 	if err := t.run(bpfgen.AttachBegin); err != nil {
 		return err
 	}
-	if t.exitCalled() {
-		return nil
+	if !t.exitCalled() {
+		if err := t.attach(); err != nil {
+			return err
+		}
 	}
-	return t.attach()
+	t.began = true
+	return nil
 }
 
 // run runs the programs of kind, which the kernel never runs by itself.
@@ -128,7 +132,9 @@ func (t *Tracer) run(kind bpfgen.AttachKind) error {
 		if _, err := p.kernel.Run(&ebpf.RunOptions{}); err != nil {
 			return t.fail(p, fmt.Errorf("run %s: %w", kind, Diagnose(err)))
 		}
+		p.mu.Lock()
 		p.ran = true
+		p.mu.Unlock()
 	}
 	return nil
 }
@@ -145,15 +151,12 @@ func (t *Tracer) Stop() error { return t.stop() }
 
 func (t *Tracer) stopOnce() error {
 	errs := []error{t.detach()}
-	if t.began() {
+	if t.began {
 		errs = append(errs, t.run(bpfgen.AttachEnd))
 	}
 	t.events.drain()
 	return errors.Join(errs...)
 }
-
-// began says whether the script got as far as running.
-func (t *Tracer) began() bool { return t.events != nil }
 
 // Close stops the script and frees what it has in the kernel.
 func (t *Tracer) Close() error {

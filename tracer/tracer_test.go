@@ -328,6 +328,35 @@ func TestMissingPlace(t *testing.T) {
 	}
 }
 
+// A script that cannot be attached ends without its END, and does not touch
+// the scripts that are started with it.
+func TestStartAll(t *testing.T) {
+	need.BPF(t)
+	bad := newObject("")
+	ended := 0
+	bad.ring(4096, &bpfgen.Event{Kind: bpfgen.EventPrint})
+	bad.program(bpfgen.AttachTracepoint, "sched/nonsense", places(bpfgen.Place{Target: "sched/nonsense"}))
+	bad.program(bpfgen.AttachEnd, "", nil, emit(0, 1))
+	broken := newObject("")
+	broken.program(bpfgen.AttachBegin, "", nil, asm.Instructions{asm.Mov.Reg(asm.R0, asm.R5)})
+	good := newObject("")
+	m := good.addMap(countMap(bpfgen.PerCPUHash))
+	good.program(bpfgen.AttachBegin, "", nil, keyImm(3), element(m), addOne(0))
+	opt := testOptions(t)
+	opt.OnEvent = func(*bpfgen.Event, []byte) { ended++ }
+	tracers, errs := StartAll([]*bpfgen.Object{broken.build(), bad.build(), good.build()}, opt)
+	if tracers[0] != nil || errs[0] == nil || tracers[1] != nil || errs[1] == nil || ended != 0 {
+		t.Errorf("the scripts that fail: %v, errors %v, END ran %d times", tracers[:2], errs[:2], ended)
+	}
+	if errs[2] != nil {
+		t.Fatal(errs[2])
+	}
+	defer tracers[2].Close()
+	if got := counts(t, tracers[2], m, 0); got[3] != 1 {
+		t.Errorf("the good script counted %v", got)
+	}
+}
+
 // A glob's place that cannot be attached is a warning; all of them are an error.
 func TestGlobPlaces(t *testing.T) {
 	need.BPF(t)
