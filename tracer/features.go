@@ -127,14 +127,14 @@ func tryFentry(*kernel.Kernel) error {
 }
 
 // tryIterator attaches an iterator to a map.
-func tryIterator(*kernel.Kernel) error {
+func tryIterator(k *kernel.Kernel) error {
 	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 1})
 	if err != nil {
 		return err
 	}
 	defer m.Close()
 	r := &mapReader{kernel: m, shape: shape{keySize: 8, words: 1, cpus: 1}}
-	shared.load(map[shape]bool{r.shape: true}, btf.NewCache())
+	shared.load(map[shape]bool{r.shape: true}, k.TypeCache())
 	if err := r.openIter(); err != nil {
 		return unprivileged(err)
 	}
@@ -169,13 +169,33 @@ func rawTracepointsExact(k *kernel.Kernel) error {
 	if !k.AtLeast(6, 13) {
 		return nil
 	}
+	if spec, err := k.BTF(); err == nil {
+		switch {
+		case hasDomain(spec, "tracepoint_srcu"):
+			return errPreemptible
+		case hasDomain(spec, "console_srcu"): // so the types tell of domains
+			return nil
+		}
+	}
+	return lacksSymbol("tracepoint_srcu")
+}
+
+// hasDomain says whether the kernel's types have the data of an SRCU domain.
+func hasDomain(spec *btf.Spec, name string) bool {
+	var data *btf.Var
+	return spec.TypeByName(name+"_srcu_data", &data) == nil
+}
+
+// lacksSymbol returns nil when the kernel has no symbol of that name. It takes
+// long: 200,000 lines are read.
+func lacksSymbol(name string) error {
 	symbols, err := os.Open("/proc/kallsyms")
 	if err != nil {
 		return err
 	}
 	defer symbols.Close()
 	for lines := bufio.NewScanner(symbols); lines.Scan(); {
-		if strings.HasSuffix(lines.Text(), " tracepoint_srcu") {
+		if strings.HasSuffix(lines.Text(), " "+name) {
 			return errPreemptible
 		}
 	}

@@ -32,6 +32,7 @@ type Kernel struct {
 	vmlinux    func() (*btf.Spec, error)
 	recorded   func() map[Feature]bool
 	possible   func() (int, error)
+	types      *btf.Cache
 	modules    moduleTypes
 	features   featureCache
 	tracepoint formatCache
@@ -53,7 +54,7 @@ func OpenArch(root, goarch string) (*Kernel, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("kernel: %s is not a folder", root)
 	}
-	k := &Kernel{root: filepath.Clean(root), arch: arch}
+	k := &Kernel{root: filepath.Clean(root), arch: arch, types: btf.NewCache()}
 	k.release = sync.OnceValue(k.readRelease)
 	k.tracing = sync.OnceValues(k.findTracing)
 	k.kallsyms = sync.OnceValues(k.readKallsyms)

@@ -17,11 +17,15 @@ var errNoBTF = errors.New("this kernel has no type information in /sys/kernel/bt
 // copy before changing one.
 func (k *Kernel) BTF() (*btf.Spec, error) { return k.vmlinux() }
 
+// TypeCache returns where the running kernel's types are kept, which loading
+// programs needs too: decoding them takes longer than anything else.
+func (k *Kernel) TypeCache() *btf.Cache { return k.types }
+
 func (k *Kernel) readVmlinux() (*btf.Spec, error) {
 	var spec *btf.Spec
 	var err error
 	if k.live() {
-		spec, err = btf.LoadKernelSpec() // maps the file into memory instead of copying it
+		spec, err = k.types.Kernel() // maps the file into memory instead of copying it
 	} else {
 		spec, err = btf.LoadSpec(k.path("sys/kernel/btf/vmlinux"))
 	}
