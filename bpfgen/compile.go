@@ -88,8 +88,21 @@ func (c *compiler) warnOf(m *Map) {
 func (c *compiler) compilePrograms() {
 	p := newPlan(c.kernel, c.script.Clauses)
 	c.obj.Places = p.names
+	if c.refuseApart(p.apart); c.errs != nil {
+		return
+	}
 	for i, program := range p.programs {
 		c.compileProgram(i, program)
+	}
+}
+
+// refuseApart finds the specifications that would need very many programs.
+func (c *compiler) refuseApart(all []*apart) {
+	for _, a := range all {
+		if a.places > maxApart {
+			c.errs.Add(c.script.Src, a.spec.Pos, "%s matches %d places, and this kernel tells which of them fired only to a program for each, of which %d are allowed: "+
+				"leave out probe and func, or name fewer places%s", a.spec, a.places, maxApart, a.cure)
+		}
 	}
 }
 

@@ -24,7 +24,20 @@ import (
 type plan struct {
 	programs []*planned
 	names    []string // Object.Places
+	apart    []*apart
 }
+
+// An apart is a specification whose places need a program each.
+type apart struct {
+	spec   *plylang.Spec
+	places int
+	cure   string // what kernel would need one program; "" none
+}
+
+// maxApart is how many programs a specification may need because its places
+// cannot share one. Each takes memory, and freeing very many of them at once
+// can stop a machine.
+const maxApart = 128
 
 // A planned is a program to generate.
 type planned struct {
@@ -72,6 +85,10 @@ func newPlan(k *kernel.Kernel, clauses []*plylang.Clause) *plan {
 func (p *planner) addClause(i int) {
 	s := p.clauses[i].Scope.(*scope)
 	p.table(s)
+	split := s.split || p.cannotTell(s)
+	if split {
+		p.noteApart(s)
+	}
 	for n, place := range s.places {
 		key := siteKey(s.attach, place, s.names[n])
 		at := p.byKey[key]
@@ -84,7 +101,21 @@ func (p *planner) addClause(i int) {
 		at.clauses = append(at.clauses, i)
 		at.place.Covers = max(at.place.Covers, s.covers)
 		at.place.Glob = at.place.Glob && place.Glob
-		at.split = at.split || s.split || p.cannotTell(s)
+		at.split = at.split || split
+	}
+}
+
+// noteApart counts the places of s, which need a program each.
+func (p *planner) noteApart(s *scope) {
+	i := slices.IndexFunc(p.out.apart, func(a *apart) bool { return a.spec == s.spec })
+	if i < 0 {
+		i = len(p.out.apart)
+		p.out.apart = append(p.out.apart, &apart{spec: s.spec})
+	}
+	a := p.out.apart[i]
+	a.places += len(s.places)
+	if s.attach != AttachRawTracepoint {
+		a.cure = ", or run Linux 5.15 or later, where one program serves all"
 	}
 }
 

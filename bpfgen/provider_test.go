@@ -3,6 +3,7 @@ package bpfgen
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,27 @@ func TestFindProvider(t *testing.T) {
 		p, err := findProvider(row.name)
 		if err != nil || p.name != row.want {
 			t.Errorf("%s: %v, %v, want %s", row.name, p, err, row.want)
+		}
+	}
+}
+
+// A program for each place is too much for a wide glob.
+func TestTooManyApart(t *testing.T) {
+	for _, row := range []struct{ kernel, script, want string }{
+		{"5.10-amd64", `kprobe:* { @[probe] = count(); }`,
+			"script:1:1: kprobe:* matches N places, and this kernel tells which of them fired only to a program for each, of which 128 are allowed: " +
+				"leave out probe and func, or name fewer places, or run Linux 5.15 or later, where one program serves all"},
+		{"7.3-amd64", `kprobe:* { @[probe] = count(); }`, ""},
+		{"5.10-amd64", `kprobe:* { @ = count(); }`, ""},
+		{"5.10-amd64", `tracepoint:sched/* { @[probe] = count(); }`, ""},
+	} {
+		_, err := build(recorded(t, row.kernel), row.script, Options{})
+		got := ""
+		if err != nil {
+			got = regexp.MustCompile(`matches \d+`).ReplaceAllString(err.Error(), "matches N")
+		}
+		if got != row.want {
+			t.Errorf("%s on %s: got:\n%s\nwant:\n%s", row.script, row.kernel, got, row.want)
 		}
 	}
 }
