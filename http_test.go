@@ -89,7 +89,7 @@ func testFormats(t *testing.T, s *server) {
 		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited": "application/vnd.google.protobuf",
 	} {
 		answer, _ := s.request(t, "GET", "/metrics", "Accept", accept)
-		if got := answer.Header.Get("Content-Type"); answer.StatusCode != 200 || !strings.HasPrefix(got, contentType) {
+		if got := answer.Header.Get("Content-Type"); answer.StatusCode != http.StatusOK || !strings.HasPrefix(got, contentType) {
 			t.Errorf("Accept %q: status %d, content type %q, want %q", accept, answer.StatusCode, got, contentType)
 		}
 	}
@@ -213,7 +213,7 @@ func TestPasswords(t *testing.T) {
 		{"/metrics", "admin", "wrong", 401}, {"/metrics", "nobody", "secret", 401},
 		{"/metrics", "admin", "secret", 200}, {"/", "admin", "secret", 200}, {"/nothing", "admin", "secret", 404},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.address+row.path, nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address+row.path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
