@@ -30,7 +30,8 @@ func inThreads(work func()) {
 	all.Wait()
 }
 
-// Whatever way in is chosen, every event of threads that share CPUs counts.
+// Every event of threads that share CPUs counts. Attached plainly, some kernels
+// skip events of syscalls/*, and tell how many.
 func TestAttachedExactly(t *testing.T) {
 	k := running(t)
 	const each = 20_000
@@ -45,9 +46,14 @@ func TestAttachedExactly(t *testing.T) {
 	} {
 		for _, plain := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s plain=%v", row.script, plain), func(t *testing.T) {
-				got := trace(t, k, row.script, bpfgen.Options{PlainAttach: plain}, work)
-				if want := fmt.Sprintf(row.want, threads*each); got != want {
-					t.Errorf("got:\n%s\nwant:\n%s", got, want)
+				got, missed := traceMissing(t, k, row.script, bpfgen.Options{PlainAttach: plain}, work)
+				n := 0
+				want := strings.TrimSuffix(row.want, "%d")
+				if _, err := fmt.Sscan(strings.TrimPrefix(got, want), &n); err != nil {
+					t.Fatalf("got:\n%s\nwant:\n%s", got, row.want)
+				}
+				if skips := plain && strings.Contains(row.script, "syscalls/"); n != threads*each && (!skips || n > threads*each || n+missed < threads*each) {
+					t.Errorf("counted %d of %d, %d missed", n, threads*each, missed)
 				}
 			})
 		}

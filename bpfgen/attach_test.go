@@ -40,6 +40,14 @@ func running(t testing.TB) *kernel.Kernel {
 // trace runs a script while work does something, and returns its maps.
 func trace(t testing.TB, k *kernel.Kernel, script string, opt bpfgen.Options, work func()) string {
 	t.Helper()
+	text, _ := traceMissing(t, k, script, opt, work)
+	return text
+}
+
+// traceMissing is trace, and returns how many events the kernel says were
+// missed.
+func traceMissing(t testing.TB, k *kernel.Kernel, script string, opt bpfgen.Options, work func()) (text string, missed int) {
+	t.Helper()
 	script = strings.NewReplacer("PID", fmt.Sprint(os.Getpid()), "NR", fmt.Sprint(unix.SYS_GETPRIORITY)).Replace(script)
 	opt.Run = true
 	obj, err := bpfgen.Build(&plylang.Source{Text: script}, k, opt, nil)
@@ -55,11 +63,9 @@ func trace(t testing.TB, k *kernel.Kernel, script string, opt bpfgen.Options, wo
 	defer runtime.UnlockOSThread()
 	work()
 	for _, p := range tr.Probes() {
-		if p.Missed > 0 {
-			t.Logf("%s missed %d events", p.Text, p.Missed)
-		}
+		missed += int(p.Missed)
 	}
-	return mapsText(t, k, tr, obj)
+	return mapsText(t, k, tr, obj), missed
 }
 
 // mapsText is a line for each key of each map: "@m[a, b] 3". Values are their

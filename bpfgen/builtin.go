@@ -121,7 +121,10 @@ func idPart(fn asm.BuiltinFunc, upper bool) func(*gen) {
 	}
 }
 
+// comm writes the thread's name to dst. Linux 6.1 leaves what is behind the
+// name's NUL as it was.
 func (g *gen) comm(dst mem) {
+	g.zero(dst)
 	g.address(asm.R1, dst)
 	g.emit(asm.Mov.Imm(asm.R2, commSize))
 	g.call(asm.FnGetCurrentComm)

@@ -9,14 +9,10 @@ import (
 // Tracepoints of system calls
 //
 // Detaching from a tracepoint takes 70 ms, from all of syscalls/sys_enter_* 25
-// seconds. Their records are those of raw_syscalls/sys_enter, with the same
-// things at the same places, and they are made by it: many of them are one
-// program there, which looks at the number.
-
-// manyCalls is from how many system calls on raw_syscalls is the better way
-// where the program there is one with a record: it runs, shortly, for every
-// other call too.
-const manyCalls = 3
+// seconds, and from Linux 7 on a thread that is preempted in one makes all
+// others on its CPU miss theirs. Their records are those of
+// raw_syscalls/sys_enter, with the same things at the same places, and they are
+// made by it: they are one program there, which looks at the number.
 
 // directions are the two kinds of tracepoints of a system call, and where all
 // calls are had at once.
@@ -43,12 +39,8 @@ func callOf(k *kernel.Kernel, name string) (call kernel.Syscall, kind syscallKin
 }
 
 // bundleCalls makes a scope of tracepoints of system calls, all entering or all
-// leaving, one at raw_syscalls, if that is the better way.
+// leaving, one at raw_syscalls.
 func (s *scope) bundleCalls(e *env) {
-	raw := rawIsExact(e) && !s.usesRecord()
-	if len(s.places) < manyCalls && !raw {
-		return
-	}
 	var calls []kernel.Syscall
 	var kind syscallKind
 	for i, place := range s.places {
