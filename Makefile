@@ -17,7 +17,7 @@ build: setup
 test: setup
 	go run ./internal/ci $(if $(LINT),-lint)
 
-# Only the tests in guest kernels; KERNEL=5.10 picks one.
+# Only the tests in guest kernels; KERNEL=5.10 or KERNEL=6.12-arm64 picks one.
 guests: setup
 	go run ./internal/ci -only guests $(if $(KERNEL),-kernel $(KERNEL))
 

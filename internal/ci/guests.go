@@ -8,21 +8,27 @@ import (
 )
 
 // guestKernels are the other kernels that tests run on: the oldest supported,
-// the newest, and the oldest Debian kernel with kprobe_multi. What a kernel has
-// is written here and not asked, so that a test cannot be skipped by mistake.
+// the newest, the oldest Debian kernel with kprobe_multi, and one on another
+// architecture. What a kernel has is written here and not asked, so that a test
+// cannot be skipped by mistake.
 var guestKernels = []struct {
 	version, arch string
 	kprobeMulti   bool
+	tests         []guestTest
 }{
-	{"5.10", "amd64", false},
-	{"6.12", "amd64", true},
-	{"7.3", "amd64", true},
+	{"5.10", "amd64", false, guestTests},
+	{"6.12", "amd64", true, guestTests},
+	{"7.3", "amd64", true, guestTests},
+	{"6.12", "arm64", false, archTests},
 }
 
-// guestTests are the tests that run in each guest, by package: run and skip are
-// go test's flags of these names. What needs no kernel is skipped, because
-// emulation is slow; run must match a test.
-var guestTests = []struct{ pkg, run, skip string }{
+// A guestTest is a package whose tests run in a guest: run and skip are go
+// test's flags of these names, and run must match a test.
+type guestTest struct{ pkg, run, skip string }
+
+// guestTests are all tests that differ between kernels. What needs no kernel is
+// skipped, because emulation is slow.
+var guestTests = []guestTest{
 	{"./internal/need", ".", ""},
 	{"./bpfgen/kernel", "Running|Prober", ""},
 	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges"},
@@ -32,6 +38,15 @@ var guestTests = []struct{ pkg, run, skip string }{
 	{".", ".", "Documentation|Shipped"},
 }
 
+// archTests are the tests that differ between architectures: registers,
+// arguments, system calls, what the just-in-time compiler makes.
+var archTests = []guestTest{
+	{"./bpfgen/kernel", "Running|Prober", ""},
+	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges|Exactly|Random"},
+	{"./tracer", "Scripts|Kprobe|Cookies|RawTracepoint|PerfEvent|Storages|Detect", ""},
+	{".", "Run$|Program$|BinaryNamedPly", ""},
+}
+
 // qemuCommands is what boots each architecture, and Debian's package of it.
 var qemuCommands = map[string]struct{ command, debian string }{
 	"amd64":   {"qemu-system-x86_64", "qemu-system-x86"},
@@ -39,11 +54,12 @@ var qemuCommands = map[string]struct{ command, debian string }{
 	"riscv64": {"qemu-system-riscv64", "qemu-system-misc"},
 }
 
-// runGuests runs guestTests in every guest kernel, or in the one named.
+// runGuests runs the tests of every guest kernel, or of those that are named:
+// "6.12" or "6.12-arm64".
 func (s *suite) runGuests(host facts, only string) {
 	found := false
 	for _, k := range guestKernels {
-		if only != "" && only != k.version {
+		if only != "" && only != k.version && only != k.version+"-"+k.arch {
 			continue
 		}
 		found = true
@@ -52,7 +68,7 @@ func (s *suite) runGuests(host facts, only string) {
 			s.missing(host, "guest kernel %s on %s: install %s", k.version, k.arch, qemu.debian)
 			continue
 		}
-		s.runGuest(k.version, k.arch, facts{
+		s.runGuest(k.version, k.arch, k.tests, facts{
 			release: k.version, root: true, bpf: true, kprobes: true, kprobeMulti: k.kprobeMulti, guest: true,
 		})
 	}
@@ -63,7 +79,7 @@ func (s *suite) runGuests(host facts, only string) {
 
 // runGuest boots one guest for each package: a boot takes six seconds, which
 // buys go test's own selection, time limits and report.
-func (s *suite) runGuest(version, arch string, kernel facts) {
+func (s *suite) runGuest(version, arch string, tests []guestTest, kernel facts) {
 	root, err := filepath.Abs("internal/guest")
 	if err != nil {
 		s.fault("%v", err)
@@ -76,7 +92,7 @@ func (s *suite) runGuest(version, arch string, kernel facts) {
 		return
 	}
 	runner := fmt.Sprintf("'%s/run' %s %s -q -timeout 9m --", root, version, arch)
-	for _, t := range guestTests {
+	for _, t := range tests {
 		s.run(job{
 			name:     fmt.Sprintf("guest kernel %s on %s", version, arch),
 			kernel:   kernel,

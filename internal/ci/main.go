@@ -5,7 +5,7 @@
 //
 //	go run ./internal/ci            everything
 //	go run ./internal/ci -only host
-//	go run ./internal/ci -only guests [-kernel 5.10]
+//	go run ./internal/ci -only guests [-kernel 6.12-arm64]
 package main
 
 import (
@@ -20,7 +20,7 @@ func main() {
 		os.Exit(loadProgram())
 	}
 	only := flag.String("only", "", "run only `host` or guests")
-	version := flag.String("kernel", "", "run only the guest with this kernel `version`")
+	version := flag.String("kernel", "", "run only the guests with this kernel `version`, or version-architecture")
 	lint := flag.Bool("lint", false, "run make lint too")
 	flag.Parse()
 	begin := time.Now()
