@@ -105,6 +105,7 @@ func plyInput(t *testing.T, stdin string, args ...string) result {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := plyCommand(ctx, args...)
+	cmd.WaitDelay = time.Second // a command of -c may outlive it, with its output open
 	var out, errs bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &errs
 	err := cmd.Run()
