@@ -150,6 +150,15 @@ func TestAttachedTracepoints(t *testing.T) {
 	}
 }
 
+// childReturns is what a new child adds to @raw: on arm64 it enters user mode
+// past the tracepoint.
+func childReturns() string {
+	if runtime.GOARCH == "arm64" {
+		return ""
+	}
+	return "@raw 1"
+}
+
 func TestAttachedSyscalls(t *testing.T) {
 	k := running(t)
 	for _, row := range []struct {
@@ -204,7 +213,7 @@ func TestAttachedSyscalls(t *testing.T) {
 				tracepoint:raw_syscalls/sys_exit /data->ret == 0 && (data->id == %d || data->id == %d)/ { @raw = 1; }`,
 				unix.SYS_CLONE, unix.SYS_CLONE3),
 			func() { run(t) },
-			"@raw 1",
+			childReturns(),
 		},
 	} {
 		t.Run(row.script, func(t *testing.T) {
