@@ -225,7 +225,7 @@ func TestPlans(t *testing.T) {
 		{
 			kernel: "5.10-amd64",
 			script: `tracepoint:sched/sched_sw* { @[probe] = count(); }`,
-			want: `raw_tracepoint sched_swap_numa: as a raw tracepoint, at which this kernel skips nothing
+			want: `tracepoint sched/sched_swap_numa: through perf
 raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{

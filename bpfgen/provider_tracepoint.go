@@ -80,7 +80,7 @@ func (l *layoutGroups) add(e *env, spec *plylang.Spec, name string) error {
 	}
 	args, raw := fieldsInArgs(e, name, fields, l.uses)
 	if raw {
-		layout += fmt.Sprint(args)
+		layout += fmt.Sprint(" raw ", args)
 	}
 	if _, kind, ok := callOf(e.kernel, name); ok && l.bundle {
 		layout = kind.tracepoint + " " + layout

@@ -74,6 +74,14 @@ var knownSources = map[string]fieldSources{
 // rawIsExact says whether raw tracepoints may stand in for those with a record.
 func rawIsExact(e *env) bool { return !e.opt.PlainAttach && e.kernel.Has(kernel.RawTracepointsExact) }
 
+// rawIsSafe says whether a program at a raw tracepoint cannot be interrupted by
+// itself. Kernels before 6.1 do not prevent that, and one at a tracepoint that
+// programs reach would go round for ever: there only those of the table, which
+// no program reaches, are raw.
+func rawIsSafe(k *kernel.Kernel, event string) bool {
+	return k.AtLeast(6, 1) || knownSources[event] != nil
+}
+
 // usesRecord says whether a clause asks for the record itself.
 func (s *scope) usesRecord() bool { return wholeRecord(s.uses) }
 
@@ -84,7 +92,7 @@ func wholeRecord(uses plylang.Uses) bool {
 // fieldsInArgs returns the sources of the fields in use; ok is false when the
 // record is needed.
 func fieldsInArgs(e *env, event string, fields *eventFields, uses plylang.Uses) (sources fieldSources, ok bool) {
-	if !rawIsExact(e) || wholeRecord(uses) {
+	if !rawIsExact(e) || wholeRecord(uses) || !rawIsSafe(e.kernel, event) {
 		return nil, false
 	}
 	sources = fieldSources{}
