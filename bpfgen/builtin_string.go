@@ -35,10 +35,10 @@ var stringFunctions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "mem", Doc: "The n bytes at address p.",
+			Name: "mem", Doc: "The n bytes at address p; or, where n is a format such as \"2Hx8s\", the record there.",
 			Params: []plylang.Param{
 				{Name: "p", Want: plylang.WantAddress},
-				{Name: "n", Want: plylang.WantPlain, Const: true},
+				{Name: "n", Want: plylang.WantValue, Const: true},
 			},
 			Infer: bytesAt,
 		},
@@ -122,6 +122,13 @@ func readText(g *gen, args []plylang.Expr, dst mem) {
 }
 
 func bytesAt(args []plylang.Expr) (*plylang.Type, error) {
+	if format, ok := args[1].(*plylang.StringLit); ok {
+		_, size, err := ParseRecord(format.Value)
+		if err != nil {
+			return nil, &plylang.ArgError{Arg: 1, Msg: err.Error()}
+		}
+		return &plylang.Type{Kind: plylang.Bytes, Size: size, Show: plylang.ShowRecord + ":" + format.Value}, nil
+	}
 	n := constantArg(args, 1)
 	if n < 1 || n > maxText {
 		return nil, &plylang.ArgError{Arg: 1, Msg: fmt.Sprintf("the length must be 1 to %d", maxText)}
@@ -133,7 +140,8 @@ func readBytes(g *gen, args []plylang.Expr, dst mem) {
 	g.zero(dst.word(dst.words() - 1))
 	g.expr(args[0])
 	g.emit(asm.Mov.Reg(asm.R3, asm.R0))
-	g.probeRead(dst.at(0, int(constantArg(args, 1))), args[0].Type().User)
+	typ, _ := bytesAt(args)
+	g.probeRead(dst.at(0, typ.Size), args[0].Type().User)
 }
 
 func limitedLength(args []plylang.Expr) (*plylang.Type, error) {

@@ -39,8 +39,8 @@ type Type struct {
 	// unsigned values without making them signed.
 	Literal bool
 
-	// Show names the decoder of tracer/decode that turns the value into text;
-	// "" is the kind's own text. Two types that differ in Show only can be
+	// Show names the decoder of tracer/decode that turns the value into text,
+	// with its argument behind a colon; "" is the kind's own text. Two types that differ in Show only can be
 	// joined when one of them is "".
 	Show string
 
@@ -100,6 +100,7 @@ const (
 	ShowCgroup   = "cgroup"
 	ShowInet     = "ntop"
 	ShowHex      = "hex" // pointers
+	ShowRecord   = "mem" // "mem:FORMAT": a record of that format
 )
 
 // The types that many places need.

@@ -60,13 +60,20 @@ func init() {
 		plylang.ShowCgroup:   {(*Decoder).cgroup, nil},
 		plylang.ShowInet:     {inet, nil},
 		plylang.ShowHex:      {hexText, nil},
+		plylang.ShowRecord:   {(*Decoder).record, (*Decoder).recordList},
 	}
+}
+
+func rowOf(t *plylang.Type) (show, bool) {
+	name, _, _ := strings.Cut(t.Show, ":")
+	row, ok := shows[name]
+	return row, ok
 }
 
 // Text returns the value as a person reads it. Strings are returned as they
 // are, whatever their bytes; escaping is the caller's business.
 func (d *Decoder) Text(v bpfgen.Value) string {
-	if row, ok := shows[v.Type.Show]; ok {
+	if row, ok := rowOf(v.Type); ok {
 		return row.text(d, v)
 	}
 	switch v.Type.Kind {
@@ -83,7 +90,7 @@ func (d *Decoder) Text(v bpfgen.Value) string {
 // JSON returns the value as encoding/json shows it exactly: int64, uint64,
 // string, or a list of strings for a stack.
 func (d *Decoder) JSON(v bpfgen.Value) any {
-	if row, ok := shows[v.Type.Show]; ok {
+	if row, ok := rowOf(v.Type); ok {
 		if row.json != nil {
 			return row.json(d, v)
 		}

@@ -1,0 +1,64 @@
+package bpfgen
+
+import (
+	"fmt"
+
+	"ply-exporter/plylang"
+)
+
+// A RecordField is one value of a record that mem(p, "format") reads.
+type RecordField struct {
+	Type   *plylang.Type
+	Offset int
+}
+
+// recordTypes are the letters of a record's format, as in Python's struct:
+// lower case is signed. Values lie side by side, without padding between them.
+var recordTypes = map[byte]*plylang.Type{
+	'b': plylang.S8, 'B': plylang.U8, 'h': plylang.S16, 'H': plylang.U16, 'i': plylang.S32, 'I': plylang.U32,
+	'l': plylang.S64, 'L': plylang.U64, 'q': plylang.S64, 'Q': plylang.U64,
+}
+
+// ParseRecord reads the format of mem(p, "format") and returns its fields and
+// its size in bytes:
+//
+//	format = { [ count ] ( letter of recordTypes | "s" | "x" ) } ;
+//
+// A count repeats; before "s" it is the length of a text, and "x" is a byte
+// that is passed over.
+func ParseRecord(format string) (fields []RecordField, size int, err error) {
+	for i := 0; i < len(format); i++ {
+		count, digits := 0, 0
+		for ; i < len(format) && format[i] >= '0' && format[i] <= '9' && count <= maxText; i, digits = i+1, digits+1 {
+			count = 10*count + int(format[i]-'0')
+		}
+		if digits == 0 {
+			count = 1
+		}
+		if i == len(format) {
+			return nil, 0, fmt.Errorf("a letter is missing after the number in %q", format)
+		}
+		t, ok := recordTypes[format[i]]
+		switch {
+		case format[i] == 'x':
+			size += count
+		case format[i] == 's' && count > 0:
+			fields = append(fields, RecordField{plylang.StringType(count), size})
+			size += count
+		case ok:
+			for ; count > 0 && size <= maxText; count-- {
+				fields = append(fields, RecordField{t, size})
+				size += t.Size
+			}
+		default:
+			return nil, 0, fmt.Errorf("no letter %q in the format of a record: there are b B h H i I l L q Q, s for text and x for a byte to pass over", format[i])
+		}
+		if size > maxText {
+			return nil, 0, fmt.Errorf("the record is larger than %d bytes", maxText)
+		}
+	}
+	if len(fields) == 0 {
+		return nil, 0, fmt.Errorf("the format %q reads nothing", format)
+	}
+	return fields, size, nil
+}
