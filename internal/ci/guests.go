@@ -45,6 +45,7 @@ var archTests = []guestTest{
 	{"./bpfgen/kernel", "Running|Prober", ""},
 	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges|Exactly|Random"},
 	{"./tracer", "Scripts|Kprobe|Cookies|RawTracepoint|PerfEvent|Storages|Detect", ""},
+	{"./internal/conformance", "Records/(providers|kprobes|registers|errors)", ""},
 	{".", "Run$|Program$|BinaryNamedPly", ""},
 }
 
