@@ -2,6 +2,7 @@ package bpfgen
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -51,9 +52,20 @@ func (c *compiler) hashProgram(h io.Writer, p *Program) {
 		}
 		fmt.Fprintf(h, "place %+v %+v\n", place, perf)
 	}
+	var code []byte
 	for _, ins := range spec.Instructions {
-		fmt.Fprintf(h, "%v %s %s\n", ins.WithMetadata(asm.Metadata{}), ins.Reference(), ins.Symbol())
+		code = appendInstruction(code, ins)
 	}
+	h.Write(code)
+}
+
+// appendInstruction appends all that an instruction does. Its text would take
+// longer to make than the whole program.
+func appendInstruction(b []byte, ins asm.Instruction) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(ins.OpCode)<<32|uint64(ins.Dst)<<24|uint64(ins.Src)<<16|uint64(uint16(ins.Offset)))
+	b = binary.LittleEndian.AppendUint64(b, uint64(ins.Constant))
+	b = append(append(b, ins.Reference()...), 0)
+	return append(append(b, ins.Symbol()...), 0)
 }
 
 func typeText(t *plylang.Type) string {
