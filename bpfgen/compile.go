@@ -39,13 +39,14 @@ type compiler struct {
 	zeros  int  // how many bytes of zeros programs refer to
 	stacks bool // programs keep stacks
 	clock  bool // programs ask for the time of day
+	exits  bool // the script calls exit(): after it only END runs
 	errs   plylang.ErrorList
 }
 
 // Compile generates the programs and maps of a checked script. Its errors are
 // plylang.ErrorList.
 func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*Object, error) {
-	c := &compiler{kernel: k, script: script, opt: opt, maps: map[*plylang.Map]*Map{}}
+	c := &compiler{kernel: k, script: script, opt: opt, exits: callsExit(script), maps: map[*plylang.Map]*Map{}}
 	c.obj = &Object{Script: script, Spec: &ebpf.CollectionSpec{
 		Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{},
 	}}
@@ -151,10 +152,8 @@ func (g *gen) programCode() {
 	g.finish = g.label()
 	g.at(g.program.clauses[0].Spec)
 	g.emit(asm.Mov.Reg(asm.R6, asm.R1))
-	if g.program.Attach == AttachBegin {
-		g.mapValue(asm.R1, StateMap, 8*(1+len(g.script.Maps)))
-		g.load(asm.R1, mem{asm.R1, 0, 8})
-		g.jump(asm.JNE, asm.R1, 0, g.finish)
+	if g.exits && g.program.Attach != AttachEnd {
+		g.leaveIfEnded(g.finish)
 	}
 	if g.memory.scratchName != "" {
 		g.findScratch()

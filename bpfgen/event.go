@@ -7,7 +7,7 @@ import (
 )
 
 // send sends an event to the ring buffer: its index in Object.Events, then the
-// arguments. One that the ring has no room for is counted.
+// arguments. One that the ring has no room for is counted, if it says anything.
 func (g *gen) send(e *Event, args []plylang.Expr) {
 	id := len(g.obj.Events) + len(g.events)
 	e.Pos, e.Size = g.pos, 8
@@ -26,6 +26,9 @@ func (g *gen) send(e *Event, args []plylang.Expr) {
 	g.emit(asm.Mov.Imm(asm.R3, int32(e.Size)), asm.Mov.Imm(asm.R4, 0))
 	g.mapPtr(asm.R1, RingMap)
 	g.call(asm.FnRingbufOutput)
+	if e.Kind == EventExit {
+		return // what it says is in the state map
+	}
 	sent := g.label()
 	g.jump(asm.JEq, asm.R0, 0, sent)
 	g.increment(0)
@@ -66,8 +69,10 @@ func sendClear(g *gen, args []plylang.Expr) {
 	g.send(&Event{Kind: EventClear, Map: g.maps[args[0].(*plylang.MapRef).Map]}, nil)
 }
 
-// sendExit ends the run and leaves the clause at once. In BEGIN it leaves all
-// clauses: those that follow do not run.
+// sendExit ends the run and leaves the program at once: clauses that follow do
+// not run, but those of END do. The status stands in the state map, where no
+// full ring can refuse it; the event only wakes the reader. The first exit()
+// counts.
 func sendExit(g *gen, args []plylang.Expr) {
 	if !g.opt.Run {
 		g.errs.Add(g.script.Src, g.pos, "exit() ends a run, and an exporter does not end: leave it out, or use return")
@@ -75,11 +80,33 @@ func sendExit(g *gen, args []plylang.Expr) {
 	if len(args) == 0 {
 		args = []plylang.Expr{zeroLiteral}
 	}
-	g.send(&Event{Kind: EventExit}, args)
+	leave := pick(g.program.Attach == AttachEnd, g.done, g.finish)
+	g.expr(args[0])
+	g.emit(asm.And.Imm(asm.R0, 0xff), asm.Add.Imm(asm.R0, 1))
+	g.leaveIfEnded(leave)
+	g.store(mem{asm.R1, 0, 8}, asm.R0)
+	g.send(&Event{Kind: EventExit}, nil)
+	g.goto_(leave)
+}
+
+// leaveIfEnded goes to label if the script has called exit(). It leaves the
+// address of the state map's word in R1.
+func (g *gen) leaveIfEnded(label string) {
 	g.mapValue(asm.R1, StateMap, 8*(1+len(g.script.Maps)))
-	g.emit(asm.Mov.Imm(asm.R2, 1))
-	g.store(mem{asm.R1, 0, 8}, asm.R2)
-	g.goto_(pick(g.program.Attach == AttachBegin, g.finish, g.done))
+	g.load(asm.R2, mem{asm.R1, 0, 8})
+	g.jump(asm.JNE, asm.R2, 0, label)
+}
+
+// callsExit says whether the script has an exit().
+func callsExit(script *plylang.Script) bool {
+	found := false
+	for _, c := range script.Clauses {
+		plylang.Inspect(c.Body, func(x plylang.Expr) {
+			call, ok := x.(*plylang.Call)
+			found = found || ok && call.Name == "exit"
+		})
+	}
+	return found
 }
 
 var zeroLiteral = &plylang.Number{Typed: plylang.Typed{T: plylang.Literal}, Text: "0"}

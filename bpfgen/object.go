@@ -55,7 +55,8 @@ type Object struct {
 const (
 	// StateMap is an mmapable array of one value of 8-byte counters: word 0
 	// counts events the ring buffer refused, word 1+ID the updates that map ID
-	// refused. Word len(Maps)+1 is not 0 once exit() was called.
+	// refused. Word len(Maps)+1 is 0 until exit() is called, and then the
+	// status plus 1; only END runs after that.
 	StateMap = "ply_state"
 
 	// RingMap is the ring buffer of print() and its kin. It exists only when

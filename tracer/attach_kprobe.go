@@ -1,13 +1,15 @@
 package tracer
 
 import (
+	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen"
@@ -15,32 +17,46 @@ import (
 
 // attachKprobe attaches to a function, or to an instruction of one.
 func attachKprobe(p *ebpf.Program, place bpfgen.Place, cookie uint64) (io.Closer, error) {
-	if place.Addr != 0 {
-		return attachKprobeAt(p, place.Addr+place.Offset, 0, cookie)
-	}
-	return link.Kprobe(place.Target, p, &link.KprobeOptions{Offset: place.Offset, Cookie: cookie})
+	return openKprobe(p, place, kprobeEntry, cookie)
 }
 
 // attachKretprobe attaches to a function's return.
 func attachKretprobe(p *ebpf.Program, place bpfgen.Place, cookie uint64) (io.Closer, error) {
-	if place.Addr != 0 {
-		return attachKprobeAt(p, place.Addr, 1, cookie)
-	}
-	return link.Kretprobe(place.Target, p, &link.KprobeOptions{Cookie: cookie})
+	return openKprobe(p, place, kprobeReturn, cookie)
 }
 
-// attachKprobeAt attaches to an address, which the library cannot. config
-// says whether to the function's return: bit 0 of the kprobe events' config
-// in all kernels.
-func attachKprobeAt(p *ebpf.Program, addr, config, cookie uint64) (io.Closer, error) {
+// What bit 0 of the kprobe events' config says, in all kernels.
+const (
+	kprobeEntry  = 0
+	kprobeReturn = 1
+)
+
+// openKprobe opens a probe at a name, or at an address, which the library
+// cannot. It also would answer a bad offset with its second attempt's error,
+// that there is no system call of such a name.
+func openKprobe(p *ebpf.Program, place bpfgen.Place, config, cookie uint64) (io.Closer, error) {
+	kind, err := kprobeType()
+	if err != nil {
+		return nil, err
+	}
+	attr := unix.PerfEventAttr{Type: kind, Config: config, Ext2: place.Addr + place.Offset}
+	if place.Addr == 0 {
+		name, err := unix.BytePtrFromString(place.Target)
+		if err != nil {
+			return nil, fmt.Errorf("function %q: %w", place.Target, err)
+		}
+		attr.Ext1 = uint64(uintptr(unsafe.Pointer(name)))
+		defer runtime.KeepAlive(name)
+	}
+	return openPerfEvent(&attr, 0, p, cookie)
+}
+
+// kprobeType is the type of perf events that kprobes have on this machine.
+func kprobeType() (uint32, error) {
 	raw, err := os.ReadFile("/sys/bus/event_source/devices/kprobe/type")
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	kind, err := strconv.ParseUint(strings.TrimSpace(string(raw)), 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	attr := unix.PerfEventAttr{Type: uint32(kind), Config: config, Ext2: addr}
-	return openPerfEvent(&attr, 0, p, cookie)
+	return uint32(kind), err
 }

@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen"
@@ -50,21 +51,21 @@ type fd int
 func (f fd) Close() error { return os.NewSyscallError("close", unix.Close(int(f))) }
 
 // openPerfEvent opens an event on one CPU, for all processes, and lets it run
-// the program. Without a cookie it takes the way that all kernels have.
+// the program: by a link, which counts what a kprobe misses, or without a
+// cookie in the way that all kernels have.
 func openPerfEvent(attr *unix.PerfEventAttr, cpu int, p *ebpf.Program, cookie uint64) (io.Closer, error) {
 	attr.Size = unix.PERF_ATTR_SIZE_VER1
 	event, err := unix.PerfEventOpen(attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("perf_event_open", err)
 	}
-	var c closers = closers{fd(event)}
-	if cookie == 0 {
+	c := closers{fd(event)}
+	l, err := linkPerfEvent(event, p.FD(), cookie)
+	switch {
+	case err == nil:
+		c = append(c, l)
+	case cookie == 0 && errors.Is(err, ebpf.ErrNotSupported):
 		err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_SET_BPF, p.FD())
-	} else {
-		var l int
-		if l, err = linkPerfEvent(event, p.FD(), cookie); err == nil {
-			c = append(c, fd(l))
-		}
 	}
 	if err == nil {
 		err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_ENABLE, 0)
@@ -76,19 +77,19 @@ func openPerfEvent(attr *unix.PerfEventAttr, cpu int, p *ebpf.Program, cookie ui
 	return c, nil
 }
 
-// linkPerfEvent attaches a program with a cookie, from kernel 5.15 on. The
-// library offers this for events only that it opens itself.
-func linkPerfEvent(event, prog int, cookie uint64) (int, error) {
+// linkPerfEvent attaches a program by a link, from kernel 5.15 on. The library
+// offers this for events only that it opens itself.
+func linkPerfEvent(event, prog int, cookie uint64) (link.Link, error) {
 	attr := struct {
 		prog, target, attachType, flags uint32
 		cookie                          uint64
 	}{uint32(prog), uint32(event), uint32(ebpf.AttachPerfEvent), 0, cookie}
 	l, _, errno := unix.Syscall(unix.SYS_BPF, unix.BPF_LINK_CREATE, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr))
 	if errno == unix.EINVAL {
-		return 0, fmt.Errorf("cookie of a perf event: %w", ebpf.ErrNotSupported)
+		return nil, fmt.Errorf("link to a perf event: %w", ebpf.ErrNotSupported)
 	}
 	if errno != 0 {
-		return 0, errno
+		return nil, errno
 	}
-	return int(l), nil
+	return link.NewFromFD(int(l))
 }

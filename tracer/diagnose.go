@@ -208,8 +208,8 @@ func explainPlace(kind bpfgen.AttachKind, place bpfgen.Place, err error) error {
 func placeReason(place bpfgen.Place, err error) string {
 	text := err.Error()
 	switch {
-	case strings.Contains(text, "bad insn boundary"):
-		return fmt.Sprintf("no instruction begins %d bytes into the function", place.Offset)
+	case errors.Is(err, unix.EILSEQ):
+		return noInstruction
 	case errors.Is(err, os.ErrNotExist):
 		return "this kernel does not have it, or does not let it be probed"
 	case strings.Contains(text, unix.E2BIG.Error()):
@@ -225,6 +225,11 @@ func placeReason(place bpfgen.Place, err error) string {
 	}
 	return "the kernel refuses it: " + text
 }
+
+// noInstruction is about a place between two instructions. 5.10 says so of
+// those in ftrace's patch area too.
+const noInstruction = "no instruction that can be probed begins there: every build of the kernel has its own offsets, " +
+	"which \"objdump -d\" of its vmlinux shows; probe the function without an offset, or correct it"
 
 // lacking says whether err means that this kernel does not have a place.
 func lacking(err error) bool {

@@ -41,7 +41,7 @@ func (t *Tracer) readEvents() {
 	for {
 		err := t.events.ring.ReadInto(&rec)
 		if errors.Is(err, ringbuf.ErrFlushed) || errors.Is(err, ringbuf.ErrClosed) {
-			t.lostExit()
+			t.lookForExit()
 			return
 		}
 		if err != nil {
@@ -49,38 +49,28 @@ func (t *Tracer) readEvents() {
 			return
 		}
 		t.handle(rec.RawSample)
-		if rec.Remaining == 0 && t.LostEvents() > 0 {
-			t.lostExit()
-		}
+		t.lookForExit()
 	}
 }
 
 // handle does what an event asks of the tracer, then passes it on.
 func (t *Tracer) handle(record []byte) {
 	e := t.obj.Events[binary.LittleEndian.Uint64(record)]
-	switch e.Kind {
-	case bpfgen.EventClear:
+	if e.Kind == bpfgen.EventClear {
 		if err := t.Clear(e.Map); err != nil {
 			t.opt.log().Warn("clear", "map", e.Map.Name, "err", err)
 		}
-	case bpfgen.EventExit:
-		t.exit(int(binary.LittleEndian.Uint64(record[8:]) & 0xff))
 	}
 	if t.opt.OnEvent != nil {
 		t.opt.OnEvent(e, record)
 	}
 }
 
-// exit makes the status of the first exit() known.
-func (t *Tracer) exit(status int) {
-	t.events.once.Do(func() { t.exited <- status })
-}
-
-// lostExit ends the run when exit() was called and the ring buffer had no
-// room for its event.
-func (t *Tracer) lostExit() {
-	if t.exitCalled() {
-		t.exit(0)
+// lookForExit makes the status of exit() known, once. It does not wait for the
+// event of it, which may be far behind in the ring buffer, or refused by it.
+func (t *Tracer) lookForExit() {
+	if status, ok := t.exitStatus(); ok {
+		t.events.once.Do(func() { t.exited <- status })
 	}
 }
 

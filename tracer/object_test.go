@@ -190,6 +190,14 @@ func addState(word int) asm.Instructions {
 	}
 }
 
+func setState(word int, v int32) asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMapValue(asm.R1, 0, uint32(8*word)).WithReference(bpfgen.StateMap),
+		asm.Mov.Imm(asm.R2, v),
+		asm.StoreMem(asm.R1, 0, asm.R2, asm.DWord),
+	}
+}
+
 // addOne adds 1 to word n of the value in R7.
 func addOne(n int) asm.Instructions {
 	return asm.Instructions{asm.Mov.Imm(asm.R1, 1), asm.AddAtomic.Mem(asm.R7, asm.R1, asm.DWord, int16(8*n))}

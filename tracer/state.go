@@ -53,5 +53,9 @@ func (t *Tracer) LostEvents() uint64 { return t.stateWord(0) }
 // Dropped returns how many updates the map refused because it was full.
 func (t *Tracer) Dropped(m *bpfgen.Map) uint64 { return t.stateWord(1 + m.ID) }
 
-// exitCalled says whether the script has called exit().
-func (t *Tracer) exitCalled() bool { return t.stateWord(len(t.obj.Maps)+1) != 0 }
+// exitStatus returns the status of the first exit(); ok is false while the
+// script has called none.
+func (t *Tracer) exitStatus() (status int, ok bool) {
+	word := t.stateWord(len(t.obj.Maps) + 1)
+	return int(word) - 1, word != 0
+}

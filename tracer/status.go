@@ -130,6 +130,13 @@ func joinNew(a, b, sep string) string {
 
 // linkMissed returns the events that a link itself counted as missed.
 func linkMissed(l io.Closer) uint64 {
+	if all, ok := l.(closers); ok {
+		n := uint64(0)
+		for _, one := range all {
+			n += linkMissed(one)
+		}
+		return n
+	}
 	known, ok := l.(link.Link)
 	if !ok {
 		return 0
@@ -152,6 +159,8 @@ func placeText(kind bpfgen.AttachKind, place bpfgen.Place) string {
 	switch {
 	case place.Perf != nil:
 		return fmt.Sprintf("%s %d:%d", kind, place.Perf.Type, place.Perf.Config)
+	case place.Target == "":
+		return fmt.Sprintf("%s %#x", kind, place.Addr)
 	case place.Offset != 0:
 		return fmt.Sprintf("%s %s+%d", kind, place.Target, place.Offset)
 	}

@@ -29,8 +29,8 @@ type Options struct {
 
 	// OnEvent is called for each record of the ring buffer, in order, from one
 	// goroutine. The record is valid during the call. It may read maps, and
-	// must not call Stop or Close. The tracer itself carries out clear() and
-	// exit(), before OnEvent sees them. With nil, output is thrown away.
+	// must not call Stop or Close. The tracer itself carries out clear(),
+	// before OnEvent sees it, and exit(). With nil, output is thrown away.
 	OnEvent func(e *bpfgen.Event, record []byte)
 }
 
@@ -114,7 +114,7 @@ func (t *Tracer) begin() error {
 	if err := t.run(bpfgen.AttachBegin); err != nil {
 		return err
 	}
-	if !t.exitCalled() {
+	if _, ended := t.exitStatus(); !ended {
 		if err := t.attach(); err != nil {
 			return err
 		}
