@@ -37,7 +37,7 @@ func TestEvaluate(t *testing.T) {
 func compareExpressions(t *testing.T, k *kernel.Kernel, n int, run func(*bpfgen.Object) ([]string, error)) {
 	failed := 0
 	for first := 0; first < n && failed < maxFailures; first += perScript {
-		text, want := expressionScript(*seed<<32 + int64(first))
+		text, want := expressionScript(ownShare().seed<<32 + int64(first))
 		obj, err := compile(k, text)
 		if err != nil {
 			t.Fatal(plylang.Detail(err))
