@@ -131,6 +131,8 @@ func (c *compiler) compileProgram(i int, p *planned) {
 func (c *compiler) checkLimits(g *gen) {
 	pos := g.program.clauses[0].Probe.Pos
 	switch n := g.insns.Size() / asm.InstructionSize; {
+	case g.rounds > maxInstructions:
+		c.errs.Add(c.script.Src, pos, "probe repeats too much: its loops have more than %d rounds in all, use a smaller unroll()", maxInstructions)
 	case g.memory.overflow:
 		c.errs.Add(c.script.Src, pos, "probe needs more than %d bytes of memory for its values: use shorter strings", stackSize+scratchSize)
 	case n > maxInstructions:
@@ -159,6 +161,9 @@ func (g *gen) programCode() {
 		g.findScratch()
 	}
 	for _, clause := range g.program.clauses {
+		if g.tooLong() {
+			break
+		}
 		g.clauseCode(clause)
 	}
 	g.bind(g.finish)

@@ -47,6 +47,7 @@ type gen struct {
 	done   string   // label at the end of the clause
 	finish string   // label at the end of the program
 	loops  []unroll // innermost last
+	rounds int      // of all loops so far
 	events []*Event
 }
 
@@ -55,6 +56,10 @@ func newGen(c *compiler, p *planned, scratch string) *gen {
 	g.memory.scratchName = scratch
 	return g
 }
+
+// tooLong says whether there is more code than a program can have, or so many
+// rounds of loops that do nothing that nobody would wait for their end.
+func (g *gen) tooLong() bool { return len(g.insns) > maxInstructions || g.rounds > maxInstructions }
 
 // emit appends instructions.
 func (g *gen) emit(insns ...asm.Instruction) {

@@ -41,6 +41,9 @@ func (g *gen) declare(locals []*plylang.Local) {
 
 func (g *gen) block(b *plylang.Block) {
 	for _, s := range b.Stmts {
+		if g.tooLong() {
+			return
+		}
 		g.scoped(func() { g.stmt(s) })
 	}
 }
@@ -97,7 +100,7 @@ func (g *gen) ifStmt(s *plylang.If) {
 func (g *gen) unroll(s *plylang.Unroll) {
 	end := g.label()
 	for range s.Count.Value {
-		if g.dead || len(g.insns) > maxInstructions {
+		if g.rounds++; g.dead || g.tooLong() {
 			break
 		}
 		round := unroll{next: g.label(), end: end}

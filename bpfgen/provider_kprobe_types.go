@@ -43,23 +43,36 @@ type prototype struct {
 	function string
 	params   []plylang.Field
 	result   *plylang.Type // nil: not known
+
+	// later declares the parameters where the clause uses none, for messages
+	// about names that are none; nil: they are declared.
+	later func()
 }
 
-// prototype looks up a function's declaration when the clause uses it. A
-// function whose declaration is not known has no named arguments.
+// prototype is what a function declares, which is looked up when the clause
+// uses it. A function whose declaration is not known has no named arguments.
 func (s *scope) prototype(e *env, place Place) *prototype {
 	p := &prototype{function: place.Target}
-	if !s.wants("args", "retval") || place.Target == "" {
-		return p
+	switch {
+	case place.Target == "":
+	case s.wants("args", "retval"):
+		p.declare(e)
+	default:
+		p.later = func() { p.declare(e) }
 	}
-	name, _, _ := strings.Cut(place.Target, ".")
+	return p
+}
+
+// declare looks up the declaration of the function, if the kernel has it.
+func (p *prototype) declare(e *env) {
+	name, _, _ := strings.Cut(p.function, ".")
 	f, err := e.kernel.BTFFunc(name)
 	if err != nil {
-		return p
+		return
 	}
 	proto, ok := f.Type.(*btf.FuncProto)
 	if !ok {
-		return p
+		return
 	}
 	p.result = resultType(proto.Return)
 	for i, param := range proto.Params {
@@ -69,7 +82,14 @@ func (s *scope) prototype(e *env, place Place) *prototype {
 		}
 		p.params = append(p.params, plylang.Field{Name: param.Name, Type: t, Offset: i})
 	}
-	return p
+}
+
+func (p *prototype) all() []plylang.Field {
+	if p.later != nil {
+		p.later()
+		p.later = nil
+	}
+	return p.params
 }
 
 // maxArg is the last argument that has a variable.
@@ -119,7 +139,7 @@ func (p *prototype) Name() string { return "function " + p.function }
 
 // Member returns a parameter by name.
 func (p *prototype) Member(name string) (plylang.Field, bool) {
-	for _, f := range p.params {
+	for _, f := range p.all() {
 		if f.Name == name {
 			return f, true
 		}
@@ -130,7 +150,7 @@ func (p *prototype) Member(name string) (plylang.Field, bool) {
 // Names lists the parameters in order.
 func (p *prototype) Names() []string {
 	var names []string
-	for _, f := range p.params {
+	for _, f := range p.all() {
 		names = append(names, f.Name)
 	}
 	return names

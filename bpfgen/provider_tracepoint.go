@@ -69,7 +69,7 @@ type layoutGroups struct {
 }
 
 func (l *layoutGroups) add(e *env, spec *plylang.Spec, name string) error {
-	fields := &eventFields{}
+	fields := laterFields(e, name)
 	layout := ""
 	if len(l.uses.Members) > 0 || l.uses.Names["data"] || l.uses.Names["args"] {
 		var err error

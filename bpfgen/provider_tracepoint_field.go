@@ -21,6 +21,28 @@ const (
 type eventFields struct {
 	title  string // "tracepoint category/event"
 	fields []plylang.Field
+
+	// later reads the fields where the clause uses none, for messages about
+	// names that are none; nil: they are read.
+	later func() []plylang.Field
+}
+
+// laterFields are the fields of a tracepoint that the clause does not use.
+func laterFields(e *env, event string) *eventFields {
+	return &eventFields{title: "tracepoint " + event, later: func() []plylang.Field {
+		fields, err := readFields(e, event, nil)
+		if err != nil {
+			return nil
+		}
+		return fields.fields
+	}}
+}
+
+func (f *eventFields) all() []plylang.Field {
+	if f.later != nil {
+		f.fields, f.later = f.later(), nil
+	}
+	return f.fields
 }
 
 // Name names the tracepoint for messages.
@@ -28,7 +50,7 @@ func (f *eventFields) Name() string { return f.title }
 
 // Member returns a field by name.
 func (f *eventFields) Member(name string) (plylang.Field, bool) {
-	for _, field := range f.fields {
+	for _, field := range f.all() {
 		if field.Name == name {
 			return field, true
 		}
@@ -38,8 +60,9 @@ func (f *eventFields) Member(name string) (plylang.Field, bool) {
 
 // Names lists the fields in order of declaration.
 func (f *eventFields) Names() []string {
-	names := make([]string, len(f.fields))
-	for i, field := range f.fields {
+	fields := f.all()
+	names := make([]string, len(fields))
+	for i, field := range fields {
 		names[i] = field.Name
 	}
 	return names

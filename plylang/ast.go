@@ -162,6 +162,9 @@ type (
 		Node
 		Type() *Type
 		SetType(*Type)
+
+		constant() (value uint64, ok bool)
+		setConstant(value uint64, ok bool)
 	}
 
 	// Number is a literal. Value holds its 64 bits; Unit is Duration for
@@ -266,11 +269,21 @@ type (
 	}
 )
 
-// Typed is the type of an expression.
-type Typed struct{ T *Type }
+// Typed is the type of an expression, and its value where that is the same
+// always.
+type Typed struct {
+	T     *Type
+	value uint64
+	fixed bool
+}
 
 // Type returns the expression's type, nil when it is not known (yet).
 func (t *Typed) Type() *Type { return t.T }
 
 // SetType sets the expression's type.
 func (t *Typed) SetType(typ *Type) { t.T = typ }
+
+// constant returns the value that Check found to be the same always.
+func (t *Typed) constant() (value uint64, ok bool) { return t.value, t.fixed }
+
+func (t *Typed) setConstant(value uint64, ok bool) { t.value, t.fixed = value, ok }

@@ -29,7 +29,6 @@ func Check(script *Script, env Env) error {
 		assigned: map[string]Pos{},
 		maps:     map[string]*mapState{},
 		params:   map[Expr]bool{},
-		reported: map[Error]bool{},
 	}
 	c.gatherNames()
 	c.makeClauses()
@@ -37,24 +36,19 @@ func Check(script *Script, env Env) error {
 	c.checkFlow()
 	c.solve()
 	c.finish()
-	c.errs.Sort()
-	if c.more {
-		c.errs.Add(script.Src, Pos(len(script.Src.Text)), "more than %d errors: the others are not shown", maxErrors)
+	for _, w := range script.Warnings { // of Parse
+		c.warnings.add(w)
 	}
-	c.warnings.Sort()
-	script.Warnings = append(script.Warnings, c.warnings...)
-	script.Warnings.Sort()
-	return c.errs.Err()
+	script.Warnings = c.warnings.sorted(script.Src, "warnings")
+	return c.errs.sorted(script.Src, "errors").Err()
 }
 
 // A checker is one run of Check.
 type checker struct {
 	script   *Script
 	env      Env
-	errs     ErrorList
-	warnings ErrorList
-	reported map[Error]bool // what is in errs
-	more     bool           // than are in errs
+	errs     findings
+	warnings findings
 
 	stored   map[string]Pos // maps that something is stored in, and where first
 	assigned map[string]Pos // locals of any probe, and where first assigned
@@ -65,9 +59,6 @@ type checker struct {
 
 	cells     []*cell // of maps and locals
 	unsettled []*cell // did not come to rest
-
-	// consts are the constants among the expressions typed in this round.
-	consts map[Expr]uint64
 
 	assumeZero    bool // what nothing is known of holds zero
 	literalSigned bool // maps and locals of literals only are signed
@@ -87,47 +78,26 @@ type localState struct {
 	cell *cell
 }
 
-// errorf reports an error, once for all clauses of a probe. Past the first
-// hundred nobody reads on.
+// errorf reports an error, once for all clauses of a probe.
 func (c *checker) errorf(pos Pos, format string, args ...any) {
-	e := Error{Src: c.script.Src, Pos: pos, Msg: fmt.Sprintf(format, args...)}
-	switch {
-	case c.reported[e]:
-	case c.full():
-		c.more = true
-	default:
-		c.reported[e] = true
-		c.errs = append(c.errs, &e)
-	}
-}
-
-// full says whether there are as many errors as are shown.
-func (c *checker) full() bool { return len(c.errs) >= maxErrors }
-
-// truncate forgets all errors but the first n.
-func (c *checker) truncate(n int) {
-	for _, e := range c.errs[n:] {
-		delete(c.reported, *e)
-	}
-	c.errs = c.errs[:n]
-	c.more = c.more && c.full()
+	c.errs.add(newError(c.script.Src, pos, format, args...))
 }
 
 // didYouMean is DidYouMean as long as there is a message to put it into.
 func (c *checker) didYouMean(name string, candidates func() []string) string {
-	if c.full() {
+	if c.errs.full() {
 		return ""
 	}
 	return DidYouMean(name, candidates())
 }
 
 func (c *checker) warnf(pos Pos, format string, args ...any) {
-	c.warnings.Add(c.script.Src, pos, format, args...)
+	c.warnings.add(newError(c.script.Src, pos, format, args...))
 }
 
 // place is how messages name another place of the script.
 func (c *checker) place(pos Pos) string {
-	if c.full() {
+	if c.errs.full() {
 		return ""
 	}
 	line, col := c.script.Src.Position(pos)
@@ -140,16 +110,15 @@ func (c *checker) scopesFailed(spec *Spec, err error) {
 	var one *Error
 	switch {
 	case errors.As(err, &list):
-		c.errs = append(c.errs, list...)
+		for _, e := range list {
+			c.errs.add(e)
+		}
 	case errors.As(err, &one):
-		c.errs = append(c.errs, one)
+		c.errs.add(one)
 	default:
-		c.errs = append(c.errs, &Error{
-			Src:     c.script.Src,
-			Pos:     spec.Pos,
-			Msg:     err.Error(),
-			Missing: errors.Is(err, ErrMissing),
-		})
+		e := newError(c.script.Src, spec.Pos, "%v", err)
+		e.Missing = errors.Is(err, ErrMissing)
+		c.errs.add(e)
 	}
 }
 

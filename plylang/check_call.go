@@ -12,7 +12,7 @@ func (c *clause) call(x *Call) *Type {
 	case x.Func == nil:
 		return nil
 	case x.Func.Role == Aggregation:
-		c.errorf(x.Pos, "%s() goes into a map: write @x = %s", x.Name, x)
+		c.errorf(x.Pos, "%s() goes into a map: write @x = %s", x.Name, brief(x))
 		return nil
 	case !ok:
 		return nil
@@ -187,7 +187,7 @@ func (c *clause) isConstant(x Expr) bool {
 	if _, ok := x.(*StringLit); ok {
 		return true
 	}
-	_, ok := c.constant(x)
+	_, ok := constant(x)
 	return ok
 }
 

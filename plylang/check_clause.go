@@ -33,9 +33,17 @@ func noteFirst(m map[string]Pos, name string, pos Pos) {
 func (c *checker) makeClauses() {
 	for _, p := range c.script.Probes {
 		found := false
+		uses := map[bool]Uses{} // by whether fields may be bare
 		for _, spec := range p.Specs {
-			uses := c.usesOf(p, spec)
-			scopes, err := c.env.Scopes(spec, uses)
+			if c.errs.full() {
+				c.errs.more = true
+				break
+			}
+			bare := isTrace(spec)
+			if _, ok := uses[bare]; !ok {
+				uses[bare] = c.usesOf(p, bare)
+			}
+			scopes, err := c.env.Scopes(spec, uses[bare])
 			switch {
 			case err != nil:
 				c.scopesFailed(spec, err)
@@ -83,8 +91,8 @@ func (unknownScope) Lookup(string) *Func     { return nil }
 func (unknownScope) Names() []string         { return nil }
 func (unknownScope) Elsewhere(string) string { return "" }
 
-// usesOf finds the names that a probe uses.
-func (c *checker) usesOf(p *Probe, spec *Spec) Uses {
+// usesOf finds the names that a probe uses; bare ones may be fields.
+func (c *checker) usesOf(p *Probe, bare bool) Uses {
 	uses := Uses{Names: map[string]bool{}, Members: map[string]bool{}, Whole: map[string]bool{}}
 	parents := map[*Name]bool{} // those of a member
 	note := func(name string) {
@@ -98,7 +106,7 @@ func (c *checker) usesOf(p *Probe, spec *Spec) Uses {
 		case *Name:
 			note(n.Name)
 			uses.Whole[n.Name] = uses.Whole[n.Name] || !parents[n]
-			if isTrace(spec) {
+			if bare {
 				uses.Members[n.Name] = true
 			}
 		case *Call:

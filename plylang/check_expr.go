@@ -50,7 +50,7 @@ func (c *clause) truth(x Expr) (truth, ok bool) {
 	if s, is := x.(*StringLit); is {
 		return s.Value != "", true
 	}
-	v, ok := c.constant(x)
+	v, ok := constant(x)
 	return v != 0, ok
 }
 
@@ -86,18 +86,11 @@ func (c *clause) expr(x Expr) *Type {
 	t := c.typeOf(x)
 	x.SetType(t)
 	if t != nil {
-		if v, ok := fold(x, c.constant); ok {
-			c.consts[x] = v
-		}
+		x.setConstant(fold(x))
+	} else {
+		x.setConstant(0, false)
 	}
 	return t
-}
-
-// constant returns the value of an expression that has been typed, if it is
-// the same always.
-func (c *checker) constant(x Expr) (uint64, bool) {
-	v, ok := c.consts[x]
-	return v, ok
 }
 
 func (c *clause) typeOf(x Expr) *Type {

@@ -15,9 +15,9 @@ func (c *clause) member(x *Member) *Type {
 		c.errorf(x.Pos, "%s has no members: cast it to a pointer to a struct", describe(t))
 		return nil
 	case x.Arrow && t.Kind == Struct:
-		c.errorf(x.Pos, "%s is no pointer: write .%s", x.X, x.Name)
+		c.errorf(x.Pos, "%s is no pointer: write .%s", brief(x.X), x.Name)
 	case !x.Arrow && t.Kind != Struct:
-		c.errorf(x.Pos, "%s is a pointer: write ->%s", x.X, x.Name)
+		c.errorf(x.Pos, "%s is a pointer: write ->%s", brief(x.X), x.Name)
 	}
 	f, ok := s.Struct.Member(x.Name)
 	if !ok {
@@ -51,7 +51,7 @@ func (c *clause) index(x *Index) *Type {
 		c.errorf(x.I.Position(), "an index is a plain number, and this is %s", describe(i))
 		return nil
 	}
-	if n, ok := c.constant(x.I); ok && t.Kind == Array && t.Len > 0 && n >= uint64(t.Len) {
+	if n, ok := constant(x.I); ok && t.Kind == Array && t.Len > 0 && n >= uint64(t.Len) {
 		c.errorf(x.I.Position(), "index %d is outside of the array, which has %d elements", int64(n), t.Len)
 	}
 	return c.behind(x, t)
@@ -64,7 +64,7 @@ func (c *clause) deref(x *Unary) *Type {
 	case t == nil:
 		return nil
 	case t.Kind != Pointer && t.Kind != Array:
-		c.errorf(x.Pos, "%s is no pointer: cast it, as in *(u64 *)%s", describe(t), operand(x.X))
+		c.errorf(x.Pos, "%s is no pointer: cast it, as in *(u64 *)%s", describe(t), short(operand(x.X)))
 		return nil
 	}
 	return c.behind(x, t)

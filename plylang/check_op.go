@@ -109,7 +109,7 @@ func (c *clause) compare(x *Binary) {
 	switch {
 	case a.Kind == String && b.Kind == String:
 		if x.Op != EQ && x.Op != NE {
-			c.errorf(x.Pos, "strings compare with == and != only: use strcmp(%s, %s) %v 0", x.X, x.Y, x.Op)
+			c.errorf(x.Pos, "strings compare with == and != only: use strcmp(%s, %s) %v 0", brief(x.X), brief(x.Y), x.Op)
 		}
 	case a.Kind == Stack && b.Kind == Stack && (x.Op == EQ || x.Op == NE):
 	case !a.number() || !b.number():
@@ -144,7 +144,7 @@ func (c *clause) zero(s sided) bool {
 	if s.x == nil {
 		return false
 	}
-	v, ok := c.constant(s.x)
+	v, ok := constant(s.x)
 	return ok && v == 0
 }
 
@@ -173,7 +173,7 @@ func (c *clause) checkConstant(pos Pos, op Token, b sided) bool {
 	if b.x == nil {
 		return true
 	}
-	v, ok := c.constant(b.x)
+	v, ok := constant(b.x)
 	switch {
 	case !ok:
 		return true
@@ -201,8 +201,8 @@ func (c *clause) staysPositive(op Token, a, b sided) bool {
 	if a.x == nil || b.x == nil {
 		return op != SUB
 	}
-	x, okX := c.constant(a.x)
-	y, okY := c.constant(b.x)
+	x, okX := constant(a.x)
+	y, okY := constant(b.x)
 	if !okX || !okY {
 		return op != SUB
 	}

@@ -1,6 +1,7 @@
 package plylang
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -64,17 +65,29 @@ func (c *clause) resolveName(x *Name) Expr {
 		return x
 	}
 	if f.Role != Variable {
-		c.errorf(x.Pos, "%s is a function: write %s", x.Name, f.Signature())
+		c.notCalled(x, f)
 		return x
 	}
 	x.Name, x.Func = f.Name, f
 	return x
 }
 
+// notCalled reports a function without its arguments.
+func (c *clause) notCalled(x *Name, f *Func) {
+	field := ""
+	if data, ok := c.field(x.Name); ok {
+		field = fmt.Sprintf(", or %s->%s", data.Name, x.Name)
+	}
+	c.errorf(x.Pos, "%s is a function: write %s%s", x.Name, f.Signature(), field)
+}
+
 // bareField turns the field of a "trace:" probe into data->field.
 func (c *clause) bareField(x *Name) Expr {
+	if !isTrace(c.Spec) {
+		return nil
+	}
 	data, ok := c.field(x.Name)
-	if !ok || !isTrace(c.Spec) {
+	if !ok {
 		return nil
 	}
 	return &Member{
@@ -85,7 +98,8 @@ func (c *clause) bareField(x *Name) Expr {
 	}
 }
 
-// field says whether the event has a field of that name, in the variable data.
+// field says whether the event has a field of that name, in the variable data,
+// or the function an argument, in args.
 func (c *clause) field(name string) (data *Func, ok bool) {
 	data, fields := c.fields()
 	if fields != nil {
@@ -95,11 +109,13 @@ func (c *clause) field(name string) (data *Func, ok bool) {
 }
 
 func (c *clause) fields() (*Func, Fields) {
-	data := c.Scope.Lookup("data")
-	if data == nil || data.Result == nil || data.Result.Elem == nil {
-		return nil, nil
+	for _, name := range []string{"data", "args"} {
+		f := c.Scope.Lookup(name)
+		if f != nil && f.Result != nil && f.Result.Elem != nil && f.Result.Elem.Struct != nil {
+			return f, f.Result.Elem.Struct
+		}
 	}
-	return data, data.Result.Elem.Struct
+	return nil, nil
 }
 
 func (c *clause) unknownName(x *Name) {
@@ -114,7 +130,27 @@ func (c *clause) unknownName(x *Name) {
 		c.errorf(x.Pos, "no variable named %q in this probe: the one at %s belongs to another probe, use a map to pass it on", x.Name, c.place(at))
 		return
 	}
-	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, c.didYouMean(x.Name, c.namesInScope))
+	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, c.nearName(x.Name))
+}
+
+// nearName suggests names that are like a wrong one, fields as they are
+// written.
+func (c *clause) nearName(name string) string {
+	if c.errs.full() {
+		return ""
+	}
+	names := c.namesInScope()
+	_, fields := c.fields()
+	if fields != nil {
+		names = append(names, fields.Names()...)
+	}
+	near := Nearest(name, names)
+	for i, n := range near {
+		if data, ok := c.field(n); ok && !isTrace(c.Spec) && c.lookup(n) == nil && c.locals[n] == nil {
+			near[i] = data.Name + "->" + n
+		}
+	}
+	return didYouMean(near)
 }
 
 // elsewhere reports a name that only other kinds of probes have.
@@ -134,9 +170,6 @@ func (c *clause) namesInScope() []string {
 	var names []string
 	for _, l := range c.Locals[:min(len(c.Locals), maxSuggested)] {
 		names = append(names, l.Name)
-	}
-	if _, fields := c.fields(); fields != nil && isTrace(c.Spec) {
-		names = append(names, fields.Names()...)
 	}
 	names = append(names, c.Scope.Names()...)
 	return append(names, c.env.Names()...)

@@ -4,11 +4,11 @@ package plylang
 // is learnt of a place because it is computed from itself alone, it is taken
 // to hold the zero that it begins with.
 func (c *checker) solve() {
-	errs, warnings := len(c.errs), len(c.warnings)
+	errs, warnings := len(c.errs.list), len(c.warnings.list)
 	settle := func() bool {
 		for range maxRounds {
-			c.truncate(errs)
-			c.warnings = c.warnings[:warnings]
+			c.errs.truncate(errs)
+			c.warnings.truncate(warnings)
 			if !c.round() {
 				return true
 			}
@@ -16,7 +16,7 @@ func (c *checker) solve() {
 		return false
 	}
 	settled := settle()
-	if settled && len(c.errs) == 0 {
+	if settled && len(c.errs.list) == 0 {
 		c.assumeZero = true
 		settled = settle()
 	}
@@ -32,7 +32,6 @@ const maxRounds = 50
 
 // round types all clauses once and says whether it learnt something.
 func (c *checker) round() bool {
-	c.consts = map[Expr]uint64{}
 	for _, v := range c.cells {
 		v.next = nil
 	}

@@ -177,8 +177,8 @@ func (c *clause) sameConstants(m *mapState, call *Call) {
 		if i >= len(call.Func.Params) || !call.Func.Params[i].Const {
 			continue
 		}
-		a, okA := c.constant(x)
-		b, okB := c.constant(m.Args[i])
+		a, okA := constant(x)
+		b, okB := constant(m.Args[i])
 		if okA && okB && a != b {
 			c.errorf(x.Position(), "%s of %s() is %d here but %d at %s: it must be the same for one map", call.Func.Params[i].Name, call.Name, int64(a), int64(b), c.place(m.Args[i].Position()))
 		}

@@ -8,23 +8,30 @@ func ConstInt(x Expr) (int64, bool) {
 	return int64(v), ok
 }
 
-func constant(x Expr) (uint64, bool) { return fold(x, constant) }
+// constant is ConstInt for the bits of the value. A literal that the code
+// generator made was never checked.
+func constant(x Expr) (uint64, bool) {
+	if n, ok := x.(*Number); ok {
+		return n.Value, true
+	}
+	return x.constant()
+}
 
-// fold computes a constant expression from its operands, which it asks
-// operand for.
-func fold(x Expr, operand func(Expr) (uint64, bool)) (uint64, bool) {
+// fold computes a constant expression from its operands, which have been
+// checked.
+func fold(x Expr) (uint64, bool) {
 	switch x := x.(type) {
 	case *Number:
 		return x.Value, true
 	case *Unary:
-		v, ok := operand(x.X)
+		v, ok := constant(x.X)
 		return applyUnary(x.Op, v), ok && x.Op != MUL
 	case *Binary:
-		return foldBinary(x, operand)
+		return foldBinary(x)
 	case *Cond:
-		return foldCond(x, operand)
+		return foldCond(x)
 	case *Cast:
-		v, ok := operand(x.X)
+		v, ok := constant(x.X)
 		if t := x.Type(); t == nil || t.Kind != Int {
 			return 0, false
 		}
@@ -37,9 +44,9 @@ func fold(x Expr, operand func(Expr) (uint64, bool)) (uint64, bool) {
 	return 0, false
 }
 
-func foldBinary(x *Binary, operand func(Expr) (uint64, bool)) (uint64, bool) {
-	a, okA := operand(x.X)
-	b, okB := operand(x.Y)
+func foldBinary(x *Binary) (uint64, bool) {
+	a, okA := constant(x.X)
+	b, okB := constant(x.Y)
 	switch {
 	case x.Op == LAND && okA && a == 0:
 		return 0, true
@@ -51,15 +58,15 @@ func foldBinary(x *Binary, operand func(Expr) (uint64, bool)) (uint64, bool) {
 	return apply(x.Op, a, b, Unsigned(x.Op, x.X.Type(), x.Y.Type())), true
 }
 
-func foldCond(x *Cond, operand func(Expr) (uint64, bool)) (uint64, bool) {
-	v, ok := operand(x.X)
+func foldCond(x *Cond) (uint64, bool) {
+	v, ok := constant(x.X)
 	switch {
 	case !ok:
 		return 0, false
 	case v != 0:
-		return operand(x.Then)
+		return constant(x.Then)
 	}
-	return operand(x.Else)
+	return constant(x.Else)
 }
 
 // truncate cuts v to the size of t and widens it again by the sign of t.

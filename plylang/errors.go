@@ -68,7 +68,11 @@ type ErrorList []*Error
 
 // Add appends a finding.
 func (l *ErrorList) Add(src *Source, pos Pos, format string, args ...any) {
-	*l = append(*l, &Error{Src: src, Pos: pos, Msg: fmt.Sprintf(format, args...)})
+	*l = append(*l, newError(src, pos, format, args...))
+}
+
+func newError(src *Source, pos Pos, format string, args ...any) *Error {
+	return &Error{Src: src, Pos: pos, Msg: clip(fmt.Sprintf(format, args...))}
 }
 
 // Sort orders the list by place and drops findings that say the same at the

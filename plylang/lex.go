@@ -23,7 +23,7 @@ type lexer struct {
 	comments []Comment
 	report   func(pos int, format string, args ...any)
 	quiet    bool // do not report: this text is being skipped or looked at
-	broken   bool // the text ended inside a comment, which was reported
+	broken   bool // the text ends too early or is too long, which was reported
 }
 
 // next returns the token after blanks and comments.

@@ -58,7 +58,7 @@ func (l *lexer) number() token {
 // short keeps long text out of messages.
 func short(s string) string {
 	if len(s) > 40 {
-		return s[:37] + "..."
+		return s[:runeStart(s, 37)] + "…"
 	}
 	return s
 }

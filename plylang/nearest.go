@@ -10,7 +10,10 @@ import (
 // "; did you mean "a" or "b"?" with the candidates that are nearest to it, or
 // "" when none is near.
 func DidYouMean(name string, candidates []string) string {
-	near := Nearest(name, candidates)
+	return didYouMean(Nearest(name, candidates))
+}
+
+func didYouMean(near []string) string {
 	if len(near) == 0 {
 		return ""
 	}

@@ -6,7 +6,8 @@ const (
 	maxSource = 1 << 20 // bytes; more than any program the kernel accepts comes from
 	maxDepth  = 200     // of parentheses, operators and statements in each other
 	maxChain  = 1000    // operators side by side
-	maxErrors = 100     // a binary file has more, and nobody reads them
+	maxTokens = 100_000 // no program the kernel accepts comes from more
+	maxSpecs  = 1000    // of a script; each may be a program in the kernel
 )
 
 // Parse returns the tree of a script. The error, if any, is an ErrorList with
@@ -18,18 +19,17 @@ func Parse(src *Source) (*Script, error) {
 	p := newParser(src)
 	if len(src.Text) > maxSource {
 		p.errorf(0, "script has %d bytes, the limit is %d", len(src.Text), maxSource)
-		return nil, p.errs.Err()
+		return nil, p.errs.list
 	}
 	script := &Script{Src: src}
 	p.next()
 	for p.tok.kind != EOF {
 		script.Probes = append(script.Probes, p.probe())
 	}
-	if len(script.Probes) == 0 && len(p.errs) == 0 {
+	if len(script.Probes) == 0 && len(p.errs.list) == 0 {
 		p.errorf(0, "script is empty: write a probe and what to do there, as in kprobe:vfs_read { @[comm] = count(); }")
 	}
-	p.errs.Sort()
-	if err := p.errs.Err(); err != nil {
+	if err := p.errs.sorted(src, "errors").Err(); err != nil {
 		return nil, err
 	}
 	script.Comments = p.lex.comments
@@ -43,13 +43,15 @@ func Parse(src *Source) (*Script, error) {
 // then skips to where it can go on.
 type parser struct {
 	src  *Source
-	errs ErrorList
+	errs findings
 	lex  lexer
 
 	tok     token
 	prev    token // the token before
 	failed  bool  // tok is bad and held the real token
 	held    token
+	tokens  int // read so far
+	probes  int // specifications read so far
 	depth   int
 	tooDeep bool // the statement failed for its depth: its branches would too
 
@@ -73,12 +75,7 @@ func newParser(src *Source) *parser {
 
 // errorf reports a finding, wherever the parser is.
 func (p *parser) errorf(pos int, format string, args ...any) {
-	switch n := len(p.errs); {
-	case n < maxErrors:
-		p.errs.Add(p.src, Pos(pos), format, args...)
-	case n == maxErrors:
-		p.errs.Add(p.src, Pos(len(p.src.Text)), "more than %d errors: the others are not shown", maxErrors)
-	}
+	p.errs.add(newError(p.src, Pos(pos), format, args...))
 }
 
 // fail reports what is wrong with the current statement, once.
@@ -97,6 +94,12 @@ func (p *parser) giveUp() {
 	p.failed = true
 	p.held = p.tok
 	p.tok.kind = bad
+}
+
+// stop reports what is too much of the script, and skips the rest of it.
+func (p *parser) stop(pos int, format string, args ...any) {
+	p.errorf(pos, format, args...)
+	p.lex.off, p.lex.broken = len(p.src.Text), true
 }
 
 // unexpected reports the current token where want should be.
@@ -133,6 +136,9 @@ func (p *parser) next() {
 		return
 	}
 	p.prev = p.tok
+	if p.tokens++; p.tokens == maxTokens {
+		p.stop(p.lex.off, "script has more than %d words and signs: make it several scripts", maxTokens)
+	}
 	p.tok = p.lex.next()
 	if p.tok.kind == bad { // which the lexer reported
 		p.giveUp()

@@ -1,9 +1,6 @@
 package plylang
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 const severalKeys = "several keys stand in one pair of brackets, as in @m[a, b]"
 
@@ -136,17 +133,20 @@ func (p *parser) mapOf(x Expr) *MapRef {
 // mixWarnings tells the writer of a 2016 script where precedence matters, once
 // a line: that spelling had none.
 func (p *parser) mixWarnings() ErrorList {
-	var list ErrorList
-	last := -1
+	if !p.dollar {
+		return nil
+	}
+	var found findings
+	from := 0 // behind the end of the last warning's line
 	slices.Sort(p.mixed)
 	for _, pos := range p.mixed {
-		if !p.dollar || last >= 0 && !strings.Contains(p.src.Text[last:pos], "\n") {
+		if int(pos) < from || found.more {
 			continue
 		}
-		last = int(pos)
 		line, _ := p.src.Position(pos)
-		list.Add(p.src, pos, "line %d mixes operators, which the 2016 spelling did not rank: "+
-			"they are read with C's precedence, parentheses would say which you mean", line)
+		found.add(newError(p.src, pos, "line %d mixes operators, which the 2016 spelling did not rank: "+
+			"they are read with C's precedence, parentheses would say which you mean", line))
+		from = int(pos) + lineLen(p.src.Text[pos:])
 	}
-	return list
+	return found.sorted(p.src, "warnings")
 }

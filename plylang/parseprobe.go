@@ -44,6 +44,9 @@ func (p *parser) specs(probe *Probe) {
 func (p *parser) spec() *Spec {
 	p.lex.off = p.tok.pos
 	p.tok = p.lex.spec()
+	if p.probes++; p.probes > maxSpecs {
+		p.stop(p.tok.pos, "script has more than %d probes: use globs, as in kprobe:vfs_*, or make it several scripts", maxSpecs)
+	}
 	t := p.tok
 	provider, target, colon := strings.Cut(t.text, ":")
 	p.next()

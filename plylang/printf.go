@@ -36,33 +36,36 @@ var wholeNumber = class{"a number", (*Type).number}
 // Length modifiers mean nothing, because a value knows its own width.
 func ParseFormat(format string) ([]Conversion, error) {
 	var out []Conversion
-	text := ""
+	var text strings.Builder
+	flush := func() {
+		if text.Len() > 0 {
+			out = append(out, Conversion{Text: text.String(), Width: -1, Prec: -1})
+		}
+		text.Reset()
+	}
 	for i := 0; i < len(format); {
 		end := strings.IndexByte(format[i:], '%')
 		if end < 0 {
 			end = len(format) - i
 		}
-		text += format[i : i+end]
+		text.WriteString(format[i : i+end])
 		if i += end; i == len(format) {
 			break
 		}
 		if strings.HasPrefix(format[i:], "%%") {
-			text, i = text+"%", i+2
+			text.WriteByte('%')
+			i += 2
 			continue
 		}
 		conv, n, err := parseConversion(format[i:])
 		if err != nil {
 			return nil, err
 		}
-		if text != "" {
-			out = append(out, Conversion{Text: text, Width: -1, Prec: -1})
-		}
+		flush()
 		conv.Offset = i
-		out, text, i = append(out, conv), "", i+n
+		out, i = append(out, conv), i+n
 	}
-	if text != "" {
-		out = append(out, Conversion{Text: text, Width: -1, Prec: -1})
-	}
+	flush()
 	return out, nil
 }
 
@@ -82,18 +85,18 @@ func parseConversion(s string) (conv Conversion, n int, err error) {
 	_, rest = leading(rest, "hlLqjzt")
 	n = len(s) - len(rest) + 1
 	if rest == "" {
-		return conv, 0, fmt.Errorf("the format ends within %q: write %%%% for a percent sign", s)
+		return conv, 0, fmt.Errorf("the format ends within %q: write %%%% for a percent sign", short(s))
 	}
 	if strings.Contains(width+prec, "*") {
-		return conv, 0, fmt.Errorf("%s: a width of * is not possible, write a number", s[:n])
+		return conv, 0, fmt.Errorf("%s: a width of * is not possible, write a number", short(s[:n]))
 	}
 	if _, ok := verbs[rest[0]]; !ok {
-		return conv, 0, fmt.Errorf("no conversion %s: there are %%d %%i %%u %%x %%X %%o %%c %%s %%p %%f %%F %%e %%E %%g %%G %%a %%A %%v and %%%%", strconv.Quote(s[:n]))
+		return conv, 0, fmt.Errorf("no conversion %s: there are %%d %%i %%u %%x %%X %%o %%c %%s %%p %%f %%F %%e %%E %%g %%G %%a %%A %%v and %%%%", strconv.Quote(short(s[:n])))
 	}
 	conv.Verb = rest[0]
 	conv.Width, conv.Prec = number10(width), number10(prec)
 	if conv.Width > maxWidth || conv.Prec > maxWidth {
-		return conv, 0, fmt.Errorf("%s: more than %d characters", s[:n], maxWidth)
+		return conv, 0, fmt.Errorf("%s: more than %d characters", short(s[:n]), maxWidth)
 	}
 	return conv, n, nil
 }

@@ -1,0 +1,20 @@
+package bpfgen
+
+import "testing"
+
+// A name that does not exist is answered with the one that was meant, as it is
+// written there.
+func TestWrongNames(t *testing.T) {
+	for _, row := range []struct{ kernel, script, want string }{
+		{"6.18-amd64", `tracepoint:sched/sched_switch { @[prev_comm] = count(); }`, `script:1:35: no variable or built-in named "prev_comm"; write data->prev_comm`},
+		{"6.18-amd64", `tracepoint:sched/sched_switch { @[prev_comn] = count(); }`, `script:1:35: no variable or built-in named "prev_comn"; did you mean "data->prev_comm"?`},
+		{"6.18-amd64", `kprobe:sys_read { @ = sum(fd); }`, `script:1:27: no variable or built-in named "fd"; write args->fd`},
+		{"7.3-amd64", `kprobe:vfs_read { @ = sum(count); }`, `script:1:27: count is a function: write count(), or args->count`},
+		{"7.3-amd64", `kprobe:vfs_read { @ = sum(buff); }`, `script:1:27: no variable or built-in named "buff"; did you mean "args->buf"?`},
+	} {
+		_, err := build(recorded(t, row.kernel), row.script, Options{})
+		if err == nil || err.Error() != row.want {
+			t.Errorf("%s\ngives %v\nwant  %s", row.script, err, row.want)
+		}
+	}
+}
