@@ -18,6 +18,10 @@ type aggregation struct {
 
 	// update adds the number in x to the value at R7.
 	update func(g *gen, m *Map, x mem)
+
+	// first makes the value of a new key from the number in x. A histogram's
+	// is too large for that.
+	first func(g *gen, m *Map, x, dst mem)
 }
 
 // argument is the first parameter of all aggregations but count.
@@ -30,23 +34,23 @@ func constantParam(name string, optional bool) plylang.Param {
 var aggregations = []*builtin{
 	{
 		Func: plylang.Func{Name: "count", Doc: "Counts how often it is reached."},
-		agg:  &aggregation{kind: KindCount, reduce: ReduceSum, words: 1, update: addOne},
+		agg:  &aggregation{kind: KindCount, reduce: ReduceSum, words: 1, update: addOne, first: firstOne},
 	},
 	{
 		Func: plylang.Func{Name: "sum", Doc: "Adds up x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: KindSum, reduce: ReduceSum, words: 1, update: addX},
+		agg:  &aggregation{kind: KindSum, reduce: ReduceSum, words: 1, update: addToSum, first: firstX},
 	},
 	{
 		Func: plylang.Func{Name: "min", Doc: "Keeps the smallest x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: KindMin, reduce: ReduceMax, words: 1, update: keepExtreme},
+		agg:  &aggregation{kind: KindMin, reduce: ReduceMax, words: 1, update: keepExtreme, first: firstExtreme},
 	},
 	{
 		Func: plylang.Func{Name: "max", Doc: "Keeps the largest x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: KindMax, reduce: ReduceMax, words: 1, update: keepExtreme},
+		agg:  &aggregation{kind: KindMax, reduce: ReduceMax, words: 1, update: keepExtreme, first: firstExtreme},
 	},
 	{
 		Func: plylang.Func{Name: "avg", Doc: "Averages x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: KindAvg, reduce: ReduceSum, words: 2, update: addToMean},
+		agg:  &aggregation{kind: KindAvg, reduce: ReduceSum, words: 2, update: addToMean, first: firstMean},
 	},
 	histogramRow("quantize", "Counts x by powers of two, each cut into 2^bits parts (0 to 4; 0 if left out).",
 		newLog2, constantParam("bits", true)),
@@ -75,15 +79,34 @@ func addOne(g *gen, _ *Map, _ mem) {
 	g.atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
 }
 
-func addX(g *gen, _ *Map, x mem) {
+func firstOne(g *gen, _ *Map, _, dst mem) { g.storeImm(dst, 1) }
+
+func addX(g *gen, x mem) {
 	g.load(asm.R1, x)
 	g.atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
 }
 
-func addToMean(g *gen, m *Map, x mem) {
-	addX(g, m, x)
+func addToSum(g *gen, m *Map, x mem) {
+	addX(g, x)
+	if m.Storage == Cell {
+		g.markCell(asm.R7)
+	}
+}
+
+func firstX(g *gen, _ *Map, x, dst mem) {
+	g.load(asm.R1, x)
+	g.store(dst, asm.R1)
+}
+
+func addToMean(g *gen, _ *Map, x mem) {
+	addX(g, x)
 	g.emit(asm.Mov.Imm(asm.R1, 1))
 	g.atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
+}
+
+func firstMean(g *gen, m *Map, x, dst mem) {
+	firstX(g, m, x, dst.at(0, 8))
+	g.storeImm(dst.at(8, 8), 1)
 }
 
 // extremeRounds is how often an update of an extreme is tried again when
@@ -91,9 +114,8 @@ func addToMean(g *gen, m *Map, x mem) {
 // larger value, so this many are not needed twice.
 const extremeRounds = 8
 
-// keepExtreme keeps the larger of the stored number and x, both transformed as
-// Map.Extreme says. An update that never wins is counted as refused.
-func keepExtreme(g *gen, m *Map, x mem) {
+// transform leaves x in R1 as Map.Extreme says.
+func transform(g *gen, m *Map, x mem) {
 	g.load(asm.R1, x)
 	if m.Value.Signed {
 		g.imm(asm.R2, -1<<63)
@@ -102,7 +124,26 @@ func keepExtreme(g *gen, m *Map, x mem) {
 	if m.Kind == KindMin {
 		g.emit(asm.Xor.Imm(asm.R1, -1))
 	}
+}
+
+func firstExtreme(g *gen, m *Map, x, dst mem) {
+	transform(g, m, x)
+	g.store(dst, asm.R1)
+}
+
+// keepExtreme keeps the larger of the stored number and x, both transformed.
+// An update that never wins is counted as refused. The number that becomes 0
+// leaves a cell as it is, but for the mark.
+func keepExtreme(g *gen, m *Map, x mem) {
 	done := g.label()
+	transform(g, m, x)
+	if m.Storage == Cell {
+		other := g.label()
+		g.jump(asm.JNE, asm.R1, 0, other)
+		g.storeImm(mem{asm.R7, -mark, 8}, 1)
+		g.goto_(done)
+		g.bind(other)
+	}
 	g.load(asm.R0, mem{asm.R7, 0, 8})
 	if !g.kernel.Has(kernel.FetchingAtomics) {
 		g.jumpReg(asm.JGE, asm.R0, asm.R1, done)
@@ -122,7 +163,7 @@ func keepExtreme(g *gen, m *Map, x mem) {
 
 // countInBucket adds x to the sum of a histogram, and one to its bucket.
 func countInBucket(g *gen, m *Map, x mem) {
-	addX(g, m, x)
+	addX(g, x)
 	g.load(asm.R1, x)
 	m.Buckets.(histogram).emit(g, wide(m.Value))
 	g.forget()

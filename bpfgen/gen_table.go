@@ -3,10 +3,12 @@ package bpfgen
 import (
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/plylang"
 )
 
-// mark is the word before a cell's value that says that it was written.
+// mark is the size of the word before a cell's value that says that it was
+// written; see Map.Written.
 const mark = 8
 
 // key builds the key of a map reference. All its bytes are written.
@@ -93,15 +95,15 @@ func (g *gen) storeTable(ref *plylang.MapRef, x plylang.Expr) {
 func (g *gen) storeCell(m *Map, x plylang.Expr) {
 	if x.Type().Scalar() {
 		g.expr(x)
-		g.mapValue(asm.R2, m.SpecName, 0)
-		g.store(mem{asm.R2, mark, 8}, asm.R0)
+		g.mapValue(asm.R2, m.SpecName, mark)
+		g.store(mem{asm.R2, 0, 8}, asm.R0)
 	} else {
 		value := g.slot(m.Size)
 		g.memInto(x, value)
-		g.mapValue(asm.R2, m.SpecName, 0)
-		g.copy(mem{asm.R2, mark, m.Size}, value)
+		g.mapValue(asm.R2, m.SpecName, mark)
+		g.copy(mem{asm.R2, 0, m.Size}, value)
 	}
-	g.storeImm(mem{asm.R2, 0, 8}, 1)
+	g.markCell(asm.R2)
 }
 
 // Flags of bpf_map_update_elem.
@@ -118,60 +120,100 @@ func (g *gen) update(m *Map, key mem, flag int32) {
 	g.call(asm.FnMapUpdateElem)
 }
 
-// entry leaves the address of the value of ref in R7, and makes a value of
-// zeros when there is none. If the map refuses a new key, that is counted and
-// the code goes to refused.
+// feed changes the value at ref: change does it to the value at R7, and first
+// makes the value of a new key at dst; without it that begins as zeros. If the
+// map refuses a new key, that is counted.
 //
-// The zeros are inserted only where nothing is, because another CPU may have
-// come between; that this fails then is no error.
-func (g *gen) entry(ref *plylang.MapRef, refused string) {
+// A reader may come at any time, so a key is inserted with what its first
+// update makes of it; see Map.Written. It is inserted only where nothing is,
+// because another CPU may have come between; that this fails then is no error.
+func (g *gen) feed(ref *plylang.MapRef, first func(dst mem), change func()) {
 	m := g.maps[ref.Map]
 	if m.Storage == Cell {
-		g.markCell(m)
+		g.mapValue(asm.R7, m.SpecName, mark)
+		change()
 		return
 	}
-	key, found := g.key(ref), g.label()
+	key, found, end := g.key(ref), g.label(), g.label()
 	g.lookup(m, key)
 	g.jump(asm.JNE, asm.R0, 0, found)
-	g.zeros = max(g.zeros, m.Size)
-	g.mapValue(asm.R3, zeroMap, 0)
-	g.update(m, key, bpfNoExist)
+	g.insert(m, key, first)
+	if first != nil {
+		g.jump(asm.JEq, asm.R0, 0, end)
+	}
 	g.lookup(m, key)
 	g.jump(asm.JNE, asm.R0, 0, found)
 	g.increment(1 + m.ID)
-	g.goto_(refused)
+	g.goto_(end)
 	g.bind(found)
 	g.emit(asm.Mov.Reg(asm.R7, asm.R0))
 	g.free(key)
+	change()
+	g.bind(end)
 }
 
-// markCell marks a cell as written and leaves the address of its value in R7.
-func (g *gen) markCell(m *Map) {
+// insert makes the value of a new key; R0 is 0 when it is in the map then.
+func (g *gen) insert(m *Map, key mem, first func(dst mem)) {
+	if first == nil {
+		g.zeros = max(g.zeros, m.Size)
+		g.mapValue(asm.R3, zeroMap, 0)
+		g.update(m, key, bpfNoExist)
+		return
+	}
+	value := g.slot(m.Size)
+	first(value)
+	g.address(asm.R3, value)
+	g.update(m, key, bpfNoExist)
+	g.free(value)
+}
+
+// markCell marks the cell whose value is at reg as written, after it was: a
+// fetching atomic instruction keeps this order on every processor.
+func (g *gen) markCell(reg asm.Register) {
 	marked := g.label()
-	g.mapValue(asm.R7, m.SpecName, mark)
-	g.load(asm.R1, mem{asm.R7, -mark, 8})
+	g.load(asm.R1, mem{reg, -mark, 8})
 	g.jump(asm.JNE, asm.R1, 0, marked)
-	g.storeImm(mem{asm.R7, -mark, 8}, 1)
+	if g.kernel.Has(kernel.FetchingAtomics) {
+		g.emit(asm.Mov.Imm(asm.R1, 1))
+		g.atomic(asm.Xchg, reg, -mark, asm.R1)
+	} else {
+		g.storeImm(mem{reg, -mark, 8}, 1)
+	}
 	g.bind(marked)
 }
 
 // updateTable is "table op= x". Additions and subtractions are atomic.
 func (g *gen) updateTable(ref *plylang.MapRef, s *plylang.Assign) {
-	op := g.amount(s)
+	m, op := g.maps[ref.Map], g.amount(s)
 	if op == plylang.SUB {
 		g.emit(asm.Neg.Imm(asm.R0, 0))
+		op = plylang.ADD
 	}
-	amount, end := g.spill(), g.label()
-	g.entry(ref, end)
+	amount := g.spill()
+	g.feed(ref, func(dst mem) {
+		g.emit(asm.Mov.Imm(asm.R0, 0))
+		g.compound(op, ref.Map.Value, amount, s.X)
+		g.store(dst, asm.R0)
+	}, func() {
+		if value := (mem{asm.R7, 0, 8}); op == plylang.ADD {
+			g.load(asm.R1, amount)
+			g.atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
+		} else {
+			g.load(asm.R0, value)
+			g.compound(op, ref.Map.Value, amount, s.X)
+			g.store(value, asm.R0)
+		}
+		if m.Storage == Cell {
+			g.markCell(asm.R7)
+		}
+	})
+}
+
+// compound is R0 op= amount, the value of x.
+func (g *gen) compound(op plylang.Token, t *plylang.Type, amount mem, x plylang.Expr) {
 	g.load(asm.R1, amount)
-	if op == plylang.ADD || op == plylang.SUB {
-		g.atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
-	} else {
-		g.load(asm.R0, mem{asm.R7, 0, 8})
-		g.arith(op, compoundUnsigned(op, ref.Map.Value, s.X))
-		g.store(mem{asm.R7, 0, 8}, asm.R0)
-	}
-	g.bind(end)
+	unsigned := op != plylang.ADD && compoundUnsigned(op, t, x)
+	g.arith(op, unsigned)
 }
 
 // delete forgets a key, or the cell of a map without one.
@@ -190,13 +232,15 @@ func (g *gen) delete(ref *plylang.MapRef) {
 
 // aggregate feeds an aggregation: its argument first, then the key.
 func (g *gen) aggregate(ref *plylang.MapRef, call *plylang.Call) {
-	row, m, end := rowOf(call.Func).agg, g.maps[ref.Map], g.label()
+	row, m := rowOf(call.Func).agg, g.maps[ref.Map]
 	var x mem
 	if len(call.Args) > 0 {
 		g.expr(call.Args[0])
 		x = g.spill()
 	}
-	g.entry(ref, end)
-	row.update(g, m, x)
-	g.bind(end)
+	var first func(dst mem)
+	if row.first != nil {
+		first = func(dst mem) { row.first(g, m, x, dst) }
+	}
+	g.feed(ref, first, func() { row.update(g, m, x) })
 }

@@ -2,6 +2,7 @@ package bpfgen
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"ply-exporter/plylang"
 )
@@ -50,6 +51,28 @@ func split(parts []KeyPart, b []byte) []Value {
 
 // Word returns 8-byte word i of a value.
 func Word(value []byte, i int) uint64 { return binary.LittleEndian.Uint64(value[8*i:]) }
+
+// Written says whether an update has reached a value; a reader can see it a
+// moment before. mark is the word before a Cell's value. The elements of hashes
+// begin with their first update, all but those of histograms; for them mark is
+// anything but 0.
+//
+// Most values say it themselves, in such a way that no update of a cell can be
+// hidden by a delete or clear at the same time. An extreme's cell is marked
+// only by the number that is stored as 0.
+func (m *Map) Written(mark uint64, value []byte) bool {
+	switch m.Kind {
+	case KindCount:
+		return Word(value, 0) != 0
+	case KindAvg:
+		return Word(value, 1) != 0
+	case KindMin, KindMax:
+		return mark != 0 || Word(value, 0) != 0
+	case KindHistogram:
+		return slices.ContainsFunc(value[8:], func(b byte) bool { return b != 0 })
+	}
+	return mark != 0
+}
 
 // Extreme returns the number behind a stored minimum or maximum. A maximum of
 // signed numbers is stored with its top bit flipped, so that the order of all

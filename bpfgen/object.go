@@ -153,9 +153,9 @@ const (
 // A Map is a script's map as it is laid out in the kernel.
 //
 // A key is its components side by side, each padded to 8 bytes. The value of a
-// hash is Size bytes; the value of a Cell is 8 bytes that are not 0 once the
-// cell was written, followed by Size bytes. All numbers are of the machine's
-// byte order (little endian on every architecture supported).
+// hash is Size bytes; the value of a Cell is a mark of 8 bytes, followed by Size
+// bytes; see Written. All numbers are of the machine's byte order (little endian
+// on every architecture supported).
 //
 //	KindTable      one value of type Value, padded to 8 bytes
 //	KindCount      count u64

@@ -129,7 +129,7 @@ func (l *loaded) read(m *Map, key []byte) []byte {
 		if err := from.Lookup(uint32(0), &value); err != nil {
 			l.t.Fatal(err)
 		}
-		if Word(value, 0) == 0 {
+		if !m.Written(Word(value, 0), value[mark:]) {
 			return nil
 		}
 		return value[mark:]

@@ -155,7 +155,7 @@ func TestChurn(t *testing.T) {
 	tr := start(t, b.build(), testOptions(t))
 	k := tr.maps[m.ID].kernel
 	for i := range uint64(stable) {
-		if err := k.Put(i, i); err != nil {
+		if err := k.Put(i, i+1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -165,7 +165,7 @@ func TestChurn(t *testing.T) {
 	for range rounds {
 		got := counts(t, tr, m, 0)
 		for i := range uint64(stable) {
-			if n, ok := got[i]; !ok || n != i {
+			if n, ok := got[i]; !ok || n != i+1 {
 				t.Fatalf("[%d] = %d, %t", i, n, ok)
 			}
 		}

@@ -101,16 +101,21 @@ func (r *mapReader) read() ([]Row, error) {
 	return r.rows, r.readHash()
 }
 
+// addRow makes a row of an element, unless no update has reached it yet.
+func (r *mapReader) addRow(mark uint64, row Row) {
+	if r.Written(mark, row.Value) {
+		r.rows = append(r.rows, row)
+	}
+}
+
 // readCell makes the row of a keyless map: the mark first, so that the value
 // is not older than it.
 func (r *mapReader) readCell() {
-	if r.cell.load(0) == 0 {
-		return
-	}
+	mark := r.cell.load(0)
 	for i := range r.Size / 8 {
 		r.data = binary.LittleEndian.AppendUint64(r.data, r.cell.load(1+i))
 	}
-	r.rows = append(r.rows, Row{Value: r.data})
+	r.addRow(mark, Row{Value: r.data})
 }
 
 // readHash fills data with all elements and rows with one for each key.
@@ -123,8 +128,10 @@ func (r *mapReader) readHash() error {
 	r.round++
 	seen := 0
 	for i := range n {
-		if r.see(r.data[i*stride:][:r.KeySize]) {
-			r.addRow(i)
+		element := r.data[i*stride : (i+1)*stride : (i+1)*stride]
+		key := element[:r.KeySize:r.KeySize]
+		if r.see(key) {
+			r.addRow(1, Row{key, element[r.KeySize:]})
 			seen++
 		}
 	}
@@ -148,12 +155,6 @@ func (r *mapReader) see(key []byte) bool {
 	return true
 }
 
-func (r *mapReader) addRow(i int) {
-	stride := r.KeySize + r.Size
-	element := r.data[i*stride : (i+1)*stride : (i+1)*stride]
-	r.rows = append(r.rows, Row{element[:r.KeySize:r.KeySize], element[r.KeySize:]})
-}
-
 // readMissing looks up the keys that were there last time and are not among
 // the rows. An iterator can pass over a key when the key's bucket changes
 // between two read(2); such a key must not seem gone.
@@ -171,7 +172,7 @@ func (r *mapReader) readMissing() error {
 			continue
 		}
 		s.round = r.round
-		r.rows = append(r.rows, Row{[]byte(key), value})
+		r.addRow(1, Row{[]byte(key), value})
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func readLines(m *bpfgen.Map, from *ebpf.Map) (lines []string, err error) {
 	switch m.Storage {
 	case bpfgen.Cell:
 		for it.Next(&key, &value) {
-			if bpfgen.Word(value, 0) != 0 {
+			if m.Written(bpfgen.Word(value, 0), value[8:]) {
 				lines = append(lines, renderLine(m, nil, value[8:]))
 			}
 		}
