@@ -191,7 +191,7 @@ func TestUnknownProbes(t *testing.T) {
 func TestTimesThatCannotBeKept(t *testing.T) {
 	for _, args := range [][]string{{"-t", "1e300"}, {"-t", "nan"}, {"-t", "inf"}, {"--time=-1"}, {"-i", "1e-12"}, {"--interval=-1"}} {
 		r := ply(t, append(append([]string{"run"}, args...), "BEGIN { exit(0); }")...)
-		if r.status != 2 || !strings.Contains(r.stderr, "must be a number of seconds from ") {
+		if r.status != 2 || !strings.Contains(r.stderr, "needs seconds, as in 1.5, or a time such as 1h30m or 200ms, from ") {
 			t.Errorf("%q: status %d, standard error %q", args, r.status, r.stderr)
 		}
 	}

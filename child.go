@@ -6,8 +6,16 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
+
+// grace is how long a command has to end after SIGTERM.
+const grace = 5 * time.Second
 
 // A child is the command of -c. It is stopped at its first instruction, so
 // that its process id is known before the script is compiled and nothing it
@@ -17,10 +25,13 @@ type child struct {
 	letGo   chan struct{}
 	started chan error
 	done    chan struct{}
+	ending  atomic.Bool // we asked it to end: how it ends is no news
 }
 
 // startChild starts "sh -c command" stopped. All requests to a stopped process
-// must come from the thread that started it, so one goroutine owns it.
+// must come from the thread that started it, so one goroutine owns it. However
+// this process ends, the command is not left behind: the kernel kills it while
+// it is held, and sends it SIGTERM later.
 func startChild(command string) (*child, error) {
 	if command == "" {
 		return nil, nil
@@ -28,7 +39,7 @@ func startChild(command string) (*child, error) {
 	c := &child{letGo: make(chan struct{}), started: make(chan error), done: make(chan struct{})}
 	c.cmd = exec.Command("sh", "-c", command)
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGTERM}
 	go c.own()
 	if err := <-c.started; err != nil {
 		return nil, fmt.Errorf("cannot start %q: %w", command, err)
@@ -37,25 +48,36 @@ func startChild(command string) (*child, error) {
 }
 
 func (c *child) own() {
-	runtime.LockOSThread()
+	runtime.LockOSThread() // for good: the end of this thread is what Pdeathsig means
 	defer close(c.done)
 	err := c.cmd.Start()
 	if err == nil {
-		var ws syscall.WaitStatus
-		_, err = syscall.Wait4(c.cmd.Process.Pid, &ws, 0, nil)
+		err = c.hold()
 	}
 	c.started <- err
 	if err != nil {
 		return
 	}
 	<-c.letGo
-	if err := syscall.PtraceDetach(c.cmd.Process.Pid); err != nil && !errors.Is(err, syscall.ESRCH) {
+	if err := syscall.PtraceDetach(c.pid()); err != nil && !errors.Is(err, syscall.ESRCH) {
 		fmt.Fprintf(os.Stderr, "ply-exporter: cannot let the command go: %v\n", err)
 		_ = c.cmd.Process.Kill()
 	}
-	if err := c.cmd.Wait(); err != nil {
+	if err := c.cmd.Wait(); err != nil && !c.ending.Load() {
 		fmt.Fprintf(os.Stderr, "ply-exporter: command: %v\n", err)
 	}
+}
+
+// hold waits until the command stands at its first instruction.
+func (c *child) hold() error {
+	var ws syscall.WaitStatus
+	if _, err := syscall.Wait4(c.pid(), &ws, 0, nil); err != nil {
+		return err
+	}
+	if !ws.Stopped() {
+		return errors.New("it was killed before it began")
+	}
+	return syscall.PtraceSetOptions(c.pid(), unix.PTRACE_O_EXITKILL)
 }
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
@@ -70,16 +92,43 @@ func (c *child) release() <-chan struct{} {
 	return c.done
 }
 
-// kill ends a command that was never let go; one that runs is left alone.
-func (c *child) kill() {
+// end sees to it that the command ends with the run. One that was never let go
+// is killed. One that runs gets SIGTERM, with all that it has started and not
+// cut loose, and some time; if that does not help, how to end it is said.
+func (c *child) end() {
 	if c == nil {
 		return
 	}
 	select {
 	case <-c.letGo:
 	default:
+		c.ending.Store(true)
 		_ = c.cmd.Process.Kill()
 		close(c.letGo)
 		<-c.done
+	}
+	select {
+	case <-c.done:
+		return
+	default:
+	}
+	fmt.Fprintln(os.Stderr, "ending the command")
+	c.terminate()
+	select {
+	case <-c.done:
+	case <-time.After(grace):
+		pids := strings.Trim(fmt.Sprint(family(c.pid(), parents())), "[]")
+		fmt.Fprintf(os.Stderr, "ply-exporter: the command did not end within %v of SIGTERM and is left running: kill -KILL %s ends it\n", grace, pids)
+	}
+}
+
+// terminate sends SIGTERM to the command and its descendants, parents first,
+// so that a shell does not go on with its next command. A process that is
+// stopped must continue to see it.
+func (c *child) terminate() {
+	c.ending.Store(true)
+	for _, pid := range family(c.pid(), parents()) {
+		_ = unix.Kill(pid, unix.SIGTERM) // it may have ended, or belong to another user
+		_ = unix.Kill(pid, unix.SIGCONT)
 	}
 }

@@ -31,6 +31,10 @@ func command(name string, args []string) (status int) {
 	if name == "ply" {
 		args = append([]string{"run"}, args...)
 	}
+	if len(args) > 0 && args[0] == "run" {
+		args = markDashes(args)
+	}
+	kingpin.EnableFileExpansion = false // an argument may begin with @
 	app := kingpin.New("ply-exporter", "Prometheus exporter driven by ply scripts, and ply itself.")
 	app.Version(version.Print("ply-exporter"))
 	app.HelpFlag.Short('h')
@@ -48,8 +52,7 @@ func command(name string, args []string) (status int) {
 
 	selected, err := app.Parse(args)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "ply-exporter: %v; see ply-exporter --help\n", err)
-		return statusUsage
+		return usage(args, err)
 	}
 	return commands[selected]()
 }

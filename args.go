@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A script's arguments may be "-" and negative numbers. kingpin takes the one
+// for nothing and the others for options, so they are passed to it behind a
+// mark that no argument of a process can hold.
+const dashMark = "\x00"
+
+// markDashes puts the mark before "-" and whatever begins with a dash and a
+// digit, which no option does.
+func markDashes(args []string) []string {
+	out := make([]string, len(args))
+	for i, arg := range args {
+		out[i] = arg
+		if arg == "-" || len(arg) > 1 && arg[0] == '-' && strings.ContainsRune("0123456789.", rune(arg[1])) {
+			out[i] = dashMark + arg
+		}
+	}
+	return out
+}
+
+// unmark takes the marks out again.
+func unmark(text string) string { return strings.ReplaceAll(text, dashMark, "") }
+
+// A textValue is an option or argument that is any text.
+type textValue string
+
+// String is the text.
+func (v *textValue) String() string { return string(*v) }
+
+// Set is what the parser calls.
+func (v *textValue) Set(text string) error {
+	*v = textValue(unmark(text))
+	return nil
+}
+
+// textValues are arguments that are any texts.
+type textValues []string
+
+// String is what the parser shows as a default.
+func (v *textValues) String() string { return strings.Join(*v, " ") }
+
+// Set is what the parser calls for each.
+func (v *textValues) Set(text string) error {
+	*v = append(*v, unmark(text))
+	return nil
+}
+
+// IsCumulative lets the parser call Set more than once.
+func (v *textValues) IsCumulative() bool { return true }
+
+// A timeValue is a number of seconds, or a time with units; 0 is none.
+type timeValue struct {
+	time.Duration
+	flag  string
+	least time.Duration // the smallest but 0
+}
+
+// longestTime is a hundred years.
+const longestTime = 100 * 365 * 24 * time.Hour
+
+// Set is what the parser calls.
+func (v *timeValue) Set(text string) error {
+	text = unmark(text)
+	d, err := time.ParseDuration(text)
+	if seconds, bad := strconv.ParseFloat(text, 64); bad == nil {
+		d, err = fromSeconds(seconds), nil
+	}
+	if err != nil || d != 0 && (d < v.least || d > longestTime) {
+		return fmt.Errorf("%s needs seconds, as in 1.5, or a time such as 1h30m or 200ms, from %v to 100 years: it is %q", v.flag, v.least, text)
+	}
+	v.Duration = d
+	return nil
+}
+
+// fromSeconds returns what is out of bounds when seconds cannot be kept.
+func fromSeconds(seconds float64) time.Duration {
+	d := seconds * float64(time.Second)
+	switch {
+	case seconds == 0:
+		return 0
+	case d >= 1 && d <= float64(longestTime):
+		return time.Duration(d)
+	}
+	return -1 // NaN too
+}
+
+// usage is what is said of a wrong command line.
+func usage(args []string, err error) int {
+	text := unmark(err.Error())
+	if len(args) > 0 && args[0] == "run" && strings.HasPrefix(text, "unknown ") {
+		text += "; write -- before it if it is for the script"
+	}
+	fmt.Fprintf(os.Stderr, "ply-exporter: %s; see ply-exporter --help\n", text)
+	return statusUsage
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"ply-exporter/internal/need"
+)
+
+// A script's arguments are any texts, dashes first too.
+func TestArgumentsOfTheScript(t *testing.T) {
+	need.BPF(t)
+	const show = `BEGIN { printf("%v|%v\n", $1, $2); exit(0); }`
+	for _, row := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-", "--", "-"}, "-|-"},
+		{[]string{"-5", "-0x10"}, "-5|-16"},
+		{[]string{"-.5", "-5k"}, "-.5|-5k"},
+		{[]string{"--", "-t", "--time"}, "-t|--time"},
+		{[]string{"--", "--", "-1"}, "--|-1"},
+		{[]string{"", " "}, "| "},
+		{[]string{"@file", "a=b"}, "@file|a=b"},
+		{[]string{"0x7fffffffffffffff", "-9223372036854775808"}, "9223372036854775807|-9223372036854775808"},
+		{[]string{"one", "-t", "1h30m", "two", "-f", "text"}, "one|two"},
+		{[]string{"\"quoted\" \\", "$2"}, "\"quoted\" \\|$2"},
+		{[]string{"\xff", "\u00e4"}, `\xff|` + "\u00e4"},
+	} {
+		r := ply(t, append([]string{"run", show}, row.args...)...)
+		if r.status != 0 || r.stdout != row.want+"\n" {
+			t.Errorf("%q: %+v, want %q", row.args, r, row.want)
+		}
+	}
+}
+
+// Times are seconds or have units.
+func TestTimes(t *testing.T) {
+	for _, text := range []string{"0", "1", "1.5", ".5", "1e3", "1h30m", "200ms", "100us", "+2s", "876000h"} {
+		if r := ply(t, "run", "-e", "-t", text, "BEGIN { @ = 1; }"); r.status != 0 {
+			t.Errorf("-t %s: %+v", text, r)
+		}
+	}
+	for _, text := range []string{"", "-5", "-1s", "-0.1", "1d", "0x5", "five", "1e400", "NaN", "1e-10", "99999999h", "1 s", "-"} {
+		want := `ply-exporter: -t needs seconds, as in 1.5, or a time such as 1h30m or 200ms, from 1ns to 100 years: it is "` + text + `"; see ply-exporter --help` + "\n"
+		if r := ply(t, "run", "-e", "-t", text, "BEGIN { @ = 1; }"); r.status != 2 || !strings.HasSuffix(r.stderr, want) {
+			t.Errorf("-t %q: %+v", text, r)
+		}
+	}
+}
+
+// What is wrong with a command line is said with the cure, and the status is 2.
+func TestWrongUsage(t *testing.T) {
+	for _, row := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"run"}, "required argument 'script' not provided"},
+		{[]string{"run", "x", "-x"}, "unknown short flag '-x'; write -- before it if it is for the script"},
+		{[]string{"run", "x", "--x"}, "unknown long flag '--x'; write -- before it if it is for the script"},
+		{[]string{"list", "-x"}, "unknown short flag '-x'"},
+		{[]string{"run", "-c", "", "x"}, "the command of -c is empty"},
+		{[]string{"run", "-c", " \n", "x"}, "the command of -c is empty"},
+		{[]string{"run", "-f", "-", "x"}, "enum value must be one of text,json, got '-'"},
+		{[]string{"run", "-i", "100us", "x"}, `-i needs seconds, as in 1.5, or a time such as 1h30m or 200ms, from 1ms to 100 years: it is "100us"`},
+		{[]string{"run", "-t"}, "expected argument for flag '-t'"},
+	} {
+		if r := ply(t, row.args...); r.status != 2 || r.stdout != "" || r.stderr != "ply-exporter: "+row.want+"; see ply-exporter --help\n" {
+			t.Errorf("%q: %+v, want %q", row.args, r, row.want)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// parents returns the parent of every process that can be seen.
+func parents() map[int]int {
+	of := map[int]int{}
+	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well formed
+	for _, file := range files {
+		stat, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		if parent, ok := parseParent(stat); ok {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file))) // digits by the pattern, or 0
+			of[pid] = parent
+		}
+	}
+	return of
+}
+
+// parseParent finds the parent in a process's stat file: "pid (name) state
+// parent …". The name may hold anything.
+func parseParent(stat []byte) (parent int, ok bool) {
+	rest := stat[bytes.LastIndexByte(stat, ')')+1:]
+	var state string
+	n, _ := fmt.Sscan(string(rest), &state, &parent)
+	return parent, n == 2
+}
+
+// family returns a process and its descendants, parents before children.
+func family(root int, parents map[int]int) []int {
+	children := map[int][]int{}
+	for pid, parent := range parents {
+		children[parent] = append(children[parent], pid)
+	}
+	out := []int{root}
+	for i := 0; i < len(out); i++ {
+		out = append(out, children[out[i]]...)
+	}
+	return out
+}

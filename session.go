@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+	"ply-exporter/report"
+	"ply-exporter/tracer"
+	"ply-exporter/tracer/decode"
+)
+
+// A session is a script that runs.
+type session struct {
+	flags   *runFlags
+	obj     *bpfgen.Object
+	tracer  *tracer.Tracer
+	printer report.Printer
+	decoder *decode.Decoder
+	broken  chan struct{} // closed when nothing can be written any more
+	lock    chan struct{} // held while printing
+}
+
+func trace(f *runFlags, k *kernel.Kernel, obj *bpfgen.Object, child *child) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop)                            // a second ^C ends what a first one cannot
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader who leaves ends us by the error of the write
+	s := &session{flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
+	ready := make(chan struct{})
+	t, err := tracer.Start(obj, tracer.Options{Kernel: k, OnEvent: func(e *bpfgen.Event, record []byte) {
+		<-ready
+		s.event(e, record)
+	}})
+	if err != nil {
+		return fail(plylang.Detail(tracer.Diagnose(err)))
+	}
+	defer t.Close()
+	s.tracer = t
+	s.decoder = decode.New(k, obj.Places, t.Stack)
+	s.printer = newPrinter(f.format, s.decoder)
+	s.attached()
+	close(ready)
+	status := s.wait(ctx, child)
+	stop()
+	fmt.Fprintln(os.Stderr, "de-activating probes")
+	return s.finish(status)
+}
+
+func newPrinter(format string, d *decode.Decoder) report.Printer {
+	if format == "json" {
+		return report.NewJSON(os.Stdout, d)
+	}
+	return report.NewText(os.Stdout, d, report.DrawsBlocks(os.Stdout))
+}
+
+// attached says how many probes are active, and with -v how.
+func (s *session) attached() {
+	active := s.tracer.Active()
+	fmt.Fprintf(os.Stderr, "%d probes active\n", active)
+	s.printer.Attached(active)
+	s.checkOutput()
+	for _, p := range s.tracer.Probes() {
+		if s.flags.verbose {
+			fmt.Fprintf(os.Stderr, "%s: %s, %d places: %s\n", p.Text, p.Attach, p.Covers, p.Why)
+		}
+		if p.Err != nil {
+			fmt.Fprintf(os.Stderr, "warning: %s: %v\n", p.Text, p.Err)
+		}
+	}
+}
+
+// wait lets the command go and returns when the run is over: ^C, the time
+// limit, the command's end, exit(), or a reader of our output who left.
+func (s *session) wait(ctx context.Context, child *child) (status int) {
+	limit, redraw := never(), never()
+	if s.flags.time.Duration > 0 {
+		limit = time.After(s.flags.time.Duration)
+	}
+	if s.flags.interval.Duration > 0 {
+		t := time.NewTicker(s.flags.interval.Duration)
+		defer t.Stop()
+		redraw = t.C
+	}
+	done := child.release()
+	for {
+		select {
+		case <-ctx.Done():
+			return statusOK
+		case <-limit:
+			return statusOK
+		case <-done:
+			return statusOK
+		case status := <-s.tracer.Exited():
+			return status
+		case <-s.broken:
+			return statusError
+		case <-redraw:
+			s.redraw()
+		}
+	}
+}
+
+func never() <-chan time.Time { return nil }
+
+// finish detaches, prints the maps and what was lost, and returns the status.
+func (s *session) finish(status int) int {
+	if err := s.tracer.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "ply-exporter:", err)
+		status = max(status, statusError)
+	}
+	select { // an exit() of END, or one that a signal overtook
+	case n := <-s.tracer.Exited():
+		status = n
+	default:
+	}
+	s.maps()
+	if s.lost() && !s.flags.keep && status == statusOK {
+		status = statusError
+	}
+	switch err := s.printer.Err(); {
+	case errors.Is(err, syscall.EPIPE): // as "| head -1" means it
+		return statusError
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "ply-exporter: standard output: %v\n", err)
+		return statusError
+	}
+	return status
+}
+
+// lost reports refused events and updates and says whether there were any.
+func (s *session) lost() bool {
+	events, updates := s.tracer.LostEvents(), uint64(0)
+	for _, m := range s.obj.Maps {
+		if n := s.tracer.Dropped(m); n > 0 {
+			updates += n
+			fmt.Fprintf(os.Stderr, "%d updates of %s were refused: it is full at %d keys\n", n, m.Name, m.MaxEntries)
+		}
+	}
+	if events > 0 {
+		fmt.Fprintf(os.Stderr, "%d events were lost: they came faster than they could be printed\n", events)
+	}
+	if events+updates > 0 {
+		s.printer.Lost(events, updates)
+	}
+	return events+updates > 0
+}
+
+// redraw prints the maps once more; on a terminal in place of what was there.
+func (s *session) redraw() {
+	if s.flags.format == "text" && report.IsTerminal(os.Stdout) {
+		const home, erase = "\x1b[H", "\x1b[J"
+		fmt.Print(home + erase)
+	}
+	s.maps()
+}
+
+// maps prints every map as it is now.
+func (s *session) maps() {
+	s.lock <- struct{}{}
+	defer func() { <-s.lock }()
+	for _, m := range s.obj.Maps {
+		s.printMap(m)
+	}
+	s.checkOutput()
+}
+
+func (s *session) printMap(m *bpfgen.Map) {
+	rows, err := s.tracer.Rows(m)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "ply-exporter: %s: %v\n", m.Name, err)
+		return
+	}
+	s.printer.Map(m, rows)
+}
+
+// event shows one event. It is called in the order of the events.
+func (s *session) event(e *bpfgen.Event, record []byte) {
+	s.lock <- struct{}{}
+	defer func() { <-s.lock }()
+	switch e.Kind {
+	case bpfgen.EventPrint:
+		s.printer.Print(e, record)
+	case bpfgen.EventPrintf:
+		s.printer.Printf(e, record)
+	case bpfgen.EventPrintMap:
+		s.printMap(e.Map)
+	}
+	s.checkOutput()
+}
+
+// checkOutput ends the run when nothing can be written any more. Whoever prints
+// calls it, with the lock held.
+func (s *session) checkOutput() {
+	if s.printer.Err() == nil {
+		return
+	}
+	select {
+	case <-s.broken:
+	default:
+		close(s.broken)
+	}
+}
