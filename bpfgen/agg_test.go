@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+
+	"ply-exporter/internal/live"
 )
 
 // counts returns the non-empty buckets of a histogram by index, and its sum.
@@ -187,7 +189,7 @@ func TestBucketRanges(t *testing.T) {
 // Updates from several threads at once are all counted, also the first ones of
 // a key, and extremes are exact.
 func TestConcurrentUpdates(t *testing.T) {
-	l := load(t, compile(t, live(t), `BEGIN {
+	l := load(t, compile(t, live.Kernel(t), `BEGIN {
 		x = (u32)rand;
 		@count[x % 64] = count(); @all = count(); @total[x & 7] = sum(1); @h[1] = quantize(x);
 		@table[1]++; @max = max(x); @min = min(x); @kmax[x % 3] = max(x); @seen[1] = max(x); @mean[1] = avg(2);

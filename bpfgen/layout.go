@@ -2,6 +2,7 @@ package bpfgen
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 
 	"ply-exporter/plylang"
@@ -51,6 +52,23 @@ func split(parts []KeyPart, b []byte) []Value {
 
 // Word returns 8-byte word i of a value.
 func Word(value []byte, i int) uint64 { return binary.LittleEndian.Uint64(value[8*i:]) }
+
+// Join joins the value of one CPU with that of another, word by word, into a.
+// What it does the tracer's iterator programs do too.
+func (r Reduce) Join(a, b []byte) {
+	for w := 0; w < len(a); w += 8 {
+		x, y := binary.LittleEndian.Uint64(a[w:]), binary.LittleEndian.Uint64(b[w:])
+		switch r {
+		case ReduceSum:
+			x += y
+		case ReduceMax:
+			x = max(x, y)
+		default:
+			panic(fmt.Sprintf("bpfgen: no reduction %d", r))
+		}
+		binary.LittleEndian.PutUint64(a[w:], x)
+	}
+}
 
 // Written says whether an update has reached a value; a reader can see it a
 // moment before. mark is the word before a Cell's value. The elements of hashes

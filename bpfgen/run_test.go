@@ -6,29 +6,13 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/rlimit"
 
 	"ply-exporter/bpfgen/kernel"
-	"ply-exporter/internal/need"
+	"ply-exporter/internal/live"
 	"ply-exporter/plylang"
 )
 
 // Rows run as BEGIN: the program is loaded and run once, without attaching.
-
-// live returns the running kernel; the test is skipped where it takes no
-// programs from us.
-func live(t testing.TB) *kernel.Kernel {
-	t.Helper()
-	need.BPF(t)
-	if err := rlimit.RemoveMemlock(); err != nil { // kernels before 5.11 count maps
-		t.Fatal(err)
-	}
-	k, err := kernel.Open("/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
 
 // compile compiles a script for "run" and fails the test with its errors.
 func compile(t testing.TB, k *kernel.Kernel, script string, opt Options) *Object {
@@ -60,7 +44,7 @@ func begin(t testing.TB, script string) *loaded {
 
 func beginWith(t testing.TB, script string, opt Options) *loaded {
 	t.Helper()
-	l := load(t, compile(t, live(t), script, opt))
+	l := load(t, compile(t, live.Kernel(t), script, opt))
 	for _, p := range l.obj.Programs {
 		if p.Attach == AttachBegin {
 			l.run(p.Name)
@@ -72,9 +56,6 @@ func beginWith(t testing.TB, script string, opt Options) *loaded {
 // load loads the programs of o for the time of the test.
 func load(t testing.TB, o *Object) *loaded {
 	t.Helper()
-	if err := rlimit.RemoveMemlock(); err != nil {
-		t.Fatal(err)
-	}
 	coll, err := ebpf.NewCollection(o.Spec)
 	if err != nil {
 		var verifier *ebpf.VerifierError
@@ -145,21 +126,9 @@ func (l *loaded) read(m *Map, key []byte) []byte {
 	if from.Lookup(key, &values) != nil {
 		return nil
 	}
-	return reduce(m, values)
-}
-
-func reduce(m *Map, values [][]byte) []byte {
 	out := make([]byte, m.Size)
-	for i := range m.Size / 8 {
-		var total uint64
-		for _, v := range values {
-			if w := Word(v, i); m.Reduce == ReduceSum {
-				total += w
-			} else {
-				total = max(total, w)
-			}
-		}
-		binary.LittleEndian.PutUint64(out[8*i:], total)
+	for _, v := range values {
+		m.Reduce.Join(out, v)
 	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"ply-exporter/internal/live"
 	"ply-exporter/plylang"
 )
 
@@ -139,7 +140,7 @@ func TestScratchMemory(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
-	o := compile(t, live(t), `BEGIN {
+	o := compile(t, live.Kernel(t), `BEGIN {
 		@m[1] = count();
 		print(1, comm, @m); printf("%d %s\n", 7, "x"); print(@m); clear(@m); exit(4);
 	}`, Options{})

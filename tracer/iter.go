@@ -93,7 +93,7 @@ func (s shape) reduceValues() asm.Instructions {
 }
 
 // reductions join R5 to the result in R0. A new one needs a row here and one
-// in reduceWord.
+// in bpfgen.Reduce.Join.
 var reductions = map[bpfgen.Reduce]asm.Instructions{
 	bpfgen.ReduceSum: {asm.Add.Reg(asm.R0, asm.R5)},
 	bpfgen.ReduceMax: {asm.JGE.Reg(asm.R0, asm.R5, "next"), asm.Mov.Reg(asm.R0, asm.R5)},

@@ -191,22 +191,7 @@ func (r *mapReader) lookup(key []byte) ([]byte, error) {
 func (s shape) reduceBytes(value []byte) []byte {
 	size := 8 * s.words
 	for cpu := 1; cpu < s.cpus; cpu++ {
-		for w := 0; w < size; w += 8 {
-			a := binary.LittleEndian.Uint64(value[w:])
-			b := binary.LittleEndian.Uint64(value[cpu*size+w:])
-			binary.LittleEndian.PutUint64(value[w:], reduceWord(s.reduce, a, b))
-		}
+		s.reduce.Join(value[:size], value[cpu*size:])
 	}
 	return value[:size:size]
-}
-
-func reduceWord(how bpfgen.Reduce, a, b uint64) uint64 {
-	switch how {
-	case bpfgen.ReduceSum:
-		return a + b
-	case bpfgen.ReduceMax:
-		return max(a, b)
-	default:
-		panic(fmt.Sprintf("tracer: no reduction %d", how))
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/internal/live"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
@@ -23,7 +24,7 @@ const perScript = 100
 // no more parentheses than C needs, with what Go computes.
 func TestExpressions(t *testing.T) {
 	need.Guest(t)
-	k := live(t)
+	k := live.Kernel(t)
 	compareExpressions(t, k, *expressions, func(obj *bpfgen.Object) ([]string, error) { return observeLoaded(k, obj) })
 }
 

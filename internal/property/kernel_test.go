@@ -2,37 +2,18 @@ package property
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"math"
 	"sort"
-	"testing"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/rlimit"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
-	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 )
-
-// live returns the running kernel; the test is skipped where it takes no
-// programs from us.
-func live(t testing.TB) *kernel.Kernel {
-	t.Helper()
-	need.BPF(t)
-	if err := rlimit.RemoveMemlock(); err != nil { // kernels before 5.11 count maps
-		t.Fatal(err)
-	}
-	k, err := kernel.Open("/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
 
 // compile compiles a script with room for the few keys that it has.
 func compile(k *kernel.Kernel, script string) (*bpfgen.Object, error) {
@@ -107,7 +88,11 @@ func readLines(m *bpfgen.Map, from *ebpf.Map) (lines []string, err error) {
 		}
 	case bpfgen.PerCPUHash:
 		for it.Next(&key, &values) {
-			lines = append(lines, renderLine(m, key, reduce(m, values)))
+			total := make([]byte, m.Size)
+			for _, v := range values {
+				m.Reduce.Join(total, v)
+			}
+			lines = append(lines, renderLine(m, key, total))
 		}
 	default:
 		for it.Next(&key, &value) {
@@ -115,23 +100,6 @@ func readLines(m *bpfgen.Map, from *ebpf.Map) (lines []string, err error) {
 		}
 	}
 	return lines, it.Err()
-}
-
-// reduce joins the values of several CPUs.
-func reduce(m *bpfgen.Map, values [][]byte) []byte {
-	out := make([]byte, m.Size)
-	for i := range m.Size / 8 {
-		var total uint64
-		for _, v := range values {
-			if w := bpfgen.Word(v, i); m.Reduce == bpfgen.ReduceSum {
-				total += w
-			} else {
-				total = max(total, w)
-			}
-		}
-		binary.LittleEndian.PutUint64(out[8*i:], total)
-	}
-	return out
 }
 
 func renderLine(m *bpfgen.Map, key, value []byte) string {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/internal/live"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
@@ -69,7 +70,7 @@ const maxFailures = 5
 
 // runScripts runs the scripts of n seeds. Most must be well typed.
 func runScripts(t *testing.T, first int64, n int, observe observer) {
-	k := live(t)
+	k := live.Kernel(t)
 	ran, failed := 0, 0
 	for s := first; s < first+int64(n) && failed < maxFailures; s++ {
 		text := Script(s)

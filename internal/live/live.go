@@ -1,0 +1,26 @@
+// Package live gives tests the running kernel.
+package live
+
+import (
+	"testing"
+
+	"github.com/cilium/ebpf/rlimit"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/internal/need"
+)
+
+// Kernel returns the running kernel; the test is skipped where it takes no
+// programs from us.
+func Kernel(t testing.TB) *kernel.Kernel {
+	t.Helper()
+	need.BPF(t)
+	if err := rlimit.RemoveMemlock(); err != nil { // kernels before 5.11 count maps
+		t.Fatal(err)
+	}
+	k, err := kernel.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
