@@ -122,13 +122,14 @@ func (c *child) end() {
 	}
 }
 
-// terminate sends SIGTERM to the command and its descendants, parents first,
-// so that a shell does not go on with its next command. A process that is
-// stopped must continue to see it.
+// terminate sends SIGTERM to the command and its descendants. A process that
+// is stopped must continue to see it.
 func (c *child) terminate() {
 	c.ending.Store(true)
-	for _, pid := range family(c.pid(), parents()) {
-		_ = unix.Kill(pid, unix.SIGTERM) // it may have ended, or belong to another user
-		_ = unix.Kill(pid, unix.SIGCONT)
+	all := freeze(c.pid())
+	for _, s := range []syscall.Signal{unix.SIGTERM, unix.SIGCONT} {
+		for _, pid := range all {
+			_ = unix.Kill(pid, s) // it may have ended, or belong to another user
+		}
 	}
 }

@@ -30,6 +30,7 @@ func TestRunEndsItsCommand(t *testing.T) {
 		{"one that cleans up", "trap 'echo bye; exit 7' TERM; " + forever, "BEGIN { @ = 1; }", "\n@: 1\nbye\n", 0},
 		{"one that is stopped", "kill -STOP $$; echo woke up", "BEGIN { @ = 1; }", "\n@: 1\n", 0},
 		{"one whose part is stopped", "sh -c 'kill -STOP $$'; " + forever, "BEGIN { @ = 1; }", "\n@: 1\n", 0},
+		{"one that starts others all the time", "while :; do sleep 1000 & sleep 0.01; done", "BEGIN { @ = 1; }", "\n@: 1\n", 0},
 		{"another session", "setsid -w " + forever, "BEGIN { @ = 1; }", "\n@: 1\n", 0},
 	} {
 		begin := time.Now()

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // parents returns the parent of every process that can be seen.
@@ -32,6 +34,28 @@ func parseParent(stat []byte) (parent int, ok bool) {
 	var state string
 	n, _ := fmt.Sscan(string(rest), &state, &parent)
 	return parent, n == 2
+}
+
+// freeze stops a process and its descendants, so that none of them can start
+// another or go on with the next command, and returns them.
+func freeze(root int) []int {
+	const rounds = 10 // is enough unless processes that we may not stop go on forking
+	stopped := map[int]bool{}
+	var all []int
+	for range rounds {
+		all = family(root, parents())
+		before := len(stopped)
+		for _, pid := range all {
+			if !stopped[pid] {
+				stopped[pid] = true
+				_ = unix.Kill(pid, unix.SIGSTOP)
+			}
+		}
+		if len(stopped) == before {
+			break
+		}
+	}
+	return all
 }
 
 // family returns a process and its descendants, parents before children.

@@ -60,8 +60,11 @@ func command(name string, args []string) (status int) {
 // terminated is what --help and --version end with.
 type terminated int
 
+// debugVariable is in the environment of who wants stack traces.
+const debugVariable = "PLY_DEBUG"
+
 // ourBug turns a panic into a message: no stack trace reaches a user unless
-// PLY_DEBUG is set.
+// debugVariable is set.
 func ourBug(status *int) {
 	switch r := recover().(type) {
 	case nil:
@@ -69,10 +72,10 @@ func ourBug(status *int) {
 		*status = int(r)
 	default:
 		fmt.Fprintf(os.Stderr, "ply-exporter: internal error, please report it: %v\n", r)
-		if os.Getenv("PLY_DEBUG") != "" {
+		if os.Getenv(debugVariable) != "" {
 			debug.PrintStack()
 		} else {
-			fmt.Fprintln(os.Stderr, "PLY_DEBUG=1 in the environment adds where it happened")
+			fmt.Fprintln(os.Stderr, debugVariable+"=1 in the environment adds where it happened")
 		}
 		*status = statusError
 	}

@@ -33,6 +33,7 @@ func trace(f *runFlags, k *kernel.Kernel, obj *bpfgen.Object, child *child) int 
 	defer stop()
 	context.AfterFunc(ctx, stop)                            // a second ^C ends what a first one cannot
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader who leaves ends us by the error of the write
+	quitAtOnce()
 	s := &session{flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
 	ready := make(chan struct{})
 	t, err := tracer.Start(obj, tracer.Options{Kernel: k, OnEvent: func(e *bpfgen.Event, record []byte) {
@@ -52,6 +53,20 @@ func trace(f *runFlags, k *kernel.Kernel, obj *bpfgen.Object, child *child) int 
 	stop()
 	fmt.Fprintln(os.Stderr, "de-activating probes")
 	return s.finish(status)
+}
+
+// quitAtOnce lets ^\ end the run without maps, and without a stack trace unless
+// that is asked for.
+func quitAtOnce() {
+	if os.Getenv(debugVariable) != "" {
+		return
+	}
+	quit := make(chan os.Signal, 1)
+	signal.Notify(quit, syscall.SIGQUIT)
+	go func() {
+		<-quit
+		os.Exit(128 + int(syscall.SIGQUIT))
+	}()
 }
 
 func newPrinter(format string, d *decode.Decoder) report.Printer {

@@ -160,6 +160,18 @@ func TestRunIsInterrupted(t *testing.T) {
 	}
 }
 
+// ^\ ends a run at once, without maps and without a stack trace.
+func TestRunQuits(t *testing.T) {
+	need.BPF(t)
+	var out strings.Builder
+	p := startPly(t, &out, "run", "BEGIN { @ = 1; }")
+	p.waitFor(t, "probes active")
+	p.signal(t, syscall.SIGQUIT)
+	if status := p.wait(t); status.ExitStatus() != 131 || out.String() != "" {
+		t.Errorf("status %#x, output %q", status, out.String())
+	}
+}
+
 // "run … | head -1" ends by itself, as other commands do: by SIGPIPE, or with
 // status 1.
 func TestReaderOfTheOutputLeaves(t *testing.T) {
