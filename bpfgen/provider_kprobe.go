@@ -98,7 +98,7 @@ func (t functionTarget) wholeFunction() bool { return t.offset == 0 && t.addr ==
 func parseFunction(target string) (t functionTarget, err error) {
 	if strings.HasPrefix(target, "0x") {
 		if t.addr, err = strconv.ParseUint(target[2:], 16, 64); err != nil || t.addr == 0 {
-			return t, fmt.Errorf("%q is no address: write hexadecimal digits after 0x", target)
+			return t, fmt.Errorf("%q is no address: write up to 16 hexadecimal digits after 0x", target)
 		}
 		return t, nil
 	}
@@ -123,6 +123,9 @@ func parseFunction(target string) (t functionTarget, err error) {
 
 // resolve sets the places of s.
 func (s *scope) resolve(e *env, t functionTarget) error {
+	if err := inText(e.kernel, t.addr); err != nil {
+		return err
+	}
 	if t.addr != 0 {
 		s.addPlace(Place{Addr: t.addr}, fmt.Sprintf("%#x", t.addr))
 		return nil
@@ -134,22 +137,51 @@ func (s *scope) resolve(e *env, t functionTarget) error {
 	if err != nil {
 		return err
 	}
-	repeated := map[string]int{}
+	several := kernel.IsGlob(t.name) || len(found) > 1
 	for _, f := range found {
-		repeated[f.Name]++
-	}
-	for _, f := range found {
-		place := Place{Target: f.Name, Offset: t.offset, Glob: kernel.IsGlob(t.name)}
-		if repeated[f.Name] > 1 {
+		place := Place{Target: f.Name, Offset: t.offset, Glob: several}
+		if f.Shared {
 			place.Addr = f.Addr
 		}
 		name := f.Name
 		if t.offset != 0 {
 			name = fmt.Sprintf("%s+%d", name, t.offset)
 		}
+		if err := inside(e.kernel, f, t.offset); err != nil {
+			return err
+		}
 		s.addPlace(place, name)
 	}
 	return nil
+}
+
+// inText finds fault with an address at which there is no function.
+func inText(k *kernel.Kernel, addr uint64) error {
+	symbols, err := k.Symbols()
+	if addr == 0 || err != nil {
+		return nil
+	}
+	if _, _, _, ok := symbols.Lookup(addr); !ok {
+		return missingf("no function of this kernel is at %#x: take the address from /proc/kallsyms, which changes at every boot", addr)
+	}
+	return nil
+}
+
+// inside finds fault with an offset behind the end of the function: it would
+// probe another one.
+func inside(k *kernel.Kernel, f kernel.Function, offset uint64) error {
+	symbols, err := k.Symbols()
+	if offset == 0 || err != nil {
+		return nil
+	}
+	name, _, at, ok := symbols.Lookup(f.Addr + offset)
+	if ok && at == offset {
+		return nil
+	}
+	if !ok {
+		name = "no other"
+	}
+	return missingf("%s+%d is behind the end of %s, in %s", f.Name, offset, f.Name, strings.TrimPrefix(name, "__pfx_"))
 }
 
 // pattern is how package kernel spells a function or glob.
@@ -164,6 +196,8 @@ func (t functionTarget) pattern() string {
 func noFunction(k *kernel.Kernel, t functionTarget) error {
 	symbols, err := k.Symbols()
 	switch {
+	case err == nil && t.module != "" && t.module != "vmlinux" && !kernel.IsGlob(t.module) && !symbols.HasModule(t.module):
+		return missingf("no module %q is loaded: run \"modprobe %s\" first; what is built into the kernel has no module's name before it", t.module, t.module)
 	case kernel.IsGlob(t.name):
 		return missingf("no function of this kernel matches %s", t.pattern())
 	case err != nil:

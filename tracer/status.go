@@ -161,6 +161,8 @@ func placeText(kind bpfgen.AttachKind, place bpfgen.Place) string {
 		return fmt.Sprintf("%s %d:%d", kind, place.Perf.Type, place.Perf.Config)
 	case place.Target == "":
 		return fmt.Sprintf("%s %#x", kind, place.Addr)
+	case place.Addr != 0:
+		return fmt.Sprintf("%s %s at %#x", kind, place.Target, place.Addr+place.Offset)
 	case place.Offset != 0:
 		return fmt.Sprintf("%s %s+%d", kind, place.Target, place.Offset)
 	}

@@ -17,6 +17,7 @@ type Function struct {
 	Name   string // its symbol, with a compiler's suffix such as .constprop.0
 	Module string // "" is the kernel itself
 	Addr   uint64 // 0 when the kernel hides addresses
+	Shared bool   // other symbols have the name too, so that only the address is exact
 }
 
 // Functions returns the functions that match, by address. The pattern may name
@@ -45,7 +46,32 @@ func (k *Kernel) Functions(pattern string) ([]Function, error) {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b Function) int { return cmp.Compare(a.Addr, b.Addr) })
-	return slices.Compact(found), nil
+	found = slices.Compact(found)
+	symbols.markShared(found)
+	return found, nil
+}
+
+// markShared marks the functions whose names other symbols have too, also ones
+// that were not asked for or cannot be probed.
+func (s *Symbols) markShared(found []Function) {
+	count := make(map[string]int, len(found))
+	lengths := map[int]bool{} // spares hashing most names
+	for _, f := range found {
+		count[f.Name] = 0
+		lengths[len(f.Name)] = true
+	}
+	for symbol := range s.addrs {
+		if !lengths[s.nameLen(symbol)] {
+			continue
+		}
+		name := s.nameBytes(symbol)
+		if n, ok := count[string(name)]; ok {
+			count[string(name)] = n + 1
+		}
+	}
+	for i, f := range found {
+		found[i].Shared = count[f.Name] > 1
+	}
 }
 
 // Refused says whether a name that Functions does not find is a symbol in the

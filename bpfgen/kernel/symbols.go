@@ -156,6 +156,11 @@ func (s *Symbols) sort() {
 // Hidden says whether all addresses are zero: the kernel tells names only.
 func (s *Symbols) Hidden() bool { return s.addrs[s.order[len(s.order)-1]] == 0 }
 
+// HasModule says whether a module has symbols, and so is loaded.
+func (s *Symbols) HasModule(name string) bool {
+	return name == "" || slices.Contains(s.modules, name)
+}
+
 // Len returns the number of symbols.
 func (s *Symbols) Len() int { return len(s.addrs) }
 

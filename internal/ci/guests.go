@@ -36,7 +36,7 @@ var guestTests = []guestTest{
 	{"./internal/property", "RandomScripts|TracedScripts|Expressions", ""},
 	{"./tracer", ".", ""},
 	{"./internal/conformance", "Records|Ply24", ""},
-	{".", "Program$|TestRun$|RunReads|FullDisk|BinaryNamedPly|SIGTERMEndsCleanly|OneScript|PortInUse|OwnMetrics|Prometheus", ""},
+	{".", "Program$|TestRun$|RunReads|FullDisk|BinaryNamedPly|Kprobe|SIGTERMEndsCleanly|OneScript|PortInUse|OwnMetrics|Prometheus", ""},
 }
 
 // archTests are the tests that differ between architectures: registers,
@@ -46,7 +46,7 @@ var archTests = []guestTest{
 	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges|Exactly|Random"},
 	{"./tracer", "Scripts|Kprobe|Cookies|RawTracepoint|PerfEvent|Storages|Detect", ""},
 	{"./internal/conformance", "Records/(providers|kprobes|registers|errors)", ""},
-	{".", "Run$|Program$|BinaryNamedPly", ""},
+	{".", "Run$|Program$|BinaryNamedPly|Kprobe", ""},
 }
 
 // qemuCommands is what boots each architecture, and Debian's package of it.
@@ -93,7 +93,7 @@ func (s *suite) runGuest(version, arch string, tests []guestTest, kernel facts) 
 		s.fault("guest kernel %s on %s: fetch-kernel: %v", version, arch, err)
 		return
 	}
-	runner := fmt.Sprintf("'%s/run' %s %s -q -timeout 9m --", root, version, arch)
+	runner := fmt.Sprintf("'%s/run' %s %s -q -timeout 9m -load veth -load dummy --", root, version, arch)
 	for _, t := range tests {
 		s.run(job{
 			name:     fmt.Sprintf("guest kernel %s on %s", version, arch),
