@@ -1,6 +1,7 @@
 package bpfgen
 
 import (
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/plylang"
@@ -174,12 +175,17 @@ func (g *gen) follow(dst mem, member string, size int) {
 var kernelStack = &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Show: plylang.ShowStack}
 
 // stackID stores the kernel's stack and leaves its id, negative where there is
-// none.
+// none. A raw tracepoint calls the program as a function, which would be the
+// innermost frame: it is skipped.
 func stackID(g *gen) {
 	g.compiler.stacks = true
+	skip := int32(0)
+	if g.program.spec.Type == ebpf.RawTracepoint {
+		skip = 1
+	}
 	g.emit(asm.Mov.Reg(asm.R1, asm.R6))
 	g.mapPtr(asm.R2, StackMap)
-	g.emit(asm.Mov.Imm(asm.R3, 0))
+	g.emit(asm.Mov.Imm(asm.R3, skip))
 	g.call(asm.FnGetStackid)
 	g.extend(plylang.S32)
 }

@@ -54,7 +54,7 @@ func (j *JSON) Printf(e *bpfgen.Event, record []byte) {
 	j.line(struct {
 		Type string `json:"type"`
 		Data string `json:"data"`
-	}{"printf", validUTF8(Sprintf(j.d, e.Format, e.Split(record)))})
+	}{"printf", printfText(Sprintf(j.d, e.Format, e.Split(record)))})
 }
 
 // Lost writes {"type":"lost","events":12,"updates":0}.

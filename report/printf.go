@@ -61,12 +61,19 @@ func bits(p plylang.Conversion, v bpfgen.Value) string {
 	verb := p.Verb
 	if verb == 'u' {
 		verb = 'd'
-		p.Flags = strings.NewReplacer("+", "", " ", "").Replace(p.Flags)
 	}
-	if n == 0 { // C writes no prefix before zero
+	p.Flags = strings.NewReplacer("+", "", " ", "").Replace(p.Flags) // bits have no sign
+	if n == 0 {                                                      // C writes no prefix before zero
 		p.Flags = strings.ReplaceAll(p.Flags, "#", "")
 	}
+	if padsWithZeros(p) && strings.Contains(p.Flags, "#") && verb != 'o' {
+		p.Width = max(p.Width-len("0x"), 0) // package fmt does not count the prefix
+	}
 	return fmt.Sprintf(goFormat(p, verb), n)
+}
+
+func padsWithZeros(p plylang.Conversion) bool {
+	return strings.Contains(p.Flags, "0") && !strings.Contains(p.Flags, "-") && p.Prec < 0
 }
 
 // cut shows text, at most precision bytes of it.

@@ -33,6 +33,8 @@ func TestSprintf(t *testing.T) {
 		{"%x", plylang.S64, words(-1), "ffffffffffffffff"},
 		{"%#x", plylang.U8, words(0xabcd), "0xcd"},
 		{"%#x", plylang.U64, words(0), "0"},
+		{"%#010x", plylang.U8, words(255), "0x000000ff"},
+		{"%+x % o", plylang.S64, words(10), "a "},
 		{"%X", plylang.U16, words(0xbeef), "BEEF"},
 		{"%#o", plylang.U64, words(8), "010"},
 		{"%c", plylang.S64, words('A'), "A"},

@@ -147,6 +147,42 @@ func TestMap(t *testing.T) {
 	}
 }
 
+// Two stacks that differ only by places within a function read the same.
+func TestStacksThatReadTheSameAreOneRow(t *testing.T) {
+	stack := &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Show: plylang.ShowStack}
+	d := decode.New(nil, nil, nil) // every stack is "[no stack]"
+	rows := func(a, b []byte) []tracer.Row {
+		return []tracer.Row{{Key: words(1), Value: a}, {Key: words(2), Value: b}}
+	}
+	count, largest := keyed(bpfgen.KindCount, nil, stack), keyed(bpfgen.KindMax, plylang.U64, stack)
+	count.Reduce, largest.Reduce = bpfgen.ReduceSum, bpfgen.ReduceMax
+	for _, row := range []struct {
+		m    *bpfgen.Map
+		a, b []byte
+		want string
+	}{
+		{count, words(3), words(4), "[no stack]             7\n"},
+		{largest, words(3), words(4), "[no stack]             4\n"},
+		{keyed(bpfgen.KindTable, plylang.S64, stack), words(3), words(4), "[no stack]             3\n[no stack]             4\n"},
+	} {
+		var b bytes.Buffer
+		NewText(&b, d, false).Map(row.m, rows(row.a, row.b))
+		if want := "\n@x:\n" + row.want; b.String() != want {
+			t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+		}
+	}
+}
+
+func TestPrintfInJSONIsTheTextThatIsPrinted(t *testing.T) {
+	e := &bpfgen.Event{Format: "a\xff %s\n"}
+	e.Args = []bpfgen.KeyPart{{Type: plylang.StringType(8)}}
+	var b bytes.Buffer
+	NewJSON(&b, decode.New(nil, nil, nil)).Printf(e, text("x\xff", 8))
+	if want := `{"type":"printf","data":"a\\xff x\\xff\n"}` + "\n"; b.String() != want {
+		t.Errorf("got %s want %s", b.String(), want)
+	}
+}
+
 func TestDurationsHaveTimesAsBounds(t *testing.T) {
 	m := histogram()
 	m.Value = plylang.DurationT

@@ -68,6 +68,22 @@ func validUTF8(s string) string {
 	return escape(s, func(rune) bool { return false })
 }
 
+// printfText returns s with bytes that are no UTF-8, which only a format, %c or
+// a precision can leave there, written as \xhh: values were escaped before.
+func printfText(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		} else {
+			b.WriteString(s[:n])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
 // escape writes bytes that are no UTF-8, and characters that bad picks, as
 // \xhh. Text in which that was necessary, and text that holds \x itself, has
 // its backslashes doubled, so that different texts stay different.
@@ -98,7 +114,7 @@ func (t *Text) Map(m *bpfgen.Map, rows []tracer.Row) {
 		return
 	}
 	t.write("\n" + m.Name + ":")
-	rows = sorted(t.d, m, rows)
+	rows = sorted(t.d, m, t.merged(m, rows))
 	switch {
 	case m.Kind == bpfgen.KindHistogram:
 		t.histograms(m, rows)

@@ -2,8 +2,11 @@ package decode
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen"
 )
@@ -66,9 +69,15 @@ func (d *Decoder) syscallName(n int) string {
 	return strconv.Itoa(n)
 }
 
+// noSpace is the id of a stack whose place in the map another one holds.
+const noSpace = -int64(unix.EEXIST)
+
 // frames are a stack's functions, innermost first.
 func (d *Decoder) frames(v bpfgen.Value) []string {
 	id := v.Int()
+	if id == noSpace {
+		return []string{"[lost stack]"}
+	}
 	if d.stacks == nil || id < 0 {
 		return []string{"[no stack]"}
 	}
@@ -76,11 +85,36 @@ func (d *Decoder) frames(v bpfgen.Value) []string {
 	if len(addrs) == 0 {
 		return []string{"[lost stack]"}
 	}
-	out := make([]string, len(addrs))
+	out := make([]string, 0, len(addrs))
 	for i, a := range addrs {
-		out[i] = d.address(a)
+		frame := d.frame(a, i > 0)
+		if len(out) == 0 && isTracing(frame) && i < len(addrs)-1 {
+			continue
+		}
+		out = append(out, frame)
 	}
 	return out
+}
+
+// frame shows an address of a stack. An address to return to may already be in
+// the function behind the caller's, when the call was the caller's last
+// instruction.
+func (d *Decoder) frame(addr uint64, isReturn bool) string {
+	if !isReturn {
+		return d.address(addr)
+	}
+	if name, offset, ok := d.lookup(addr - 1); ok {
+		return fmt.Sprintf("%s+0x%x", name, offset+1)
+	}
+	return d.address(addr)
+}
+
+// tracing is what the kernel calls on the way from a tracepoint to a program:
+// other functions for each way of attaching, none of which the script asked for.
+var tracing = []string{"__traceiter_", "__bpf_trace_", "bpf_trace_run", "perf_trace_", "perf_syscall_"}
+
+func isTracing(frame string) bool {
+	return slices.ContainsFunc(tracing, func(prefix string) bool { return strings.HasPrefix(frame, prefix) })
 }
 
 // foldedStack is the stack on one line, outermost first, as flame graph tools

@@ -1,0 +1,28 @@
+package report
+
+import (
+	"bytes"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/tracer"
+)
+
+// merged adds up the rows of an aggregation whose keys read the same, as those
+// of stacks do that differ only by places within the same functions.
+func (t *Text) merged(m *bpfgen.Map, rows []tracer.Row) []tracer.Row {
+	if m.Kind == bpfgen.KindTable || m.KeySize == 0 {
+		return rows
+	}
+	out := make([]tracer.Row, 0, len(rows))
+	place := make(map[string]int, len(rows))
+	for _, r := range rows {
+		key := t.key(m, r.Key)
+		if i, ok := place[key]; ok {
+			m.Reduce.Join(out[i].Value, r.Value)
+			continue
+		}
+		place[key] = len(out)
+		out = append(out, tracer.Row{Key: r.Key, Value: bytes.Clone(r.Value)})
+	}
+	return out
+}

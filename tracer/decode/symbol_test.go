@@ -1,0 +1,56 @@
+package decode
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+const someSymbols = `ffffffff81001000 T do_exit
+ffffffff81001100 T next_function
+ffffffff81001200 T vfs_read
+ffffffff81001300 T bpf_trace_run2
+ffffffff81001400 T __bpf_trace_sys_enter
+ffffffff81001500 T __traceiter_sched_switch
+ffffffff81001600 T __schedule
+`
+
+func TestStackFrames(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "proc"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "proc/kallsyms"), []byte(someSymbols), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k, err := kernel.OpenArch(root, "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stack := &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Show: plylang.ShowStack}
+	for _, row := range []struct {
+		name  string
+		id    int64
+		addrs []uint64 // innermost first
+		want  string
+	}{
+		{"outermost first", 1, []uint64{0xffffffff81001200, 0xffffffff81001610}, "__schedule;vfs_read"},
+		{"a call that does not return is its function's last", 1, []uint64{0xffffffff81001200, 0xffffffff81001100}, "do_exit;vfs_read"},
+		{"the innermost address is where the kernel is", 1, []uint64{0xffffffff81001100}, "next_function"},
+		{"no way through a raw tracepoint", 1, []uint64{0xffffffff81001310, 0xffffffff81001410, 0xffffffff81001210}, "vfs_read"},
+		{"no way through a plain one", 1, []uint64{0xffffffff81001510, 0xffffffff81001610}, "__schedule"},
+		{"not known", 1, []uint64{0x10}, "0x10"},
+		{"none", -14, nil, "[no stack]"},
+		{"no room for it", -17, nil, "[lost stack]"},
+		{"gone", 1, nil, "[lost stack]"},
+	} {
+		d := New(k, nil, func(int64) []uint64 { return row.addrs })
+		if got := d.Text(bpfgen.Value{Type: stack, Raw: word(row.id)}); got != row.want {
+			t.Errorf("%s: %s, want %s", row.name, got, row.want)
+		}
+	}
+}
