@@ -44,6 +44,15 @@ func TestRunEndsItsCommand(t *testing.T) {
 	}
 }
 
+// A script that ends in BEGIN never lets its command begin.
+func TestExitInBEGINRunsNoCommand(t *testing.T) {
+	need.BPF(t)
+	if r := ply(t, "run", "-c", withMark(t, "echo begun"), "BEGIN { exit(4); }"); r.status != 4 || r.stdout != "" || strings.Contains(r.stderr, "command") {
+		t.Errorf("%+v", r)
+	}
+	waitMarked(t, 0)
+}
+
 // A command that ignores SIGTERM does not hold the run up, which says how to
 // be rid of it.
 func TestCommandThatIgnoresSIGTERM(t *testing.T) {

@@ -104,6 +104,13 @@ func (s *session) wait(ctx context.Context, child *child) (status int) {
 		defer t.Stop()
 		redraw = t.C
 	}
+	select {
+	case <-ctx.Done():
+		return statusOK
+	case status := <-s.tracer.Exited(): // of BEGIN: the command never begins
+		return status
+	default:
+	}
 	done := child.release()
 	for {
 		select {
@@ -133,7 +140,7 @@ func (s *session) finish(status int) int {
 	}
 	select { // an exit() of END, or one that a signal overtook
 	case n := <-s.tracer.Exited():
-		status = n
+		status = max(status, n)
 	default:
 	}
 	s.maps()

@@ -66,12 +66,15 @@ func (t *Tracer) handle(record []byte) {
 	}
 }
 
-// lookForExit makes the status of exit() known, once. It does not wait for the
-// event of it, which may be far behind in the ring buffer, or refused by it.
-func (t *Tracer) lookForExit() {
-	if status, ok := t.exitStatus(); ok {
+// lookForExit makes the status of exit() known, once, and says whether it was
+// called. It does not wait for the event of it, which may be far behind in the
+// ring buffer, or refused by it.
+func (t *Tracer) lookForExit() (ended bool) {
+	status, ended := t.exitStatus()
+	if ended {
 		t.events.once.Do(func() { t.exited <- status })
 	}
+	return ended
 }
 
 // drain delivers what is in the ring buffer and ends the goroutine.

@@ -114,7 +114,7 @@ func (t *Tracer) begin() error {
 	if err := t.run(bpfgen.AttachBegin); err != nil {
 		return err
 	}
-	if _, ended := t.exitStatus(); !ended {
+	if !t.lookForExit() {
 		if err := t.attach(); err != nil {
 			return err
 		}
