@@ -31,7 +31,7 @@ func TestRunEndsItsCommand(t *testing.T) {
 		{"one that is stopped", "kill -STOP $$; echo woke up", "BEGIN { @ = 1; }", "\n@: 1\n", 0},
 		{"one whose part is stopped", "sh -c 'kill -STOP $$'; " + forever, "BEGIN { @ = 1; }", "\n@: 1\n", 0},
 		{"one that starts others all the time", "while :; do sleep 1000 & sleep 0.01; done", "BEGIN { @ = 1; }", "\n@: 1\n", 0},
-		{"another session", "setsid -w " + forever, "BEGIN { @ = 1; }", "\n@: 1\n", 0},
+		{"another session", "setsid " + forever + " & wait", "BEGIN { @ = 1; }", "\n@: 1\n", 0},
 	} {
 		begin := time.Now()
 		r := ply(t, "run", "-t", "0.3", "-c", withMark(t, row.command), row.script)
@@ -57,7 +57,7 @@ func TestExitInBEGINRunsNoCommand(t *testing.T) {
 // be rid of it.
 func TestCommandThatIgnoresSIGTERM(t *testing.T) {
 	need.BPF(t)
-	r := ply(t, "run", "-t", "0.1", "-c", withMark(t, "trap '' TERM; exec >&- 2>&-; sleep 1000"), "BEGIN { @ = 1; }")
+	r := ply(t, "run", "-t", "0.1", "-c", withMark(t, "trap '' TERM; exec >&- 2>&-; sleep 1000; :"), "BEGIN { @ = 1; }")
 	left := marked(t)
 	for _, pid := range left {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
