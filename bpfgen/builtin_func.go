@@ -101,7 +101,7 @@ func display(name, doc, show string) *builtin {
 	return &builtin{
 		Func: plylang.Func{
 			Name: name, Doc: doc,
-			Params: []plylang.Param{{Name: "x", Want: plylang.WantAddress}},
+			Params: []plylang.Param{{Name: "x", Want: plylang.WantPlain}},
 			Infer: func(args []plylang.Expr) (*plylang.Type, error) {
 				t := *args[0].Type()
 				if t.Kind != plylang.Int {

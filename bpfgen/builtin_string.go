@@ -90,7 +90,7 @@ func textType(args []plylang.Expr) (*plylang.Type, error) {
 	if t.Kind == plylang.String {
 		n = int64(t.Size)
 	} else if t.Kind != plylang.Int && t.Kind != plylang.Pointer {
-		return nil, &plylang.ArgError{Arg: 0, Msg: "str takes an address or text"}
+		return nil, &plylang.ArgError{Arg: 0, Msg: "str() reads text at an address, and this is neither: leave str() out"}
 	}
 	if len(args) > 1 {
 		n = constantArg(args, 1)

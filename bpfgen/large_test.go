@@ -60,12 +60,13 @@ func TestLargeScripts(t *testing.T) {
 		{"BEGIN { @ = curtask->" + long + "; }", `1:22: struct task_struct has no member "` + long[:59] + "…" + long[:19] + `"`},
 		{`BEGIN / comm < "` + long + `" / { @ = 1; }`, `1:14: strings compare with == and != only: use strcmp(comm, "` + long[:36] + "…) < 0"},
 		{`BEGIN { printf("%` + strings.Repeat(" ", 900_000) + `"); }`, `1:16: the format ends within "%` + strings.Repeat(" ", 36) + `…": write %% for a percent sign`},
-		{long + ":x { @ = 1; }", `1:1: no probe provider named "` + long[:59] + "…" + long[:19] + `" (there are `},
+		{long + ":x { @ = 1; }", "1:1: probe specification of 1000002 bytes, the limit is 4096: split it with commas, or use a shorter glob"},
+		{long[:4000] + ":x { @ = 1; }", `1:1: no probe provider named "` + long[:59] + "…" + long[:19] + `" (there are `},
 		{"kprobe:sys_" + list(1000, "*a") + " { @ = 1; }", "1:1: no system call of this kernel matches sys_" + list(28, "*a") + "…" + list(10, "*a")},
 		{"t:sched/" + list(1000, "@(") + "a" + list(1000, ")") + " { @ = 1; }", "1:1: no tracepoint of this kernel matches sched/" + list(27, "@(") + "…" + list(20, ")")},
 		{"t:sched/" + list(2000, "@(") + " { @ = 1; }", "1:1: this kernel has no tracepoint sched/" + list(27, "@(") + "…" + list(10, "@(")},
 		{list(250_000, "# x\n"), "1:1: script is empty"},
-		{`BEGIN { printf("` + list(400_000, "%%") + `", 1); }`, "the format takes 0 values, and 1 follow"},
+		{`BEGIN { printf("` + list(400_000, "%%") + `", 1); }`, "the format takes no value, and 1 follows: write %v where this one goes"},
 	} {
 		start := cpuTime()
 		_, err := build(k, row.script, Options{Run: true})

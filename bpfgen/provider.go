@@ -112,7 +112,10 @@ func init() {
 // Scopes resolves a specification; see plylang.Env.
 func (e *env) Scopes(spec *plylang.Spec, uses plylang.Uses) ([]plylang.Scope, error) {
 	p, err := findProvider(spec.Provider)
-	if err != nil {
+	switch {
+	case err != nil && hasTracepoint(e.kernel, spec.Provider, strings.TrimLeft(spec.Target, ":")):
+		return nil, fmt.Errorf("a tracepoint is written tracepoint:%s/%s", spec.Provider, strings.TrimLeft(spec.Target, ":"))
+	case err != nil:
 		return nil, err
 	}
 	scopes, err := p.scopes(e, spec, uses)
@@ -142,6 +145,9 @@ func findProvider(name string) (*provider, error) {
 	case 1:
 		return found, nil
 	case 0:
+		if cure := plylang.ForeignProvider(name); cure != "" {
+			return nil, fmt.Errorf("no probe provider named %q: %s", name, cure)
+		}
 		return nil, fmt.Errorf("no probe provider named %q (there are %s)%s",
 			name, strings.Join(canonicalNames(), ", "), plylang.DidYouMean(name, providerNames()))
 	}

@@ -133,9 +133,10 @@ type (
 	// Op is ASSIGN, ADD_ASSIGN … SHR_ASSIGN, or INC and DEC, whose X is nil.
 	Assign struct {
 		Pos
-		LHS Expr // *MapRef or *Name
-		Op  Token
-		X   Expr
+		LHS    Expr // *MapRef or *Name
+		Op     Token
+		X      Expr
+		Method bool // written "@m.count()"
 	}
 
 	// ExprStmt is an expression for its effect: print(), exit() and their kin.

@@ -42,9 +42,11 @@ func (c *clause) infer(x Expr, f *Func, args []Expr) *Type {
 // arguments types the arguments of a call and says whether all of them are
 // known and right.
 func (c *clause) arguments(x *Call) bool {
-	if x.Func == nil {
-		for i := range x.Args {
-			c.expr(x.Args[i])
+	if x.Func == nil { // which was reported: what it does with a map nobody knows
+		for _, arg := range x.Args {
+			if ref, ok := arg.(*MapRef); !ok || len(ref.Keys) > 0 {
+				c.expr(arg)
+			}
 		}
 		return false
 	}
@@ -82,15 +84,22 @@ func formatParam(f *Func) int {
 	return -1
 }
 
-func (c *clause) countArguments(x *Call) bool {
-	need, most := 0, len(x.Func.Params)
-	for i, p := range x.Func.Params {
+// arity is how many arguments a function needs, and how many it takes at most:
+// -1 is any number.
+func (f *Func) arity() (need, most int) {
+	most = len(f.Params)
+	for i, p := range f.Params {
 		if p.Variadic {
 			most = -1
 		} else if !p.Optional && need == i {
 			need = i + 1
 		}
 	}
+	return need, most
+}
+
+func (c *clause) countArguments(x *Call) bool {
+	need, most := x.Func.arity()
 	n := len(x.Args)
 	switch {
 	case n < need:

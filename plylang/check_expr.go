@@ -1,6 +1,9 @@
 package plylang
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // value types an expression whose value is wanted. It returns nil when the
 // type is not known, and when something was reported.
@@ -195,7 +198,7 @@ func (c *clause) cast(x *Cast) *Type {
 	to := castType(x.To, c.env)
 	switch {
 	case to == nil:
-		c.errorf(x.Pos, "no type named %q", ctypeName(x.To))
+		c.unknownType(x)
 		return nil
 	case from == nil:
 		return to
@@ -207,6 +210,17 @@ func (c *clause) cast(x *Cast) *Type {
 		return nil
 	}
 	return withUser(to, from.User)
+}
+
+func (c *clause) unknownType(x *Cast) {
+	name := strings.TrimRight(ctypeName(x.To), " *")
+	cure := ""
+	for _, keyword := range []string{"struct ", "union ", "enum "} {
+		if !strings.Contains(name, " ") && c.env.TypeNamed(keyword+name) != nil {
+			cure = "; did you mean \"" + keyword + name + "\"?"
+		}
+	}
+	c.errorf(x.Pos, "this kernel has no type named %q%s", name, cure)
 }
 
 // withUser says of an address that it is one in user memory.

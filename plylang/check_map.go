@@ -8,6 +8,7 @@ import (
 // A mapState is a Map while it is checked.
 type mapState struct {
 	*Map
+	sure   bool // a map, not the variable of a probe that is not known
 	keyed  bool // a use with its key, or a keyless store, was seen
 	keyPos Pos  // of that use
 	keys   []*cell
@@ -27,7 +28,7 @@ func (c *checker) surveyMaps() {
 	sort.SliceStable(c.order, func(i, j int) bool { return c.order[i].Pos < c.order[j].Pos })
 	for _, m := range c.order {
 		sort.SliceStable(m.Uses, func(i, j int) bool { return m.Uses[i].Pos < m.Uses[j].Pos })
-		if !m.Stored {
+		if !m.Stored && m.sure {
 			c.neverStored(m)
 		}
 	}
@@ -42,6 +43,7 @@ func (c *clause) surveyUses(n Node) {
 			}
 		case *MapRef:
 			m := c.mapOf(n)
+			m.sure = m.sure || c.known || hasSigil(n.Name)
 			n.Map = m.Map
 			m.Uses = append(m.Uses, n)
 			m.Pos = min(m.Pos, n.Pos)
@@ -99,12 +101,24 @@ func (c *checker) neverStored(m *mapState) {
 	pos := m.Uses[0].Pos
 	switch {
 	case m.Name[0] == '$' && m.Name[1:] != "" && isDigit(m.Name[1]):
-		n, _ := strconv.Atoi(m.Name[1:])
-		c.errorf(pos, "%s is not given: the script needs at least %s", m.Name, argCount(n))
+		c.argumentMissing(m, pos)
 	case m.Name[0] == '$':
 		c.errorf(pos, "nothing is stored in %s, and the environment has no variable %s", m.Name, m.Name[1:])
 	default:
 		c.errorf(pos, "%s is read but nothing is ever stored in it%s", m.Name, c.didYouMean(m.Name, c.storedNames))
+	}
+}
+
+// argumentMissing reports $1 and its kin.
+func (c *checker) argumentMissing(m *mapState, pos Pos) {
+	n, err := strconv.Atoi(m.Name[1:])
+	switch {
+	case n == 0 && err == nil:
+		c.errorf(pos, "there is no %s: the script's arguments begin with $1", m.Name)
+	case err != nil:
+		c.errorf(pos, "%s is not given, and nobody gives so many arguments", m.Name)
+	default:
+		c.errorf(pos, "%s is not given: the script needs at least %s", m.Name, argCount(n))
 	}
 }
 

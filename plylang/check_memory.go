@@ -15,9 +15,11 @@ func (c *clause) member(x *Member) *Type {
 		c.errorf(x.Pos, "%s has no members: cast it to a pointer to a struct", describe(t))
 		return nil
 	case x.Arrow && t.Kind == Struct:
-		c.errorf(x.Pos, "%s is no pointer: write .%s", brief(x.X), x.Name)
+		holder := c.written(x.X)
+		c.errorf(x.Pos, "%s is no pointer: write %s.%s", holder, holder, x.Name)
 	case !x.Arrow && t.Kind != Struct:
-		c.errorf(x.Pos, "%s is a pointer: write ->%s", brief(x.X), x.Name)
+		holder := c.written(x.X)
+		c.errorf(x.Pos, "%s is a pointer: write %s->%s", holder, holder, x.Name)
 	}
 	f, ok := s.Struct.Member(x.Name)
 	if !ok {
@@ -26,6 +28,17 @@ func (c *clause) member(x *Member) *Type {
 	}
 	x.Field = f
 	return inMemoryOf(f.Type, t)
+}
+
+// written is an expression in a message; a variable has the name that the
+// script gives it.
+func (c *clause) written(x Expr) string {
+	if n, ok := x.(*Name); ok {
+		if rest := c.script.Src.Text[n.Pos:]; nameLen(rest) > 0 {
+			return short(rest[:nameLen(rest)])
+		}
+	}
+	return brief(x)
 }
 
 // inMemoryOf is t as it lies in the same memory, the kernel's or a user's, as

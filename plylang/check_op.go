@@ -113,12 +113,27 @@ func (c *clause) compare(x *Binary) {
 		}
 	case a.Kind == Stack && b.Kind == Stack && (x.Op == EQ || x.Op == NE):
 	case !a.number() || !b.number():
-		c.errorf(x.Pos, "%s and %s cannot be compared", describe(a), describe(b))
+		c.errorf(x.Pos, "%s and %s cannot be compared%s", describe(a), describe(b), textCure(x))
 	case a.Unit == Plain && b.Unit == Duration || a.Unit == Duration && b.Unit == Plain:
 		c.mixedUnits(x.Pos, x.Op, sided{x.X, a}, sided{x.Y, b})
 	case a.Unit != b.Unit && a.Unit != Plain && b.Unit != Plain:
 		c.warnf(x.Pos, "a point in time is compared with a length of time")
 	}
+}
+
+// textCure says how to make both sides of a comparison text.
+func textCure(x *Binary) string {
+	for _, side := range []Expr{x.X, x.Y} {
+		n, isLiteral := side.(*Number)
+		switch t := side.Type(); {
+		case !isText(x.X.Type()) && !isText(x.Y.Type()):
+		case isLiteral && n.Text != "":
+			return ": write " + quote(short(n.Text))
+		case t.number() && (t.Kind == Pointer || t.User):
+			return ": write str(" + brief(side) + ")"
+		}
+	}
+	return ""
 }
 
 // inMemory says whether values of t are bytes that are not text.
@@ -152,7 +167,11 @@ func (c *clause) zero(s sided) bool {
 func (c *clause) operate(pos Pos, op Token, a, b sided) *Type {
 	for _, s := range []sided{a, b} {
 		if s.t != nil && !s.t.number() {
-			c.errorf(pos, "%v needs numbers, and this is %s", op, describe(s.t))
+			cure := ""
+			if op == ADD && isText(a.t) && isText(b.t) {
+				cure = ": text is not joined, print its parts side by side"
+			}
+			c.errorf(pos, "%v needs numbers, and this is %s%s", op, describe(s.t), cure)
 			return nil
 		}
 	}
@@ -167,6 +186,8 @@ func (c *clause) operate(pos Pos, op Token, a, b sided) *Type {
 	}
 	return c.withUnits(pos, op, a, b)
 }
+
+func isText(t *Type) bool { return t != nil && t.Kind == String }
 
 // checkConstant finds fault with a constant right operand.
 func (c *clause) checkConstant(pos Pos, op Token, b sided) bool {

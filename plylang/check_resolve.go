@@ -8,14 +8,49 @@ import (
 
 // resolveStmt resolves the names in a statement and those in it.
 func (c *clause) resolveStmt(s Stmt) {
+	a, _ := s.(*Assign)
 	slots(s, func(x *Expr) {
-		if a, ok := s.(*Assign); ok && x == &a.LHS {
+		switch {
+		case a != nil && x == &a.LHS:
 			c.resolveTarget(a.LHS)
-			return
+		case a != nil && a.Method && c.noMethod(a):
+			slots(a.X, c.resolve)
+		default:
+			c.resolve(x)
 		}
-		c.resolve(x)
 	})
 	inner(s, c.resolveStmt)
+}
+
+// noMethod reports a method of a map that is no aggregation.
+func (c *clause) noMethod(a *Assign) bool {
+	name, lhs := firstName(a.X), brief(a.LHS)
+	f := c.lookup(name)
+	cure := foreign(name)
+	switch {
+	case f != nil && f.Role == Aggregation:
+		return false
+	case name == "delete":
+		cure = ": write delete " + lhs
+	case f != nil && f.Role == Action:
+		cure = fmt.Sprintf(": write %s(%s)", f.Name, lhs)
+	case f != nil:
+		cure = fmt.Sprintf(": write %s = %s", lhs, brief(a.X))
+	case cure == "":
+		cure = c.didYouMean(name, c.aggregationNames)
+	}
+	c.errorf(a.X.Position(), "no aggregation named %q%s", name, cure)
+	return true
+}
+
+func (c *clause) aggregationNames() []string {
+	var names []string
+	for _, name := range c.env.Names() {
+		if f := c.env.Lookup(name); f != nil && f.Role == Aggregation {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // resolveTarget resolves the left side of an assignment.
@@ -78,7 +113,11 @@ func (c *clause) notCalled(x *Name, f *Func) {
 	if data, ok := c.field(x.Name); ok {
 		field = fmt.Sprintf(", or %s->%s", data.Name, x.Name)
 	}
-	c.errorf(x.Pos, "%s is a function: write %s%s", x.Name, f.Signature(), field)
+	how := f.Signature()
+	if need, _ := f.arity(); need == 0 {
+		how = f.Name + "()"
+	}
+	c.errorf(x.Pos, "%s is a function: write %s%s", x.Name, how, field)
 }
 
 // bareField turns the field of a "trace:" probe into data->field.
@@ -126,11 +165,30 @@ func (c *clause) unknownName(x *Name) {
 		c.errorf(x.Pos, "no variable or built-in named %q; write %s->%s", x.Name, data.Name, x.Name)
 		return
 	}
+	if digits, ok := strings.CutPrefix(x.Name, "arg"); ok && c.lookup("arg0") != nil && isNumber(digits) {
+		c.errorf(x.Pos, "there is no %s: arguments are numbered from arg0 to %s", x.Name, c.lastArgument())
+		return
+	}
+	if cure := foreign(x.Name); cure != "" {
+		c.errorf(x.Pos, "there is no %q%s", x.Name, cure)
+		return
+	}
 	if at, ok := c.assigned[x.Name]; ok {
 		c.errorf(x.Pos, "no variable named %q in this probe: the one at %s belongs to another probe, use a map to pass it on", x.Name, c.place(at))
 		return
 	}
 	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, c.nearName(x.Name))
+}
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// lastArgument is the last of arg0, arg1 and so on that the probe has.
+func (c *clause) lastArgument() string {
+	n := 0
+	for c.lookup(fmt.Sprint("arg", n+1)) != nil {
+		n++
+	}
+	return fmt.Sprint("arg", n)
 }
 
 // nearName suggests names that are like a wrong one, fields as they are
@@ -157,9 +215,20 @@ func (c *clause) nearName(name string) string {
 func (c *clause) elsewhere(pos Pos, name string) bool {
 	where := c.Scope.Elsewhere(name)
 	if where != "" {
-		c.errorf(pos, "%s exists in %s, not in %s", name, where, c.Spec.Provider)
+		c.errorf(pos, "%s exists in %s, not in %s%s", name, where, c.Spec.Provider, c.insteadOfArgument(name))
 	}
 	return where != ""
+}
+
+// insteadOfArgument names a field where an argument by its number is wanted.
+func (c *clause) insteadOfArgument(name string) string {
+	digits, ok := strings.CutPrefix(name, "arg")
+	data, fields := c.fields()
+	if !ok || !isNumber(digits) || fields == nil {
+		return ""
+	}
+	names := fields.Names()
+	return fmt.Sprintf(": its fields have names, as in %s->%s", data.Name, names[len(names)-1])
 }
 
 // maxSuggested is how many names of a script are compared with a wrong one.
@@ -175,15 +244,24 @@ func (c *clause) namesInScope() []string {
 	return append(names, c.env.Names()...)
 }
 
+func (c *clause) unknownFunction(x *Call) {
+	cure := foreign(x.Name)
+	switch {
+	case !c.known || c.elsewhere(x.Pos, x.Name):
+	case cure != "":
+		c.errorf(x.Pos, "there is no %s()%s", x.Name, cure)
+	default:
+		c.errorf(x.Pos, "no function named %q%s", x.Name, c.didYouMean(x.Name, c.namesInScope))
+	}
+}
+
 func (c *clause) resolveCall(x *Call) {
 	f := c.lookup(x.Name)
 	switch {
 	case f == nil:
-		if c.known && !c.elsewhere(x.Pos, x.Name) {
-			c.errorf(x.Pos, "no function named %q%s", x.Name, c.didYouMean(x.Name, c.namesInScope))
-		}
+		c.unknownFunction(x)
 	case f.Role == Variable:
-		c.errorf(x.Pos, "%s is a variable and takes no arguments", x.Name)
+		c.errorf(x.Pos, "%s is a variable and takes no arguments: write %s", x.Name, f.Name)
 	default:
 		x.Name, x.Func = f.Name, f
 	}

@@ -84,7 +84,7 @@ func cloneStmt(s Stmt) Stmt {
 	case *Delete:
 		return &Delete{Pos: s.Pos, Map: cloneMapRef(s.Map)}
 	case *Assign:
-		return &Assign{Pos: s.Pos, LHS: CloneExpr(s.LHS), Op: s.Op, X: CloneExpr(s.X)}
+		return &Assign{Pos: s.Pos, LHS: CloneExpr(s.LHS), Op: s.Op, X: CloneExpr(s.X), Method: s.Method}
 	case *ExprStmt:
 		return &ExprStmt{Pos: s.Pos, X: CloneExpr(s.X)}
 	}

@@ -98,7 +98,7 @@ func (l *lexer) garbage() token {
 	switch {
 	case r == 0:
 		l.errorf(pos, "NUL byte: a script is text")
-	case r == '\'':
+	case strings.ContainsRune("'‘’“”", r):
 		l.errorf(pos, `strings stand in double quotes: "..."`)
 	case r == utf8.RuneError && size == 1:
 		l.errorf(pos, "invalid UTF-8 (byte %#02x): a script is text", l.text[pos])

@@ -40,7 +40,7 @@ func isPrefix(name string, of []string) bool {
 	return false
 }
 
-// maxSpec is the longest target of a specification in bytes.
+// maxSpec is the longest specification in bytes.
 const maxSpec = 4096
 
 // isEdge says whether a name is a whole specification, at probe position.
@@ -75,8 +75,8 @@ func (l *lexer) spec() token {
 		end = len(rest)
 	}
 	l.off = pos + n + 1 + end
-	if end > maxSpec {
-		l.errorf(pos, "probe specification of %d bytes, the limit is %d: split it with commas, or use a shorter glob", end, maxSpec)
+	if size := n + 1 + end; size > maxSpec {
+		l.errorf(pos, "probe specification of %d bytes, the limit is %d: split it with commas, or use a shorter glob", size, maxSpec)
 		return token{kind: bad, pos: pos, end: l.off}
 	}
 	if i := badUTF8(rest[:end]); i >= 0 {

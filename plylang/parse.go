@@ -107,6 +107,7 @@ func (p *parser) unexpected(want string) {
 	switch {
 	case p.inPred && p.prev.pos == p.predSlash:
 		p.fail(p.predSlash, openPredicate)
+	case p.foreign(p.tok.pos):
 	case p.tok.kind == ASSIGN:
 		p.fail(p.tok.pos, `"=" cannot stand inside an expression: to compare, write "=="`)
 	case p.tok.kind == INC, p.tok.kind == DEC:

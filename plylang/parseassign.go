@@ -60,7 +60,7 @@ func (p *parser) step(x Expr) Stmt {
 
 // method parses @m.count(), which means @m = count(), from its "(" on.
 func (p *parser) method(x Expr, dot Pos, name token) Stmt {
-	s := &Assign{Pos: dot, LHS: p.target(x), Op: ASSIGN}
+	s := &Assign{Pos: dot, LHS: p.target(x), Op: ASSIGN, Method: true}
 	s.X = newCall(name, p.args(RPAREN))
 	return s
 }
@@ -97,6 +97,14 @@ func (p *parser) target(x Expr) Expr {
 	switch t := x.(type) {
 	case *Name:
 		return x
+	case *Member:
+		if cure := foreign(firstName(x)); cure != "" {
+			p.fail(int(t.X.Position()), "there is no %q%s", firstName(x), cure)
+		}
+	case *Binary:
+		if isTypeWord(firstName(t.X)) {
+			p.fail(int(x.Position()), "types are inferred: leave \"%s *\" out", firstName(t.X))
+		}
 	case *MapRef:
 		if isParam(t.Name) {
 			p.fail(int(t.Pos), "%s is an argument of the script: it cannot change", t.Name)

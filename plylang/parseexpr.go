@@ -219,6 +219,9 @@ func (p *parser) parens() Expr {
 	defer func() { p.brackets-- }()
 	p.next()
 	x := p.expr()
+	if p.tok.kind == COMMA {
+		p.fail(p.tok.pos, "several values in parentheses: only the key of a map has several, as in @x[a, b]")
+	}
 	p.expect(RPAREN)
 	p.paren = x
 	return x
@@ -243,12 +246,37 @@ func (p *parser) named() Expr {
 		return p.mapRef(t)
 	case t.kind == MAPNAME:
 		return &MapRef{Pos: Pos(t.pos), Name: t.text}
+	case p.tok.kind == LPAREN && t.text == "sizeof":
+		return p.sizeOf(t)
 	case p.tok.kind == LPAREN:
 		return newCall(t, p.args(RPAREN))
 	case t.text == "nil":
 		p.fail(t.pos, "nil is no value: @m[k] = nil forgets a key, and a missing key reads as 0")
 	}
 	return &Name{Pos: Pos(t.pos), Name: t.text}
+}
+
+// sizeOf parses sizeof(x), and sizeof(type), which means sizeof(*(type *)0).
+func (p *parser) sizeOf(name token) Expr {
+	to, ok := p.lex.castType()
+	if !ok {
+		return newCall(name, p.args(RPAREN))
+	}
+	pos := Pos(p.tok.pos)
+	for p.tok.kind != RPAREN && !p.failed {
+		p.next()
+	}
+	p.next()
+	address := &Cast{Pos: pos, To: pointerText(to), X: &Number{Pos: pos, Text: "0"}}
+	return &Call{Pos: Pos(name.pos), Name: name.text, Args: []Expr{&Unary{Pos: pos, Op: MUL, X: address}}}
+}
+
+// pointerText is the type of what points to a value of a type.
+func pointerText(to string) string {
+	if strings.HasSuffix(to, "*") {
+		return to + "*"
+	}
+	return to + " *"
 }
 
 // mapRef parses a map's keys.

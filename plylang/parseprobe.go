@@ -50,6 +50,9 @@ func (p *parser) spec() *Spec {
 	t := p.tok
 	provider, target, colon := strings.Cut(t.text, ":")
 	p.next()
+	if strings.HasPrefix(target, `"`) {
+		p.fail(t.pos, "what is traced stands without quotes: write %s:%s", provider, strings.Trim(target, `"`))
+	}
 	if colon && target == "" {
 		p.fail(t.end, `%q names nothing to trace: write it right behind the colon, as in kprobe:vfs_read`, t.text)
 	}
@@ -66,6 +69,14 @@ func (p *parser) noSpec(probe *Probe) {
 		p.fail(t.pos, `"}" without a "{" before it`)
 	case t.kind == NAME && p.lex.before(COLON):
 		p.fail(t.pos, "no blank may stand before the colon of a probe, as in kprobe:vfs_read")
+	case t.kind == NAME && isEdge(strings.ToUpper(t.text)):
+		p.fail(t.pos, "%q is written in capitals: %s", t.text, strings.ToUpper(t.text))
+	case t.kind == NAME && p.lex.before(SUB):
+		p.fail(t.pos, "a probe is written with a colon, as in profile:99hz and interval:1s")
+	case t.kind == DIV, t.kind == SLASH_END:
+		p.fail(t.pos, "a predicate stands behind its probe, as in kprobe:vfs_read / pid == 1 / { ... }")
+	case t.kind == NAME && foreign(t.text) != "":
+		p.fail(t.pos, "there is no %q%s", t.text, foreign(t.text))
 	case t.kind == NAME && len(probe.Specs) > 0:
 		p.fail(t.pos, "%q has no provider: write %s:%s", short(t.text), probe.Specs[0].Provider, short(t.text))
 	case len(probe.Specs) > 0:

@@ -63,6 +63,11 @@ func (p *parser) endStmt(s Stmt) {
 		p.unexpected(`";"`)
 	case p.tok.kind == NAME && isDeclaration(s):
 		p.fail(p.prev.pos, "types are inferred: leave %q out", p.prev.text)
+	case p.foreignStmt(s):
+	case isBareName(s):
+		p.fail(p.prev.pos, "what %s works on stands in parentheses: write %s(...)", short(p.prev.text), short(p.prev.text))
+	case p.prev.kind == STRING && p.tok.kind == STRING:
+		p.fail(p.tok.pos, "text is not joined: print its parts side by side")
 	default:
 		p.fail(p.prev.end, `";" is missing between two statements`)
 	}
@@ -90,6 +95,17 @@ func isDeclaration(s Stmt) bool {
 	}
 	name, ok := x.X.(*Name)
 	return ok && isTypeWord(name.Name)
+}
+
+// isBareName says whether s is a name and nothing else: the "print" of
+// "print 5".
+func isBareName(s Stmt) bool {
+	x, ok := s.(*ExprStmt)
+	if !ok {
+		return false
+	}
+	_, ok = x.X.(*Name)
+	return ok
 }
 
 // startsStmt says whether the current token can begin a statement.
@@ -184,21 +200,24 @@ func (p *parser) strayElse() Stmt {
 
 // loop reports a loop of C and checks its body.
 func (p *parser) loop() Stmt {
-	p.errorf(p.tok.pos, "there is no %q: use unroll (8) { ... }, with break to leave it", p.tok.text)
+	word, cure := p.tok, "use unroll (8) { ... }, with break to leave it"
 	p.next()
 	open := 0
 	for p.tok.kind != EOF && p.tok.kind != LBRACE && p.tok.kind != RBRACE && !p.failed {
-		switch p.tok.kind {
-		case LPAREN:
+		switch {
+		case p.tok.kind == LPAREN:
 			open++
-		case RPAREN:
+		case p.tok.kind == RPAREN:
 			open--
+		case p.tok.kind == COLON, p.isName("in"):
+			cure = "a map cannot be walked, but print(@x) prints it; to repeat something, use unroll (8) { ... }"
 		}
 		p.next()
 		if open == 0 {
 			break
 		}
 	}
+	p.errorf(word.pos, "there is no %q: %s", word.text, cure)
 	return p.branch()
 }
 
@@ -250,6 +269,9 @@ func (p *parser) deleteStmt() Stmt {
 	s.Map = p.mapOf(p.primary())
 	if p.tok.kind == LBRACK {
 		p.fail(p.tok.pos, severalKeys)
+	}
+	if paren && p.tok.kind == COMMA {
+		p.fail(p.tok.pos, "the key stands in brackets: write delete %s[key]", s.Map.Name)
 	}
 	if paren {
 		p.expect(RPAREN)

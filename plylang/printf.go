@@ -152,9 +152,9 @@ func (c *clause) checkFormat(call *Call, at int) bool {
 	}
 	switch {
 	case used > len(values):
-		c.errorf(call.Args[at].Position(), "the format takes %s, and %d follow", valueCount(used), len(values))
+		c.errorf(call.Args[at].Position(), "the format takes %s, and %s", valueCount(used), followCount(len(values)))
 	case used < len(values):
-		c.errorf(values[used].Position(), "the format takes %s, and %d follow", valueCount(used), len(values))
+		c.errorf(values[used].Position(), "the format takes %s, and %s: write %%v where this one goes", valueCount(used), followCount(len(values)))
 	default:
 		return ok
 	}
@@ -172,6 +172,8 @@ func (c *clause) checkConversion(conv Conversion, x Expr) bool {
 		cure = "print some of its members"
 	case t.Kind == String:
 		cure = "use %s"
+	case conv.Verb == 's' && (t.Kind == Pointer || t.User):
+		cure = "write str(" + brief(x) + ")"
 	case conv.Verb == 's' && t.number():
 		cure = "use %d"
 	}
@@ -180,8 +182,21 @@ func (c *clause) checkConversion(conv Conversion, x Expr) bool {
 }
 
 func valueCount(n int) string {
-	if n == 1 {
+	switch n {
+	case 0:
+		return "no value"
+	case 1:
 		return "1 value"
 	}
 	return fmt.Sprintf("%d values", n)
+}
+
+func followCount(n int) string {
+	switch n {
+	case 0:
+		return "none follows"
+	case 1:
+		return "1 follows"
+	}
+	return fmt.Sprintf("%d follow", n)
 }

@@ -78,23 +78,23 @@ func (g *Glob) Match(name string) bool {
 // parseGlob cuts a pattern into nodes. Neighboring text is one node.
 func parseGlob(pattern string) []globNode {
 	var nodes []globNode
-	text := func(s string) {
-		if n := len(nodes); n > 0 && nodes[n-1].op == globText {
-			nodes[n-1].text += s
-			return
+	text := 0 // where the text before place i begins
+	for i := 0; i < len(pattern); {
+		node, size := parseNode(pattern[i:])
+		if node.op != globText {
+			nodes = append(appendText(nodes, pattern[text:i]), node)
+			text = i + size
 		}
-		nodes = append(nodes, globNode{op: globText, text: s})
+		i += size
 	}
-	for len(pattern) > 0 {
-		node, size := parseNode(pattern)
-		if node.op == globText {
-			text(pattern[:size])
-		} else {
-			nodes = append(nodes, node)
-		}
-		pattern = pattern[size:]
+	return appendText(nodes, pattern[text:])
+}
+
+func appendText(nodes []globNode, text string) []globNode {
+	if text == "" {
+		return nodes
 	}
-	return nodes
+	return append(nodes, globNode{op: globText, text: text})
 }
 
 // parseNode reads the node a pattern begins with, and tells its length.
