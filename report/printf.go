@@ -34,10 +34,11 @@ func Sprintf(d *decode.Decoder, format string, values []bpfgen.Value) string {
 func convert(d *decode.Decoder, p plylang.Conversion, v bpfgen.Value) string {
 	switch p.Verb {
 	case 'd', 'i':
-		if v.Type.Signed {
-			return fmt.Sprintf(goFormat(p, 'd'), v.Int())
+		n := v.Int()
+		if v.Type.Signed && n < 0 {
+			return integer(p, "-", strconv.FormatUint(-uint64(n), 10))
 		}
-		return fmt.Sprintf(goFormat(p, 'd'), uint64(v.Int()))
+		return integer(p, plus(p), strconv.FormatUint(uint64(n), 10))
 	case 'u', 'x', 'X', 'o':
 		return bits(p, v)
 	case 'c':
@@ -45,11 +46,22 @@ func convert(d *decode.Decoder, p plylang.Conversion, v bpfgen.Value) string {
 	case 'p':
 		return fmt.Sprintf(widthOnly(p, 's'), "0x"+strconv.FormatUint(uint64(v.Int()), 16))
 	case 's', 'v':
-		return cut(p, harmless(d.Text(v)))
+		return cut(p, d.Text(v))
 	case 'f', 'F', 'e', 'E', 'g', 'G', 'a', 'A':
 		return float(p, v)
 	}
 	panic(fmt.Sprintf("conversion %%%c", p.Verb))
+}
+
+// plus is what stands before a signed number that is not negative.
+func plus(p plylang.Conversion) string {
+	switch {
+	case strings.Contains(p.Flags, "+"):
+		return "+"
+	case strings.Contains(p.Flags, " "):
+		return " "
+	}
+	return ""
 }
 
 // bits shows a value's bits in its own width.
@@ -58,30 +70,58 @@ func bits(p plylang.Conversion, v bpfgen.Value) string {
 	if size := v.Type.Size; size < 8 {
 		n &= 1<<(8*size) - 1
 	}
-	verb := p.Verb
-	if verb == 'u' {
-		verb = 'd'
+	sharp := strings.Contains(p.Flags, "#")
+	switch {
+	case p.Verb == 'u':
+		return integer(p, "", strconv.FormatUint(n, 10))
+	case p.Verb == 'o':
+		return octal(p, n, sharp)
 	}
-	p.Flags = strings.NewReplacer("+", "", " ", "").Replace(p.Flags) // bits have no sign
-	if n == 0 {                                                      // C writes no prefix before zero
-		p.Flags = strings.ReplaceAll(p.Flags, "#", "")
+	prefix := ""
+	if sharp && n != 0 {
+		prefix = "0x"
 	}
-	if padsWithZeros(p) && strings.Contains(p.Flags, "#") && verb != 'o' {
-		p.Width = max(p.Width-len("0x"), 0) // package fmt does not count the prefix
+	s := integer(p, prefix, strconv.FormatUint(n, 16))
+	if p.Verb == 'X' {
+		s = strings.ToUpper(s)
 	}
-	return fmt.Sprintf(goFormat(p, verb), n)
+	return s
 }
 
-func padsWithZeros(p plylang.Conversion) bool {
-	return strings.Contains(p.Flags, "0") && !strings.Contains(p.Flags, "-") && p.Prec < 0
+// octal shows a number whose first digit is 0 where sharp wants it.
+func octal(p plylang.Conversion, n uint64, sharp bool) string {
+	digits := strconv.FormatUint(n, 8)
+	switch {
+	case sharp && n == 0 && p.Prec == 0:
+		p.Prec = 1
+	case sharp && n != 0 && p.Prec <= len(digits):
+		digits = "0" + digits
+	}
+	return integer(p, "", digits)
 }
 
-// cut shows text, at most precision bytes of it.
+// integer brings digits to the precision, and with what stands before them to
+// the width. Package fmt does it otherwise: it counts no prefix and takes signs
+// for numbers that have none.
+func integer(p plylang.Conversion, prefix, digits string) string {
+	if p.Prec == 0 && digits == "0" {
+		digits = ""
+	}
+	want := p.Prec
+	if p.Prec < 0 && strings.Contains(p.Flags, "0") && !strings.Contains(p.Flags, "-") {
+		want = p.Width - len(prefix)
+	}
+	digits = strings.Repeat("0", max(want-len(digits), 0)) + digits
+	return fmt.Sprintf(widthOnly(p, 's'), prefix+digits)
+}
+
+// cut shows text, at most precision bytes of it, with control characters
+// escaped.
 func cut(p plylang.Conversion, s string) string {
 	if p.Prec >= 0 && len(s) > p.Prec {
 		s = s[:p.Prec]
 	}
-	return fmt.Sprintf(widthOnly(p, 's'), s)
+	return fmt.Sprintf(widthOnly(p, 's'), harmless(s))
 }
 
 func float(p plylang.Conversion, v bpfgen.Value) string {

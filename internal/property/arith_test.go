@@ -31,7 +31,7 @@ func TestExpressions(t *testing.T) {
 // TestEvaluate does the same with the reference evaluator.
 func TestEvaluate(t *testing.T) {
 	compareExpressions(t, recorded(t), 1000, func(obj *bpfgen.Object) ([]string, error) {
-		return Evaluate(obj.Script), nil
+		return Evaluate(obj.Script, here())
 	})
 }
 

@@ -1,6 +1,7 @@
 package property
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 
@@ -9,34 +10,43 @@ import (
 
 // The reference evaluator
 //
-// It walks the checked tree as docs/language.md reads, slowly and with Go's
-// own arithmetic. Of what the checker found out it uses the types that join
-// many places: those of maps, locals and "?:". What an operator makes of its
-// operands it decides by itself.
+// It walks the tree as docs/language.md reads, slowly and with Go's own
+// arithmetic. The types it finds by itself, see infer.go.
+
+// A world is what a script sees of the process that runs it.
+type world map[string]value
 
 // Evaluate runs the BEGIN clauses of a checked script. It returns what is then
-// in its maps: a line for each key, "@x[0x1, \"a\"] 0x2a", in order.
-func Evaluate(script *plylang.Script) []string {
-	e := &evaluator{maps: map[*plylang.Map]contents{}}
+// in its maps: a line for each key, "@x[0x1, \"a\"] 0x2a", and what was printed,
+// in order. An error says what the checker got wrong.
+func Evaluate(script *plylang.Script, w world) ([]string, error) {
+	types, _, fault := typesOf(script)
+	if fault != "" {
+		return nil, errors.New(fault)
+	}
+	e := &evaluator{maps: map[*plylang.Map]contents{}, types: types, world: w}
 	for _, c := range script.Clauses {
 		if e.clause(c) == exited {
 			break
 		}
 	}
-	var lines []string
+	lines := e.printed
 	for m, rows := range e.maps {
 		for key, row := range rows {
 			lines = append(lines, m.Name+"["+key+"] "+row.render(m))
 		}
 	}
 	sort.Strings(lines)
-	return lines
+	return lines, nil
 }
 
 // An evaluator runs one script.
 type evaluator struct {
-	maps   map[*plylang.Map]contents
-	locals map[*plylang.Local]value
+	types   *types
+	world   world
+	maps    map[*plylang.Map]contents
+	locals  map[*plylang.Local]value
+	printed []string
 }
 
 type contents map[string]*row
@@ -60,12 +70,10 @@ func (v value) render() string {
 }
 
 // as is v read from a place of type t.
-func (v value) as(t *plylang.Type) value {
-	v.isText, v.unsigned = t.Kind == plylang.String, unsigned(t)
+func (v value) as(t typ) value {
+	v.isText, v.unsigned = t.text, t.wide()
 	return v
 }
-
-func unsigned(t *plylang.Type) bool { return t.Kind == plylang.Int && t.Size == 8 && !t.Signed }
 
 // A flow says where execution goes on after a statement.
 type flow uint8
@@ -114,12 +122,30 @@ func (e *evaluator) stmt(s plylang.Stmt) flow {
 	case *plylang.Assign:
 		e.assign(s)
 	case *plylang.ExprStmt:
-		return exited // no other function has an effect here
+		return e.effect(s.X.(*plylang.Call))
 	default:
 		panic(fmt.Sprintf("property: no statement %T", s))
 	}
 	return next
 }
+
+// effect is exit() or printf().
+func (e *evaluator) effect(call *plylang.Call) flow {
+	if call.Name == "exit" {
+		return exited
+	}
+	var values []value
+	var types []typ
+	for _, x := range call.Args[1:] {
+		values, types = append(values, e.eval(x)), append(types, e.types.of(x))
+	}
+	text := formatC(call.Args[0].(*plylang.StringLit).Value, values, types)
+	e.printed = append(e.printed, printedLine(len(e.printed), text))
+	return next
+}
+
+// printedLine is a line of what is printed, in order.
+func printedLine(n int, text string) string { return fmt.Sprintf("printed %03d: %q", n, text) }
 
 func (e *evaluator) branch(s *plylang.If) flow {
 	switch {
@@ -152,10 +178,10 @@ func (e *evaluator) assign(s *plylang.Assign) {
 	v := e.assigned(s)
 	if !isMap {
 		local := s.LHS.(*plylang.Name).Local
-		e.locals[local] = v.as(local.Type)
+		e.locals[local] = v.as(e.types.local(local))
 		return
 	}
-	e.row(ref).value = v.as(ref.Map.Value)
+	e.row(ref).value = v.as(e.types.value(ref.Map))
 }
 
 // assignOps are the operators of compound assignments.

@@ -27,7 +27,7 @@ func (e *evaluator) aggregate(ref *plylang.MapRef, call *plylang.Call) {
 	if call.Name == "count" {
 		return
 	}
-	x := e.eval(call.Args[0]).as(ref.Map.Value)
+	x := e.eval(call.Args[0]).as(e.types.value(ref.Map))
 	r.sum += x.bits
 	switch c := compare(x, value{bits: r.extreme, unsigned: x.unsigned}); {
 	case r.count == 1, c < 0 && call.Name == "min", c > 0 && call.Name == "max":

@@ -15,7 +15,7 @@ func (e *evaluator) eval(x plylang.Expr) value {
 	case *plylang.StringLit:
 		return value{text: x.Value, isText: true}
 	case *plylang.Name:
-		return e.locals[x.Local].as(x.Local.Type)
+		return e.name(x)
 	case *plylang.MapRef:
 		return e.read(x)
 	case *plylang.Unary:
@@ -33,11 +33,22 @@ func (e *evaluator) eval(x plylang.Expr) value {
 	}
 }
 
+func (e *evaluator) name(x *plylang.Name) value {
+	if x.Local != nil {
+		return e.locals[x.Local].as(e.types.local(x.Local))
+	}
+	v, ok := e.world[x.Name]
+	if !ok {
+		panic("property: no variable " + x.Name)
+	}
+	return v
+}
+
 func (e *evaluator) read(x *plylang.MapRef) value {
 	if r := e.maps[x.Map][e.key(x)]; r != nil {
 		return r.value
 	}
-	return value{}.as(x.Map.Value)
+	return value{}.as(e.types.value(x.Map))
 }
 
 func truth(b bool) value {
@@ -74,9 +85,9 @@ func (e *evaluator) binary(x *plylang.Binary) value {
 
 func (e *evaluator) choose(x *plylang.Cond) value {
 	if e.eval(x.X).truth() {
-		return e.eval(x.Then).as(x.Type())
+		return e.eval(x.Then).as(e.types.of(x))
 	}
-	return e.eval(x.Else).as(x.Type())
+	return e.eval(x.Else).as(e.types.of(x))
 }
 
 // compute applies a binary operator to what is already evaluated.

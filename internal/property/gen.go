@@ -38,6 +38,7 @@ type generator struct {
 	locals  []variable
 	tables  []variable
 	aggs    []variable
+	prints  int // how many printf there are
 	inKey   int // how many keys the expression is in
 	loops   int // how many unrolls the statement is in
 	rounds  int // how often all of them together repeat it
@@ -53,7 +54,7 @@ func Script(seed int64) string {
 	g := &generator{Rand: rand.New(rand.NewSource(seed)), rounds: 1}
 	g.declare()
 	var b strings.Builder
-	for range 1 + g.Intn(2) {
+	for range 1 + g.Intn(3) {
 		b.WriteString(g.clause())
 	}
 	g.locals = nil
@@ -116,13 +117,13 @@ func (g *generator) aggregation() (name, rest string) {
 	switch name {
 	case "quantize":
 		if g.Intn(2) == 0 {
-			rest = fmt.Sprintf(", %d", g.Intn(5))
+			rest = g.pick(", 0", ", 1", ", 2", ", 3", ", 4", ", 1 + 2", ", (u8)257", ", 5 / 3")
 		}
 	case "lquantize":
-		rest = g.pick(", 0, 10, 1", ", -7, 9, 3", ", -100, 1000, 64", ", 1, 2, 5",
+		rest = g.pick(", 0, 10, 1", ", -7, 9, 3", ", -100, 1000, 64", ", 1, 2, 5", ", -(3 + 4), 1 << 6, 7 % 4",
 			", -9223372036854775808, 9223372036854775807, 1152921504606846976")
 	case "llquantize":
-		rest = g.pick(", 10, 0, 2, 10", ", 2, 0, 61, 2", ", 10, 1, 3, 20", ", 3, 0, 4, 3", ", 16, 0, 3, 32")
+		rest = g.pick(", 10, 0, 2, 10", ", 2, 0, 61, 2", ", 10, 1, 3, 20", ", 3, 0, 4, 3", ", 16, 0, 3, 32", ", 5 * 2, 0, !0, 20")
 	}
 	return name, rest
 }
@@ -167,6 +168,8 @@ func (g *generator) statement(depth int) string {
 		return g.forget(g.reference(g.anyMap()))
 	case n < 11:
 		return "if (" + g.condition(2) + ") " + g.leave()
+	case n < 12 && g.prints < maxPrints:
+		return g.printf()
 	}
 	return g.assign(g.tables[g.Intn(len(g.tables))])
 }

@@ -73,6 +73,9 @@ func (g *generator) numberLeaf() string {
 			return v
 		}
 	}
+	if g.Intn(12) == 0 {
+		return g.pick("pid", "uid")
+	}
 	return g.pick(boundaries...)
 }
 
@@ -210,6 +213,9 @@ func (g *generator) text(depth int) string {
 	}
 	if depth > 0 && g.Intn(5) == 0 {
 		return fmt.Sprintf("(%s ? %s : %s)", g.condition(depth-1), g.text(depth-1), g.text(depth-1))
+	}
+	if g.Intn(12) == 0 {
+		return "comm"
 	}
 	return g.pick(g.strings...)
 }

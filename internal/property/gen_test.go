@@ -33,7 +33,11 @@ func TestScript(t *testing.T) {
 			continue
 		}
 		compiled++
-		if len(Evaluate(obj.Script)) == 0 && !strings.Contains(text, "exit") && !strings.Contains(text, "delete") {
+		lines, err := Evaluate(obj.Script, here())
+		if err != nil {
+			t.Errorf("seed %d: %v", s, err)
+		}
+		if len(lines) == 0 && !strings.Contains(text, "exit") && !strings.Contains(text, "delete") {
 			t.Errorf("seed %d leaves nothing in its maps\n%s", s, text)
 		}
 	}

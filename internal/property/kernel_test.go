@@ -2,17 +2,24 @@ package property
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
+	"os"
 	"sort"
+	"strings"
+	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/ringbuf"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/plylang"
+	"ply-exporter/report"
 	"ply-exporter/tracer"
+	"ply-exporter/tracer/decode"
 )
 
 // compile compiles a script with room for the few keys that it has.
@@ -27,12 +34,15 @@ type observer func(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error)
 
 // observeTraced runs a script as everybody does.
 func observeTraced(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
-	t, err := tracer.Start(obj, tracer.Options{Kernel: k, Log: slog.New(slog.DiscardHandler)})
+	var lines, printed []string
+	opt := tracer.Options{Kernel: k, Log: slog.New(slog.DiscardHandler), OnEvent: func(e *bpfgen.Event, record []byte) {
+		printed = appendPrinted(printed, e, record)
+	}}
+	t, err := tracer.Start(obj, opt)
 	if err != nil {
 		return nil, err
 	}
 	defer t.Close()
-	var lines []string
 	for _, m := range obj.Maps {
 		rows, err := t.Rows(m)
 		if err != nil {
@@ -45,6 +55,10 @@ func observeTraced(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
 			lines = append(lines, fmt.Sprintf("%s: %d updates refused", m.Name, n))
 		}
 	}
+	if err := t.Close(); err != nil { // then all that was printed has come
+		return nil, err
+	}
+	lines = append(lines, printed...)
 	sort.Strings(lines)
 	return lines, nil
 }
@@ -62,7 +76,10 @@ func observeLoaded(_ *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
 			return nil, err
 		}
 	}
-	var lines []string
+	lines, err := readPrinted(obj, coll)
+	if err != nil {
+		return nil, err
+	}
 	for _, m := range obj.Maps {
 		more, err := readLines(m, coll.Maps[m.SpecName])
 		if err != nil {
@@ -72,6 +89,47 @@ func observeLoaded(_ *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
 	}
 	sort.Strings(lines)
 	return lines, nil
+}
+
+// readPrinted returns what a script has printed.
+func readPrinted(obj *bpfgen.Object, coll *ebpf.Collection) (lines []string, err error) {
+	if len(obj.Events) == 0 {
+		return nil, nil
+	}
+	ring, err := ringbuf.NewReader(coll.Maps[bpfgen.RingMap])
+	if err != nil {
+		return nil, err
+	}
+	defer ring.Close()
+	ring.SetDeadline(time.Unix(1, 0)) // all is there
+	for {
+		record, err := ring.Read()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return lines, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		lines = appendPrinted(lines, obj.Events[bpfgen.Word(record.RawSample, 0)], record.RawSample)
+	}
+}
+
+func appendPrinted(lines []string, e *bpfgen.Event, record []byte) []string {
+	if e.Kind != bpfgen.EventPrintf {
+		return lines
+	}
+	text := report.Sprintf(decode.New(nil, nil, nil), e.Format, e.Split(record))
+	return append(lines, printedLine(len(lines), text))
+}
+
+// here is the world of a script that this process runs.
+func here() world {
+	comm, _ := os.ReadFile("/proc/self/comm")
+	return world{
+		"pid":  value{bits: uint64(os.Getpid())},
+		"uid":  value{bits: uint64(os.Getuid())},
+		"comm": value{text: strings.TrimSuffix(string(comm), "\n"), isText: true},
+	}
 }
 
 // readLines reads a map by bpf(2).

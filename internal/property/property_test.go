@@ -120,7 +120,11 @@ func try(k *kernel.Kernel, text string, observe observer) (fault string) {
 	if err != nil {
 		return "kernel: " + plylang.Detail(err)
 	}
-	if want := Evaluate(obj.Script); !slices.Equal(got, want) {
+	want, err := Evaluate(obj.Script, here())
+	if err != nil {
+		return "types: " + err.Error()
+	}
+	if !slices.Equal(got, want) {
 		return "maps: got\n\t" + strings.Join(got, "\n\t") + "\nwant\n\t" + strings.Join(want, "\n\t")
 	}
 	return ""
