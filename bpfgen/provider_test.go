@@ -414,7 +414,7 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `tracepoint:nosuch/* { @ = count(); }`, want: `script:1:1: no tracepoint of this kernel matches nosuch/*`, missing: true},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[data->prev_comn] = count(); }`, want: `script:1:41: tracepoint sched/sched_switch has no member "prev_comn"; did you mean "prev_comm"?`},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/* { @[data->prev_comm] = count(); }`, want: `script:1:30: tracepoint sched/sched_kthread_stop has no member "prev_comm"`},
-		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in rawtracepoint or kprobe, not in kretprobe`},
+		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in rawtracepoint or kprobe, not in kretprobe: keep it where the function begins, as in @x[tid] = arg0`},
 		{kernel: "6.18-amd64", script: `kprobe:sys_read { @[retval] = count(); }`, want: `script:1:21: retval exists in kretprobe, not in kprobe`},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[func] = count(); }`, want: `script:1:35: func exists in kprobe or kretprobe, not in tracepoint`},
 		{kernel: "6.18-amd64", script: `profile:7:99hz { @ = count(); }`, want: `script:1:1: cpu 7 is not online; 2 CPUs online`, missing: true},

@@ -105,7 +105,7 @@ func (c *clause) countArguments(x *Call) bool {
 	case n < need:
 		c.errorf(x.Pos, "too few arguments: write %s", x.Func.Signature())
 	case most == 0 && n > 0:
-		c.errorf(x.Args[0].Position(), "%s() takes no arguments", x.Name)
+		c.errorf(x.Args[0].Position(), "%s() takes no arguments: write %s()", x.Name, x.Name)
 	case most >= 0 && n > most:
 		c.errorf(x.Args[most].Position(), "too many arguments: write %s", x.Func.Signature())
 	default:

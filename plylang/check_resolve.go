@@ -220,11 +220,17 @@ func (c *clause) elsewhere(pos Pos, name string) bool {
 	return where != ""
 }
 
-// insteadOfArgument names a field where an argument by its number is wanted.
+// insteadOfArgument says what to do where an argument by its number is wanted
+// and there is none.
 func (c *clause) insteadOfArgument(name string) string {
 	digits, ok := strings.CutPrefix(name, "arg")
 	data, fields := c.fields()
-	if !ok || !isNumber(digits) || fields == nil {
+	switch {
+	case !ok || !isNumber(digits):
+		return ""
+	case c.Scope.Lookup("retval") != nil:
+		return fmt.Sprintf(": keep it where the function begins, as in @x[tid] = %s", name)
+	case fields == nil || len(fields.Names()) == 0:
 		return ""
 	}
 	names := fields.Names()
