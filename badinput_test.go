@@ -233,6 +233,7 @@ func TestWrongServingOptions(t *testing.T) {
 		{[]string{"--metrics.max-series=many"}, "invalid syntax", 2},
 		{[]string{"--web.config.file", filepath.Join(t.TempDir(), "none")}, "no such file or directory", 1},
 		{[]string{"--web.config.file", binary}, "field scripts not found", 1},
+		{[]string{"--web.listen-address", ""}, "--web.listen-address is empty, which would be any port: give one, as in --web.listen-address=:10759", 1},
 		{[]string{"--web.listen-address", ":99999"}, "invalid port", 1},
 		{[]string{"--web.listen-address", "192.0.2.1:80"}, "192.0.2.1:80 is no address of this machine", 1},
 		{[]string{"--log.level", "loud"}, "unrecognized log level loud", 2},

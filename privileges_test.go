@@ -175,3 +175,14 @@ func TestTooFewFiles(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// Without /proc nothing can be known of this process, and the library makes no
+// map.
+func TestWithoutProc(t *testing.T) {
+	need.BPF(t)
+	need.Command(t, "unshare")
+	r := under(t, programForAll(t), `exec unshare -m sh -c 'umount -l /proc; exec "$@"' sh "$@"`, "run", "-t", "0.1", nothing)
+	if want := "/proc is not mounted: run \"mount -t proc proc /proc\"\n"; r.status != 1 || r.stderr != want {
+		t.Errorf("%+v, want %s", r, want)
+	}
+}

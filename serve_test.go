@@ -157,6 +157,7 @@ func TestOneScriptThatCannotRunHarmsNoOther(t *testing.T) {
 	_, text := s.get(t, "/metrics")
 	for _, line := range []string{
 		`ply_script_up{script="absent"} 0`,
+		`ply_probe_attached{kind="none",probe="tracepoint:sched/sched_swich",script="absent"} 0`,
 		`ply_script_up{script="calls"} 1`,
 		`ply_calls_total{func="sys_getpriority"} 100`,
 	} {

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"log/slog"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -9,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"ply-exporter/plylang"
 )
 
 // A collector reads the maps of all scripts and turns them into metrics. It is
@@ -89,6 +92,9 @@ func (c *collector) readUnit(u *unit, own ownFamilies, room *int) []*dto.MetricF
 	name := u.conf.Name
 	if !u.running() {
 		own.add(scriptUp, 0, name)
+		for _, spec := range u.specTexts() {
+			own.add(probeAttached, 0, notAttached, spec, name)
+		}
 		return nil
 	}
 	begin := time.Now()
@@ -161,6 +167,29 @@ func (u *unit) addMap(own ownFamilies, t *table, entries int) {
 	own.add(mapMaxEntries, float64(max(1, t.mp.Room)), name, script)
 	own.add(mapDropped, float64(u.tracer.Dropped(t.mp)), name, script)
 	own.add(mapMemory, float64(u.tracer.MapMemory(t.mp)), name, script)
+}
+
+// notAttached is the kind of probes of a script that does not run.
+const notAttached = "none"
+
+// specTexts are the probe specifications of a script as it was written, each
+// once.
+func (u *unit) specTexts() []string {
+	if u.specs == nil {
+		u.specs = []string{}
+		script, err := plylang.Parse(u.conf.Source)
+		if err != nil {
+			return nil // a mistake, which has stopped the start
+		}
+		for _, probe := range script.Probes {
+			for _, spec := range probe.Specs {
+				u.specs = append(u.specs, validLabel(specText(spec)))
+			}
+		}
+		slices.Sort(u.specs)
+		u.specs = slices.Compact(u.specs)
+	}
+	return u.specs
 }
 
 // addProbes adds the state of each specification, one sample for equal ones.

@@ -23,6 +23,10 @@ func listen(flags *web.FlagConfig) ([]net.Listener, error) {
 	}
 	var listeners []net.Listener
 	for _, address := range *flags.WebListenAddresses {
+		if address == "" {
+			closeAll(listeners)
+			return nil, errors.New("--web.listen-address is empty, which would be any port: give one, as in --web.listen-address=:10759")
+		}
 		l, err := net.Listen("tcp", address)
 		if err != nil {
 			closeAll(listeners)

@@ -19,6 +19,7 @@ type unit struct {
 	tables  []*table // one for each map, in the script's order
 	err     error    // why it does not run
 	readErr error    // why it could not be read the last time
+	specs   []string // of a script that does not run: its probes, once they were asked for
 }
 
 // prepare compiles all scripts of a configuration. fatal holds what is wrong

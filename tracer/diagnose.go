@@ -43,12 +43,22 @@ func Diagnose(err error) error {
 
 // complaints are tried in this order.
 var complaints = []func(error) string{
+	missingProc,
 	missingCapability,
 	lockedMemory,
 	paranoidPerf,
 	missingTracefs,
 	lockdown,
 	tooManyFiles,
+}
+
+// missingProc is about what others cannot do without: to find out what this
+// process may do, and the library to make a map.
+func missingProc(err error) string {
+	if _, statErr := os.Stat("/proc/self"); !errors.Is(statErr, os.ErrNotExist) || !strings.Contains(err.Error(), "/proc/") {
+		return ""
+	}
+	return "/proc is not mounted: run \"mount -t proc proc /proc\""
 }
 
 func lacksPermission(err error) bool { return is(err, unix.EPERM) || is(err, unix.EACCES) }
