@@ -76,10 +76,13 @@ func sizeOf(x plylang.Expr) uint64 {
 	return uint64(x.Type().Size)
 }
 
-// sameInt infers the 64-bit integer with the unit of the argument.
+// sameInt infers the type of the argument, but 64 bits for a signed one: the
+// smallest number of fewer has no opposite in them.
 func sameInt(args []plylang.Expr) (*plylang.Type, error) {
 	t := *args[0].Type()
-	t.Size = 8
+	if t.Signed {
+		t.Size = 8
+	}
 	return &t, nil
 }
 

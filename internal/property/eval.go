@@ -16,17 +16,29 @@ import (
 // A world is what a script sees of the process that runs it.
 type world map[string]value
 
+// A firing is a probe that fires, with its variables.
+type firing struct {
+	spec  string // how the script names the probe
+	world world
+}
+
 // Evaluate runs the BEGIN clauses of a checked script. It returns what is then
 // in its maps: a line for each key, "@x[0x1, \"a\"] 0x2a", and what was printed,
 // in order. An error says what the checker got wrong.
 func Evaluate(script *plylang.Script, w world) ([]string, error) {
+	return evaluate(script, []firing{{"BEGIN", w}})
+}
+
+// evaluate runs the clauses of all that fires.
+func evaluate(script *plylang.Script, firings []firing) ([]string, error) {
 	types, _, fault := typesOf(script)
 	if fault != "" {
 		return nil, errors.New(fault)
 	}
-	e := &evaluator{maps: map[*plylang.Map]contents{}, types: types, world: w}
-	for _, c := range script.Clauses {
-		if e.clause(c) == exited {
+	e := &evaluator{maps: map[*plylang.Map]contents{}, types: types}
+	for _, f := range firings {
+		e.world = f.world
+		if e.fire(script, f.spec) == exited {
 			break
 		}
 	}
@@ -38,6 +50,15 @@ func Evaluate(script *plylang.Script, w world) ([]string, error) {
 	}
 	sort.Strings(lines)
 	return lines, nil
+}
+
+func (e *evaluator) fire(script *plylang.Script, spec string) flow {
+	for _, c := range script.Clauses {
+		if c.Spec.String() == spec && e.clause(c) == exited {
+			return exited
+		}
+	}
+	return next
 }
 
 // An evaluator runs one script.

@@ -16,6 +16,8 @@ func (e *evaluator) eval(x plylang.Expr) value {
 		return value{text: x.Value, isText: true}
 	case *plylang.Name:
 		return e.name(x)
+	case *plylang.Member:
+		return e.variable("data->" + x.Name)
 	case *plylang.MapRef:
 		return e.read(x)
 	case *plylang.Unary:
@@ -37,9 +39,13 @@ func (e *evaluator) name(x *plylang.Name) value {
 	if x.Local != nil {
 		return e.locals[x.Local].as(e.types.local(x.Local))
 	}
-	v, ok := e.world[x.Name]
+	return e.variable(x.Name)
+}
+
+func (e *evaluator) variable(name string) value {
+	v, ok := e.world[name]
 	if !ok {
-		panic("property: no variable " + x.Name)
+		panic("property: no variable " + name)
 	}
 	return v
 }

@@ -38,10 +38,12 @@ type generator struct {
 	locals  []variable
 	tables  []variable
 	aggs    []variable
-	prints  int // how many printf there are
-	inKey   int // how many keys the expression is in
-	loops   int // how many unrolls the statement is in
-	rounds  int // how often all of them together repeat it
+	prints  int      // how many printf there are
+	own     []string // numbers that only the clause's probe has
+	traced  bool     // the script is more than BEGIN
+	inKey   int      // how many keys the expression is in
+	loops   int      // how many unrolls the statement is in
+	rounds  int      // how often all of them together repeat it
 }
 
 // maxRounds bounds how often a statement is repeated, so that scripts fit
@@ -57,16 +59,21 @@ func Script(seed int64) string {
 	for range 1 + g.Intn(3) {
 		b.WriteString(g.clause())
 	}
-	g.locals = nil
-	b.WriteString("BEGIN {\n" + g.store(g.tables))
-	for _, a := range g.aggs {
-		b.WriteString(g.feed(a) + ";\n")
-	}
-	b.WriteString("}\n")
-	return b.String()
+	return b.String() + "BEGIN" + g.lastBody()
 }
 
-// store assigns constants to variables: what is read must be stored somewhere.
+// lastBody stores something in all maps, because what is read must be stored
+// somewhere.
+func (g *generator) lastBody() string {
+	g.locals = nil
+	s := " {\n" + g.store(g.tables)
+	for _, a := range g.aggs {
+		s += g.feed(a) + ";\n"
+	}
+	return s + "}\n"
+}
+
+// store assigns constants to variables.
 func (g *generator) store(all []variable) string {
 	var b strings.Builder
 	for _, v := range all {
@@ -130,19 +137,28 @@ func (g *generator) aggregation() (name, rest string) {
 
 // clause writes one BEGIN clause with locals of its own.
 func (g *generator) clause() string {
-	g.locals = nil
-	for i := range g.Intn(4) {
-		g.locals = append(g.locals, variable{name: fmt.Sprintf("v%d", i), kind: g.anyKind()})
-	}
+	g.newLocals()
 	pred := ""
 	if g.Intn(4) == 0 {
 		pred = " / " + g.condition(2) + " /"
 	}
+	return "BEGIN" + pred + g.body()
+}
+
+func (g *generator) newLocals() {
+	g.locals = nil
+	for i := range g.Intn(4) {
+		g.locals = append(g.locals, variable{name: fmt.Sprintf("v%d", i), kind: g.anyKind()})
+	}
+}
+
+// body writes the body of a clause.
+func (g *generator) body() string {
 	stores, body := g.store(g.locals), g.statements(3)
 	if g.Intn(2) == 0 {
 		stores, body = body, stores // they are zero until the end
 	}
-	return "BEGIN" + pred + " {\n" + stores + body + "}\n"
+	return " {\n" + stores + body + "}\n"
 }
 
 func (g *generator) block(depth int) string { return "{\n" + g.statements(depth) + "}" }
@@ -178,6 +194,9 @@ func (g *generator) statement(depth int) string {
 func (g *generator) leave() string {
 	if g.loops > 0 && g.Intn(4) > 0 {
 		return g.pick("break", "continue")
+	}
+	if g.traced { // when exit() ends the run is another matter
+		return "return"
 	}
 	return g.pick("return", "return", "return", fmt.Sprintf("exit(%d)", g.Intn(3)))
 }

@@ -68,10 +68,13 @@ func (g *generator) variable(kinds ...kind) string {
 }
 
 func (g *generator) numberLeaf() string {
-	if g.Intn(3) > 0 {
+	if g.Intn(5) > 1 {
 		if v := g.variable(number, natural); v != "" {
 			return v
 		}
+	}
+	if len(g.own) > 0 && g.Intn(3) == 0 {
+		return g.pick(g.own...)
 	}
 	if g.Intn(12) == 0 {
 		return g.pick("pid", "uid")

@@ -50,9 +50,9 @@ func (t typ) String() string {
 // join is the type of what holds values of both.
 func join(a, b typ) typ {
 	switch {
-	case a.size == 0:
+	case a == typ{}:
 		return stored(b)
-	case b.size == 0:
+	case b == typ{}:
 		return stored(a)
 	case a.text || b.text:
 		return typ{text: true, size: max(a.size, b.size)}
@@ -207,6 +207,8 @@ func (t *types) of(x plylang.Expr) typ {
 		return typ{text: true, size: len(x.Value) + 1}
 	case *plylang.Name:
 		return t.named(x)
+	case *plylang.Member:
+		return environment["data->"+x.Name]
 	case *plylang.MapRef:
 		return t.read(t.values[x.Map])
 	case *plylang.Unary:
@@ -253,21 +255,28 @@ func (t *types) value(m *plylang.Map) typ { return t.values[m].final(m.Agg != ni
 func (t *types) local(l *plylang.Local) typ { return t.locals[l].final(false) }
 
 func numberTyp(x *plylang.Number) typ {
-	switch negative := strings.HasPrefix(x.Text, "-"); {
+	switch {
 	case x.Unit == plylang.Duration:
 		return typ{duration: true, size: 8}
-	case negative:
+	case x.Value>>63 == 0:
+		return literalTyp
+	case strings.HasPrefix(x.Text, "-"):
 		return signedTyp
-	case x.Value>>63 == 1:
-		return typ{unsigned: true, size: 8}
 	}
-	return literalTyp
+	return typ{unsigned: true, size: 8}
 }
 
 // environment are the variables that are no locals.
 var environment = map[string]typ{
-	"pid": {unsigned: true, size: 4}, "uid": {unsigned: true, size: 4}, "comm": {text: true, size: 16},
+	"pid": {unsigned: true, size: 4}, "tid": {unsigned: true, size: 4}, "uid": {unsigned: true, size: 4},
+	"comm": {text: true, size: 16}, "probe": probeTyp,
+	"data->fd": {unsigned: true, size: 4}, "data->offset": {size: 8}, "data->whence": {unsigned: true, size: 4},
+	"arg0": {unsigned: true, size: 4}, "arg1": {size: 8}, "arg2": {unsigned: true, size: 4},
+	"data->pid": {size: 4}, "data->ret": {size: 8}, "retval": {size: 8},
 }
+
+// probeTyp is that of the names of probes, which no other text mixes with.
+var probeTyp = typ{text: true, size: 1}
 
 func (t *types) named(x *plylang.Name) typ {
 	if x.Local != nil {
@@ -290,9 +299,26 @@ func (t *types) unary(x *plylang.Unary) typ {
 func (t *types) binary(x *plylang.Binary) typ {
 	switch x.Op {
 	case plylang.ADD, plylang.SUB, plylang.MUL, plylang.DIV, plylang.MOD, plylang.AND, plylang.OR, plylang.XOR, plylang.SHL, plylang.SHR:
-		return t.operation(x.Op, t.of(x.X), t.of(x.Y))
+		out := t.operation(x.Op, t.of(x.X), t.of(x.Y))
+		if t.of(x.X).literal && t.of(x.Y).literal && constant(x) {
+			out.literal = int64((&evaluator{types: t}).eval(x).bits) >= 0
+		}
+		return out
 	}
 	return signedTyp
+}
+
+// constant says whether an expression has no variables.
+func constant(x plylang.Expr) bool {
+	is := true
+	plylang.Walk(x, func(n plylang.Node) bool {
+		switch n.(type) {
+		case *plylang.Name, *plylang.MapRef, *plylang.Member:
+			is = false
+		}
+		return is
+	})
+	return is
 }
 
 // operation is the type of an arithmetic operation.
@@ -331,10 +357,10 @@ func (t *types) call(x *plylang.Call) typ {
 	switch x.Name {
 	case "abs":
 		a := t.of(x.Args[0])
-		if a.size == 0 {
-			return a
+		if !a.unsigned && a.size > 0 {
+			a.size = 8 // -128 has no opposite in 8 bits
 		}
-		return typ{unsigned: a.wide(), duration: a.duration, literal: a.literal, size: 8}
+		return a
 	case "sizeof":
 		return literalTyp
 	}
@@ -383,7 +409,10 @@ func (t *types) compare(script *plylang.Script) (fault string) {
 }
 
 func checkersTyp(c *plylang.Type) typ {
-	if c.Kind == plylang.String {
+	switch {
+	case c.Show == plylang.ShowProbe:
+		return probeTyp
+	case c.Kind == plylang.String:
 		return typ{text: true, size: c.Size}
 	}
 	return typ{unsigned: !c.Signed, duration: c.Unit == plylang.Duration, size: c.Size}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
+	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
@@ -25,7 +26,12 @@ import (
 // compile compiles a script with room for the few keys that it has.
 func compile(k *kernel.Kernel, script string) (*bpfgen.Object, error) {
 	opt := bpfgen.Options{Run: true, MaxEntries: 256}
-	return bpfgen.Build(&plylang.Source{File: "script", Text: script}, k, opt, nil)
+	return bpfgen.Build(&plylang.Source{File: "script", Text: script}, k, opt, parameters)
+}
+
+// parameters gives scripts the thread that runs them as $1.
+func parameters(name string) (string, bool) {
+	return fmt.Sprint(unix.Gettid()), strings.TrimPrefix(name, "$") == "1"
 }
 
 // An observer runs a compiled script and returns what is in its maps, as
@@ -34,6 +40,11 @@ type observer func(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error)
 
 // observeTraced runs a script as everybody does.
 func observeTraced(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
+	return observeWhile(k, obj, func() {})
+}
+
+// observeWhile does it while the script runs.
+func observeWhile(k *kernel.Kernel, obj *bpfgen.Object, do func()) ([]string, error) {
 	var lines, printed []string
 	opt := tracer.Options{Kernel: k, Log: slog.New(slog.DiscardHandler), OnEvent: func(e *bpfgen.Event, record []byte) {
 		printed = appendPrinted(printed, e, record)
@@ -43,20 +54,21 @@ func observeTraced(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
 		return nil, err
 	}
 	defer t.Close()
+	do()
+	if err := t.Stop(); err != nil { // then all that was printed has come
+		return nil, err
+	}
 	for _, m := range obj.Maps {
 		rows, err := t.Rows(m)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range rows {
-			lines = append(lines, renderLine(m, r.Key, r.Value))
+			lines = append(lines, renderLine(obj, m, r.Key, r.Value))
 		}
 		if n := t.Dropped(m); n > 0 {
 			lines = append(lines, fmt.Sprintf("%s: %d updates refused", m.Name, n))
 		}
-	}
-	if err := t.Close(); err != nil { // then all that was printed has come
-		return nil, err
 	}
 	lines = append(lines, printed...)
 	sort.Strings(lines)
@@ -81,7 +93,7 @@ func observeLoaded(_ *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
 		return nil, err
 	}
 	for _, m := range obj.Maps {
-		more, err := readLines(m, coll.Maps[m.SpecName])
+		more, err := readLines(obj, m, coll.Maps[m.SpecName])
 		if err != nil {
 			return nil, err
 		}
@@ -127,13 +139,14 @@ func here() world {
 	comm, _ := os.ReadFile("/proc/self/comm")
 	return world{
 		"pid":  value{bits: uint64(os.Getpid())},
+		"tid":  value{bits: uint64(unix.Gettid())},
 		"uid":  value{bits: uint64(os.Getuid())},
 		"comm": value{text: strings.TrimSuffix(string(comm), "\n"), isText: true},
 	}
 }
 
 // readLines reads a map by bpf(2).
-func readLines(m *bpfgen.Map, from *ebpf.Map) (lines []string, err error) {
+func readLines(obj *bpfgen.Object, m *bpfgen.Map, from *ebpf.Map) (lines []string, err error) {
 	var key, value []byte
 	var values [][]byte
 	it := from.Iterate()
@@ -141,7 +154,7 @@ func readLines(m *bpfgen.Map, from *ebpf.Map) (lines []string, err error) {
 	case bpfgen.Cell:
 		for it.Next(&key, &value) {
 			if m.Written(bpfgen.Word(value, 0), value[8:]) {
-				lines = append(lines, renderLine(m, nil, value[8:]))
+				lines = append(lines, renderLine(obj, m, nil, value[8:]))
 			}
 		}
 	case bpfgen.PerCPUHash:
@@ -150,25 +163,29 @@ func readLines(m *bpfgen.Map, from *ebpf.Map) (lines []string, err error) {
 			for _, v := range values {
 				m.Reduce.Join(total, v)
 			}
-			lines = append(lines, renderLine(m, key, total))
+			lines = append(lines, renderLine(obj, m, key, total))
 		}
 	default:
 		for it.Next(&key, &value) {
-			lines = append(lines, renderLine(m, key, value))
+			lines = append(lines, renderLine(obj, m, key, value))
 		}
 	}
 	return lines, it.Err()
 }
 
-func renderLine(m *bpfgen.Map, key, value []byte) string {
-	return fmt.Sprintf("%s[%s] %s", m.Name, renderKey(m, key), renderRow(m, value))
+func renderLine(obj *bpfgen.Object, m *bpfgen.Map, key, value []byte) string {
+	return fmt.Sprintf("%s[%s] %s", m.Name, renderKey(obj, m, key), renderRow(m, value))
 }
 
-func renderKey(m *bpfgen.Map, key []byte) string {
+func renderKey(obj *bpfgen.Object, m *bpfgen.Map, key []byte) string {
 	s := ""
 	for i, part := range m.Split(key) {
 		if i > 0 {
 			s += ", "
+		}
+		if part.Type.Show == plylang.ShowProbe {
+			s += fmt.Sprintf("%q", obj.Places[part.Int()])
+			continue
 		}
 		s += renderValue(part)
 	}
@@ -219,4 +236,26 @@ func renderHistogram(m *bpfgen.Map, raw []byte) string {
 		buckets[limits(lo, hi)] += n
 	}
 	return histogram(uint64(sum), buckets)
+}
+
+// makeCalls makes the system calls of firings.
+func makeCalls() []call {
+	calls := []call{
+		{lseek: true, args: [3]uint64{0xdeadbeef_ffffffff, 1<<63 + 5, 0xffffffff_80000001}},
+		{args: [3]uint64{0}},
+		{lseek: true, args: [3]uint64{1 << 30, ^uint64(6), 2}},
+		{args: [3]uint64{0x12345678_fffffff0}},
+		{args: [3]uint64{uint64(os.Getpid())}},
+	}
+	for i, c := range calls {
+		nr := unix.SYS_GETPGID
+		if c.lseek {
+			nr = unix.SYS_LSEEK
+		}
+		r, _, errno := unix.RawSyscall(uintptr(nr), uintptr(c.args[0]), uintptr(c.args[1]), uintptr(c.args[2]))
+		if calls[i].result = int64(r); errno != 0 {
+			calls[i].result = -int64(errno)
+		}
+	}
+	return calls
 }

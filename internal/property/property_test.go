@@ -3,11 +3,13 @@ package property
 import (
 	"flag"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
 
+	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/internal/live"
 	"ply-exporter/internal/need"
@@ -55,33 +57,67 @@ func ownShare() share {
 // and prints the smallest script that fails in the same way.
 func TestRandomScripts(t *testing.T) {
 	need.Guest(t)
-	debug.SetGCPercent(400) // two emulated processors are slow at it
+	rarelyCollect()
 	own := ownShare()
-	runScripts(t, own.seed, own.scripts, observeLoaded)
+	runScripts(t, own.seed, own.scripts, func(seed int64) subject { return begins(seed, observeLoaded) })
+}
+
+// rarelyCollect collects garbage only when memory is short, because emulated
+// processors are slow at it.
+func rarelyCollect() {
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(200 << 20)
 }
 
 // TestTracedScripts runs a few scripts through the tracer, on any machine.
 func TestTracedScripts(t *testing.T) {
-	runScripts(t, ownShare().seed+1<<32, 15, observeTraced)
+	need.BPF(t)
+	runtime.LockOSThread() // the thread that the scripts ask for
+	defer runtime.UnlockOSThread()
+	first := ownShare().seed + 1<<32
+	runScripts(t, first, 5, func(seed int64) subject { return begins(seed, observeTraced) })
+	runScripts(t, first, 15, traces)
+}
+
+// A subject is a script, how to run it, and what is to come of it.
+type subject struct {
+	text    string
+	observe observer
+	expect  func(*plylang.Script) ([]string, error)
+}
+
+// begins is a script of BEGIN clauses.
+func begins(seed int64, observe observer) subject {
+	return subject{Script(seed), observe, func(s *plylang.Script) ([]string, error) { return Evaluate(s, here()) }}
+}
+
+// traces is a script with probes at system calls.
+func traces(seed int64) subject {
+	t := Traced(seed)
+	var calls []call
+	observe := func(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
+		return observeWhile(k, obj, func() { calls = makeCalls() })
+	}
+	return subject{t.text, observe, func(s *plylang.Script) ([]string, error) { return t.evaluate(s, here(), calls) }}
 }
 
 // maxFailures is how many failures are worth the time to shrink their scripts.
 const maxFailures = 5
 
 // runScripts runs the scripts of n seeds. Most must be well typed.
-func runScripts(t *testing.T, first int64, n int, observe observer) {
+func runScripts(t *testing.T, first int64, n int, make func(seed int64) subject) {
 	k := live.Kernel(t)
 	ran, failed := 0, 0
 	for s := first; s < first+int64(n) && failed < maxFailures; s++ {
-		text := Script(s)
-		fault := try(k, text, observe)
+		script := make(s)
+		fault := try(k, script)
 		if fault == notCompiled {
 			continue
 		}
 		ran++
 		if fault != "" {
 			failed++
-			small, fault := shrunk(k, text, fault, observe)
+			small, fault := shrunk(k, script, fault)
 			t.Errorf("seed %d\n%s\n%s\n", s, small, fault)
 		}
 	}
@@ -91,13 +127,15 @@ func runScripts(t *testing.T, first int64, n int, observe observer) {
 	}
 }
 
-// shrunk returns the smallest script with the same class of failure as text.
-func shrunk(k *kernel.Kernel, text, fault string, observe observer) (small, smallFault string) {
+// shrunk returns the smallest script with the same class of failure.
+func shrunk(k *kernel.Kernel, s subject, fault string) (small, smallFault string) {
 	class, _, _ := strings.Cut(fault, ":")
-	small = Shrink(text, func(smaller string) bool {
-		return strings.HasPrefix(try(k, smaller, observe), class+":")
-	})
-	return small, try(k, small, observe)
+	again := func(smaller string) string {
+		s.text = smaller
+		return try(k, s)
+	}
+	small = Shrink(s.text, func(smaller string) bool { return strings.HasPrefix(again(smaller), class+":") })
+	return small, again(small)
 }
 
 // notCompiled is the fault of a script that is not well typed, which is none
@@ -106,21 +144,21 @@ const notCompiled = "the script does not compile"
 
 // try runs a script; its fault is empty when all is well, and begins with the
 // class of the failure otherwise.
-func try(k *kernel.Kernel, text string, observe observer) (fault string) {
+func try(k *kernel.Kernel, s subject) (fault string) {
 	defer func() {
 		if r := recover(); r != nil {
 			fault = fmt.Sprintf("panic: %v", r)
 		}
 	}()
-	obj, err := compile(k, text)
+	obj, err := compile(k, s.text)
 	if err != nil {
 		return notCompiled
 	}
-	got, err := observe(k, obj)
+	got, err := s.observe(k, obj)
 	if err != nil {
 		return "kernel: " + plylang.Detail(err)
 	}
-	want, err := Evaluate(obj.Script, here())
+	want, err := s.expect(obj.Script)
 	if err != nil {
 		return "types: " + err.Error()
 	}
