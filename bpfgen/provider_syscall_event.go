@@ -47,10 +47,18 @@ func loadCallArg(g *gen, i int) {
 	g.emit(asm.LoadMem(asm.R0, asm.R6, int16(recordArgs+8*i), asm.DWord))
 }
 
-// loadCallersRegister leaves a register of the caller in R0.
+// loadCallersRegister leaves a register of the caller in R0. A record does not
+// hold the registers; they are then the task's.
 func loadCallersRegister(g *gen, name string, t *plylang.Type) {
 	slot := g.slot(8)
-	g.emit(asm.LoadMem(asm.R3, asm.R6, rawRegisters, asm.DWord))
+	if g.raw() {
+		g.emit(asm.LoadMem(asm.R3, asm.R6, rawRegisters, asm.DWord))
+	} else {
+		g.call(asm.FnGetCurrentTaskBtf)
+		g.emit(asm.Mov.Reg(asm.R1, asm.R0))
+		g.call(asm.FnTaskPtRegs)
+		g.emit(asm.Mov.Reg(asm.R3, asm.R0))
+	}
 	if off := g.kernel.Arch().Registers[name].Offset; off != 0 {
 		g.emit(asm.Add.Imm(asm.R3, int32(off)))
 	}

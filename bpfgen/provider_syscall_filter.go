@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
 )
 
 // A callRange is the numbers from lo to hi.
@@ -61,7 +62,8 @@ func inRange(g *gen, r callRange, skip string) {
 }
 
 // filterCalls is the filter of a clause on some system calls. own leaves out
-// the children that come out of their parents' calls.
+// the children that come out of their parents' calls, and what rt_sigreturn
+// makes look like the return of a call.
 func filterCalls(calls []kernel.Syscall, kind syscallKind, own bool) func(g *gen, skip string) {
 	var numbers, cloning []int
 	for _, c := range calls {
@@ -78,6 +80,9 @@ func filterCalls(calls []kernel.Syscall, kind syscallKind, own bool) func(g *gen
 			skipChildren(g, cloning, skip)
 		}
 		nativeOnly(g, skip)
+		if own {
+			skipSigreturn(g, skip)
+		}
 	}
 }
 
@@ -91,6 +96,15 @@ func skipChildren(g *gen, cloning []int, skip string) {
 		g.jump(asm.JEq, asm.R0, int32(nr), skip)
 	}
 	g.bind(keep)
+}
+
+// skipSigreturn goes to skip when what returns is rt_sigreturn with the number
+// of the call before the signal.
+func skipSigreturn(g *gen, skip string) {
+	if register := g.kernel.Arch().Sigreturn; register != "" {
+		loadCallersRegister(g, register, plylang.U64)
+		g.jump(asm.JEq, asm.R0, -1, skip)
+	}
 }
 
 // nativeOnly goes to skip when the call is one of another instruction set (a

@@ -16,6 +16,11 @@ type Arch struct {
 	IP, SP, FP  string   // instruction, stack and frame pointer
 	Link        string   // register of the return address at a function's entry; "" when that is on the stack
 
+	// Sigreturn is a register that is -1 when rt_sigreturn returns; the number is
+	// then that of the last call before the signal, which seems to return again.
+	// It is "" where rt_sigreturn leaves no number behind.
+	Sigreturn string
+
 	SyscallPrefixes []string // what the names of system call functions begin with, newest first
 	Compat          CompatBit
 

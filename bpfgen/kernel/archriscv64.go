@@ -25,6 +25,7 @@ var archRISCV64 = Arch{
 	SP:              "sp",
 	FP:              "s0",
 	Link:            "ra",
+	Sigreturn:       "cause",
 	SyscallPrefixes: []string{"__riscv_sys_", "sys_", "SyS_"},
 	syscalls:        syscallsRISCV64,
 	wrappers:        map[string]string{"fadvise64": "fadvise64_64"},
