@@ -11,6 +11,8 @@ type env struct {
 	kernel *kernel.Kernel
 	opt    Options
 	params func(string) (string, bool)
+	places int // of all scopes so far
+	full   error
 
 	curtask *builtin
 }

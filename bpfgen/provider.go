@@ -113,6 +113,8 @@ func init() {
 func (e *env) Scopes(spec *plylang.Spec, uses plylang.Uses) ([]plylang.Scope, error) {
 	p, err := findProvider(spec.Provider)
 	switch {
+	case e.full != nil:
+		return nil, e.full
 	case err != nil && hasTracepoint(e.kernel, spec.Provider, strings.TrimLeft(spec.Target, ":")):
 		return nil, fmt.Errorf("a tracepoint is written tracepoint:%s/%s", spec.Provider, strings.TrimLeft(spec.Target, ":"))
 	case err != nil:
@@ -125,9 +127,18 @@ func (e *env) Scopes(spec *plylang.Spec, uses plylang.Uses) ([]plylang.Scope, er
 	out := make([]plylang.Scope, len(scopes))
 	for i, s := range scopes {
 		out[i] = s
+		e.places += len(s.places)
+	}
+	if e.places > maxPlaces {
+		e.full = &plylang.Error{Pos: spec.Pos, Msg: fmt.Sprintf("script names more than %d places in all: name fewer", maxPlaces)}
+		return nil, e.full
 	}
 	return out, nil
 }
+
+// maxPlaces is how many places the probes of a script may have in all, and some
+// more than a kernel has functions.
+const maxPlaces = 500_000
 
 // findProvider returns the provider of that name, alias or unambiguous prefix.
 func findProvider(name string) (*provider, error) {

@@ -53,6 +53,7 @@ type checker struct {
 	stored   map[string]Pos // maps that something is stored in, and where first
 	assigned map[string]Pos // locals of any probe, and where first assigned
 	clauses  []*clause
+	size     int // nodes of all clauses
 	maps     map[string]*mapState
 	order    []*mapState   // by first appearance
 	params   map[Expr]bool // literals that stand for $1 and its kin
@@ -114,7 +115,9 @@ func (c *checker) scopesFailed(spec *Spec, err error) {
 			c.errs.add(e)
 		}
 	case errors.As(err, &one):
-		c.errs.add(one)
+		found := *one
+		found.Src = c.script.Src
+		c.errs.add(&found)
 	default:
 		e := newError(c.script.Src, spec.Pos, "%v", err)
 		e.Missing = errors.Is(err, ErrMissing)

@@ -28,37 +28,60 @@ func noteFirst(m map[string]Pos, name string, pos Pos) {
 	}
 }
 
+// maxSize is how many nodes all clauses may have: a long list of probes with a
+// long body has a copy of it for each.
+const maxSize = 500_000
+
 // makeClauses makes a clause for every group of places. A probe none of whose
 // specifications can be resolved is checked all the same, as far as it goes.
 func (c *checker) makeClauses() {
 	for _, p := range c.script.Probes {
-		found := false
+		made := len(c.clauses)
+		size := nodeCount(p)
 		uses := map[bool]Uses{} // by whether fields may be bare
 		for _, spec := range p.Specs {
-			if c.errs.full() {
-				c.errs.more = true
-				break
-			}
 			bare := isTrace(spec)
 			if _, ok := uses[bare]; !ok {
 				uses[bare] = c.usesOf(p, bare)
 			}
-			scopes, err := c.env.Scopes(spec, uses[bare])
-			switch {
-			case err != nil:
-				c.scopesFailed(spec, err)
-			case len(scopes) == 0:
-				c.scopesFailed(spec, &Error{Src: c.script.Src, Pos: spec.Pos, Msg: spec.String() + " matches nothing", Missing: true})
-			}
-			for _, s := range scopes {
+			for _, s := range c.scopesOf(spec, uses[bare]) {
+				if c.size += size; c.size > maxSize {
+					c.errorf(spec.Pos, "script is too long once each of its probes has its copy: shorten this one, or name fewer places")
+					return
+				}
 				c.addClause(p, spec, s, true)
-				found = true
 			}
 		}
-		if !found && len(p.Specs) > 0 {
+		if len(c.clauses) == made && len(p.Specs) > 0 {
 			c.addClause(p, p.Specs[0], unknownScope{}, false)
 		}
 	}
+}
+
+// scopesOf resolves a specification, as long as somebody reads what is wrong
+// with it.
+func (c *checker) scopesOf(spec *Spec, uses Uses) []Scope {
+	if c.errs.full() {
+		c.errs.more = true
+		return nil
+	}
+	scopes, err := c.env.Scopes(spec, uses)
+	switch {
+	case err != nil:
+		c.scopesFailed(spec, err)
+	case len(scopes) == 0:
+		c.scopesFailed(spec, &Error{Src: c.script.Src, Pos: spec.Pos, Msg: spec.String() + " matches nothing", Missing: true})
+	}
+	return scopes
+}
+
+// nodeCount counts the nodes that a clause of p copies.
+func nodeCount(p *Probe) int {
+	n := 0
+	for _, part := range probeChildren(&Probe{Pred: p.Pred, Body: p.Body}) {
+		Walk(part, func(Node) bool { n++; return true })
+	}
+	return n
 }
 
 func (c *checker) addClause(p *Probe, spec *Spec, scope Scope, known bool) {

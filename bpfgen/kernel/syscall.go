@@ -1,6 +1,9 @@
 package kernel
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 //go:generate go run ./internal/sysnum
 
@@ -63,12 +66,30 @@ func (a *Arch) SyscallName(number int) (name string, ok bool) {
 // SyscallNumber returns the number of a system call by its name or that of its
 // wrapper.
 func (a *Arch) SyscallNumber(name string) (number int, ok bool) {
+	index, ok := syscallNumbers.Load(a)
+	if !ok {
+		index, _ = syscallNumbers.LoadOrStore(a, a.indexSyscalls())
+	}
+	number, ok = index.(map[string]int)[name]
+	return number, ok
+}
+
+// syscallNumbers has the numbers by name of each architecture that was asked.
+var syscallNumbers sync.Map
+
+func (a *Arch) indexSyscalls() map[string]int {
+	numbers := map[string]int{}
 	for number, call := range a.syscalls {
-		if call != "" && (call == name || a.wrapper(call) == name) {
-			return number, true
+		if call == "" {
+			continue
+		}
+		for _, name := range []string{call, a.wrapper(call)} {
+			if _, taken := numbers[name]; !taken {
+				numbers[name] = number
+			}
 		}
 	}
-	return 0, false
+	return numbers
 }
 
 // MatchSyscalls returns the system calls whose name, or that of the wrapper,
