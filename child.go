@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ type child struct {
 	started chan error
 	done    chan struct{}
 	ending  atomic.Bool // we asked it to end: how it ends is no news
+	once    sync.Once   // for end
 }
 
 // startChild starts "sh -c command" stopped. All requests to a stopped process
@@ -96,9 +98,12 @@ func (c *child) release() <-chan struct{} {
 // is killed. One that runs gets SIGTERM, with all that it has started and not
 // cut loose, and some time; if that does not help, how to end it is said.
 func (c *child) end() {
-	if c == nil {
-		return
+	if c != nil {
+		c.once.Do(c.endOnce)
 	}
+}
+
+func (c *child) endOnce() {
 	select {
 	case <-c.letGo:
 	default:
@@ -125,6 +130,9 @@ func (c *child) end() {
 // terminate sends SIGTERM to the command and its descendants. A process that
 // is stopped must continue to see it.
 func (c *child) terminate() {
+	if c == nil {
+		return
+	}
 	c.ending.Store(true)
 	all := freeze(c.pid())
 	for _, s := range []syscall.Signal{unix.SIGTERM, unix.SIGCONT} {

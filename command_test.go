@@ -119,6 +119,31 @@ func TestCommandEndsWithTheReader(t *testing.T) {
 	waitMarked(t, 0)
 }
 
+// When nobody reads the run's output, its command ends all the same, and so
+// does the run when it is asked once more.
+func TestOutputThatNobodyReads(t *testing.T) {
+	need.BPF(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p := startPly(t, w, "run", "-c", withMark(t, "dd if=/dev/zero of=/dev/null bs=1 count=2000; sleep 1000"),
+		"kprobe:SyS_read / comm == \"dd\" / { printf(\"%500s\\n\", comm); } kprobe:SyS_nanosleep, kprobe:SyS_clock_nanosleep / comm == \"sleep\" / { exit(0); }")
+	_ = w.Close()
+	p.waitFor(t, "ending the command")
+	waitMarked(t, 0)
+	select {
+	case <-p.ended:
+		t.Fatal("it did not wait for its reader")
+	default:
+	}
+	p.signal(t, syscall.SIGTERM)
+	if status := p.wait(t); status.ExitStatus() != 128+15 {
+		t.Errorf("status %#x, want %d", status, 128+15)
+	}
+}
+
 // markName is in the environment of a command whose processes are counted.
 const markName = "PLY_TEST_MARK"
 

@@ -29,11 +29,10 @@ type session struct {
 }
 
 func trace(f *runFlags, k *kernel.Kernel, obj *bpfgen.Object, child *child) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
-	context.AfterFunc(ctx, stop)                            // a second ^C ends what a first one cannot
+	go quitAtOnce(child, ctx.Done(), stop)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader who leaves ends us by the error of the write
-	quitAtOnce()
 	s := &session{flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
 	ready := make(chan struct{})
 	t, err := tracer.Start(obj, tracer.Options{Kernel: k, OnEvent: func(e *bpfgen.Event, record []byte) {
@@ -52,21 +51,38 @@ func trace(f *runFlags, k *kernel.Kernel, obj *bpfgen.Object, child *child) int 
 	status := s.wait(ctx, child)
 	stop()
 	fmt.Fprintln(os.Stderr, "de-activating probes")
+	late := time.AfterFunc(maxDelay, child.end)
+	defer late.Stop()
 	return s.finish(status)
 }
 
-// quitAtOnce lets ^\ end the run without maps, and without a stack trace unless
-// that is asked for.
-func quitAtOnce() {
-	if os.Getenv(debugVariable) != "" {
-		return
-	}
+// maxDelay is how long the command may run on while the run's end is printed,
+// which waits for who reads it.
+const maxDelay = time.Second
+
+// ends are the signals that end a run in order.
+var ends = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+
+// quitAtOnce waits for what ends the process at once, without its maps: ^\, or
+// a signal of ends when the run is over already and something holds it up, such
+// as output that nobody reads. The command ends all the same.
+func quitAtOnce(child *child, over <-chan struct{}, stop func()) {
 	quit := make(chan os.Signal, 1)
-	signal.Notify(quit, syscall.SIGQUIT)
-	go func() {
-		<-quit
-		os.Exit(128 + int(syscall.SIGQUIT))
-	}()
+	if os.Getenv(debugVariable) == "" { // else ^\ shows what every goroutine does
+		signal.Notify(quit, syscall.SIGQUIT)
+	}
+	var sig os.Signal
+	select {
+	case sig = <-quit:
+	case <-over:
+		signal.Notify(quit, ends...)
+		stop()
+		sig = <-quit
+	}
+	child.terminate()
+	if n, ok := sig.(syscall.Signal); ok {
+		os.Exit(128 + int(n))
+	}
 }
 
 func newPrinter(format string, d *decode.Decoder) report.Printer {

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/cilium/ebpf/ringbuf"
 
@@ -31,7 +33,28 @@ func (t *Tracer) startEvents() error {
 	}
 	t.events.ring, t.events.done = ring, make(chan struct{})
 	go t.readEvents()
+	if slices.ContainsFunc(t.obj.Events, func(e *bpfgen.Event) bool { return e.Kind == bpfgen.EventExit }) {
+		go t.watchExit()
+	}
 	return nil
+}
+
+// watchExit sees exit() when the goroutine that reads events does not, because
+// OnEvent has to wait for somebody.
+func (t *Tracer) watchExit() {
+	const often = 100 * time.Millisecond
+	tick := time.NewTicker(often)
+	defer tick.Stop()
+	for {
+		select {
+		case <-t.events.done:
+			return
+		case <-tick.C:
+			if t.lookForExit() {
+				return
+			}
+		}
+	}
 }
 
 // readEvents ends when the reader was flushed and is empty.

@@ -94,7 +94,6 @@ func TestExitBesideAFullRing(t *testing.T) {
 	syscalls(unix.SYS_GETPPID, 100, 2) // the last crevices
 	syscalls(unix.SYS_GETPPID, 1, 3)
 	lost := tr.LostEvents()
-	release <- struct{}{}
 	if status := waitExit(t, tr); status != 7 {
 		t.Errorf("exit status %d, want 7", status)
 	}
