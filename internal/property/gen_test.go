@@ -61,3 +61,23 @@ func TestShrink(t *testing.T) {
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// Scripts at random have everything that the language has for BEGIN.
+func TestScriptCovers(t *testing.T) {
+	all := ""
+	for s := range int64(300) {
+		all += Script(s) + Traced(s).text
+	}
+	for _, want := range []string{
+		"if (", "else if (", "} else {", "unroll (", "break;", "continue;", "return;", "exit(", "delete ", " = nil;", "++;", "--;",
+		" += ", " -= ", " *= ", " /= ", " %= ", " |= ", " &= ", " ^= ", " <<= ", " >>= ", " && ", " || ", " ^^ ", "(!", "(~", "(-", " ? ",
+		".count()", "= count()", "= sum(", "= min(", "= max(", "= avg(", "= quantize(", ".lquantize(", "= llquantize(",
+		"(u8)", "(s8)", "(int16_t)", "(unsigned int)", "(s64)", "(size_t)", "10ms", "-9223372036854775808", "0xffffffffffffffff",
+		"strcmp(", "strncmp(", "strlen(", "startswith(", "abs(", "log2(", "sizeof(", "pid", "uid", "comm", "printf(",
+		"data->fd", "args->offset", "arg(2)", "arg0", "retval", "data->ret", "@[probe]", "END\n", "getpgid / tid == $1",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no script has %q", want)
+		}
+	}
+}
