@@ -23,7 +23,7 @@ var functions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "sizeof", Doc: "Number of bytes of x; text counts its NUL.",
+			Name: "sizeof", Doc: "Number of bytes of x, a value or a type; text counts its NUL.",
 			Params: []plylang.Param{{Name: "x", Want: plylang.WantValue}}, Result: plylang.Literal,
 			Fold: func(args []plylang.Expr) (uint64, bool) { return sizeOf(args[0]), true },
 		},
