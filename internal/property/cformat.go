@@ -110,6 +110,8 @@ func (s spec) convert(v value, t typ) string {
 func (s spec) other(v value, t typ) string {
 	text := v.text
 	switch {
+	case t.duration:
+		text = scaled(int64(v.bits))
 	case !v.isText && t.unsigned:
 		text = strconv.FormatUint(v.bits, 10)
 	case !v.isText:
@@ -119,6 +121,25 @@ func (s spec) other(v value, t typ) string {
 		text = text[:s.prec]
 	}
 	return s.pad("", harmless(text), false)
+}
+
+// scaled is a duration in the largest unit that leaves it at least one, cut
+// after three digits, without zeros at the end of a fraction.
+func scaled(ns int64) string {
+	if ns < 0 {
+		return "-" + scaledDigits(strconv.FormatUint(-uint64(ns), 10))
+	}
+	return scaledDigits(strconv.FormatInt(ns, 10))
+}
+
+func scaledDigits(digits string) string {
+	unit := min((len(digits)-1)/3, 3)
+	whole, fraction := digits[:len(digits)-3*unit], digits[len(digits)-3*unit:]
+	fraction = strings.TrimRight(fraction[:min(max(3-len(whole), 0), len(fraction))], "0")
+	if fraction != "" {
+		fraction = "." + fraction
+	}
+	return whole + fraction + []string{"ns", "us", "ms", "s"}[unit]
 }
 
 // harmless writes what is no text as \xhh.

@@ -27,6 +27,9 @@ func TestFormatC(t *testing.T) {
 		{"%.0d|%#.0o|%#x", 0, signedTyp, "|0|0"},
 		{"%08.3d|%-08d|", 42, signedTyp, "     042|42      |"},
 		{"%#X|%p", 255, signedTyp, "0XFF|0xff"},
+		{"%v|%8v|", 1024, typ{duration: true, size: 8}, "1.02us|  1.02us|"},
+		{"%v", -35_120_000, typ{duration: true, size: 8}, "-35.1ms"},
+		{"%v", 3600e9, typ{duration: true, size: 8}, "3600s"},
 		{"%f|%09.1f|%.0e", -12, signedTyp, "-12.000000|-000012.0|-1e+01"},
 	} {
 		n := 0
@@ -48,7 +51,7 @@ func TestFormatC(t *testing.T) {
 // What "run" prints is what C would, for conversions at random.
 func TestPrintf(t *testing.T) {
 	g := &generator{Rand: rand.New(rand.NewSource(1))}
-	types := []*plylang.Type{plylang.U8, plylang.S8, plylang.U16, plylang.S16, plylang.U32, plylang.S32, plylang.U64, plylang.S64}
+	types := []*plylang.Type{plylang.U8, plylang.S8, plylang.U16, plylang.S16, plylang.U32, plylang.S32, plylang.U64, plylang.S64, plylang.DurationT}
 	texts := []string{"", "a", "ab\xffc", "é", "\x01x", "a longer text"}
 	for range 20000 {
 		s := g.conversion()

@@ -55,7 +55,7 @@ func (g *generator) printed(verb byte) string {
 	case 's':
 		return g.text(1)
 	case 'v':
-		return g.value([]kind{number, natural, text}[g.Intn(3)], 1)
+		return g.value(g.anyKind(), 1)
 	case 'p':
 		return g.natural(1)
 	}
