@@ -117,8 +117,8 @@ func (c *child) endOnce() {
 		return
 	default:
 	}
-	fmt.Fprintln(os.Stderr, "ending the command")
 	c.terminate()
+	fmt.Fprintln(os.Stderr, "ending the command")
 	select {
 	case <-c.done:
 	case <-time.After(grace):
