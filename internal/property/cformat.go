@@ -2,7 +2,6 @@ package property
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -100,7 +99,7 @@ func (s spec) convert(v value, t typ) string {
 		return s.pad("", string([]byte{byte(v.bits)}), false)
 	case 'p':
 		return s.pad("", "0x"+strconv.FormatUint(v.bits, 16), false)
-	case 'f', 'e', 'E':
+	case 'f', 'F', 'e', 'E', 'g', 'G':
 		return s.float(negative, magnitude)
 	}
 	return s.other(v, t)
@@ -208,11 +207,51 @@ func (s spec) float(negative bool, magnitude uint64) string {
 	if prec < 0 {
 		prec = 6
 	}
-	out := strconv.FormatFloat(math.Abs(float64(magnitude)), s.verb|0x20, prec, 64)
-	if s.verb == 'E' {
+	out := ""
+	switch f := float64(magnitude); s.verb | 0x20 {
+	case 'g':
+		out = s.shorter(f, max(prec, 1))
+	default:
+		out = s.pointed(strconv.FormatFloat(f, s.verb|0x20, prec, 64))
+	}
+	if s.verb < 'a' {
 		out = strings.ToUpper(out)
 	}
 	return s.pad(s.sign(negative), out, true)
+}
+
+// pointed has a decimal point where "#" asks for it.
+func (s spec) pointed(number string) string {
+	if !s.has("#") || strings.Contains(number, ".") {
+		return number
+	}
+	mantissa, exponent, found := strings.Cut(number, "e")
+	if found {
+		return mantissa + ".e" + exponent
+	}
+	return number + "."
+}
+
+// shorter is the shorter one of %e and %f, as the exponent says, without zeros
+// at the end of its fraction unless "#" asks for them.
+func (s spec) shorter(f float64, prec int) string {
+	mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', prec-1, 64), "e")
+	x, err := strconv.Atoi(exponent)
+	if err != nil {
+		panic(err)
+	}
+	if fits := x < prec && x >= -4; fits {
+		mantissa, exponent = strconv.FormatFloat(f, 'f', prec-1-x, 64), ""
+	} else {
+		exponent = "e" + exponent
+	}
+	if s.has("#") {
+		return s.pointed(mantissa + exponent)
+	}
+	if strings.Contains(mantissa, ".") {
+		mantissa = strings.TrimRight(strings.TrimRight(mantissa, "0"), ".")
+	}
+	return mantissa + exponent
 }
 
 // pad brings text to the width: with zeros behind the prefix where the flag

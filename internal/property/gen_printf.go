@@ -20,8 +20,11 @@ func (g *generator) printf() string {
 	return fmt.Sprintf("printf(\"%s\"%s)", format, args)
 }
 
+// verbs are the conversions, but for %a, whose text C leaves open.
+var verbs = strings.Split("diuxXocpfFeEgGsv", "")
+
 func (g *generator) conversion() spec {
-	s := spec{width: -1, prec: -1, verb: "diuxXocpfeEsv"[g.Intn(13)]}
+	s := spec{width: -1, prec: -1, verb: g.pick(verbs...)[0]}
 	s.flags = g.flags(s.verb)
 	if g.Intn(3) == 0 {
 		s.width = 1 + g.Intn(30) // 0 would be a flag
@@ -36,9 +39,9 @@ func (g *generator) conversion() spec {
 func (g *generator) flags(verb byte) string {
 	allowed := "-"
 	switch verb {
-	case 'd', 'i', 'u', 'f', 'e', 'E':
+	case 'd', 'i', 'u':
 		allowed = "-+ 0"
-	case 'x', 'X', 'o':
+	case 'x', 'X', 'o', 'f', 'F', 'e', 'E', 'g', 'G':
 		allowed = "-+ 0#"
 	}
 	return strings.Map(func(r rune) rune {
