@@ -30,8 +30,8 @@ type machine struct {
 // and what QEMU 7.2 gets wrong of AVX and ADX, which Go's packages use where
 // they are, cannot disturb a test. RISC-V's firmware is the one that leaves the
 // device tree where QEMU put it: fw_jump copies it to an address that is inside
-// a kernel of 34 MB or more. With two of its processors, QEMU 7.2's guests hang
-// when the code of a BPF program is freed or a tracepoint is switched.
+// a kernel of 34 MB or more. Its guests with two processors hang within a minute
+// of loading compiled BPF programs (QEMU 7.2, kernel 7.2).
 var machines = map[string]machine{
 	"amd64": {
 		qemu: "qemu-system-x86_64",
