@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -100,6 +101,41 @@ func TestSuiteFails(t *testing.T) {
 		s.take(job{name: "guest", kernel: guest, packages: []string{"."}, args: []string{"-run", "X"}}, &tt.results)
 		if s.failed() != tt.failed {
 			t.Errorf("%s: failed %v, faults %v", tt.name, s.failed(), s.faults)
+		}
+	}
+}
+
+// Only a kernel that may be missing is left out, and the summary says so.
+func TestUnfetched(t *testing.T) {
+	for _, k := range guestKernels {
+		var out strings.Builder
+		s := &suite{out: &out}
+		s.unfetched(k, errors.New("no kernel"))
+		s.summary(0)
+		if s.failed() == k.optional || k.optional != strings.Contains(out.String(), "left out:\n  ALL TESTS ON "+k.arch) {
+			t.Errorf("%v: failed %v, summary:\n%s", k, s.failed(), &out)
+		}
+		if k.optional && k.arch == "amd64" {
+			t.Errorf("%v must not be missing", k)
+		}
+	}
+}
+
+// Jobs that run at once are counted together, and their output stays apart.
+func TestRunAll(t *testing.T) {
+	var out strings.Builder
+	s := &suite{out: &out}
+	s.runAll([]job{
+		{name: "one", packages: []string{"./no/such"}},
+		{name: "two", packages: []string{"../imports"}, args: []string{"-run", "NoSuchTest"}},
+		{name: "three", packages: []string{"./no/such"}},
+	}, 2)
+	if len(s.faults) != 2 {
+		t.Errorf("faults %q, want one of each package that does not exist", s.faults)
+	}
+	for _, want := range []string{"==> one: ./no/such\n# ./no/such\n", "==> two: ../imports\nok ", "==> three: ./no/such\n# ./no/such\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("output lacks %q:\n%s", want, &out)
 		}
 	}
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ply-exporter/internal/need"
@@ -80,6 +82,45 @@ func (s *suite) run(j job) {
 	}
 }
 
+// runAll runs jobs, some at once, and prints what each has to say in one piece.
+func (s *suite) runAll(jobs []job, atOnce int) {
+	var all sync.WaitGroup
+	var adding sync.Mutex
+	slots := make(chan bool, atOnce)
+	for _, j := range jobs {
+		slots <- true
+		all.Go(func() {
+			var out bytes.Buffer
+			part := &suite{out: &out}
+			part.run(j)
+			<-slots
+			adding.Lock()
+			defer adding.Unlock()
+			_, _ = out.WriteTo(s.out) // as with all that is printed here
+			s.add(part)
+		})
+	}
+	all.Wait()
+}
+
+// add adds what another suite found.
+func (s *suite) add(part *suite) {
+	s.passed += part.passed
+	s.faults = append(s.faults, part.faults...)
+	s.leftOut = append(s.leftOut, part.leftOut...)
+	for reason, n := range part.skips {
+		s.skip(reason, n)
+	}
+}
+
+// skip counts skipped tests.
+func (s *suite) skip(reason string, n int) {
+	if s.skips == nil {
+		s.skips = map[string]int{}
+	}
+	s.skips[reason] += n
+}
+
 // take adds a job's results, and judges its skips.
 func (s *suite) take(j job, r *results) {
 	s.passed += r.passed
@@ -91,10 +132,7 @@ func (s *suite) take(j job, r *results) {
 		if !skipAllowed(j.kernel, skip.reason) {
 			s.fault("%s: %s is skipped (%q), and must not be there", j.name, skip.test, skip.reason)
 		}
-		if s.skips == nil {
-			s.skips = map[string]int{}
-		}
-		s.skips[fmt.Sprintf("%s: %s", j.name, skip.reason)]++
+		s.skip(fmt.Sprintf("%s: %s", j.name, skip.reason), 1)
 	}
 	if r.passed+len(r.skips)+len(r.failures) == 0 && j.kernel.guest {
 		s.fault("%s: %s selects no test (internal/ci/guests.go)", j.name, strings.Join(append(j.packages, j.args[:2]...), " "))
