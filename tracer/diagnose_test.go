@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen"
@@ -129,5 +130,15 @@ func TestDiagnoseOthers(t *testing.T) {
 	}
 	if got := Diagnose(fmt.Errorf("open: %w", unix.EMFILE)); !strings.Contains(got.Error(), "LimitNOFILE") || !errors.Is(got, unix.EMFILE) {
 		t.Errorf("EMFILE became %v", got)
+	}
+}
+
+// What only the kernel's compiler runs is refused where that is off. This is no
+// bug of ours, and the cure is a setting.
+func TestCompilerIsOff(t *testing.T) {
+	log := []string{"processed 9 insns", "program requires BPF JIT compiler but it is not available"}
+	err := loadError(&bpfgen.Object{}, fmt.Errorf("program x: %w", &ebpf.VerifierError{Cause: unix.ENOTSUP, Log: log}))
+	if got := err.Error(); !strings.Contains(got, "sysctl -w net.core.bpf_jit_enable=1") || strings.Contains(got, "bug") {
+		t.Errorf("got %q", got)
 	}
 }

@@ -113,6 +113,10 @@ func loadError(obj *bpfgen.Object, err error) error {
 	if lacksPermission(rejected.Cause) && strings.Contains(rejected.Error(), "not allowed") {
 		return Diagnose(err)
 	}
+	if strings.Contains(strings.Join(rejected.Log, " "), "requires BPF JIT compiler") {
+		return &diagnosis{"this kernel's BPF JIT compiler is off, and without it the program is refused: " +
+			"turn it on with: sysctl -w net.core.bpf_jit_enable=1", err}
+	}
 	msg := "this is a bug in ply-exporter, please report it with the script: the kernel refuses the program: " +
 		strings.Join(verdict(rejected.Log), "; ")
 	e := &plylang.Error{Msg: msg}
