@@ -77,10 +77,12 @@ func (p *prototype) declare(e *env) {
 	p.result = resultType(proto.Return)
 	for i, param := range proto.Params {
 		t := typeOf(param.Type)
-		if !t.Scalar() || i > maxArg {
+		if i > maxArg || !oneWord(param.Type) {
 			break
 		}
-		p.params = append(p.params, plylang.Field{Name: param.Name, Type: t, Offset: i})
+		if t.Scalar() {
+			p.params = append(p.params, plylang.Field{Name: param.Name, Type: t, Offset: i})
+		}
 	}
 }
 
@@ -90,6 +92,13 @@ func (p *prototype) all() []plylang.Field {
 		p.later = nil
 	}
 	return p.params
+}
+
+// oneWord says whether a parameter is passed as one argument: numbers and
+// pointers are, and structs of up to 8 bytes.
+func oneWord(t btf.Type) bool {
+	size, err := btf.Sizeof(t)
+	return err == nil && size > 0 && size <= 8
 }
 
 // maxArg is the last argument that has a variable.

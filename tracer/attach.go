@@ -62,7 +62,7 @@ func (p *program) attach() error {
 	}
 	attach := p.attachEach
 	if a.many != nil {
-		attach = p.attachMany
+		attach = p.attachLinks
 	}
 	if err := attach(a, p.Places); err != nil {
 		return err
@@ -95,6 +95,28 @@ func (p *program) attachOne(a attacher, place bpfgen.Place) (io.Closer, error) {
 		return a.one(p.kernel, place, 0)
 	}
 	return l, err
+}
+
+// attachLinks attaches by one link to all places that go by name, and by
+// another to those that go by address, because several have their name.
+func (p *program) attachLinks(a attacher, places []bpfgen.Place) error {
+	byName, byAddress := make([]bpfgen.Place, 0, len(places)), []bpfgen.Place(nil)
+	for _, place := range places {
+		if place.Addr != 0 {
+			byAddress = append(byAddress, place)
+		} else {
+			byName = append(byName, place)
+		}
+	}
+	for _, list := range [][]bpfgen.Place{byName, byAddress} {
+		if len(list) == 0 {
+			continue
+		}
+		if err := p.attachMany(a, list); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // attachMany attaches to all places at once. One place that refuses makes the

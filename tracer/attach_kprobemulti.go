@@ -19,21 +19,17 @@ func attachKretprobeMulti(p *ebpf.Program, places []bpfgen.Place) (io.Closer, er
 	return link.KretprobeMulti(p, multiOptions(places))
 }
 
-// multiOptions names the functions by address when all addresses are known,
-// which spares the kernel the search.
+// multiOptions names the functions by address or by name: all have an address
+// or none.
 func multiOptions(places []bpfgen.Place) link.KprobeMultiOptions {
 	var o link.KprobeMultiOptions
 	for _, p := range places {
 		o.Cookies = append(o.Cookies, p.ID)
-		o.Symbols = append(o.Symbols, p.Target)
 		if p.Addr != 0 {
 			o.Addresses = append(o.Addresses, uintptr(p.Addr))
+		} else {
+			o.Symbols = append(o.Symbols, p.Target)
 		}
-	}
-	if len(o.Addresses) == len(places) {
-		o.Symbols = nil
-	} else {
-		o.Addresses = nil
 	}
 	return o
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -178,14 +179,26 @@ func missingTracefs(err error) string {
 
 // lockdown is about kernels that refuse to be read, whatever the privileges.
 func lockdown(err error) string {
-	if !errors.Is(err, unix.EPERM) {
-		return ""
-	}
 	raw, rerr := os.ReadFile("/sys/kernel/security/lockdown")
-	if rerr != nil || !strings.Contains(string(raw), "[confidentiality]") {
+	if !errors.Is(err, unix.EPERM) || rerr != nil || !strings.Contains(string(raw), "[confidentiality]") {
 		return ""
 	}
-	return "the kernel is locked down for confidentiality, which forbids tracing: boot with lockdown=integrity or without"
+	return lockedDown
+}
+
+const lockedDown = "the kernel is locked down for confidentiality, which forbids to read its memory: boot with lockdown=integrity or without"
+
+// noReading matches what the verifier says of a helper that reads the kernel's
+// memory when the kernel is locked down: that there is none.
+var noReading = regexp.MustCompile(`(cannot use helper|unknown func) bpf_probe_read`)
+
+// lockedReading is about a program that a kernel refuses which is locked down.
+// The file that tells the level is often not mounted.
+func lockedReading(log []string) string {
+	if noReading.MatchString(strings.Join(log, " ")) {
+		return lockedDown
+	}
+	return ""
 }
 
 func tooManyFiles(err error) string {
@@ -218,6 +231,8 @@ func explainPlace(kind bpfgen.AttachKind, place bpfgen.Place, err error) error {
 func placeReason(place bpfgen.Place, err error) string {
 	text := err.Error()
 	switch {
+	case place.Perf != nil && place.Perf.Type == unix.PERF_TYPE_HARDWARE && lacking(err):
+		return "this machine has no such hardware counter, as most virtual machines: count with a software event or with profile:99hz"
 	case errors.Is(err, unix.EILSEQ):
 		return noInstruction
 	case errors.Is(err, os.ErrNotExist):

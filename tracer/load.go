@@ -113,6 +113,9 @@ func loadError(obj *bpfgen.Object, err error) error {
 	if lacksPermission(rejected.Cause) && strings.Contains(rejected.Error(), "not allowed") {
 		return Diagnose(err)
 	}
+	if text := lockedReading(rejected.Log); text != "" {
+		return &diagnosis{text, err}
+	}
 	if strings.Contains(strings.Join(rejected.Log, " "), "requires BPF JIT compiler") {
 		return &diagnosis{"this kernel's BPF JIT compiler is off, and without it the program is refused: " +
 			"turn it on with: sysctl -w net.core.bpf_jit_enable=1", err}

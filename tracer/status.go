@@ -158,7 +158,7 @@ func linkMissed(l io.Closer) uint64 {
 func placeText(kind bpfgen.AttachKind, place bpfgen.Place) string {
 	switch {
 	case place.Perf != nil:
-		return fmt.Sprintf("%s %d:%d", kind, place.Perf.Type, place.Perf.Config)
+		return fmt.Sprintf("%s %s", kind, place.Target)
 	case place.Target == "":
 		return fmt.Sprintf("%s %#x", kind, place.Addr)
 	case place.Addr != 0:

@@ -55,6 +55,7 @@ var reasons = []struct {
 	{"needs a guest kernel", func(f facts, _ string) bool { return !f.guest }},
 	{"needs kprobes", func(f facts, _ string) bool { return !f.kprobes }},
 	{"needs kprobe_multi", func(f facts, _ string) bool { return !f.kprobeMulti }},
+	{"needs 32-bit programs", func(f facts, _ string) bool { return !f.guest }},
 	{"needs kernel ", func(f facts, rest string) bool { return need.Older(f.release, rest) }},
 	{"needs the command ", func(f facts, _ string) bool { return f.guest || !f.root }},
 }
