@@ -25,6 +25,7 @@ func TestRegisters(t *testing.T) {
 		{&archRISCV64, "pc", 0, 8},
 		{&archRISCV64, "a0", 80, 8},
 		{&archRISCV64, "a7", 136, 8},
+		{&archRISCV64, "cause", 272, 8},
 		{&archRISCV64, "orig_a0", 280, 8},
 	}
 	for _, tt := range tests {
@@ -44,7 +45,11 @@ func TestConventions(t *testing.T) {
 				t.Errorf("%s: %s is not in the context", arch.Name, name)
 			}
 		}
-		for _, name := range append([]string{arch.SyscallNr}, arch.SyscallArgs...) {
+		named := append([]string{arch.SyscallNr}, arch.SyscallArgs...)
+		if arch.Sigreturn != "" {
+			named = append(named, arch.Sigreturn)
+		}
+		for _, name := range named {
 			if _, ok := arch.Registers[name]; !ok {
 				t.Errorf("%s: there is no %s", arch.Name, name)
 			}
