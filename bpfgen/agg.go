@@ -28,7 +28,12 @@ type aggregation struct {
 var argument = plylang.Param{Name: "x", Want: plylang.WantInt}
 
 func constantParam(name string, optional bool) plylang.Param {
-	return plylang.Param{Name: name, Want: plylang.WantInt, Const: true, Optional: optional}
+	return plylang.Param{Name: name, Want: plylang.WantPlain, Const: true, Optional: optional}
+}
+
+// boundParam is a constant that is measured as the first argument is.
+func boundParam(name string) plylang.Param {
+	return plylang.Param{Name: name, Want: plylang.WantInt, Const: true, LikeX: true}
 }
 
 var aggregations = []*builtin{
@@ -55,7 +60,7 @@ var aggregations = []*builtin{
 	histogramRow("quantize", "Counts x by powers of two, each cut into 2^bits parts (0 to 4; 0 if left out).",
 		newLog2, constantParam("bits", true)),
 	histogramRow("lquantize", "Counts x in steps from lo to hi.",
-		newLinear, constantParam("lo", false), constantParam("hi", false), constantParam("step", false)),
+		newLinear, boundParam("lo"), boundParam("hi"), boundParam("step")),
 	histogramRow("llquantize", "Counts x from factor^lo to factor^(hi+1), each power cut into equal steps.",
 		newLogLinear, constantParam("factor", false), constantParam("lo", false), constantParam("hi", false), constantParam("steps", false)),
 }

@@ -28,8 +28,8 @@ var stringFunctions = []*builtin{
 	{
 		Func: plylang.Func{
 			Name: "dyn", Doc: "A tracepoint's field whose place varies; data->field alone means the same.",
-			Params: []plylang.Param{{Name: "field", Want: plylang.WantString}},
-			Infer:  func(args []plylang.Expr) (*plylang.Type, error) { return args[0].Type(), nil },
+			Params: []plylang.Param{{Name: "field", Want: plylang.WantValue}},
+			Infer:  dynamicField,
 		},
 		mem: func(g *gen, args []plylang.Expr, dst mem) { g.memInto(args[0], dst) },
 	},
@@ -81,6 +81,15 @@ var stringFunctions = []*builtin{
 		},
 		gen: startsWith,
 	},
+}
+
+// dynamicField infers the type of dyn(): that of the field.
+func dynamicField(args []plylang.Expr) (*plylang.Type, error) {
+	t := args[0].Type()
+	if t.Kind != plylang.String && t.Kind != plylang.Bytes {
+		return nil, &plylang.ArgError{Arg: 0, Msg: "dyn() is for text and bytes, and this is neither: leave dyn() out"}
+	}
+	return t, nil
 }
 
 // textType infers the type of str(): as long as the text may be.

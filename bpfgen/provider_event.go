@@ -101,7 +101,11 @@ func parseCounter(provider, target string, counters []counter) (counter, error) 
 		c.period = n
 		return c, checkCounter(provider, c)
 	}
-	return counter{}, fmt.Errorf("no %s event named %q%s", provider, name, plylang.DidYouMean(name, names))
+	cure := plylang.DidYouMean(name, names)
+	if cure == "" {
+		cure = ": there are " + strings.Join(names, ", ")
+	}
+	return counter{}, fmt.Errorf("no %s event named %q%s", provider, name, cure)
 }
 
 // checkCounter refuses what would fire so often that the machine does little

@@ -125,6 +125,9 @@ func noTracepoint(k *kernel.Kernel, name string) error {
 
 // noCategory is about a target that names an event only.
 func noCategory(k *kernel.Kernel, target string) error {
+	if category, ok := strings.CutSuffix(target, "/"); ok && category != "" {
+		return fmt.Errorf("tracepoint %q lacks its event: write tracepoint:%s/* for all of them", target, category)
+	}
 	text := fmt.Sprintf("tracepoint %q lacks its category: write tracepoint:category/event", target)
 	if names, err := k.Tracepoints("*", target); err == nil && len(names) > 0 && !kernel.IsGlob(target) {
 		text += ", here tracepoint:" + names[0]

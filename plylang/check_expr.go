@@ -48,8 +48,17 @@ func (c *clause) condition(x Expr, what string) {
 
 func truthy(t *Type) bool { return t.number() || t.Kind == String }
 
-// truth says whether a constant expression is true.
+// truth says whether an expression is always true, or always false. One side
+// can tell of && and ||.
 func (c *clause) truth(x Expr) (truth, ok bool) {
+	if b, is := x.(*Binary); is && (b.Op == LAND || b.Op == LOR) {
+		left, okLeft := c.truth(b.X)
+		right, okRight := c.truth(b.Y)
+		telling := b.Op == LOR
+		if okLeft && left == telling || okRight && right == telling {
+			return telling, true
+		}
+	}
 	if s, is := x.(*StringLit); is {
 		return s.Value != "", true
 	}

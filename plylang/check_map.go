@@ -104,9 +104,18 @@ func (c *checker) neverStored(m *mapState) {
 		c.argumentMissing(m, pos)
 	case m.Name[0] == '$':
 		c.errorf(pos, "nothing is stored in %s, and the environment has no variable %s", m.Name, m.Name[1:])
+	case c.isLocal(m.Name):
+		c.errorf(pos, "%s is a variable of its probe, not a map: write %s = 0", m.Name, m.Name)
+	case c.env.Lookup(m.Name) != nil:
+		c.errorf(pos, "%s is a built-in, not a map", m.Name)
 	default:
 		c.errorf(pos, "%s is read but nothing is ever stored in it%s", m.Name, c.didYouMean(m.Name, c.storedNames))
 	}
+}
+
+func (c *checker) isLocal(name string) bool {
+	_, ok := c.assigned[name]
+	return ok
 }
 
 // argumentMissing reports $1 and its kin.

@@ -12,7 +12,7 @@ func (c *clause) member(x *Member) *Type {
 	}
 	switch {
 	case s == nil || s.Kind != Struct:
-		c.errorf(x.Pos, "%s has no members: cast it to a pointer to a struct", describe(t))
+		c.errorf(x.Pos, "%s has no members%s", describe(t), ifNumber(t, ": cast it to a pointer to a struct"))
 		return nil
 	case x.Arrow && t.Kind == Struct:
 		holder := c.written(x.X)
@@ -58,7 +58,11 @@ func (c *clause) index(x *Index) *Type {
 	case t == nil:
 		return nil
 	case t.Kind != Array && t.Kind != Pointer:
-		c.errorf(x.Pos, "%s has no elements", describe(t))
+		cure := ifNumber(t, ": cast it, as in ((u64 *)p)[0]")
+		if isText(t) {
+			cure = ": str(s, n) is its beginning"
+		}
+		c.errorf(x.Pos, "%s has no elements%s", describe(t), cure)
 		return nil
 	case i != nil && (i.Kind != Int || i.Unit != Plain):
 		c.errorf(x.I.Position(), "an index is a plain number, and this is %s", describe(i))
@@ -77,10 +81,18 @@ func (c *clause) deref(x *Unary) *Type {
 	case t == nil:
 		return nil
 	case t.Kind != Pointer && t.Kind != Array:
-		c.errorf(x.Pos, "%s is no pointer: cast it, as in *(u64 *)%s", describe(t), short(operand(x.X)))
+		c.errorf(x.Pos, "%s is no pointer%s", describe(t), ifNumber(t, ": cast it, as in *(u64 *)"+short(operand(x.X))))
 		return nil
 	}
 	return c.behind(x, t)
+}
+
+// ifNumber is a cure that helps with what may be an address only.
+func ifNumber(t *Type, cure string) string {
+	if !t.number() {
+		return ""
+	}
+	return cure
 }
 
 // behind is the type of what p points to.

@@ -169,6 +169,10 @@ func (c *clause) unknownName(x *Name) {
 		c.errorf(x.Pos, "there is no %s: arguments are numbered from arg0 to %s", x.Name, c.lastArgument())
 		return
 	}
+	if x.Name == "args" && c.lookup("arg0") != nil {
+		c.errorf(x.Pos, "what %s matches declares no arguments, or each its own: write arg0 to %s", c.Spec, c.lastArgument())
+		return
+	}
 	if cure := foreign(x.Name); cure != "" {
 		c.errorf(x.Pos, "there is no %q%s", x.Name, cure)
 		return
@@ -226,6 +230,8 @@ func (c *clause) insteadOfArgument(name string) string {
 	digits, ok := strings.CutPrefix(name, "arg")
 	data, fields := c.fields()
 	switch {
+	case name == "args" && c.Scope.Lookup("retval") != nil:
+		return ": keep it where the function begins, as in @x[tid] = args->name"
 	case !ok || !isNumber(digits):
 		return ""
 	case c.Scope.Lookup("retval") != nil:

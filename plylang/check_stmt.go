@@ -150,8 +150,27 @@ func (c *clause) feed(m *mapState, call *Call) {
 		c.infer(call, call.Func, call.Args)
 	}
 	c.sameConstants(m, call)
+	c.boundUnits(call)
 	if len(call.Args) > 0 {
 		c.put(m.value, fed(call.Args[0].Type()), call.Args[0].Position())
+	}
+}
+
+// boundUnits compares the unit of what an aggregation is fed with and those of
+// the bounds that it is given.
+func (c *clause) boundUnits(call *Call) {
+	for i, x := range call.Args {
+		p := paramOf(call.Func, i)
+		v, _ := constant(x)
+		if p == nil || !p.LikeX || v == 0 {
+			continue
+		}
+		switch fed, bound := call.Args[0].Type().Unit, x.Type().Unit; {
+		case fed == Duration && bound == Plain:
+			c.warnf(x.Position(), "%s of %s() is taken as nanoseconds, because %s is a duration: give it a unit, as in 5ms", p.Name, call.Name, brief(call.Args[0]))
+		case fed == Plain && bound == Duration:
+			c.warnf(x.Position(), "%s of %s() is a duration, and %s a plain number", p.Name, call.Name, brief(call.Args[0]))
+		}
 	}
 }
 

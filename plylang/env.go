@@ -103,6 +103,7 @@ type Param struct {
 	Optional bool // this one and all that follow may be left out
 	Variadic bool // the last one only: any number of them
 	Const    bool // must be known when the script is compiled
+	LikeX    bool // of an aggregation: has the unit of its first argument
 }
 
 // A Want is what an argument may be.

@@ -50,6 +50,9 @@ func (p *parser) spec() *Spec {
 	t := p.tok
 	provider, target, colon := strings.Cut(t.text, ":")
 	p.next()
+	if strings.HasSuffix(target, ";") {
+		p.fail(t.end-1, `";" stands between statements, not behind a probe: leave it out`)
+	}
 	if strings.HasPrefix(target, `"`) {
 		p.fail(t.pos, "what is traced stands without quotes: write %s:%s", provider, strings.Trim(target, `"`))
 	}
@@ -73,6 +76,8 @@ func (p *parser) noSpec(probe *Probe) {
 		p.fail(t.pos, "%q is written in capitals: %s", t.text, strings.ToUpper(t.text))
 	case t.kind == NAME && p.lex.before(SUB):
 		p.fail(t.pos, "a probe is written with a colon, as in profile:99hz and interval:1s")
+	case t.kind == SEMICOLON:
+		p.fail(t.pos, `";" stands between statements, not behind a probe: leave it out`)
 	case t.kind == DIV, t.kind == SLASH_END:
 		p.fail(t.pos, "a predicate stands behind its probe, as in kprobe:vfs_read / pid == 1 / { ... }")
 	case t.kind == NAME && foreign(t.text) != "":
