@@ -24,7 +24,7 @@ const perScript = 100
 // no more parentheses than C needs, with what Go computes.
 func TestExpressions(t *testing.T) {
 	need.Guest(t)
-	rarelyCollect()
+	frugal()
 	k := live.Kernel(t)
 	compareExpressions(t, k, *expressions, func(obj *bpfgen.Object) ([]string, error) { return observeLoaded(k, obj) })
 }

@@ -56,7 +56,7 @@ func Script(seed int64) string {
 	g := &generator{Rand: rand.New(rand.NewSource(seed)), rounds: 1}
 	g.declare()
 	var b strings.Builder
-	for range 1 + g.Intn(3) {
+	for range 1 + g.Intn(2) {
 		b.WriteString(g.clause())
 	}
 	return b.String() + "BEGIN" + g.lastBody()

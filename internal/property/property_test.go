@@ -57,14 +57,15 @@ func ownShare() share {
 // and prints the smallest script that fails in the same way.
 func TestRandomScripts(t *testing.T) {
 	need.Guest(t)
-	rarelyCollect()
+	frugal()
 	own := ownShare()
 	runScripts(t, own.seed, own.scripts, func(seed int64) subject { return begins(seed, observeLoaded) })
 }
 
-// rarelyCollect collects garbage only when memory is short, because emulated
-// processors are slow at it.
-func rarelyCollect() {
+// frugal makes the most of an emulated processor: garbage is collected only when
+// memory is short, and no second thread looks for work.
+func frugal() {
+	runtime.GOMAXPROCS(1)
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(200 << 20)
 }
