@@ -81,11 +81,13 @@ func parameters(t *testing.T, function string) []bpfgen.ListedVar {
 // functions keeps only those of the arguments in some kernels.
 func TestRegistersOfGlobs(t *testing.T) {
 	need.Kprobes(t)
-	keys, want := `reg("cs"), reg("flags") & 2, reg("si") == arg1, (s64)reg("sp") < 0`, "@[16, 2, 1, 1] 10"
-	if runtime.GOARCH == "arm64" {
-		keys, want = `reg("pstate") & 15 != 0, reg("x1") == arg1, (s64)reg("x30") < 0, (s64)reg("sp") < 0`, "@[1, 1, 1, 1] 10"
+	keys := map[string]string{
+		"amd64":   `reg("cs") == 16, reg("flags") & 2 == 2, reg("si") == arg1, (s64)reg("sp") < 0`,
+		"arm64":   `reg("pstate") & 15 != 0, reg("x1") == arg1, (s64)reg("x30") < 0, (s64)reg("sp") < 0`,
+		"riscv64": `(s64)reg("tp") < 0, reg("a1") == arg1, (s64)reg("ra") < 0, (s64)reg("sp") < 0`,
 	}
-	script := `kprobe:vfs_rea[d] / tid == TID && arg2 == 12345 / { @[` + keys + `] = count(); }`
+	const want = "@[1, 1, 1, 1] 10"
+	script := `kprobe:vfs_rea[d] / tid == TID && arg2 == 12345 / { @[` + keys[runtime.GOARCH] + `] = count(); }`
 	for _, plain := range []bool{false, true} {
 		if got := traceThread(t, script, plain, func() { readZeros(t, 10) }); got != want {
 			t.Errorf("plain=%v: got %s, want %s", plain, got, want)
