@@ -52,7 +52,7 @@ var environment = map[string]typ{
 	"pid": {unsigned: true, size: 4}, "tid": {unsigned: true, size: 4}, "uid": {unsigned: true, size: 4},
 	"comm": {text: true, size: 16}, "probe": probeTyp,
 	"data->fd": {unsigned: true, size: 4}, "data->offset": {size: 8}, "data->whence": {unsigned: true, size: 4},
-	"arg0": {unsigned: true, size: 4}, "arg1": {size: 8}, "arg2": {unsigned: true, size: 4},
+	"arg0": {unsigned: true, size: 8}, "arg1": {unsigned: true, size: 8}, "arg2": {unsigned: true, size: 8},
 	"data->pid": {size: 4}, "data->ret": {size: 8}, "retval": {size: 8},
 }
 

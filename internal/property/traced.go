@@ -104,16 +104,16 @@ func (w world) with(name, text string) world {
 	return out
 }
 
-// arguments adds those that the kernel sees of a call: a parameter takes as
-// many bits as it has.
+// arguments adds those that the kernel sees of a call: a field of the tracepoint
+// takes as many bits as its type has, arg0 and on are whole registers.
 func (c call) arguments(w world) world {
 	if !c.lseek {
 		w["data->pid"] = cast("int", c.args[0])
 		return w
 	}
 	for i, to := range []string{"unsigned int", "long", "unsigned int"} {
-		v := cast(to, c.args[i])
-		w[lseekArgs[i]], w[lseekEntries[0].own[i]] = v, v
+		w[lseekEntries[0].own[i]] = cast(to, c.args[i])
+		w[lseekArgs[i]] = value{bits: c.args[i], unsigned: true}
 	}
 	return w
 }
