@@ -54,6 +54,9 @@ func TestConstInt(t *testing.T) {
 		{"2ms / 1us", 2000},
 		{"10ms % 3ms", 1000000},
 		{"sizeof(\"abc\") * 2", 8},
+		{"sizeof(u32)", 4},
+		{"sizeof(struct task_struct)", 64},
+		{"sizeof(struct task_struct *)", 8},
 		{"$1 + $2", 58},
 		{"$LIMIT", -5},
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // An Error is one finding about a script: where, what, and what to do. Every
@@ -47,20 +49,29 @@ func (e *Error) Detail() string {
 }
 
 // excerpt makes a line fit to be shown: at most 120 bytes around offset, with
-// bytes that would upset a terminal replaced one for one.
+// what would upset a terminal replaced by question marks.
 func excerpt(text string, offset int) (string, int) {
 	const width = 120
 	if len(text) > width {
-		start := max(0, min(offset-width/2, len(text)-width))
-		text, offset = text[start:start+width], offset-start
+		start := runeStart(text, max(0, min(offset-width/2, len(text)-width)))
+		end := runeStart(text, start+width)
+		text, offset = text[start:end], offset-start
 	}
-	b := []byte(text)
-	for i, c := range b {
-		if c < ' ' && c != '\t' || c >= 0x7f {
-			b[i] = '?'
+	var b strings.Builder
+	at := 0
+	for i, r := range text {
+		if i <= offset {
+			at = b.Len()
 		}
+		if r != '\t' && (r == utf8.RuneError || !unicode.IsPrint(r)) {
+			r = '?'
+		}
+		b.WriteRune(r)
 	}
-	return string(b), offset
+	if offset >= len(text) {
+		at = b.Len()
+	}
+	return b.String(), at
 }
 
 // An ErrorList is what one run over a script found.

@@ -94,7 +94,7 @@ func wordLen(s string) int {
 
 // runeStart is i, or the place before it where a character of s begins.
 func runeStart(s string, i int) int {
-	for i > 0 && !utf8.RuneStart(s[i]) {
+	for i > 0 && i < len(s) && !utf8.RuneStart(s[i]) {
 		i--
 	}
 	return i

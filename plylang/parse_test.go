@@ -41,6 +41,10 @@ probes.yaml:14:30: ")" expected, found ";"
 probes.yaml:14:32: comment is never closed: "*/" is missing
     kprobe:a { x = (1 + 2; /* here
                            ^`},
+		{"kprobe:a { x[\"äö✓\"] = ; }", `
+probes.yaml:14:35: a value expected, found ";"
+    kprobe:a { x["äö✓"] = ; }
+                          ^`},
 		{"kprobe:a { x = \"a\x00b\"; }", `
 probes.yaml:14:26: a string cannot hold a NUL byte: leave it out, strings end by themselves
     kprobe:a { x = "a?b"; }

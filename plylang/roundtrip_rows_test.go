@@ -5,6 +5,9 @@ import "strings"
 // roundTrips are scripts of every kind of syntax. TestRoundTrip prints,
 // formats and parses each of them again.
 var roundTrips = []string{
+	// Sizes of types.
+	"BEGIN { @ = sizeof(struct task_struct); @b = sizeof(u32 *) + sizeof(x); }",
+
 	// Probes.
 	"BEGIN { }",
 	"END { print(@x); }",
