@@ -26,6 +26,7 @@ var (
 	lseekEntries = []hook{
 		{"tracepoint:syscalls/sys_enter_lseek", "tracepoint:syscalls/sys_enter_lseek", []string{"data->fd", "data->offset", "data->whence"}},
 		{"t:syscalls:sys_enter_lseek", "tracepoint:syscalls/sys_enter_lseek", []string{"args->fd", "args->offset", "args->whence"}},
+		{"trace:syscalls/sys_enter_lseek", "tracepoint:syscalls/sys_enter_lseek", []string{"fd", "offset()", "whence"}},
 		{"kprobe:SyS_lseek", "kprobe:sys_lseek", lseekArgs},
 		{"k:sys_lseek", "kprobe:sys_lseek", []string{"arg(0)", "arg(1)", "arg(2)"}},
 	}
