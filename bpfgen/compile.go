@@ -62,7 +62,7 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*Object, er
 		c.errs.Sort()
 		return nil, c.errs
 	}
-	c.warnHidden()
+	c.warnOfFunctions()
 	c.ownMaps()
 	c.obj.Hash = c.hash()
 	return c.obj, nil

@@ -2,7 +2,6 @@ package bpfgen
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -208,33 +207,6 @@ func noFunction(k *kernel.Kernel, t functionTarget) error {
 	}
 	return missingf("this kernel has no function %s%s", t.pattern(),
 		suggest(kernel.Nearest(t.name, symbols.Names(), 3)))
-}
-
-// warnHidden says that functions will be shown as addresses where the kernel
-// hides the addresses of its symbols.
-func (c *compiler) warnHidden() {
-	if !slices.ContainsFunc(c.obj.Programs, func(p *Program) bool { return kprobePrograms[p.Attach] }) {
-		return
-	}
-	for _, m := range c.obj.Maps {
-		inKey := slices.ContainsFunc(m.Key, func(k KeyPart) bool { return showsFunction(k.Type) })
-		if !inKey && !showsFunction(m.Value) {
-			continue
-		}
-		if _, err := c.kernel.Symbols(); err != nil {
-			c.obj.Warnings.Add(c.script.Src, m.Pos, "%s shows addresses instead of functions: %v", m.Name, err)
-		}
-	}
-}
-
-// kprobePrograms are the ways in whose places come from the kernel's symbols.
-var kprobePrograms = map[AttachKind]bool{
-	AttachKprobe: true, AttachKretprobe: true, AttachKprobeMulti: true, AttachKretprobeMulti: true,
-}
-
-// showsFunction says whether a value is shown as a kernel function's name.
-func showsFunction(t *plylang.Type) bool {
-	return t != nil && (t.Show == plylang.ShowFunc || t.Show == plylang.ShowSymbol || t.Kind == plylang.Stack)
 }
 
 // suggest is the end of a message with names that may have been meant.

@@ -1,0 +1,61 @@
+package bpfgen
+
+import (
+	"slices"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// warnOfFunctions says what this kernel keeps from scripts that probe its
+// functions.
+func (c *compiler) warnOfFunctions() {
+	if slices.ContainsFunc(c.obj.Programs, func(p *Program) bool { return kprobePrograms[p.Attach] }) {
+		c.warnHidden()
+	}
+	if !c.kernel.Has(kernel.MissedCounts) {
+		c.warnUncounted()
+	}
+}
+
+// warnUncounted is about returns. The kernel keeps track of as many callers of
+// a function at a time as it has processors, or of ten.
+func (c *compiler) warnUncounted() {
+	seen := map[*plylang.Spec]bool{}
+	for _, p := range c.obj.Programs {
+		if p.Attach != AttachKretprobe && p.Attach != AttachKretprobeMulti {
+			continue
+		}
+		for _, spec := range p.Specs {
+			if !seen[spec] {
+				seen[spec] = true
+				c.obj.Warnings.Add(c.script.Src, spec.Pos,
+					"returns are missed when many callers are inside the function at a time, as when it sleeps; Linux counts them from 6.7 on")
+			}
+		}
+	}
+}
+
+// warnHidden says that functions will be shown as addresses where the kernel
+// hides the addresses of its symbols.
+func (c *compiler) warnHidden() {
+	for _, m := range c.obj.Maps {
+		inKey := slices.ContainsFunc(m.Key, func(k KeyPart) bool { return showsFunction(k.Type) })
+		if !inKey && !showsFunction(m.Value) {
+			continue
+		}
+		if _, err := c.kernel.Symbols(); err != nil {
+			c.obj.Warnings.Add(c.script.Src, m.Pos, "%s shows addresses instead of functions: %v", m.Name, err)
+		}
+	}
+}
+
+// kprobePrograms are the ways in whose places come from the kernel's symbols.
+var kprobePrograms = map[AttachKind]bool{
+	AttachKprobe: true, AttachKretprobe: true, AttachKprobeMulti: true, AttachKretprobeMulti: true,
+}
+
+// showsFunction says whether a value is shown as a kernel function's name.
+func showsFunction(t *plylang.Type) bool {
+	return t != nil && (t.Show == plylang.ShowFunc || t.Show == plylang.ShowSymbol || t.Kind == plylang.Stack)
+}
