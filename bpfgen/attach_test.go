@@ -389,15 +389,13 @@ func touch(t testing.TB, n int) {
 
 func TestAttachedTimers(t *testing.T) {
 	k := running(t)
-	script := `profile:997hz { @p[cpu] = count(); } profile:1:499hz { @one[cpu] = count(); } interval:10ms { @i = count(); }`
+	last := runtime.NumCPU() - 1
+	script := fmt.Sprintf(`profile:997hz { @p[cpu] = count(); } profile:%d:499hz { @one[cpu] = count(); } interval:10ms { @i = count(); }`, last)
 	got := trace(t, k, script, bpfgen.Options{}, func() { time.Sleep(300 * time.Millisecond) })
-	for _, want := range []string{"@i ", "@one[1] ", "@p[0] ", "@p[1] "} {
+	for _, want := range []string{"@i ", "@one[", fmt.Sprintf("@one[%d] ", last), "@p[0] ", fmt.Sprintf("@p[%d] ", last)} {
 		if strings.Count(got, want) != 1 {
-			t.Errorf("no %q in:\n%s", want, got)
+			t.Errorf("not one %q in:\n%s", want, got)
 		}
-	}
-	if strings.Contains(got, "@one[0]") {
-		t.Errorf("profile:1 fired on CPU 0:\n%s", got)
 	}
 }
 
