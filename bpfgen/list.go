@@ -63,6 +63,9 @@ func listOne(p *provider, k *kernel.Kernel, pattern string, vars bool) ([]Listed
 	if !kernel.IsGlob(pattern) {
 		pattern = "*" + pattern + "*"
 	}
+	if err := kernel.CheckGlob(pattern); err != nil {
+		return nil, err
+	}
 	return p.list(k, kernel.Compile(pattern), vars)
 }
 

@@ -120,6 +120,9 @@ func (e *env) Scopes(spec *plylang.Spec, uses plylang.Uses) ([]plylang.Scope, er
 	case err != nil:
 		return nil, err
 	}
+	if err := kernel.CheckGlob(spec.Target); err != nil {
+		return nil, err
+	}
 	scopes, err := p.scopes(e, spec, uses)
 	if err != nil {
 		return nil, err

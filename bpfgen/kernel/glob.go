@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -50,6 +51,39 @@ func Match(glob, name string) bool { return Compile(glob).Match(name) }
 
 // IsGlob says whether a pattern can match anything but itself.
 func IsGlob(pattern string) bool { return len(Compile(pattern).rest) > 0 }
+
+// What a pattern may have, so that all functions of a kernel are compared with
+// it in a time that people wait.
+const (
+	maxPieces = 200 // wildcards, classes, groups and their alternatives
+	maxGroups = 8   // in each other
+)
+
+// CheckGlob finds fault with a pattern that would take too long to match.
+func CheckGlob(pattern string) error {
+	pieces, groups := measure(parseGlob(pattern))
+	switch {
+	case groups > maxGroups:
+		return fmt.Errorf("glob has groups in groups, more than %d deep: write it as a list with commas", maxGroups)
+	case pieces > maxPieces:
+		return fmt.Errorf("glob has more than %d wildcards and alternatives: write it as a list with commas", maxPieces)
+	}
+	return nil
+}
+
+// measure counts the pieces of a pattern, and how deep its groups are nested.
+func measure(nodes []globNode) (pieces, groups int) {
+	for _, n := range nodes {
+		if n.op != globText {
+			pieces++
+		}
+		for _, alt := range n.alts {
+			inner, depth := measure(alt)
+			pieces, groups = pieces+1+inner, max(groups, depth+1)
+		}
+	}
+	return pieces, groups
+}
 
 // Compile prepares a pattern for many names.
 func Compile(pattern string) *Glob {
@@ -195,6 +229,9 @@ func (m *matcher) only(place int) []bool {
 // given places.
 func (m *matcher) reach(nodes []globNode, at []bool) []bool {
 	for i := range nodes {
+		if !slices.Contains(at, true) {
+			return at
+		}
 		switch n := &nodes[i]; n.op {
 		case globText, globAny, globSet:
 			at = n.advance(m.name, at)

@@ -92,6 +92,31 @@ func TestMatchNested(t *testing.T) {
 	}
 }
 
+// What would take long to match is refused.
+func TestCheckGlob(t *testing.T) {
+	const manyPieces = "glob has more than 200 wildcards and alternatives: write it as a list with commas"
+	const manyGroups = "glob has groups in groups, more than 8 deep: write it as a list with commas"
+	for _, tt := range []struct{ glob, want string }{
+		{"vfs_read", ""},
+		{strings.Repeat("a", 4000), ""},
+		{strings.Repeat("*a", 200), ""},
+		{strings.Repeat("*a", 201), manyPieces},
+		{"@(" + strings.Repeat("a|", 198) + "a)", ""},
+		{"@(" + strings.Repeat("a|", 200) + "a)", manyPieces},
+		{strings.Repeat("@(", 8) + "a" + strings.Repeat(")", 8), ""},
+		{strings.Repeat("!(", 9) + "a" + strings.Repeat(")", 9), manyGroups},
+		{strings.Repeat("@(", 2000), ""},
+	} {
+		got := ""
+		if err := CheckGlob(tt.glob); err != nil {
+			got = err.Error()
+		}
+		if got != tt.want {
+			t.Errorf("%.40s… gives %q, want %q", tt.glob, got, tt.want)
+		}
+	}
+}
+
 // A plain name matches itself alone, and a name between stars is found.
 func FuzzMatch(f *testing.F) {
 	f.Add("vfs_@(read|write*)", "vfs_read")
