@@ -48,7 +48,7 @@ type guestTest struct{ pkg, run, skip string }
 var guestTests = []guestTest{
 	{"./internal/need", ".", ""},
 	{"./bpfgen/kernel", "Running|Prober", ""},
-	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges"},
+	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges|LargeScripts"},
 	{"./internal/property", "RandomScripts|TracedScripts|Expressions", ""},
 	{"./tracer", ".", ""},
 	{"./internal/conformance", "Records|Ply24", ""},
