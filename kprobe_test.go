@@ -65,10 +65,10 @@ func TestKprobeInside(t *testing.T) {
 	need.Kprobes(t)
 	addr := symbolAddress(t, "vfs_read")
 	inside, step := 0, 1
-	if runtime.GOARCH == "arm64" {
-		step = 4 // the length of an instruction
+	if runtime.GOARCH != "amd64" {
+		step = 2 // instructions are of 4 bytes, or of 2 on riscv64
 	}
-	for offset := 1; offset <= 16; offset += step {
+	for offset := step; offset <= 24; offset += step {
 		named := fmt.Sprintf("kprobe:vfs_read+%d %s { @[func] = count(); }", offset, mineSized)
 		byAddress := fmt.Sprintf("kprobe:%#x %s { @[func] = count(); }", addr+uint64(offset), mineSized)
 		for _, script := range []string{named, byAddress} {

@@ -233,7 +233,7 @@ func placeReason(place bpfgen.Place, err error) string {
 	switch {
 	case place.Perf != nil && place.Perf.Type == unix.PERF_TYPE_HARDWARE && lacking(err):
 		return "this machine has no such hardware counter, as most virtual machines: count with a software event or with profile:99hz"
-	case errors.Is(err, unix.EILSEQ):
+	case errors.Is(err, unix.EILSEQ) || errors.Is(err, unix.EINVAL) && (place.Offset != 0 || place.Target == ""):
 		return noInstruction
 	case errors.Is(err, os.ErrNotExist):
 		return "this kernel does not have it, or does not let it be probed"
@@ -251,8 +251,8 @@ func placeReason(place bpfgen.Place, err error) string {
 	return "the kernel refuses it: " + text
 }
 
-// noInstruction is about a place between two instructions. 5.10 says so of
-// those in ftrace's patch area too.
+// noInstruction is about a place between two instructions, or inside what
+// ftrace patches. Some architectures have EINVAL for both.
 const noInstruction = "no instruction that can be probed begins there: every build of the kernel has its own offsets, " +
 	"which \"objdump -d\" of its vmlinux shows; probe the function without an offset, or correct it"
 
