@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -51,12 +52,14 @@ func openKprobe(p *ebpf.Program, place bpfgen.Place, config, cookie uint64) (io.
 	return openPerfEvent(&attr, 0, p, cookie)
 }
 
-// kprobeType is the type of perf events that kprobes have on this machine.
-func kprobeType() (uint32, error) {
+// kprobeType is the type of perf events that kprobes have on this machine. It
+// is read once: reading it runs functions of the kernel, which a script may
+// have probed by the time that the next place is attached.
+var kprobeType = sync.OnceValues(func() (uint32, error) {
 	raw, err := os.ReadFile("/sys/bus/event_source/devices/kprobe/type")
 	if err != nil {
 		return 0, err
 	}
 	kind, err := strconv.ParseUint(strings.TrimSpace(string(raw)), 10, 32)
 	return uint32(kind), err
-}
+})
