@@ -27,6 +27,7 @@ type child struct {
 	started chan error
 	done    chan struct{}
 	ending  atomic.Bool // we asked it to end: how it ends is no news
+	unable  bool        // the shell could not run it; set before done is closed
 	once    sync.Once   // for end
 }
 
@@ -43,7 +44,11 @@ func startChild(command string) (*child, error) {
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGTERM}
 	go c.own()
-	if err := <-c.started; err != nil {
+	switch err := <-c.started; {
+	case errors.Is(err, syscall.EPERM):
+		return nil, fmt.Errorf("cannot start %q: -c holds the command by ptrace until the probes are attached, which is forbidden here: "+
+			"see kernel.yama.ptrace_scope and the container's seccomp profile, or start the command yourself", command)
+	case err != nil:
 		return nil, fmt.Errorf("cannot start %q: %w", command, err)
 	}
 	return c, nil
@@ -65,9 +70,31 @@ func (c *child) own() {
 		fmt.Fprintf(os.Stderr, "ply-exporter: cannot let the command go: %v\n", err)
 		_ = c.cmd.Process.Kill()
 	}
-	if err := c.cmd.Wait(); err != nil && !c.ending.Load() {
+	err = c.cmd.Wait()
+	code := c.cmd.ProcessState.ExitCode()
+	c.unable = code == notExecutable || code == notFound
+	switch {
+	case err == nil || c.ending.Load():
+	case c.unable:
+		fmt.Fprintf(os.Stderr, "ply-exporter: the command could not be run: %v\n", err)
+	default:
 		fmt.Fprintf(os.Stderr, "ply-exporter: command: %v\n", err)
 	}
+}
+
+// The shell's status of a command that it could not run.
+const (
+	notExecutable = 126
+	notFound      = 127
+)
+
+// status is the run's status after the end of the command: its own failing is
+// none of ours, but one that could not run at all was a mistake of the user's.
+func (c *child) status() int {
+	if c.unable {
+		return statusError
+	}
+	return statusOK
 }
 
 // hold waits until the command stands at its first instruction.

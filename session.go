@@ -135,7 +135,7 @@ func (s *session) wait(ctx context.Context, child *child) (status int) {
 		case <-limit:
 			return statusOK
 		case <-done:
-			return statusOK
+			return child.status()
 		case status := <-s.tracer.Exited():
 			return status
 		case <-s.broken:

@@ -197,18 +197,24 @@ func TestReaderOfTheOutputLeaves(t *testing.T) {
 // says on standard error what became of the command.
 func TestEndsOfTheCommand(t *testing.T) {
 	need.BPF(t)
-	for _, row := range []struct{ command, stdin, stdout, stderr string }{
-		{"true", "", "", ""},
-		{":", "", "", ""},
-		{"/nowhere/command", "", "", "ply-exporter: command: exit status 127\n"},
-		{"exec /nowhere/command", "", "", "ply-exporter: command: exit status 127\n"},
-		{"kill -KILL $$", "", "", "ply-exporter: command: signal: killed\n"},
-		{"if", "", "", "ply-exporter: command: exit status 2\n"},
-		{"cat", "its input\n", "its input\n", ""},
-		{"exec <&- >&-; true", "", "", ""},
+	for _, row := range []struct {
+		command, stdin, stdout, stderr string
+		status                         int
+	}{
+		{"true", "", "", "", 0},
+		{":", "", "", "", 0},
+		{"/nowhere/command", "", "", "ply-exporter: the command could not be run: exit status 127\n", 1},
+		{"exec /nowhere/command", "", "", "ply-exporter: the command could not be run: exit status 127\n", 1},
+		{"/etc", "", "", "ply-exporter: the command could not be run: exit status 126\n", 1},
+		{"/etc/passwd", "", "", "ply-exporter: the command could not be run: exit status 126\n", 1},
+		{"kill -KILL $$", "", "", "ply-exporter: command: signal: killed\n", 0},
+		{"false", "", "", "ply-exporter: command: exit status 1\n", 0},
+		{"if", "", "", "ply-exporter: command: exit status 2\n", 0},
+		{"cat", "its input\n", "its input\n", "", 0},
+		{"exec <&- >&-; true", "", "", "", 0},
 	} {
 		r := plyInput(t, row.stdin, "run", "-c", row.command, "BEGIN { @ = 1; }")
-		if r.status != 0 || r.stdout != row.stdout+"\n@: 1\n" || !strings.Contains(r.stderr, row.stderr) {
+		if r.status != row.status || r.stdout != row.stdout+"\n@: 1\n" || !strings.Contains(r.stderr, row.stderr) {
 			t.Errorf("%q: %+v", row.command, r)
 		}
 		if row.stderr == "" && strings.Contains(r.stderr, "command:") {
