@@ -112,8 +112,8 @@ func TestKprobeCompilersCopies(t *testing.T) {
 		}
 		for _, name := range []string{s.name, plain} {
 			r := ply(t, "run", "-t", "0.01", fmt.Sprintf("kprobe:%s { @ = count(); }", name))
-			if strings.Contains(r.stderr, "the kernel does not let it be probed") {
-				break // neither ftrace's own nor the pieces of perf, whatever their name
+			if strings.Contains(r.stderr, "not let it be probed") {
+				break // what the kernel is built without tracing of, whatever its name
 			}
 			if r.status != 0 {
 				t.Errorf("%s: %s", name, r.stderr)
