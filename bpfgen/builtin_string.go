@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	defaultText = 127 // bytes that str(p) reads; with the NUL it is a power of two
-	maxText     = 512 // bytes that str(p, n) reads at most
+	defaultText = 127 // bytes that str(p) reads at most; with the NUL it is a power of two
+	maxText     = 512 // bytes that str(p, n) reads at most, n a constant
 )
 
 var stringFunctions = []*builtin{
 	{
 		Func: plylang.Func{
-			Name: "str", Doc: "Text at address p, at most n bytes of it (127 if left out).",
+			Name: "str", Doc: "Text at address p, at most n bytes of it (127 if left out, and where n is no constant).",
 			Params: []plylang.Param{
 				{Name: "p", Want: plylang.WantValue},
-				{Name: "n", Want: plylang.WantPlain, Const: true, Optional: true},
+				{Name: "n", Want: plylang.WantPlain, Optional: true},
 			},
 			Infer: textType,
 		},
@@ -38,7 +38,7 @@ var stringFunctions = []*builtin{
 			Name: "mem", Doc: "The n bytes at address p; or, where n is a format such as \"2Hx8s\", the record there.",
 			Params: []plylang.Param{
 				{Name: "p", Want: plylang.WantAddress},
-				{Name: "n", Want: plylang.WantValue, Const: true},
+				{Name: "n", Want: plylang.WantValue},
 			},
 			Infer: bytesAt,
 		},
@@ -101,8 +101,8 @@ func textType(args []plylang.Expr) (*plylang.Type, error) {
 	} else if t.Kind != plylang.Int && t.Kind != plylang.Pointer {
 		return nil, &plylang.ArgError{Arg: 0, Msg: "str() reads text at an address, and this is neither: leave str() out"}
 	}
-	if len(args) > 1 {
-		n = constantArg(args, 1)
+	if length, ok := constantLength(args); ok {
+		n = length
 		if n < 1 || n > maxText {
 			return nil, &plylang.ArgError{Arg: 1, Msg: fmt.Sprintf("the length must be 1 to %d", maxText)}
 		}
@@ -110,23 +110,32 @@ func textType(args []plylang.Expr) (*plylang.Type, error) {
 	return plylang.StringType(int(n)), nil
 }
 
+// constantLength is n of str(p, n) and mem(p, n), where the script tells it.
+func constantLength(args []plylang.Expr) (n int64, ok bool) {
+	if len(args) < 2 {
+		return 0, false
+	}
+	return plylang.ConstInt(args[1])
+}
+
 // readText reads text at an address. Text that is there already is cut to the
 // wanted length.
 func readText(g *gen, args []plylang.Expr, dst mem) {
 	typ, _ := textType(args)
-	if t := args[0].Type(); t.Kind != plylang.String {
+	_, known := constantLength(args)
+	t := args[0].Type()
+	switch {
+	case len(args) > 1 && !known:
+		g.readTextUpTo(args, dst, typ.Size)
+	case t.Kind != plylang.String:
 		g.expr(args[0])
 		g.emit(asm.Mov.Reg(asm.R3, asm.R0))
 		g.readString(dst, typ.Size, t.User)
-		return
-	}
-	g.memInto(args[0], dst)
-	if rest := typ.Size % 8; rest != 0 {
-		last := dst.word(dst.words() - 1)
-		g.load(asm.R1, last)
-		g.imm(asm.R2, int64(1)<<(8*rest)-1)
-		g.emit(asm.And.Reg(asm.R1, asm.R2))
-		g.store(last, asm.R1)
+	default:
+		g.memInto(args[0], dst)
+		if rest := typ.Size % 8; rest != 0 {
+			g.keepBytes(dst.word(dst.words()-1), rest)
+		}
 	}
 }
 
@@ -138,8 +147,11 @@ func bytesAt(args []plylang.Expr) (*plylang.Type, error) {
 		}
 		return &plylang.Type{Kind: plylang.Bytes, Size: size, Show: plylang.ShowRecord + ":" + format.Value}, nil
 	}
-	n := constantArg(args, 1)
-	if n < 1 || n > maxText {
+	n, ok := constantLength(args)
+	switch {
+	case !ok:
+		return nil, &plylang.ArgError{Arg: 1, Msg: "n of mem() must be a constant, because bytes have one length: str(p, n) is text of any"}
+	case n < 1 || n > maxText:
 		return nil, &plylang.ArgError{Arg: 1, Msg: fmt.Sprintf("the length must be 1 to %d", maxText)}
 	}
 	return &plylang.Type{Kind: plylang.Bytes, Size: int(n)}, nil

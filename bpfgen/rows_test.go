@@ -97,6 +97,7 @@ func TestStrings(t *testing.T) {
 		{`a ? 1 : 2`, 1}, {`e ? 1 : 2`, 2}, {`!e`, 1}, {`a && b`, 1}, {`(1 < 2 ? a : b) == "abc"`, 1},
 		{`comm == "bpfgen.test"`, 1}, {`strlen(comm)`, 11}, {`str(comm, 3) == "bpf"`, 1},
 		{`str(curtask->comm) == comm`, 1}, {`str(curtask->comm, 4) == "bpfg"`, 1},
-		{`strcmp(str(0), "")`, 0}, {`str(0) == ""`, 1},
+		{`strcmp(str(0), "")`, 0}, {`str(0) == ""`, 1}, {`str(0, strlen(b)) == ""`, 1},
+		{`str(b, strlen(a)) == a`, 1}, {`strlen(str(long, strlen(long) - 7))`, 33}, {`str(b, -strlen(a)) == ""`, 1},
 	})
 }
