@@ -2,6 +2,7 @@ package bpfgen_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -77,7 +78,7 @@ func TestAttachedFields(t *testing.T) {
 		{`tracepoint:sched/sched_switch /data->prev_pid == TID/ { @[data->prev_comm, data->prev_prio >= 100, tid == data->common_pid] = 1; }`, nap, "@[bpfgen.test, 1, 1] 1"},
 		{`tracepoint:sched/sched_switch /data->next_pid == TID/ { @[data->next_comm == "bpfgen.test", data->next_prio >= 100] = 1; }`, nap, "@[1, 1] 1"},
 		{`tracepoint:sched/sched_wakeup /data->pid == TID/ { @[data->comm, data->prio >= 100] = 1; }`, nap, "@[bpfgen.test, 1] 1"},
-		{`tracepoint:irq/softirq_@(entry|exit) { @[data->vec < 10] = 1; }`, nap, "@[1] 1"},
+		{`tracepoint:irq/softirq_@(entry|exit) { @[data->vec < 10] = 1; }`, func() { sendPacket(t) }, "@[1] 1"},
 		{`tracepoint:task/task_newtask /pid == PID && (data->clone_flags & 0x10000) == 0/ { @[data->pid != pid] = 1; }`, func() { run(t) }, "@[1] 1"},
 		{`tracepoint:sched/sched_process_exit /pid != PID && ppid == PID && pid == tid/ { @[data->pid == tid, data->comm == comm, data->prio >= 100] = 1; }`, func() { run(t) }, "@[1, 1, 1] 1"},
 	} {
@@ -92,6 +93,22 @@ func TestAttachedFields(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// sendPacket sends a packet to itself, which takes a softirq.
+func sendPacket(t testing.TB) {
+	t.Helper()
+	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.WriteTo([]byte("x"), c.LocalAddr()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.ReadFrom(make([]byte, 1)); err != nil {
+		t.Fatal(err)
 	}
 }
 
