@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -143,15 +144,24 @@ func float(p plylang.Conversion, v bpfgen.Value) string {
 
 // hexFloat is C's %a, whose exponent has no leading zero.
 func hexFloat(p plylang.Conversion, f float64) string {
-	s := strconv.FormatFloat(f, 'x', p.Prec, 64)
-	s = strings.Replace(strings.Replace(s, "p+0", "p+", 1), "p-0", "p-", 1)
-	if strings.HasSuffix(s, "p+") {
-		s += "0"
+	sign := plus(p)
+	if f < 0 {
+		sign = "-"
 	}
+	digits := strings.TrimPrefix(strconv.FormatFloat(math.Abs(f), 'x', p.Prec, 64), "0x")
+	mantissa, exponent, _ := strings.Cut(digits, "p+")
+	if strings.Contains(p.Flags, "#") && !strings.Contains(mantissa, ".") {
+		mantissa += "."
+	}
+	if len(exponent) > 1 {
+		exponent = strings.TrimPrefix(exponent, "0")
+	}
+	p.Prec = -1
+	s := integer(p, sign+"0x", mantissa+"p+"+exponent)
 	if p.Verb == 'A' {
 		s = strings.ToUpper(s)
 	}
-	return fmt.Sprintf(widthOnly(p, 's'), s)
+	return s
 }
 
 // goFormat is the conversion as package fmt spells it.
