@@ -133,6 +133,8 @@ func TestParseProfile(t *testing.T) {
 		{"99hz", "cpu -1 rate 99"},
 		{"99", "cpu -1 rate 99"},
 		{"1:49hz", "cpu 1 rate 49"},
+		{"hz:99", "cpu -1 rate 99"},
+		{"ms:10", `profile "ms:10" is no rate: write profile:100hz`},
 		{"0hz", "a rate of 0 never fires: use 1hz or more"},
 		{"20000hz", "20000hz is too fast: use 10000hz or less"},
 		{"often", `profile "often" is no rate: write profile:99hz, or profile:0:99hz for CPU 0 only`},

@@ -31,7 +31,7 @@ var perfProgram = ebpf.ProgramSpec{Type: ebpf.PerfEvent}
 
 var profileProvider = &provider{
 	name: "profile",
-	doc:  "[cpu:]Nhz",
+	doc:  "[cpu:]Nhz, also hz:N",
 }
 
 var intervalProvider = &provider{
@@ -96,17 +96,19 @@ func onlyCPU(online []int, cpu int) ([]int, error) {
 	return nil, missingf("cpu %d is not online; %s online", cpu, plural(len(online), "CPU"))
 }
 
-// A profileTarget is [cpu:]Nhz; cpu is -1 when it is not given.
+// A profileTarget is [cpu:]Nhz, or hz:N; cpu is -1 when it is not given.
 type profileTarget struct {
 	cpu  int
 	rate uint64
 }
 
 func parseProfile(target string) (profileTarget, error) {
-	bad := fmt.Errorf("profile %q is no rate: write profile:99hz, or profile:0:99hz for CPU 0 only", target)
+	bad := badProfile(target)
 	p := profileTarget{cpu: -1}
 	text := target
-	if cpu, rest, ok := strings.Cut(target, ":"); ok {
+	if cpu, rest, ok := strings.Cut(target, ":"); cpu == "hz" {
+		text = rest
+	} else if ok {
 		n, err := strconv.ParseUint(cpu, 10, 16)
 		if err != nil {
 			return p, bad
@@ -119,6 +121,16 @@ func parseProfile(target string) (profileTarget, error) {
 	}
 	p.rate = rate
 	return p, checkRate(rate)
+}
+
+// badProfile says how a rate is written, also instead of the time between two
+// samples.
+func badProfile(target string) error {
+	example := "write profile:99hz, or profile:0:99hz for CPU 0 only"
+	if period, err := parseInterval(target); err == nil && period <= time.Second {
+		example = fmt.Sprintf("write profile:%dhz", time.Second/period)
+	}
+	return fmt.Errorf("profile %q is no rate: %s", target, example)
 }
 
 func checkRate(rate uint64) error {
