@@ -14,17 +14,19 @@ import (
 // clause uses in the same way: the members of args, or the result.
 func (s *scope) byPrototype(e *env, whole bool) []*scope {
 	var out []*scope
-	groups := map[string]*scope{}
+	groups, protos := map[string]*scope{}, map[*scope]*prototype{}
 	for i, place := range s.places {
 		proto := s.prototype(e, place)
 		key := proto.key(s)
 		group := groups[key]
-		if group == nil {
+		if group != nil {
+			protos[group].others = append(protos[group].others, place.Target)
+		} else {
 			copied := *s
 			copied.places, copied.names = nil, nil
 			copied.vars = copied.functionVars(e, proto, whole)
 			group = &copied
-			groups[key] = group
+			groups[key], protos[group] = group, proto
 			out = append(out, group)
 		}
 		group.places = append(group.places, place)
@@ -41,6 +43,7 @@ func (s *scope) byPrototype(e *env, whole bool) []*scope {
 // with the parameters as members, whose offset is their number.
 type prototype struct {
 	function string
+	others   []string // functions that declare the same, as far as the clause sees
 	params   []plylang.Field
 	result   *plylang.Type // nil: not known
 
@@ -145,6 +148,9 @@ func typeKey(t *plylang.Type) string {
 
 // Name names the function for messages.
 func (p *prototype) Name() string { return "function " + p.function }
+
+// Functions names all functions that it is the declaration of.
+func (p *prototype) Functions() []string { return append([]string{p.function}, p.others...) }
 
 // Member returns a parameter by name.
 func (p *prototype) Member(name string) (plylang.Field, bool) {

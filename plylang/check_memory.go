@@ -23,7 +23,7 @@ func (c *clause) member(x *Member) *Type {
 	}
 	f, ok := s.Struct.Member(x.Name)
 	if !ok {
-		c.errorf(x.Pos, "%s has no member %q%s", s.Struct.Name(), x.Name, c.didYouMean(x.Name, s.Struct.Names))
+		c.errs.add(newLack(c.script.Src, x.Pos, s.Struct, x.Name, c.didYouMean(x.Name, s.Struct.Names)))
 		return nil
 	}
 	x.Field = f

@@ -127,6 +127,8 @@ func textCure(x *Binary) string {
 		n, isLiteral := side.(*Number)
 		switch t := side.Type(); {
 		case !isText(x.X.Type()) && !isText(x.Y.Type()):
+		case nameCure(t) != "":
+			return ": " + nameCure(t)
 		case isLiteral && n.Text != "":
 			return ": write " + quote(short(n.Text))
 		case t.number() && (t.Kind == Pointer || t.User):

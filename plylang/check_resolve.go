@@ -66,7 +66,9 @@ func (c *clause) resolveTarget(x Expr) {
 // resolve resolves the names in an expression. It puts another one in its
 // place where the spelling says less than is meant.
 func (c *clause) resolve(slot *Expr) {
-	slots(*slot, c.resolve)
+	if call, ok := (*slot).(*Call); !ok || !c.unquoted(call) {
+		slots(*slot, c.resolve)
+	}
 	switch x := (*slot).(type) {
 	case *Name:
 		*slot = c.resolveName(x)
@@ -77,6 +79,32 @@ func (c *clause) resolve(slot *Expr) {
 	case *Cast:
 		*slot = boolCast(x)
 	}
+}
+
+// unquoted reports a name that means nothing where a function takes literal
+// text, as in reg(ip).
+func (c *clause) unquoted(x *Call) bool {
+	f := c.lookup(x.Name)
+	for i, arg := range x.Args {
+		name, ok := arg.(*Name)
+		if !ok || f == nil || !c.known {
+			continue
+		}
+		p := paramOf(f, i)
+		if p == nil || !p.Const || p.Want != WantString || c.means(name.Name) {
+			continue
+		}
+		c.errorf(name.Pos, "%s of %s() is text: write %s", p.Name, x.Name, quote(short(name.Name)))
+		return true
+	}
+	return false
+}
+
+// means says whether a name is a variable, a map, a field or a built-in.
+func (c *clause) means(name string) bool {
+	_, stored := c.stored[name]
+	_, field := c.field(name)
+	return stored || field && isTrace(c.Spec) || c.locals[name] != nil || c.lookup(name) != nil
 }
 
 // resolveName finds what a name is: a local, a whole map, a built-in, or a

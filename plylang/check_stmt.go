@@ -186,22 +186,28 @@ func fed(t *Type) *Type {
 }
 
 // sameConstants compares the constant arguments of an aggregation with those
-// of the map's first use.
+// of the map's first use. One that is left out is 0.
 func (c *clause) sameConstants(m *mapState, call *Call) {
-	if len(call.Args) != len(m.Args) {
-		c.errorf(call.Pos, "%s() has %s here but %s at %s: they must be the same for one map", call.Name, argCount(len(call.Args)), argCount(len(m.Args)), c.place(m.agg))
-		return
-	}
-	for i, x := range call.Args {
-		if i >= len(call.Func.Params) || !call.Func.Params[i].Const {
+	for i, p := range call.Func.Params {
+		if !p.Const {
 			continue
 		}
-		a, okA := constant(x)
-		b, okB := constant(m.Args[i])
+		a, hereAt, okA := argumentAt(call.Args, i, call.Pos)
+		b, thereAt, okB := argumentAt(m.Args, i, m.agg)
 		if okA && okB && a != b {
-			c.errorf(x.Position(), "%s of %s() is %d here but %d at %s: it must be the same for one map", call.Func.Params[i].Name, call.Name, int64(a), int64(b), c.place(m.Args[i].Position()))
+			c.errorf(hereAt, "%s of %s() is %d here but %d at %s: it must be the same for one map", p.Name, call.Name, a, b, c.place(thereAt))
 		}
 	}
+}
+
+// argumentAt is the value of a constant argument, and where it stands: at the
+// call where it is left out.
+func argumentAt(args []Expr, i int, call Pos) (value int64, at Pos, ok bool) {
+	if i >= len(args) {
+		return 0, call, true
+	}
+	v, ok := constant(args[i])
+	return int64(v), args[i].Position(), ok
 }
 
 func argCount(n int) string {

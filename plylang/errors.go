@@ -19,6 +19,8 @@ type Error struct {
 	// Missing says that the script is right and this kernel lacks something
 	// (a function, a tracepoint, a feature); another kernel may run it.
 	Missing bool
+
+	lack lack // what it says is missing, when others may say so of other holders
 }
 
 // Error returns the finding in one line: file:line:column: message.

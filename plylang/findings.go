@@ -45,6 +45,7 @@ func (f *findings) truncate(n int) {
 // names the findings.
 func (f *findings) sorted(src *Source, what string) ErrorList {
 	f.list.Sort()
+	f.list = f.list.joinLacks()
 	if f.more {
 		f.list.Add(src, Pos(len(src.Text)), "more than %d %s: the others are not shown", maxErrors, what)
 	}

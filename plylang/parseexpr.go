@@ -248,6 +248,8 @@ func (p *parser) named() Expr {
 		return &MapRef{Pos: Pos(t.pos), Name: t.text}
 	case p.tok.kind == LPAREN && t.text == "sizeof":
 		return p.sizeOf(t)
+	case p.tok.kind == LPAREN && t.text == "offsetof": // whose arguments are no expressions
+		p.fail(t.pos, "there is no offsetof()%s", foreign(t.text))
 	case p.tok.kind == LPAREN:
 		return newCall(t, p.args(RPAREN))
 	case t.text == "nil":
