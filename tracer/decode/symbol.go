@@ -109,9 +109,10 @@ func (d *Decoder) frame(addr uint64, isReturn bool) string {
 	return d.address(addr)
 }
 
-// tracing is what the kernel calls on the way from a tracepoint to a program:
-// other functions for each way of attaching, none of which the script asked for.
-var tracing = []string{"__traceiter_", "__bpf_trace_", "bpf_trace_run", "perf_trace_", "perf_syscall_"}
+// tracing is what the kernel calls on the way from a tracepoint to a program,
+// and on arm64 the program: other functions for each way of attaching, none of
+// which the script asked for.
+var tracing = []string{"__traceiter_", "__bpf_trace_", "bpf_trace_run", "perf_trace_", "perf_syscall_", "bpf_prog_"}
 
 func isTracing(frame string) bool {
 	return slices.ContainsFunc(tracing, func(prefix string) bool { return strings.HasPrefix(frame, prefix) })

@@ -17,6 +17,7 @@ ffffffff81001300 T bpf_trace_run2
 ffffffff81001400 T __bpf_trace_sys_enter
 ffffffff81001500 T __traceiter_sched_switch
 ffffffff81001600 T __schedule
+ffffffffc0001000 t bpf_prog_6deef7357e7b4530_ply_read	[bpf]
 `
 
 func TestStackFrames(t *testing.T) {
@@ -42,6 +43,7 @@ func TestStackFrames(t *testing.T) {
 		{"a call that does not return is its function's last", 1, []uint64{0xffffffff81001200, 0xffffffff81001100}, "do_exit;vfs_read"},
 		{"the innermost address is where the kernel is", 1, []uint64{0xffffffff81001100}, "next_function"},
 		{"no way through a raw tracepoint", 1, []uint64{0xffffffff81001310, 0xffffffff81001410, 0xffffffff81001210}, "vfs_read"},
+		{"no program", 1, []uint64{0xffffffffc0001010, 0xffffffff81001310, 0xffffffff81001410, 0xffffffff81001210}, "vfs_read"},
 		{"no way through a plain one", 1, []uint64{0xffffffff81001510, 0xffffffff81001610}, "__schedule"},
 		{"not known", 1, []uint64{0x10}, "0x10"},
 		{"none", -14, nil, "[no stack]"},
