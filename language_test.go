@@ -57,12 +57,13 @@ func TestExamplesOfTheReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("target", "1")
+	t.Setenv("HOME", "/root")
 	for _, e := range examples() {
 		t.Run(fmt.Sprintf("line %d", e.line), func(t *testing.T) {
 			if e.note == "kprobes" {
 				need.Kprobes(t)
 			}
-			s := conformance.Script{Prog: e.script}
+			s := conformance.Script{Prog: e.script, Args: []string{"dd"}}
 			if !e.runs() {
 				s.Flags = []string{"-e"}
 			}
@@ -158,4 +159,28 @@ func spelled(f *plylang.Func) string {
 		text += " (`" + strings.Join(f.Aliases, "`, `") + "`)"
 	}
 	return text
+}
+
+// Everything that a script can say is in an example.
+func TestEveryConstructHasAnExample(t *testing.T) {
+	var all strings.Builder
+	for _, e := range examples() {
+		all.WriteString(e.script)
+	}
+	words := []string{
+		"kprobe:", "kretprobe:", "tracepoint:", "trace:", "rawtracepoint:", "profile:", "interval:", "software:", "hardware:", "BEGIN", "END",
+		"arg0", "args->", "data->", "retval", "func", "caller", "regs->", `reg("`, "$target", "$1", "$HOME",
+		"if", "else", "unroll", "break", "continue", "return", "delete", "nil", "+=", "++", "? ", "(u64)", "(struct ",
+	}
+	for _, w := range words {
+		if !strings.Contains(all.String(), w) {
+			t.Errorf("docs/language.md has no example of %s", w)
+		}
+	}
+	for _, f := range bpfgen.Builtins() {
+		names := strings.Join(append(f.Aliases, f.Name), "|")
+		if !regexp.MustCompile(`\b(` + names + `)\b`).MatchString(all.String()) {
+			t.Errorf("docs/language.md has no example of %s", f.Name)
+		}
+	}
 }

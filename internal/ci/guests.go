@@ -52,7 +52,7 @@ var guestTests = []guestTest{
 	{"./internal/property", "RandomScripts|TracedScripts|Expressions", ""},
 	{"./tracer", ".", ""},
 	{"./internal/conformance", "Records|Ply24", ""},
-	{".", "Program$|TestRun$|RunReads|FullDisk|BinaryNamedPly|Kprobe|EachCapability|HardwareEvents|ProcessorGoes|SIGTERMEndsCleanly|OneScript|PortInUse|OwnMetrics|Prometheus|LostEvents|ExitInBEGIN", ""},
+	{".", "Program$|TestRun$|ExamplesOfTheReference$|RunReads|FullDisk|BinaryNamedPly|Kprobe|EachCapability|HardwareEvents|ProcessorGoes|SIGTERMEndsCleanly|OneScript|PortInUse|OwnMetrics|Prometheus|LostEvents|ExitInBEGIN", ""},
 	{".", "LockdownLevels", ""}, // a boot of its own: there is no way back
 }
 
