@@ -8,9 +8,9 @@ import (
 )
 
 // DrawsBlocks says whether f is a terminal that can show block characters: one
-// whose locale is UTF-8 and which is not "dumb".
+// whose locale is UTF-8.
 func DrawsBlocks(f *os.File) bool {
-	if !IsTerminal(f) || os.Getenv("TERM") == "dumb" {
+	if !IsTerminal(f) {
 		return false
 	}
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
@@ -22,8 +22,9 @@ func DrawsBlocks(f *os.File) bool {
 	return false
 }
 
-// IsTerminal says whether f is a terminal.
+// IsTerminal says whether f is a terminal on which one can draw: a "dumb" one
+// is as good as a file.
 func IsTerminal(f *os.File) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
+	return err == nil && os.Getenv("TERM") != "dumb"
 }
