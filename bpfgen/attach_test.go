@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unsafe"
@@ -387,16 +388,36 @@ func touch(t testing.TB, n int) {
 	}
 }
 
+// Some kernels do not sample a processor that has nothing to do, so all have.
 func TestAttachedTimers(t *testing.T) {
 	k := running(t)
 	last := runtime.NumCPU() - 1
 	script := fmt.Sprintf(`profile:997hz { @p[cpu] = count(); } profile:%d:499hz { @one[cpu] = count(); } interval:10ms { @i = count(); }`, last)
-	got := trace(t, k, script, bpfgen.Options{}, func() { time.Sleep(300 * time.Millisecond) })
+	got := trace(t, k, script, bpfgen.Options{}, func() { keepBusy(t, 300*time.Millisecond) })
 	for _, want := range []string{"@i ", "@one[", fmt.Sprintf("@one[%d] ", last), "@p[0] ", fmt.Sprintf("@p[%d] ", last)} {
 		if strings.Count(got, want) != 1 {
 			t.Errorf("not one %q in:\n%s", want, got)
 		}
 	}
+}
+
+// keepBusy has a thread on each processor compute for so long.
+func keepBusy(t testing.TB, d time.Duration) {
+	t.Helper()
+	var all sync.WaitGroup
+	for cpu := range runtime.NumCPU() {
+		all.Go(func() {
+			runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
+			var set unix.CPUSet
+			set.Set(cpu)
+			if err := unix.SchedSetaffinity(0, &set); err != nil {
+				t.Error(err)
+			}
+			for end := time.Now().Add(d); time.Now().Before(end); {
+			}
+		})
+	}
+	all.Wait()
 }
 
 // run starts this program once more, to do nothing, and waits for its end.

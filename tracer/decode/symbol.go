@@ -87,11 +87,10 @@ func (d *Decoder) frames(v bpfgen.Value) []string {
 	}
 	out := make([]string, 0, len(addrs))
 	for i, a := range addrs {
-		frame := d.frame(a, i > 0)
-		if len(out) == 0 && isTracing(frame) && i < len(addrs)-1 {
-			continue
-		}
-		out = append(out, frame)
+		out = append(out, d.frame(a, i > 0))
+	}
+	for len(out) > 1 && (isTracing(out[0]) || isProgram(out[0]) && isTracing(out[1])) {
+		out = out[1:]
 	}
 	return out
 }
@@ -109,13 +108,18 @@ func (d *Decoder) frame(addr uint64, isReturn bool) string {
 	return d.address(addr)
 }
 
-// tracing is what the kernel calls on the way from a tracepoint to a program,
-// and on arm64 the program: other functions for each way of attaching, none of
-// which the script asked for.
-var tracing = []string{"__traceiter_", "__bpf_trace_", "bpf_trace_run", "perf_trace_", "perf_syscall_", "bpf_prog_"}
+// tracing is what the kernel calls on the way from a tracepoint to a program:
+// other functions for each way of attaching, none of which the script asked for.
+var tracing = []string{"__traceiter_", "__bpf_trace_", "bpf_trace_run", "perf_trace_", "perf_syscall_"}
 
 func isTracing(frame string) bool {
 	return slices.ContainsFunc(tracing, func(prefix string) bool { return strings.HasPrefix(frame, prefix) })
+}
+
+// isProgram says whether a frame may be that of a program, which on arm64 is the
+// innermost one. It has a name only if it was there when symbols were read.
+func isProgram(frame string) bool {
+	return strings.HasPrefix(frame, "bpf_prog_") || strings.HasPrefix(frame, "0x")
 }
 
 // foldedStack is the stack on one line, outermost first, as flame graph tools

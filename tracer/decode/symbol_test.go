@@ -44,6 +44,8 @@ func TestStackFrames(t *testing.T) {
 		{"the innermost address is where the kernel is", 1, []uint64{0xffffffff81001100}, "next_function"},
 		{"no way through a raw tracepoint", 1, []uint64{0xffffffff81001310, 0xffffffff81001410, 0xffffffff81001210}, "vfs_read"},
 		{"no program", 1, []uint64{0xffffffffc0001010, 0xffffffff81001310, 0xffffffff81001410, 0xffffffff81001210}, "vfs_read"},
+		{"no program without a name", 1, []uint64{0x10, 0xffffffff81001310, 0xffffffff81001410, 0xffffffff81001210}, "vfs_read"},
+		{"an unknown place", 1, []uint64{0x10, 0xffffffff81001210}, "vfs_read;0x10"},
 		{"no way through a plain one", 1, []uint64{0xffffffff81001510, 0xffffffff81001610}, "__schedule"},
 		{"not known", 1, []uint64{0x10}, "0x10"},
 		{"none", -14, nil, "[no stack]"},
