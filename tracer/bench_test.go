@@ -17,6 +17,7 @@ func BenchmarkRows(b *testing.B) {
 	m := o.addMap(layout)
 	tr := start(b, o.build(), testOptions(b))
 	values := make([]uint64, tr.maps[m.ID].shape.cpus)
+	values[0] = 1
 	for i := range uint64(keys) {
 		if err := tr.maps[m.ID].kernel.Put(i, values); err != nil {
 			b.Fatal(err)

@@ -38,11 +38,10 @@ func (r *mapReader) clear() error {
 // clearHash deletes key by key, because a batch would keep its CPU from
 // running perf-attached programs for longer.
 func (r *mapReader) clearHash() error {
-	r.data = r.data[:0]
 	if err := r.readElements(); err != nil {
 		return err
 	}
-	stride := r.KeySize + r.Size
+	stride := r.shape.stride()
 	for i := 0; i+stride <= len(r.data); i += stride {
 		err := r.kernel.Delete(r.data[i : i+r.KeySize])
 		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {

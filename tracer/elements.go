@@ -1,132 +1,60 @@
 package tracer
 
 import (
-	"encoding/binary"
 	"errors"
-	"io"
-	"reflect"
-	"slices"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen"
 )
 
-// chunk is what an iterator gives in one read(2) at most: the kernel's buffer
-// has 8 pages.
-const chunk = 32 << 10
-
-// openIter attaches the iterator program to the map.
-func (r *mapReader) openIter() error {
-	program, err := shared.program(r.shape)
-	if err != nil {
-		return err
-	}
-	r.iter, err = link.AttachIter(link.IterOptions{Program: program, Map: r.kernel})
-	return err
+// Elements are the contents of a hash, and a way of reading them. There are
+// three, tried in this order:
+//
+//   - an iterator (elements_iter.go), from kernel 5.8 on
+//   - a program that goes through the map (elements_list.go), from 5.19 on,
+//     since some hardened kernels refuse iterators of this kind
+//   - bpf(2) (elements_lookup.go)
+//
+// The first two disturb nobody; the third makes the kernel skip programs that
+// are attached through perf on its CPU.
+type elements interface {
+	// read appends each element: its key, then its value, reduced over the
+	// CPUs. An element that changes its place meanwhile may be there twice, or
+	// not at all.
+	read(data []byte) ([]byte, error)
+	close()
 }
 
-// readElements appends all elements to data, some perhaps twice.
-func (r *mapReader) readElements() error {
-	if r.iter != nil {
-		return r.iterate()
-	}
-	err := r.batch()
-	if errors.Is(err, ebpf.ErrNotSupported) {
-		r.data = r.data[:0]
-		return r.walk()
-	}
-	return err
+// A shape is all that a program must know of a map to read it.
+type shape struct {
+	keySize int
+	words   int // 8-byte words of one value
+	cpus    int // values per key: the possible CPUs, or 1
+	reduce  bpfgen.Reduce
 }
 
-// iterate reads through the iterator, which disturbs nobody.
-func (r *mapReader) iterate() error {
-	it, err := r.iter.Open()
-	if err != nil {
-		return err
+func shapeOf(m *bpfgen.Map, cpus int) shape {
+	s := shape{keySize: m.KeySize, words: m.Size / 8, cpus: 1}
+	if m.Storage == bpfgen.PerCPUHash {
+		s.cpus, s.reduce = cpus, m.Reduce
 	}
-	defer it.Close()
-	for {
-		r.data = slices.Grow(r.data, chunk)
-		n, err := it.Read(r.data[len(r.data):cap(r.data)])
-		r.data = r.data[:len(r.data)+n]
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
+	return s
 }
 
-// batch reads by bpf(2), many elements a call. A call whose buffer is smaller
-// than one of the map's buckets fails; then all begins again with twice the
-// room.
-func (r *mapReader) batch() error {
-	for n := 256; ; n *= 2 {
-		err := r.batchBy(n)
-		if !errors.Is(err, unix.ENOSPC) || n > int(r.kernel.MaxEntries()) {
-			return err
-		}
-		r.data = r.data[:0]
-	}
-}
+// stride is the size of an element as read appends it.
+func (s shape) stride() int { return s.keySize + 8*s.words }
 
-func (r *mapReader) batchBy(n int) error {
-	keys := wordArrays(r.KeySize/8, n)
-	values := wordArrays(r.shape.words*r.shape.cpus, n)
-	var cursor ebpf.MapBatchCursor
-	for {
-		got, err := r.kernel.BatchLookup(&cursor, keys.Interface(), values.Interface(), nil)
-		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			return err
-		}
-		for i := range got {
-			r.data = appendWords(r.data, keys.Index(i))
-			value := appendWords(nil, values.Index(i))
-			r.data = append(r.data, r.shape.reduceBytes(value)...)
-		}
-		if err != nil {
-			return nil
-		}
+// openElements finds the best way this kernel has. An error says why it is not
+// one of those that disturb nobody.
+func openElements(s shape, m *ebpf.Map) (elements, error) {
+	iterator, errIter := shared.open(s, m)
+	if errIter == nil {
+		return iterator, nil
 	}
-}
-
-// wordArrays makes a []([size]uint64) of length n, the form in which the
-// library takes memory of a size known at run time only.
-func wordArrays(size, n int) reflect.Value {
-	array := reflect.ArrayOf(size, reflect.TypeFor[uint64]())
-	return reflect.MakeSlice(reflect.SliceOf(array), n, n)
-}
-
-func appendWords(b []byte, array reflect.Value) []byte {
-	for i := range array.Len() {
-		b = binary.LittleEndian.AppendUint64(b, array.Index(i).Uint())
+	lister, errList := openLister(s, m)
+	if errList == nil {
+		return lister, nil
 	}
-	return b
-}
-
-// walk reads by bpf(2), key by key. When the key it stands on is deleted the
-// kernel begins again at the front, which is why the steps have a limit.
-func (r *mapReader) walk() error {
-	var key []byte
-	for range 2 * r.kernel.MaxEntries() {
-		var from any
-		if key != nil {
-			from = key
-		}
-		next, err := r.kernel.NextKeyBytes(from)
-		if next == nil || err != nil {
-			return err
-		}
-		key = next
-		value, err := r.lookup(key)
-		if err != nil {
-			return err
-		}
-		if value != nil {
-			r.data = append(append(r.data, key...), value...)
-		}
-	}
-	return nil
+	return lookups{s, m}, errors.Join(errIter, errList)
 }

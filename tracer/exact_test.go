@@ -106,6 +106,8 @@ func TestExact(t *testing.T) {
 				here, keyArg(63), element(perCPU), addOne(0),
 				keyArg(7), element(histogram), observe(), cellAdd(cell))
 			tr := start(t, b.build(), testOptions(t))
+			quietly(t, tr.maps[perCPU.ID])
+			quietly(t, tr.maps[histogram.ID])
 
 			var stop atomic.Bool
 			done := make(chan string)
@@ -153,6 +155,7 @@ func TestChurn(t *testing.T) {
 	b := newObject("")
 	m := b.addMap(countMap(bpfgen.SharedHash))
 	tr := start(t, b.build(), testOptions(t))
+	quietly(t, tr.maps[m.ID])
 	k := tr.maps[m.ID].kernel
 	for i := range uint64(stable) {
 		if err := k.Put(i, i+1); err != nil {

@@ -133,12 +133,14 @@ func tryIterator(k *kernel.Kernel) error {
 		return err
 	}
 	defer m.Close()
-	r := &mapReader{kernel: m, shape: shape{keySize: 8, words: 1, cpus: 1}}
-	shared.load(map[shape]bool{r.shape: true}, k.TypeCache())
-	if err := r.openIter(); err != nil {
+	s := shape{keySize: 8, words: 1, cpus: 1}
+	shared.load(map[shape]bool{s: true}, k.TypeCache())
+	it, err := shared.open(s, m)
+	if err != nil {
 		return unprivileged(err)
 	}
-	return r.iter.Close()
+	it.close()
+	return nil
 }
 
 // tryBatch looks up in a batch in an empty map.

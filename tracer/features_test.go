@@ -30,7 +30,7 @@ func TestDetect(t *testing.T) {
 			t.Errorf("%s is there, on a kernel before %v", row.Feature, row.Since)
 		}
 	}
-	for _, always := range []kernel.Feature{kernel.Ringbuf, kernel.BootTime, kernel.BatchOps, kernel.IterMapElem} {
+	for _, always := range []kernel.Feature{kernel.Ringbuf, kernel.BootTime, kernel.BatchOps} {
 		if !k.Has(always) {
 			t.Errorf("%s is missing", always)
 		}

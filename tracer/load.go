@@ -70,9 +70,9 @@ func (t *Tracer) openMaps() error {
 	return nil
 }
 
-// openReaders attaches iterators to the hashes of all scripts. Where the
-// kernel has none, bpf(2) reads them; that is worth a warning, because it
-// makes this CPU miss events while it lasts.
+// openReaders finds a way to read the hashes of all scripts. Where only bpf(2)
+// reads them, that is worth a warning, because it makes this CPU miss events
+// while it lasts.
 func (l *loader) openReaders(tracers []*Tracer, log *slog.Logger) {
 	shapes := map[shape]bool{}
 	readers := hashReaders(tracers)
@@ -81,8 +81,9 @@ func (l *loader) openReaders(tracers []*Tracer, log *slog.Logger) {
 	}
 	shared.load(shapes, l.types)
 	for _, r := range readers {
-		if err := r.openIter(); err != nil {
-			log.Warn("map is read in a way that can lose events: this kernel takes no iterator program for it",
+		var err error
+		if r.elements, err = openElements(r.shape, r.kernel); err != nil {
+			log.Warn("map is read in a way that can lose events: this kernel takes no program that reads it",
 				"map", r.Name, "err", err)
 		}
 	}

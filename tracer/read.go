@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 
 	"ply-exporter/bpfgen"
 )
@@ -55,10 +54,10 @@ func (t *Tracer) MapMemory(m *bpfgen.Map) uint64 {
 // A mapReader reads one map. It keeps its buffers from call to call.
 type mapReader struct {
 	*bpfgen.Map
-	kernel *ebpf.Map
-	shape  shape
-	cell   words      // of a keyless map
-	iter   *link.Iter // of a hash; nil where the kernel has no iterators
+	kernel   *ebpf.Map
+	shape    shape
+	cell     words    // of a keyless map
+	elements elements // of a hash
 
 	mu    sync.Mutex
 	data  []byte // elements side by side: key, value
@@ -70,7 +69,7 @@ type mapReader struct {
 // A sighting says when a key was last there.
 type sighting struct{ round uint32 }
 
-// openReader prepares reading a map; openIter follows for hashes.
+// openReader prepares reading a map; openReaders follows for hashes.
 func openReader(m *bpfgen.Map, k *ebpf.Map) (*mapReader, error) {
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
@@ -84,8 +83,8 @@ func openReader(m *bpfgen.Map, k *ebpf.Map) (*mapReader, error) {
 }
 
 func (r *mapReader) close() {
-	if r.iter != nil {
-		r.iter.Close()
+	if r.elements != nil {
+		r.elements.close()
 	}
 	r.cell.close()
 }
@@ -123,7 +122,7 @@ func (r *mapReader) readHash() error {
 	if err := r.readElements(); err != nil {
 		return err
 	}
-	stride := r.KeySize + r.Size
+	stride := r.shape.stride()
 	n := len(r.data) / stride
 	r.round++
 	seen := 0
@@ -141,6 +140,12 @@ func (r *mapReader) readHash() error {
 	return nil
 }
 
+// readElements fills data with all elements, some perhaps twice.
+func (r *mapReader) readElements() (err error) {
+	r.data, err = r.elements.read(r.data[:0])
+	return err
+}
+
 // see notes that a key is there; false when it was already seen this round.
 func (r *mapReader) see(key []byte) bool {
 	s := r.known[string(key)]
@@ -156,14 +161,14 @@ func (r *mapReader) see(key []byte) bool {
 }
 
 // readMissing looks up the keys that were there last time and are not among
-// the rows. An iterator can pass over a key when the key's bucket changes
-// between two read(2); such a key must not seem gone.
+// the rows. A key whose bucket changes meanwhile can be passed over; it must not
+// seem gone.
 func (r *mapReader) readMissing() error {
 	for key, s := range r.known {
 		if s.round == r.round {
 			continue
 		}
-		value, err := r.lookup([]byte(key))
+		value, err := lookups{r.shape, r.kernel}.lookup([]byte(key))
 		if err != nil {
 			return err
 		}
@@ -175,23 +180,4 @@ func (r *mapReader) readMissing() error {
 		r.addRow(1, Row{[]byte(key), value})
 	}
 	return nil
-}
-
-// lookup reads one key by bpf(2); nil when it is not there.
-func (r *mapReader) lookup(key []byte) ([]byte, error) {
-	value, err := r.kernel.LookupBytes(key)
-	if value == nil || err != nil {
-		return nil, err
-	}
-	return r.shape.reduceBytes(value), nil
-}
-
-// reduceBytes joins the values of several CPUs as the iterator program does:
-// in place, into the first.
-func (s shape) reduceBytes(value []byte) []byte {
-	size := 8 * s.words
-	for cpu := 1; cpu < s.cpus; cpu++ {
-		s.reduce.Join(value[:size], value[cpu*size:])
-	}
-	return value[:size:size]
 }

@@ -4,7 +4,7 @@
 //
 // Maps are read without bpf(2) where the kernel allows it, because a bpf(2)
 // map operation makes its CPU skip perf-attached programs while it lasts:
-// hashes through a BPF iterator (iter.go), single cells through shared memory
+// hashes by programs (elements.go), single cells through shared memory
 // (state.go).
 package tracer
 

@@ -125,61 +125,6 @@ func TestCell(t *testing.T) {
 	}
 }
 
-// Values of CPUs are reduced word by word, in the kernel as in bpf(2)'s copy.
-func TestReduce(t *testing.T) {
-	need.BPF(t)
-	for _, row := range []struct {
-		name   string
-		reduce bpfgen.Reduce
-		want   func(a, b uint64) uint64
-	}{
-		{"sum", bpfgen.ReduceSum, func(a, b uint64) uint64 { return a + b }},
-		{"maximum", bpfgen.ReduceMax, func(a, b uint64) uint64 { return max(a, b) }},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			b := newObject("")
-			m := b.addMap(bpfgen.Map{Storage: bpfgen.PerCPUHash, Reduce: row.reduce, KeySize: 16, Size: 24, MaxEntries: 64})
-			tr := start(t, b.build(), testOptions(t))
-			r := tr.maps[m.ID]
-			want := map[uint64][3]uint64{}
-			for key := range uint64(20) {
-				values := make([][3]uint64, r.shape.cpus)
-				for cpu := range values {
-					values[cpu] = [3]uint64{key * uint64(cpu+1), 1 << 63, uint64(cpu) << key}
-				}
-				if err := r.kernel.Put([2]uint64{key, 7}, values); err != nil {
-					t.Fatal(err)
-				}
-				sum := values[0]
-				for _, v := range values[1:] {
-					for i := range sum {
-						sum[i] = row.want(sum[i], v[i])
-					}
-				}
-				want[key] = sum
-			}
-			if r.iter == nil {
-				t.Fatal("the map has no iterator")
-			}
-			for _, way := range []func() error{r.iterate, r.batch, r.walk} {
-				r.data = r.data[:0]
-				if err := way(); err != nil {
-					t.Fatal(err)
-				}
-				if len(r.data) != 20*40 {
-					t.Fatalf("%d bytes of elements, want %d", len(r.data), 20*40)
-				}
-				for e := r.data; len(e) > 0; e = e[40:] {
-					got := [3]uint64{bpfgen.Word(e, 2), bpfgen.Word(e, 3), bpfgen.Word(e, 4)}
-					if got != want[bpfgen.Word(e, 0)] || bpfgen.Word(e, 1) != 7 {
-						t.Errorf("[%d] = %d, want %d", bpfgen.Word(e, 0), got, want[bpfgen.Word(e, 0)])
-					}
-				}
-			}
-		})
-	}
-}
-
 func TestMapFull(t *testing.T) {
 	b := newObject("")
 	layout := countMap(bpfgen.PerCPUHash)

@@ -1,33 +1,21 @@
 package tracer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen"
 )
-
-// A shape is all that an iterator program must know of a map. Maps of one
-// shape share a program, whatever script they belong to.
-type shape struct {
-	keySize int
-	words   int // 8-byte words of one value
-	cpus    int // values per key: the possible CPUs, or 1
-	reduce  bpfgen.Reduce
-}
-
-func shapeOf(m *bpfgen.Map, cpus int) shape {
-	s := shape{keySize: m.KeySize, words: m.Size / 8, cpus: 1}
-	if m.Storage == bpfgen.PerCPUHash {
-		s.cpus, s.reduce = cpus, m.Reduce
-	}
-	return s
-}
 
 // Offsets of struct bpf_iter__bpf_map_elem and of struct bpf_iter_meta, which
 // are the kernel's interface to iterator programs.
@@ -38,12 +26,12 @@ const (
 	metaSeq   = 0
 )
 
-// program returns the program that writes one element: its key, then its
+// iterProgram returns the program that writes one element: its key, then its
 // value. The values of several CPUs lie side by side in a copy that the
 // kernel made for this program; they are reduced in place, into the first.
 // The verifier wants constant offsets into that copy, which it finds by
 // following the loop round by round.
-func (s shape) program() *ebpf.ProgramSpec {
+func (s shape) iterProgram() *ebpf.ProgramSpec {
 	ins := asm.Instructions{
 		asm.Mov.Reg(asm.R6, asm.R1),
 		asm.LoadMem(asm.R8, asm.R6, iterKey, asm.DWord),
@@ -111,50 +99,94 @@ func seqWrite(reg asm.Register, size int) asm.Instructions {
 	}
 }
 
+// An iterator reads a map through an iterator program.
+type iterator struct{ link *link.Iter }
+
+// chunk is what an iterator gives in one read(2) at most: the kernel's buffer
+// has 8 pages.
+const chunk = 32 << 10
+
+func (it iterator) read(data []byte) ([]byte, error) {
+	file, err := it.link.Open()
+	if err != nil {
+		return data, err
+	}
+	defer file.Close()
+	for {
+		data = slices.Grow(data, chunk)
+		n, err := file.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		if err == io.EOF {
+			return data, nil
+		}
+		if err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
+			return data, err
+		}
+	}
+}
+
+func (it iterator) close() { it.link.Close() }
+
 // iterators holds the iterator programs of this process. They stay loaded:
 // there are few shapes, and a reload of the configuration needs them again.
 type iterators struct {
 	mu       sync.Mutex
 	programs map[shape]*ebpf.Program
-	err      error // why this kernel takes none
+	refused  map[shape]error
 }
 
-var shared = iterators{programs: map[shape]*ebpf.Program{}}
+var shared = iterators{programs: map[shape]*ebpf.Program{}, refused: map[shape]error{}}
 
-// load makes programs for shapes that have none yet, all in one collection,
-// so that the kernel's types are read at most once.
+// load makes programs for shapes that have none yet: all in one collection, so
+// that the kernel's types are read at most once, and each by itself where that
+// fails, so that one does not take the others down.
 func (it *iterators) load(shapes map[shape]bool, cache *btf.Cache) {
 	it.mu.Lock()
 	defer it.mu.Unlock()
-	spec := &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{}}
-	names := map[string]shape{}
+	var missing []shape
 	for s := range shapes {
-		if it.programs[s] == nil {
-			name := fmt.Sprint("read", len(names))
-			names[name], spec.Programs[name] = s, s.program()
+		if it.programs[s] == nil && it.refused[s] == nil {
+			missing = append(missing, s)
 		}
 	}
-	if len(names) == 0 || it.err != nil {
+	if len(missing) == 0 || it.loadAll(missing, cache) == nil {
 		return
+	}
+	for _, s := range missing {
+		if err := it.loadAll([]shape{s}, cache); err != nil {
+			it.refused[s] = err
+		}
+	}
+}
+
+func (it *iterators) loadAll(shapes []shape, cache *btf.Cache) error {
+	spec := &ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{}}
+	names := map[string]shape{}
+	for i, s := range shapes {
+		name := fmt.Sprint("read", i)
+		names[name], spec.Programs[name] = s, s.iterProgram()
 	}
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache})
 	if err != nil {
-		it.err = err
-		return
+		return err
 	}
 	for name, s := range names {
 		it.programs[s] = coll.Programs[name]
 	}
+	return nil
 }
 
-var errNoIterator = errors.New("no iterator program")
-
-// program returns the program for maps of shape s.
-func (it *iterators) program(s shape) (*ebpf.Program, error) {
+// open attaches the program for maps of shape s to one of them.
+func (it *iterators) open(s shape, m *ebpf.Map) (elements, error) {
 	it.mu.Lock()
-	defer it.mu.Unlock()
-	if p := it.programs[s]; p != nil {
-		return p, nil
+	p, err := it.programs[s], it.refused[s]
+	it.mu.Unlock()
+	if p == nil {
+		return nil, fmt.Errorf("iterator: %w", cmp.Or(err, ebpf.ErrNotSupported))
 	}
-	return nil, errors.Join(errNoIterator, it.err)
+	l, err := link.AttachIter(link.IterOptions{Program: p, Map: m})
+	if err != nil {
+		return nil, fmt.Errorf("iterator: %w", err)
+	}
+	return iterator{l}, nil
 }
