@@ -40,7 +40,7 @@ func startChild(command string) (*child, error) {
 		return nil, nil
 	}
 	c := &child{letGo: make(chan struct{}), started: make(chan error), done: make(chan struct{})}
-	c.cmd = exec.Command("sh", "-c", command)
+	c.cmd = exec.Command("sh", "-c", shellScript(command))
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGTERM}
 	go c.own()
@@ -52,6 +52,21 @@ func startChild(command string) (*child, error) {
 		return nil, fmt.Errorf("cannot start %q: %w", command, err)
 	}
 	return c, nil
+}
+
+// shellScript is what the shell is given. Some shells run even a single program
+// as a process of its own, which then is not $target; exec makes it take the
+// shell's place. It is put only before what is certainly one program.
+func shellScript(command string) string {
+	words := strings.Fields(command)
+	separates := strings.ContainsAny(strings.ReplaceAll(command, ">&", ""), "\n;&|(){}`")
+	if len(words) == 0 || separates {
+		return command
+	}
+	if _, err := exec.LookPath(words[0]); err != nil {
+		return command // a word of the shell, or not to be found: the shell says so
+	}
+	return "exec " + command
 }
 
 func (c *child) own() {

@@ -44,6 +44,29 @@ func TestRunEndsItsCommand(t *testing.T) {
 	}
 }
 
+// $target is the program itself, whatever shell starts it: of several words of
+// the shell it is the shell.
+func TestTargetIsTheProgram(t *testing.T) {
+	need.BPF(t)
+	script := `kprobe:SyS_read / pid == $target && arg2 == 3001 / { @ = count(); }`
+	for command, want := range map[string]string{
+		"dd if=/dev/zero of=/dev/null bs=3001 count=7":            "\n@: 7\n",
+		"dd if=/dev/zero of=/dev/null bs=3001 count=7 2>&1 >$NIL": "\n@: 7\n",
+		"dd if=/dev/zero of=/dev/null bs=3001 count=7; :":         "",
+	} {
+		t.Setenv("NIL", "/dev/null")
+		r := ply(t, "run", "-c", command, script)
+		if _, maps, found := strings.Cut(r.stdout, "\n@"); r.status != 0 || found != (want != "") || found && "\n@"+maps != want {
+			t.Errorf("%s: %+v", command, r)
+		}
+	}
+	for _, command := range []string{"cd /", "exit 3", "true && false", "X=1 true", "no-such-command 5", " ", "(true)", "true & wait"} {
+		if got := shellScript(command); got != command {
+			t.Errorf("%q becomes %q", command, got)
+		}
+	}
+}
+
 // A script that ends in BEGIN never lets its command begin.
 func TestExitInBEGINRunsNoCommand(t *testing.T) {
 	need.BPF(t)
