@@ -26,7 +26,6 @@ var foreignWords = map[string]string{
 	"len":         "print(@x) prints a map, strlen(s) counts the bytes of text",
 	"has_key":     "a key that is missing reads as 0: write if (@x[key]) { ... }",
 	"in":          "a key that is missing reads as 0: write if (@x[key]) { ... }",
-	"foreach":     "a map cannot be walked: print(@x) prints it",
 
 	// variables
 	"self":          "what a thread keeps is a map with its id as key: write @x[tid]",
@@ -163,16 +162,40 @@ func foreign(word string) string {
 }
 
 // foreign reports what stands at pos if it is a word or sign of another
-// language: the sign that begins there, that ends there, or the word.
+// language: the sign that begins there, that ends there, the word, or the word
+// before it.
 func (p *parser) foreign(pos int) bool {
 	text := p.src.Text
-	candidates := []string{text[pos:min(pos+2, len(text))], text[p.prev.pos:p.tok.end], p.tok.text}
 	if p.failed || p.prev.pos > pos {
 		return false
 	}
-	for _, word := range candidates {
-		if cure := foreign(word); cure != "" {
-			p.fail(pos, "there is no %q%s", word, cure)
+	return p.foreignWord([]placed{
+		{pos, text[pos:min(pos+2, len(text))]},
+		{pos, text[p.prev.pos:p.tok.end]},
+		placedWord(p.tok),
+		placedWord(p.prev),
+	})
+}
+
+// A placed word stands at pos.
+type placed struct {
+	pos  int
+	word string
+}
+
+// placedWord is the word of a token, but not what a string holds.
+func placedWord(t token) placed {
+	if t.kind == STRING {
+		return placed{t.pos, ""}
+	}
+	return placed{t.pos, t.text}
+}
+
+// foreignWord reports the first of the words that the table knows.
+func (p *parser) foreignWord(words []placed) bool {
+	for _, at := range words {
+		if cure := foreign(at.word); cure != "" {
+			p.fail(at.pos, "there is no %q%s", at.word, cure)
 			return true
 		}
 	}
@@ -183,16 +206,10 @@ func (p *parser) foreign(pos int) bool {
 // one follows.
 func (p *parser) foreignStmt(s Stmt) bool {
 	begin, name := int(s.Position()), stmtWord(s)
-	for _, at := range []struct {
-		pos  int
-		word string
-	}{{begin, name}, {p.prev.pos, p.prev.text}, {p.tok.pos, p.tok.text}} {
-		if cure := foreign(at.word); cure != "" && (name == "" || at.pos == begin) {
-			p.fail(at.pos, "there is no %q%s", at.word, cure)
-			return true
-		}
+	if name != "" {
+		return p.foreignWord([]placed{{begin, name}})
 	}
-	return false
+	return p.foreignWord([]placed{placedWord(p.prev), placedWord(p.tok)})
 }
 
 // stmtWord is the word that an expression statement begins with.

@@ -220,6 +220,12 @@ func (l *lexer) before(kinds ...Token) bool {
 	return false
 }
 
+// beforeAssign says whether an operator that stores follows.
+func (l *lexer) beforeAssign() bool {
+	defer l.look()()
+	return l.next().kind.isAssign()
+}
+
 // beforeElse says whether "else" follows.
 func (l *lexer) beforeElse() bool {
 	defer l.look()()

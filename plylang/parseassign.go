@@ -92,7 +92,7 @@ func isTarget(x Expr) bool {
 // target returns x if it can be stored in, and reports it otherwise.
 func (p *parser) target(x Expr) Expr {
 	if _, ok := keywordStmts[firstName(x)]; ok {
-		p.fail(int(x.Position()), "%s is a keyword: choose another name", firstName(x))
+		p.fail(int(x.Position()), keywordName, firstName(x))
 	}
 	switch t := x.(type) {
 	case *Name:

@@ -52,9 +52,10 @@ func (p *parser) stmts(b *Block) {
 
 // endStmt checks what follows a statement.
 func (p *parser) endStmt(s Stmt) {
+	s = lastStmt(s)
 	switch {
 	case p.tok.kind == SEMICOLON, p.tok.kind == RBRACE, p.tok.kind == EOF, p.endsBlock(p.tok), p.failed:
-	case p.prev.kind == RBRACE && !isSimple(s):
+	case p.prev.kind == RBRACE:
 	case !p.startsStmt():
 		p.unexpected(`";"`)
 	case p.onNewLine():
@@ -66,10 +67,29 @@ func (p *parser) endStmt(s Stmt) {
 	case p.foreignStmt(s):
 	case isBareName(s):
 		p.fail(p.prev.pos, "what %s works on stands in parentheses: write %s(...)", short(p.prev.text), short(p.prev.text))
-	case p.prev.kind == STRING && p.tok.kind == STRING:
+	case p.tok.kind == STRING:
 		p.fail(p.tok.pos, "text is not joined: print its parts side by side")
 	default:
 		p.fail(p.prev.end, `";" is missing between two statements`)
+	}
+}
+
+// lastStmt is the statement that s ends with: s, or that of its last branch.
+func lastStmt(s Stmt) Stmt {
+	for {
+		switch n := s.(type) {
+		case *If:
+			if s = n.Else; s == nil {
+				s = n.Then
+			}
+		case *Block:
+			if len(n.Stmts) == 0 {
+				return s
+			}
+			s = n.Stmts[len(n.Stmts)-1]
+		default:
+			return s
+		}
 	}
 }
 
@@ -117,6 +137,8 @@ func (p *parser) startsStmt() bool {
 	return false
 }
 
+const keywordName = "%s is a keyword: choose another name"
+
 // stmt parses one statement.
 func (p *parser) stmt() Stmt {
 	p.enter()
@@ -126,6 +148,9 @@ func (p *parser) stmt() Stmt {
 		return p.block()
 	case p.tok.kind == NAME:
 		if parse, ok := keywordStmts[p.tok.text]; ok {
+			if p.lex.beforeAssign() {
+				p.fail(p.tok.pos, keywordName, p.tok.text)
+			}
 			return parse(p)
 		}
 	}
@@ -146,6 +171,7 @@ func init() {
 		"return":   (*parser).returnStmt,
 		"delete":   (*parser).deleteStmt,
 		"for":      (*parser).loop,
+		"foreach":  (*parser).loop,
 		"while":    (*parser).loop,
 	}
 }
