@@ -1,6 +1,9 @@
 package plylang
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // spellings of the providers that trace functions: in their specifications a
 // "/" begins the predicate. All others have "/" in their names and paths.
@@ -17,27 +20,60 @@ var providerAliases = map[string]string{
 	"k": "kprobe", "kr": "kretprobe", "t": "tracepoint", "rt": "rawtracepoint", "u": "uprobe", "ur": "uretprobe",
 }
 
+// exampleSpecs shows how the probes of a provider are written.
+var exampleSpecs = map[string]string{
+	"kretprobe": "kretprobe:vfs_read", "tracepoint": "tracepoint:sched/sched_switch", "trace": "trace:sched/sched_switch",
+	"rawtracepoint": "rawtracepoint:sched_switch", "profile": "profile:99hz", "interval": "interval:1s",
+	"software": "software:page-faults:100", "hardware": "hardware:cache-misses:1M",
+}
+
+// exampleSpec is how a probe of the provider is written, and of any if there is
+// no such provider.
+func exampleSpec(provider string) string {
+	if example, ok := exampleSpecs[fullProvider(provider)]; ok {
+		return example
+	}
+	return "kprobe:vfs_read"
+}
+
 // tracesFunctions says whether a provider, as written, traces functions.
 func tracesFunctions(name string) bool {
-	if full, ok := providerAliases[name]; ok {
-		name = full
-	}
-	return isPrefix(name, functionProviders)
+	return slices.Contains(functionProviders, fullProvider(name))
 }
 
 // isProvider says whether a name can be a provider's.
-func isProvider(name string) bool {
-	_, alias := providerAliases[name]
-	return alias || isPrefix(name, functionProviders) || isPrefix(name, otherProviders)
-}
+func isProvider(name string) bool { return fullProvider(name) != "" }
 
-func isPrefix(name string, of []string) bool {
-	for _, full := range of {
+// fullProvider is the first provider that a name may stand for, "" when it is
+// none's.
+func fullProvider(name string) string {
+	if full, ok := providerAliases[name]; ok {
+		return full
+	}
+	for _, full := range slices.Concat(functionProviders, otherProviders) {
 		if strings.HasPrefix(full, name) {
-			return true
+			return full
 		}
 	}
-	return false
+	return ""
+}
+
+// predicateIn returns where the "/" stands in the target of a provider that
+// can only begin a predicate, -1 when there is none. A tracepoint's name has
+// one that does not, and a path any number.
+func predicateIn(provider, target string) int {
+	name := 0
+	switch fullProvider(provider) {
+	case "tracepoint", "trace":
+		name = strings.IndexAny(target, "/:") + 1
+	case "rawtracepoint", "profile", "interval", "software", "hardware":
+	default:
+		return -1
+	}
+	if i := strings.IndexByte(target[name:], '/'); i >= 0 {
+		return name + i
+	}
+	return -1
 }
 
 // maxSpec is the longest specification in bytes.

@@ -1,6 +1,9 @@
 package plylang
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	openPredicate  = `"/" ends a predicate only before "{": put braces around what follows`
@@ -57,9 +60,18 @@ func (p *parser) spec() *Spec {
 		p.fail(t.pos, "what is traced stands without quotes: write %s:%s", provider, strings.Trim(target, `"`))
 	}
 	if colon && target == "" {
-		p.fail(t.end, `%q names nothing to trace: write it right behind the colon, as in kprobe:vfs_read`, t.text)
+		p.fail(t.end, `%q names nothing to trace: write it right behind the colon, as in %s`, t.text, exampleSpec(provider))
+	}
+	if i := predicateIn(provider, target); i >= 0 && (strings.HasSuffix(target, "/") || !p.endsHead()) {
+		p.fail(t.end-len(target)+i, `a blank belongs before the "/" of a predicate: write %s:%s / ... /`, provider, target[:i])
 	}
 	return &Spec{Pos: Pos(t.pos), Provider: provider, Target: target}
+}
+
+// endsHead says whether the current token can stand behind the last of a
+// probe's specifications when there is no predicate, or behind any other.
+func (p *parser) endsHead() bool {
+	return p.tok.kind == LBRACE || p.tok.kind == COMMA || p.tok.kind == EOF
 }
 
 // noSpec says what is wrong with a token where a probe should begin.
@@ -86,6 +98,8 @@ func (p *parser) noSpec(probe *Probe) {
 		p.fail(t.pos, "%q has no provider: write %s:%s", short(t.text), probe.Specs[0].Provider, short(t.text))
 	case len(probe.Specs) > 0:
 		p.unexpected("a probe behind the comma")
+	case t.kind == NAME && slices.Contains(slices.Concat(functionProviders, otherProviders), t.text):
+		p.fail(t.pos, "%q names nothing to trace: write it behind a colon, as in %s", t.text, exampleSpec(t.text))
 	case t.kind == NAME && p.lex.before(LBRACE, COMMA, DIV, EOF):
 		p.fail(t.pos, "%q has no provider: write, for example, kprobe:%s", short(t.text), short(t.text))
 	case p.startsStmt():
