@@ -216,11 +216,16 @@ func (s *scope) Names() []string {
 	return names
 }
 
-// Elsewhere says in which probes name exists that this one lacks.
+// Elsewhere says in which probes name exists that this one lacks. One that
+// probes of its own kind have is what functions have, and system calls not.
 func (s *scope) Elsewhere(name string) string {
 	var where []string
 	for _, p := range providers {
-		if p != s.provider && slices.Contains(p.vars, name) {
+		switch {
+		case !slices.Contains(p.vars, name):
+		case p == s.provider:
+			where = append(where, p.name+" of a function")
+		default:
 			where = append(where, p.name)
 		}
 	}

@@ -145,7 +145,18 @@ func (c *clause) notCalled(x *Name, f *Func) {
 	if need, _ := f.arity(); need == 0 {
 		how = f.Name + "()"
 	}
+	if c.called(x) {
+		c.errorf(x.Pos, "too few arguments: write %s%s", how, field)
+		return
+	}
 	c.errorf(x.Pos, "%s is a function: write %s%s", x.Name, how, field)
+}
+
+// called says whether parentheses follow a name, which mean nothing behind a
+// variable.
+func (c *clause) called(x *Name) bool {
+	l := lexer{text: c.script.Src.Text, off: min(int(x.Pos)+len(x.Name), len(c.script.Src.Text)), quiet: true}
+	return l.before(LPAREN)
 }
 
 // bareField turns the field of a "trace:" probe into data->field.
@@ -186,19 +197,11 @@ func (c *clause) fields() (*Func, Fields) {
 }
 
 func (c *clause) unknownName(x *Name) {
-	if !c.known || c.elsewhere(x.Pos, x.Name) {
+	if !c.known || c.noArgument(x) || c.elsewhere(x.Pos, x.Name) {
 		return
 	}
 	if data, ok := c.field(x.Name); ok {
 		c.errorf(x.Pos, "no variable or built-in named %q; write %s->%s", x.Name, data.Name, x.Name)
-		return
-	}
-	if digits, ok := strings.CutPrefix(x.Name, "arg"); ok && c.lookup("arg0") != nil && isNumber(digits) {
-		c.errorf(x.Pos, "there is no %s: arguments are numbered from arg0 to %s", x.Name, c.lastArgument())
-		return
-	}
-	if x.Name == "args" && c.lookup("arg0") != nil {
-		c.errorf(x.Pos, "what %s matches declares no arguments, or each its own: write arg0 to %s", c.Spec, c.lastArgument())
 		return
 	}
 	if cure := foreign(x.Name); cure != "" {
@@ -210,6 +213,22 @@ func (c *clause) unknownName(x *Name) {
 		return
 	}
 	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, c.nearName(x.Name))
+}
+
+// noArgument reports an argument that the probe, which has others, has not.
+func (c *clause) noArgument(x *Name) bool {
+	digits, ok := strings.CutPrefix(x.Name, "arg")
+	switch {
+	case !ok || c.lookup("arg0") == nil:
+		return false
+	case digits == "s":
+		c.errorf(x.Pos, "what %s matches declares no arguments, or each its own: write arg0 to %s", c.Spec, c.lastArgument())
+	case isNumber(digits):
+		c.errorf(x.Pos, "there is no %s: arguments are numbered from arg0 to %s", x.Name, c.lastArgument())
+	default:
+		return false
+	}
+	return true
 }
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
@@ -247,9 +266,17 @@ func (c *clause) nearName(name string) string {
 func (c *clause) elsewhere(pos Pos, name string) bool {
 	where := c.Scope.Elsewhere(name)
 	if where != "" {
-		c.errorf(pos, "%s exists in %s, not in %s%s", name, where, c.Spec.Provider, c.insteadOfArgument(name))
+		c.errorf(pos, "%s exists in %s, not in %s%s", name, where, c.here(where), c.insteadOfArgument(name))
 	}
 	return where != ""
+}
+
+// here names the probe: by its provider, unless others of that have the name.
+func (c *clause) here(where string) string {
+	if strings.Contains(where, " of a function") {
+		return c.Spec.String()
+	}
+	return c.Spec.Provider
 }
 
 // insteadOfArgument says what to do where an argument by its number is wanted
