@@ -7,12 +7,13 @@ import (
 
 // call types a call in an expression.
 func (c *clause) call(x *Call) *Type {
+	if x.Func != nil && x.Func.Role == Aggregation {
+		c.noMap(x)
+		return nil
+	}
 	ok := c.arguments(x)
 	switch {
 	case x.Func == nil:
-		return nil
-	case x.Func.Role == Aggregation:
-		c.errorf(x.Pos, "%s() goes into a map: write @x = %s", x.Name, brief(x))
 		return nil
 	case !ok:
 		return nil
@@ -22,6 +23,28 @@ func (c *clause) call(x *Call) *Type {
 		return VoidT
 	}
 	return x.Func.Result
+}
+
+// noMap reports an aggregation that feeds no map, or gets the map as its
+// argument.
+func (c *clause) noMap(x *Call) {
+	if m := mapArgument(x); m != nil {
+		c.errorf(x.Pos, "%s() goes into a map: write %s = %s", x.Name, brief(m), x.Func.Signature())
+		return
+	}
+	for _, arg := range x.Args {
+		c.expr(arg)
+	}
+	c.errorf(x.Pos, "%s() goes into a map: write @x = %s", x.Name, brief(x))
+}
+
+// mapArgument is the map that a call begins with, if any.
+func mapArgument(x *Call) *MapRef {
+	if len(x.Args) == 0 {
+		return nil
+	}
+	m, _ := x.Args[0].(*MapRef)
+	return m
 }
 
 // infer asks a built-in for its result and reports what it finds fault with.

@@ -41,6 +41,9 @@ func (c *clause) surveyUses(n Node) {
 			if m, ok := n.LHS.(*MapRef); ok {
 				c.surveyStore(c.mapOf(m), n)
 			}
+		case *ExprStmt: // count(@x), which is reported and reads nothing
+			call, ok := n.X.(*Call)
+			return !ok || call.Func == nil || call.Func.Role != Aggregation || mapArgument(call) == nil
 		case *MapRef:
 			m := c.mapOf(n)
 			m.sure = m.sure || c.known || hasSigil(n.Name)

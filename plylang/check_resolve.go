@@ -253,7 +253,7 @@ func (c *clause) nearName(name string) string {
 	if fields != nil {
 		names = append(names, fields.Names()...)
 	}
-	near := Nearest(name, names)
+	near := c.nearest(name, names)
 	for i, n := range near {
 		if data, ok := c.field(n); ok && !isTrace(c.Spec) && c.lookup(n) == nil && c.locals[n] == nil {
 			near[i] = data.Name + "->" + n
@@ -301,6 +301,21 @@ func (c *clause) insteadOfArgument(name string) string {
 // maxSuggested is how many names of a script are compared with a wrong one.
 const maxSuggested = 200
 
+// nearest is Nearest, with the other names of built-ins where no first name is
+// near.
+func (c *clause) nearest(name string, names []string) []string {
+	if near := Nearest(name, names); len(near) > 0 {
+		return near
+	}
+	var aliases []string
+	for _, n := range names {
+		if f := c.lookup(n); f != nil {
+			aliases = append(aliases, f.Aliases...)
+		}
+	}
+	return Nearest(name, aliases)
+}
+
 // namesInScope lists what a name could have been meant to be.
 func (c *clause) namesInScope() []string {
 	var names []string
@@ -318,7 +333,8 @@ func (c *clause) unknownFunction(x *Call) {
 	case cure != "":
 		c.errorf(x.Pos, "there is no %s()%s", x.Name, cure)
 	default:
-		c.errorf(x.Pos, "no function named %q%s", x.Name, c.didYouMean(x.Name, c.namesInScope))
+		near := func() []string { return c.nearest(x.Name, c.namesInScope()) }
+		c.errorf(x.Pos, "no function named %q%s", x.Name, c.didYouMean(x.Name, near))
 	}
 }
 

@@ -121,6 +121,7 @@ func (c *clause) storeCompound(s *Assign, op Token, to *cell, right sided) {
 	}
 	after := c.operate(s.Pos, op, sided{nil, before}, right)
 	if after == nil {
+		c.put(to, before, s.LHS.Position()) // what was reported changes nothing
 		return
 	}
 	if before.Unit != Plain && after.Unit != before.Unit {
