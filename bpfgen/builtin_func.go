@@ -141,7 +141,7 @@ func inetType(args []plylang.Expr) (*plylang.Type, error) {
 	switch {
 	case t.Kind == plylang.Int:
 		return shown(plylang.U32, plylang.ShowInet), nil
-	case !t.Scalar() && (t.Size == 4 || t.Size == 16):
+	case !t.Scalar() && t.Kind != plylang.String && (t.Size == 4 || t.Size == 16):
 		return &plylang.Type{Kind: plylang.Bytes, Size: t.Size, Show: plylang.ShowInet}, nil
 	}
 	return nil, &plylang.ArgError{Arg: 0, Msg: "ntop takes a 32-bit number, or 4 or 16 bytes"}

@@ -22,7 +22,7 @@ var (
 	}
 
 	// wrongValues is that for what takes anything at first sight.
-	wrongValues = map[string][]string{"str": {"*curtask", "kstack"}, "ntop": {"*curtask", "kstack", "curtask"}, "mem": {"comm"}}
+	wrongValues = map[string][]string{"str": {"*curtask", "kstack"}, "ntop": {"*curtask", "kstack", "curtask", "comm", `"abc"`}, "mem": {"comm"}}
 )
 
 // TestSignatures calls every built-in of the table, and of each kind of probe,
