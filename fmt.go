@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"os"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -9,45 +9,90 @@ import (
 	"ply-exporter/plylang"
 )
 
-func addFmt(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) {
-	c := app.Command("fmt", "Print scripts in today's spelling, whatever dialect they are in.")
-	write := c.Flag("write", "Write the result back into the files instead of printing it.").Short('w').Bool()
-	list := c.Flag("list", "Only list the files whose spelling is another; status 1 if there are any.").Short('l').Bool()
-	files := c.Arg("file", "Files with scripts, or - for standard input.").Required().Strings()
-	add(c, func() int {
-		status := statusOK
-		for _, file := range *files {
-			status = max(status, formatFile(file, *write, *list))
-		}
-		return status
-	})
+// fmtFlags are the options of "fmt".
+type fmtFlags struct {
+	write bool
+	list  bool
+	files []string
 }
 
-func formatFile(file string, write, list bool) int {
-	if file == "" { // kingpin's form of "-"
-		file = os.Stdin.Name()
+func addFmt(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) {
+	var f fmtFlags
+	c := app.Command("fmt", "Print scripts in today's spelling, whatever dialect they are in.")
+	c.Flag("write", "Write the result back into the files instead of printing it.").Short('w').BoolVar(&f.write)
+	c.Flag("list", "Only list the files whose spelling is another; status 1 if there are any.").Short('l').BoolVar(&f.list)
+	c.Arg("file", "Files with scripts, or - for standard input.").Required().StringsVar(&f.files)
+	add(c, func() int { return formatFiles(&f) })
+}
+
+func formatFiles(f *fmtFlags) int {
+	if f.write && f.list {
+		return usage(nil, errors.New("fmt lists files with -l or writes them with -w, not both"))
 	}
-	text, err := os.ReadFile(file)
+	status := statusOK
+	for _, file := range f.files {
+		status = max(status, f.format(file))
+	}
+	return status
+}
+
+// format prints one script, or does with it what the options say.
+func (f *fmtFlags) format(file string) int {
+	src, err := readUnformatted(file)
 	if err != nil {
 		return fail("ply-exporter: " + err.Error())
 	}
-	out, err := plylang.Format(&plylang.Source{File: file, Text: string(text)})
+	if f.write && src.File != file {
+		return usage(nil, errors.New("fmt -w writes into files, and standard input is none: leave -w out"))
+	}
+	out, err := plylang.Format(src)
 	if err != nil {
 		return fail(plylang.Detail(err))
 	}
 	switch {
-	case list && out != string(text):
-		fmt.Println(file)
-		return statusError
-	case list:
-	case write && out != string(text):
-		if err := os.WriteFile(file, []byte(out), 0o644); err != nil { //nolint:gosec // a script is no secret
+	case f.list && out != src.Text:
+		return max(statusError, show(src.File+"\n"))
+	case f.list, f.write && out == src.Text:
+		return statusOK
+	case f.write:
+		if err := rewrite(file, src.Text, out); err != nil {
 			return fail("ply-exporter: " + err.Error())
 		}
-	case !write:
-		if _, err := fmt.Print(out); err != nil {
-			return fail("ply-exporter: standard output: " + err.Error())
-		}
+		return statusOK
+	}
+	return show(out)
+}
+
+// show writes to standard output.
+func show(text string) int {
+	if _, err := os.Stdout.WriteString(text); err != nil {
+		return fail("ply-exporter: standard output: " + err.Error())
 	}
 	return statusOK
+}
+
+// readUnformatted reads a file, or standard input, for which kingpin's form of
+// "-" stands, and the name is another then.
+func readUnformatted(file string) (*plylang.Source, error) {
+	if file == "" {
+		return readText("standard input", os.Stdin)
+	}
+	return readScriptFile(file)
+}
+
+// rewrite changes what is in a file. It stays the same file, whatever else
+// knows it, and keeps what it had where the new text does not fit on the disk.
+func rewrite(name, before, after string) error {
+	file, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt([]byte(after), 0)
+	kept := after
+	if err != nil {
+		kept = before
+		_, again := file.WriteAt([]byte(before), 0)
+		err = errors.Join(err, again)
+	}
+	return errors.Join(err, file.Truncate(int64(len(kept))), file.Close())
 }
