@@ -74,6 +74,7 @@ func (c *clause) surveyStore(m *mapState, a *Assign) {
 	m.Stored = true
 	pos, call := a.LHS.Position(), aggregation(a)
 	switch {
+	case a.Op == ASSIGN && unresolved(a.X): // may have been meant for an aggregation
 	case call == nil && m.Agg != nil:
 		c.errorf(pos, "%s is changed with %v here but fed by %s() at %s: use two maps", m.Name, a.Op, m.Agg.Name, c.place(m.agg))
 	case call == nil:
@@ -87,6 +88,18 @@ func (c *clause) surveyStore(m *mapState, a *Assign) {
 	case m.Agg.Name != call.Func.Name:
 		c.errorf(pos, "%s is fed by %s() here but by %s() at %s: use two maps", m.Name, call.Name, m.Agg.Name, c.place(m.agg))
 	}
+}
+
+// unresolved says whether an expression is a name that means nothing here, or
+// a function's without its arguments, which was reported.
+func unresolved(x Expr) bool {
+	switch x := x.(type) {
+	case *Call:
+		return x.Func == nil
+	case *Name:
+		return x.Func == nil && x.Local == nil
+	}
+	return false
 }
 
 // aggregation returns the aggregation that a feeds into a map, nil when it is

@@ -7,6 +7,7 @@ import (
 
 const (
 	openPredicate  = `"/" ends a predicate only before "{": put braces around what follows`
+	outsideProbe   = "statement outside of a probe: put it into the braces of one, as in BEGIN { ... }"
 	emptyPredicate = "predicate is empty: write a condition between its two slashes"
 )
 
@@ -98,12 +99,14 @@ func (p *parser) noSpec(probe *Probe) {
 		p.fail(t.pos, "%q has no provider: write %s:%s", short(t.text), probe.Specs[0].Provider, short(t.text))
 	case len(probe.Specs) > 0:
 		p.unexpected("a probe behind the comma")
+	case t.kind == NAME && keywordStmts[t.text] != nil:
+		p.fail(t.pos, outsideProbe)
 	case t.kind == NAME && slices.Contains(slices.Concat(functionProviders, otherProviders), t.text):
 		p.fail(t.pos, "%q names nothing to trace: write it behind a colon, as in %s", t.text, exampleSpec(t.text))
 	case t.kind == NAME && p.lex.before(LBRACE, COMMA, DIV, EOF):
 		p.fail(t.pos, "%q has no provider: write, for example, kprobe:%s", short(t.text), short(t.text))
 	case p.startsStmt():
-		p.fail(t.pos, "statement outside of a probe: put it into the braces of one, as in BEGIN { ... }")
+		p.fail(t.pos, outsideProbe)
 	default:
 		p.unexpected("a probe such as kprobe:vfs_read")
 	}
