@@ -19,7 +19,7 @@ const license = "GPL"
 // Build turns the text of a script into an Object.
 func Build(src *plylang.Source, k *kernel.Kernel, opt Options, params func(string) (string, bool)) (*Object, error) {
 	script, err := plylang.Parse(src)
-	if err != nil {
+	if script == nil {
 		return nil, err
 	}
 	if err := plylang.Check(script, newEnv(k, opt, params)); err != nil {

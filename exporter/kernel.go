@@ -30,7 +30,7 @@ func NewBackend(k *kernel.Kernel, log *slog.Logger, plainAttach bool) *KernelBac
 // Check parses and checks a script against this kernel.
 func (b *KernelBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 	script, err := plylang.Parse(src)
-	if err != nil {
+	if script == nil {
 		return nil, err
 	}
 	return script, plylang.Check(script, bpfgen.NewEnv(b.kernel, bpfgen.Options{PlainAttach: b.plain}, noParams))

@@ -15,6 +15,8 @@ type Script struct {
 	Probes   []*Probe
 	Comments []Comment // in order, for the formatter
 
+	syntax ErrorList // what Parse found in the probes that are left out
+
 	// What Check adds.
 	Clauses  []*Clause // what to compile, in source order
 	Maps     []*Map    // in order of first appearance

@@ -20,7 +20,7 @@ import (
 
 // Check resolves the names of a script and types it, in place: it fills
 // Clauses, Maps and Warnings. Its error is an ErrorList with all that is
-// wrong, in order.
+// wrong, in order, what Parse has said of the script included.
 func Check(script *Script, env Env) error {
 	c := &checker{
 		script:   script,
@@ -29,6 +29,9 @@ func Check(script *Script, env Env) error {
 		assigned: map[string]Pos{},
 		maps:     map[string]*mapState{},
 		params:   map[Expr]bool{},
+	}
+	for _, e := range script.syntax {
+		c.errs.add(e)
 	}
 	c.gatherNames()
 	c.makeClauses()

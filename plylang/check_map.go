@@ -28,7 +28,7 @@ func (c *checker) surveyMaps() {
 	sort.SliceStable(c.order, func(i, j int) bool { return c.order[i].Pos < c.order[j].Pos })
 	for _, m := range c.order {
 		sort.SliceStable(m.Uses, func(i, j int) bool { return m.Uses[i].Pos < m.Uses[j].Pos })
-		if !m.Stored && m.sure {
+		if !m.Stored && m.sure && len(c.script.syntax) == 0 { // else a probe that is left out may store
 			c.neverStored(m)
 		}
 	}

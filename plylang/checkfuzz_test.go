@@ -1,6 +1,9 @@
 package plylang
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // FuzzCheck: Check never panics, and what it accepts has types everywhere.
 func FuzzCheck(f *testing.F) {
@@ -11,7 +14,11 @@ func FuzzCheck(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		script, err := Parse(&Source{Text: text})
-		if err != nil || Check(script, newFakeEnv()) != nil {
+		if script == nil {
+			return
+		}
+		if found := Check(script, newFakeEnv()); found != nil || err != nil {
+			checkFound(t, err, found)
 			return
 		}
 		for _, c := range script.Clauses {
@@ -29,6 +36,18 @@ func FuzzCheck(f *testing.F) {
 			mapWellTyped(t, m)
 		}
 	})
+}
+
+// checkFound tells whether all that Parse found is among what Check did.
+func checkFound(t *testing.T, parsed, checked error) {
+	t.Helper()
+	list, _ := checked.(ErrorList)
+	wrong, _ := parsed.(ErrorList)
+	for _, e := range wrong {
+		if !slices.Contains(list, e) && len(list) < maxErrors {
+			t.Errorf("%s was found before", e)
+		}
+	}
 }
 
 func wellTyped(t *testing.T, n Node) {

@@ -12,7 +12,8 @@ const (
 
 // Parse returns the tree of a script. The error, if any, is an ErrorList with
 // everything that is wrong with its syntax, in order; the warnings are in the
-// Script.
+// Script. With an error comes the tree of the probes in which nothing is wrong,
+// so that Check can tell of everything in one go, or nil.
 //
 //	script = probe { probe } ;
 func Parse(src *Source) (*Script, error) {
@@ -24,13 +25,19 @@ func Parse(src *Source) (*Script, error) {
 	script := &Script{Src: src}
 	p.next()
 	for p.tok.kind != EOF {
-		script.Probes = append(script.Probes, p.probe())
+		wrong := len(p.errs.list)
+		if probe := p.probe(); len(p.errs.list) == wrong {
+			script.Probes = append(script.Probes, probe)
+		}
 	}
 	if len(script.Probes) == 0 && len(p.errs.list) == 0 {
 		p.errorf(0, "script is empty: write a probe and what to do there, as in kprobe:vfs_read { @[comm] = count(); }")
 	}
-	if err := p.errs.sorted(src, "errors").Err(); err != nil {
-		return nil, err
+	if script.syntax = p.errs.sorted(src, "errors"); len(script.syntax) > 0 {
+		if p.lex.broken || len(script.Probes) == 0 {
+			return nil, script.syntax
+		}
+		return script, script.syntax
 	}
 	script.Comments = p.lex.comments
 	script.Warnings = p.mixWarnings()
