@@ -20,7 +20,7 @@ func TestWrongConfigurationFiles(t *testing.T) {
 		{"UTF-16", "\xff\xfes\x00c\x00", "FILE:1:4: not a text file: it has a NUL byte here\n"},
 		{"not UTF-8", goodConfig + "# \xff\n", "FILE:5:3: not valid UTF-8 from here on: save the file as UTF-8\n"},
 		{"huge", goodConfig + strings.Repeat("# x\n", 1<<20), "FILE is larger than 1048576 bytes: too large for what people write\n"},
-		{"tab", "scripts:\n\t- name: a\n", "FILE:2:2: found character that cannot start any token\n"},
+		{"tab", "scripts:\n\t- name: a\n", "FILE:2:1: found character that cannot start any token: put the text in quotes, or indent with spaces where it is a tab\n"},
 		{"unknown key", strings.Replace(goodConfig, "script:", "scrpt:", 1), "FILE:3:5: a script has no key \"scrpt\"; did you mean \"script\"?\n"},
 		{"wrong type", "scripts: yes\n", "FILE:1:10: scripts must be a list, not text\n"},
 		{"number for text", strings.Replace(goodConfig, "name: a", "name: 7", 1), "FILE:2:11: name must be text, not a number: write \"7\"\n"},
@@ -29,7 +29,7 @@ func TestWrongConfigurationFiles(t *testing.T) {
 		{"alias to itself", "scripts: &a [*a]\n", "FILE:1:10: a script must be a mapping (key: value), not a list\n"},
 		{"alias bomb", aliasBomb(), "namespace must be text, not a list\n"},
 		{"unhashable key", "? {a: 1}\n: b\n", "FILE:1:3: a key must be a word or a number, not a mapping\n"},
-		{"deep nesting", strings.Repeat("[", 100_000), "FILE:1:1: exceeded max depth of 10000\n"},
+		{"deep nesting", strings.Repeat("[", 100_000), "FILE:1:10001: exceeded max depth of 10000\n"},
 	} {
 		file := writeFile(t, "probes.yaml", row.yaml)
 		want := strings.ReplaceAll(row.want, "FILE", file)

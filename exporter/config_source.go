@@ -1,12 +1,14 @@
 package exporter
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -19,78 +21,51 @@ import (
 func (v value) script() *plylang.Source {
 	text := v.text("script")
 	if text == "" {
-		if v.isScalar() && v.node.Tag == "!!str" {
-			v.fail("the script is empty")
-		}
 		return nil
 	}
-	src := &plylang.Source{File: v.doc.src.File, Text: text, Line: v.node.Line}
+	at := v.textPos()
+	line, col := v.doc.src.Position(at)
+	src := &plylang.Source{File: v.doc.src.File, Text: text, Line: line}
 	switch v.node.Style &^ yaml.TaggedStyle {
 	case yaml.FoldedStyle:
 		v.fail("a folded text (>) moves the lines of the script: use |")
 		return nil
 	case yaml.LiteralStyle:
 		src.Line++
-		src.Indent = v.blockIndent(text)
+		src.Indent = v.blockIndent(text, src.Line)
 	default:
-		if v.spansLines(text) {
-			v.fail("a script of several lines: use | and indent it below")
+		if v.node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+			at, col = at+1, col+1
+		}
+		if !strings.HasPrefix(v.doc.src.Text[at:], text) {
+			v.fail("a script of several lines or with escapes: use | and indent it below")
 			return nil
 		}
-		src.Indent = v.inlineIndent()
+		src.Indent = col - 1
 	}
 	return src
 }
 
+// properties matches the anchor and the tag before a text, with what separates
+// them from it.
+var properties = regexp.MustCompile(`^(?:[&!]\S*|\s+|#.*)*`)
+
+// textPos returns where a text itself begins, or the bar before it.
+func (v value) textPos() plylang.Pos {
+	pos := v.pos()
+	return pos + plylang.Pos(len(properties.FindString(v.doc.src.Text[pos:])))
+}
+
 // blockIndent returns how many columns YAML cut off each line of a literal
-// block: what the first line with text has more in the file than in the block.
-func (v value) blockIndent(text string) int {
+// block whose first line is given: what the first line with text has more in
+// the file than in the block.
+func (v value) blockIndent(text string, first int) int {
 	for i, cut := range strings.Split(text, "\n") {
 		if strings.Trim(cut, " ") != "" {
-			return max(0, len(v.doc.line(v.node.Line+1+i))-len(cut))
+			return max(0, len(v.doc.line(first+i))-len(cut))
 		}
 	}
 	return 0
-}
-
-// inlineIndent returns the bytes before a text that stands on its key's line.
-func (v value) inlineIndent() int {
-	_, col := v.doc.src.Position(v.pos())
-	if v.node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
-		col++
-	}
-	return col - 1
-}
-
-// spansLines says whether a plain or quoted text takes more than one line in
-// the file, or has a line break that was escaped.
-func (v value) spansLines(text string) bool {
-	if strings.Contains(text, "\n") {
-		return true
-	}
-	if v.node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0 {
-		return !strings.HasPrefix(v.doc.src.Text[v.pos():], text)
-	}
-	quote := v.doc.src.Text[v.pos()]
-	rest := v.doc.line(v.node.Line)
-	_, col := v.doc.src.Position(v.pos())
-	return !closes(rest[col:], quote)
-}
-
-// closes says whether a quoted text ends in s, which begins after the opening
-// quote.
-func closes(s string, quote byte) bool {
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '\\' && quote == '"':
-			i++
-		case s[i] == quote && quote == '\'' && i+1 < len(s) && s[i+1] == quote:
-			i++
-		case s[i] == quote:
-			return true
-		}
-	}
-	return false
 }
 
 // scriptFile reads the script that "file:" names, relative to the
@@ -129,8 +104,11 @@ func readLimited(name string) ([]byte, error) {
 	if len(data) > maxFileSize {
 		return nil, fmt.Errorf("%s is larger than %d bytes: too large for what people write", name, maxFileSize)
 	}
-	return data, nil
+	return bytes.TrimPrefix(data, []byte(byteOrderMark)), nil
 }
+
+// byteOrderMark is what some editors put at the beginning of a file.
+const byteOrderMark = "\ufeff"
 
 // cause says in words why a file cannot be used: "x.yaml: no such file".
 func cause(err error) string {

@@ -26,8 +26,17 @@ func TestWrongConfigurations(t *testing.T) {
 		{"not UTF-8", "scripts: \xff\n", `c.yaml:1:10: not valid UTF-8 from here on: save the file as UTF-8`},
 		{"a line break of its own kind", "a: b\u2028c: d\n", `c.yaml:1:5: a line break that editors do not count: end lines with a line feed`},
 		{"too large", strings.Repeat("# x\n", 3<<20), `c.yaml:1:1: 12582912 bytes are too many for a configuration: the limit is 1048576`},
-		{"broken YAML", "scripts:\n  - name: [a\n", `c.yaml:2:3: did not find expected ',' or ']'`},
-		{"a tab", "scripts:\n\t- a\n", `c.yaml:2:2: found character that cannot start any token`},
+		{"broken YAML", "scripts:\n  - name: [a\n", `c.yaml:2:12: did not find expected ',' or ']'`},
+		{"a tab", "scripts:\n\t- a\n", `c.yaml:2:1: found character that cannot start any token: put the text in quotes, or indent with spaces where it is a tab`},
+		{"a map without quotes", "scripts:\n  - name: a\n    metrics:\n      - {help: x, map: @lat}\n", `c.yaml:4:24: found character that cannot start any token: put the text in quotes, or indent with spaces where it is a tab`},
+		{"a tab behind a script", good + "    help: |\n      one\n\tmetrics: []\n", `c.yaml:6:1: found a tab character where an indentation space is expected: indent with spaces`},
+		{"a key between two depths", "scripts:\n  - name: a\n    script: |\n      S\n   help: x\n", `c.yaml:5:4: did not find expected '-' indicator: indent it like its neighbors`},
+		{"text behind quotes", "scripts:\n  - name: a\n    help: 'a'b\n", `c.yaml:3:14: did not find expected key: indent it like its neighbors, and close quotes only at the end of a text`},
+		{"quotes that do not end", good + "    help: \"x\n  - name: b\n    script: S\n", `c.yaml:4:11: found unexpected end of stream: close what begins here`},
+		{"a colon in a text", good + "    help: a: b\n", `c.yaml:4:12: mapping values are not allowed in this context: put a text with ": " in it in quotes, and indent a key like its neighbors`},
+		{"a script that is not indented", "scripts:\n  - name: a\n    script: |\n    S T\n", `c.yaml:4:5: could not find expected ':': a key needs a colon, and the lines of a script more indentation than its key`},
+		{"no such anchor", good + "    help: *x\n", `c.yaml:4:12: unknown anchor 'x' referenced`},
+		{"a control character", good + "    help: \x07\n", `c.yaml:4:11: control characters are not allowed`},
 		{"two documents", good + "---\n" + good, `c.yaml:4:1: a second document: put it into a file of its own`},
 
 		{"unknown key", "script: []\n" + good, `c.yaml:1:1: the configuration has no key "script"; did you mean "scripts"?`},
@@ -47,12 +56,21 @@ func TestWrongConfigurations(t *testing.T) {
 		{"reserved name", "scripts:\n  - name: map\n    script: S\n", `c.yaml:2:11: script name "map" is reserved for the exporter's own metrics: choose another`},
 		{"name with a capital", "scripts:\n  - name: Net\n    script: S\n", `c.yaml:2:11: script name "Net": only lower case letters, digits and _ may be in it, a letter first`},
 		{"name is a number", "scripts:\n  - name: 12\n    script: S\n", `c.yaml:2:11: name must be text, not a number: write "12"`},
-		{"empty script", "scripts:\n  - name: a\n    script: \"\"\n", `c.yaml:3:13: the script is empty`},
+		{"empty script", "scripts:\n  - name: a\n    script: \"\"\n", `c.yaml:3:13: script must not be empty`},
 		{"folded script", "scripts:\n  - name: a\n    script: >\n      S\n", `c.yaml:3:13: a folded text (>) moves the lines of the script: use |`},
-		{"script on two lines", "scripts:\n  - name: a\n    script: S\n      T\n", `c.yaml:3:13: a script of several lines: use | and indent it below`},
-		{"quoted script on two lines", "scripts:\n  - name: a\n    script: \"S\n      T\"\n", `c.yaml:3:13: a script of several lines: use | and indent it below`},
-		{"quoted script with a line feed", "scripts:\n  - name: a\n    script: \"S\\nT\"\n", `c.yaml:3:13: a script of several lines: use | and indent it below`},
+		{"script on two lines", "scripts:\n  - name: a\n    script: S\n      T\n", `c.yaml:3:13: a script of several lines or with escapes: use | and indent it below`},
+		{"quoted script on two lines", "scripts:\n  - name: a\n    script: \"S\n      T\"\n", `c.yaml:3:13: a script of several lines or with escapes: use | and indent it below`},
+		{"quoted script with a line feed", "scripts:\n  - name: a\n    script: \"S\\nT\"\n", `c.yaml:3:13: a script of several lines or with escapes: use | and indent it below`},
 
+		{"quoted script with escapes", "scripts:\n  - name: a\n    script: \"S \\\"T\\\"\"\n", `c.yaml:3:13: a script of several lines or with escapes: use | and indent it below`},
+		{"a key that is a mapping", "? {a: b}\n: c\n" + good, `c.yaml:1:3: a key must be a word or a number, not a mapping`},
+		{"a merge key", "scripts:\n  - name: a\n    <<: {script: S}\n", `c.yaml:3:5: a script has no key "<<": it may have name, help, script, file, metrics`},
+
+		{"namespace is empty", "namespace: ''\n" + good, `c.yaml:1:12: namespace must not be empty`},
+		{"namespace is nothing", "namespace:\n" + good, `c.yaml:1:11: namespace must be text, not empty`},
+		{"type is empty", metricYAML("type: ''"), `c.yaml:5:26: type must not be empty`},
+		{"scale is empty", metricYAML("scale: ''"), `c.yaml:5:27: scale must not be empty`},
+		{"max_entries is a fraction", metricYAML("max_entries: 1e3"), `c.yaml:5:33: max_entries must be a whole number, not a decimal number`},
 		{"namespace with a dash", "namespace: my-ns\n" + good, `c.yaml:1:12: namespace "my-ns": only letters, digits and _ may be in it, and no digit first`},
 		{"max_entries is text", "defaults: {max_entries: many}\n" + good, `c.yaml:1:25: max_entries must be a whole number, not text`},
 		{"max_entries is 0", "defaults: {max_entries: 0}\n" + good, `c.yaml:1:25: max_entries must be from 1 to 10000000`},
@@ -112,6 +130,11 @@ func TestScriptPositions(t *testing.T) {
 		{"block that begins with empty lines", "scripts:\n  - name: a\n    script: |\n\n\n      HERE\n", "c.yaml:6:7"},
 		{"block without its last line feed", "scripts:\n  - name: a\n    script: |-\n      HERE\n", "c.yaml:4:7"},
 		{"block with carriage returns", "scripts:\r\n  - name: a\r\n    script: |\r\n      one\r\n      HERE\r\n", "c.yaml:5:7"},
+		{"block with an anchor on another line", "scripts:\n  - name: a\n    script: &x # text\n      |\n      HERE\n", "c.yaml:5:7"},
+		{"block with a tag", "scripts:\n  - name: a\n    script: !!str |\n      HERE\n", "c.yaml:4:7"},
+		{"quotes behind an anchor and a tag", "scripts:\n  - name: a\n    script: &x !!str 'one HERE'\n", "c.yaml:3:27"},
+		{"plain behind a tag", "scripts:\n  - name: a\n    script: !!str one HERE\n", "c.yaml:3:23"},
+		{"plain on its own line", "scripts:\n  - name: a\n    script:\n      one HERE\n", "c.yaml:4:11"},
 		{"plain", "scripts:\n  - name: a\n    script: one HERE\n", "c.yaml:3:17"},
 		{"double quotes", "scripts:\n  - name: a\n    script: \"one HERE\"\n", "c.yaml:3:18"},
 		{"single quotes", "scripts: [{name: a, script: 'HERE'}]\n", "c.yaml:1:30"},
@@ -143,12 +166,12 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("conf/b.yaml", "namespace: mine\ndefaults: {max_entries: 5}\nscripts: [{name: b, script: S}]\n")
+	write("conf/b.yaml", "\ufeffnamespace: mine\ndefaults: {max_entries: 5}\nscripts: [{name: b, script: S}]\n")
 	write("conf/a.yaml", "scripts: [{name: a, file: ../a.ply}]\n")
 	write("conf/..data/c.yaml", "scripts: 1\n")
 	write("conf/.hidden.yaml", "scripts: 1\n")
 	write("conf/notes.txt", "scripts: 1\n")
-	write("a.ply", "script of a\n")
+	write("a.ply", "\ufeffscript of a\n") // as some editors save it
 	cfg, err := Load([]string{filepath.Join(dir, "conf")})
 	if err != nil {
 		t.Fatal(plylang.Detail(err))

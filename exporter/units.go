@@ -74,8 +74,8 @@ func inferUnit(t *plylang.Type, m *Metric) (unit string, s scale, errs plylang.E
 }
 
 var (
-	decimal = regexp.MustCompile(`^[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?$`)
-	bound   = regexp.MustCompile(`^([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,2})?)(ns|us|ms|s|m|h|[kKMG]i?)?$`)
+	decimal = regexp.MustCompile(`^(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$`)
+	bound   = regexp.MustCompile(`^((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?)(ns|us|ms|s|m|h|[kKMG]i?)?$`)
 )
 
 // boundSuffixes give times in seconds and sizes in powers of 1024.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -50,13 +51,18 @@ func parseDocument(file string, data []byte) (doc *document, root value) {
 	if !doc.readable(data) {
 		return doc, value{}
 	}
-	node, err := doc.parse(data)
-	if err != nil {
-		pos, msg := doc.yamlError(err)
-		doc.errs.Add(doc.src, pos, "%s", msg)
-		return doc, value{}
+	first, second, err := decodeYAML(data)
+	switch {
+	case err != nil:
+		doc.errs.Add(doc.src, doc.faultPosition(data, err), "%s", yamlMessage(err))
+	case isEmpty(first):
+		doc.errs.Add(doc.src, 0, `empty: a configuration needs at least "scripts:" with one script`)
+	case second != nil:
+		doc.errs.Add(doc.src, doc.offset(max(second.Line, 1), 1), "a second document: put it into a file of its own")
+	default:
+		return doc, doc.value(first.Content[0])
 	}
-	return doc, doc.value(node)
+	return doc, value{}
 }
 
 // readable refuses what YAML would read differently from how people count
@@ -91,49 +97,77 @@ func invalidUTF8(data []byte) int {
 	return len(data)
 }
 
-// parse returns the root node. The YAML package panics on some hostile
-// documents; that is an error like any other.
-func (d *document) parse(data []byte) (root *yaml.Node, err error) {
+// decodeYAML returns the first document of data and the second, if there is
+// one. The YAML package panics on some hostile documents; that is an error like
+// any other.
+func decodeYAML(data []byte) (first, second *yaml.Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("cannot be read as YAML: %v", r)
 		}
 	}()
 	dec := yaml.NewDecoder(bytes.NewReader(data))
-	var first, second yaml.Node
-	if err := dec.Decode(&first); errors.Is(err, io.EOF) || err == nil && isEmpty(&first) {
-		return nil, errors.New(`empty: a configuration needs at least "scripts:" with one script`)
-	} else if err != nil {
-		return nil, err
+	var docs [2]yaml.Node
+	for i := range docs {
+		if err := dec.Decode(&docs[i]); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, nil, err
+		}
+		if i > 0 {
+			second = &docs[i]
+		}
 	}
-	if err := dec.Decode(&second); err == nil {
-		return nil, fmt.Errorf("yaml: line %d: a second document: put it into a file of its own", max(second.Line, 1))
-	} else if !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	return first.Content[0], nil
+	return &docs[0], second, nil
 }
 
 func isEmpty(n *yaml.Node) bool {
 	return len(n.Content) == 0 || n.Content[0].Kind == yaml.ScalarNode && n.Content[0].Tag == "!!null"
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+// faultPosition returns where an error of the YAML package is. The package
+// tells the line at which the list or mapping around it began, or none at all.
+// But it reads from the front and stops at what is wrong, so the shortest
+// beginning of the file that gives this very error ends there. A file so large
+// that trying takes long has to do with the package's line.
+func (d *document) faultPosition(data []byte, err error) plylang.Pos {
+	if m := yamlPrefix.FindStringSubmatch(err.Error()); len(data) > maxTried && m != nil {
+		line, _ := strconv.Atoi(m[1])
+		return d.offset(max(line, 1), 1)
+	}
+	n := sort.Search(len(data), func(n int) bool {
+		_, _, e := decodeYAML(data[:n])
+		return e != nil && e.Error() == err.Error()
+	})
+	return plylang.Pos(max(n-1, 0))
+}
 
-// yamlError gives an error of the YAML package a place.
-func (d *document) yamlError(err error) (plylang.Pos, string) {
-	msg := err.Error()
-	m := yamlLine.FindStringSubmatch(msg)
-	if m == nil {
-		return 0, strings.TrimPrefix(msg, "yaml: ")
+// maxTried is the size of a file up to which the place of an error is searched.
+const maxTried = 128 << 10
+
+var yamlPrefix = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// yamlCures say what to do about what the YAML package finds, by the beginning
+// of its message.
+var yamlCures = []struct{ message, cure string }{
+	{"found character that cannot start any token", "put the text in quotes, or indent with spaces where it is a tab"},
+	{"found a tab character", "indent with spaces"},
+	{"mapping values are not allowed", `put a text with ": " in it in quotes, and indent a key like its neighbors`},
+	{"could not find expected ':'", "a key needs a colon, and the lines of a script more indentation than its key"},
+	{"did not find expected key", "indent it like its neighbors, and close quotes only at the end of a text"},
+	{"did not find expected '-' indicator", "indent it like its neighbors"},
+	{"found unexpected end of stream", "close what begins here"},
+}
+
+// yamlMessage is an error of the YAML package without its place, with a cure.
+func yamlMessage(err error) string {
+	msg := yamlPrefix.ReplaceAllString(err.Error(), "")
+	for _, c := range yamlCures {
+		if strings.HasPrefix(msg, c.message) {
+			return msg + ": " + c.cure
+		}
 	}
-	line, _ := strconv.Atoi(m[1])
-	if strings.HasPrefix(msg[len(m[0]):], "did not find expected") {
-		line++ // the YAML package counts the lines of these errors from 0
-	}
-	text := d.line(line)
-	indent := len(text) - len(strings.TrimLeft(text, " \t"))
-	return d.offset(line, 1) + plylang.Pos(indent), msg[len(m[0]):]
+	return msg
 }
 
 // line returns the text of a line, from 1, without its end.
@@ -184,8 +218,10 @@ func (v value) kind() string {
 	switch v.node.Tag {
 	case "!!str":
 		return "text"
-	case "!!int", "!!float":
+	case "!!int":
 		return "a number"
+	case "!!float":
+		return "a decimal number"
 	case "!!bool":
 		return "true or false"
 	case "!!null":
@@ -197,24 +233,32 @@ func (v value) kind() string {
 func (v value) isScalar() bool { return v.node.Kind == yaml.ScalarNode }
 
 // text returns the value's text; what YAML takes for something else must be
-// quoted.
+// quoted. It is not empty but after an error.
 func (v value) text(what string) string {
 	if !v.isScalar() || v.node.Tag != "!!str" {
 		hint := ""
-		if v.isScalar() && v.node.Value != "" {
+		if v.isScalar() && v.node.Tag != "!!null" {
 			hint = fmt.Sprintf(": write \"%s\"", v.node.Value)
 		}
 		v.fail("%s must be text, not %s%s", what, v.kind(), hint)
 		return ""
 	}
-	return v.node.Value
+	return v.notEmpty(what)
 }
 
 // word returns the text of any scalar: for what people write without quotes.
+// It is not empty but after an error.
 func (v value) word(what string) string {
 	if !v.isScalar() || v.node.Tag == "!!null" {
 		v.fail("%s must be a word or a number, not %s", what, v.kind())
 		return ""
+	}
+	return v.notEmpty(what)
+}
+
+func (v value) notEmpty(what string) string {
+	if v.node.Value == "" {
+		v.fail("%s must not be empty", what)
 	}
 	return v.node.Value
 }
@@ -294,6 +338,9 @@ func (v value) pairs(what string) [][2]value {
 			return nil
 		}
 		name := key.word("a key")
+		if name == "" {
+			continue
+		}
 		if first, ok := seen[name]; ok {
 			line, col := v.doc.src.Position(first.pos())
 			key.fail("%s is already given at %s:%d:%d", name, v.doc.src.Name(), line, col)
