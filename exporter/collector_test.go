@@ -3,11 +3,13 @@ package exporter
 import (
 	"encoding/binary"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 
+	"ply-exporter/bpfgen"
 	"ply-exporter/plylang"
 )
 
@@ -168,6 +170,26 @@ func TestSecondScrape(t *testing.T) {
 	want := "ply_net_total{comm=\"b\"} 5\nply_net_total{comm=\"c\"} 9\n"
 	if got := scrape(t, c); !strings.HasSuffix(got, want) || strings.Contains(got, `"a"`) {
 		t.Errorf("got\n%s\nwant at its end\n%s", got, want)
+	}
+}
+
+// Keys that come and go leave nothing behind, even when their labels stay.
+func TestGoneKeysAreForgotten(t *testing.T) {
+	tracer := &fakeTracer{}
+	c := run(t, &fakeBackend{
+		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{variable("pid", plylang.U64)}}}},
+		tracers: map[string]*fakeTracer{"S": tracer},
+	}, config(`{map: "@", labels: [{map: {0: x, 1: x, 2: x, 3: x}}]}`))
+	table := c.units[0].tables[0]
+	table.text = func(v bpfgen.Value) string { return strconv.FormatInt(v.Int()%4, 10) }
+	for i := range int64(5000) {
+		tracer.rows = map[string][]pair{"@": {{words(i), words(1)}}}
+		if got := scrape(t, c); !strings.HasSuffix(got, "ply_net_total{pid=\"x\"} 1\n") {
+			t.Fatalf("key %d: got\n%s", i, got)
+		}
+	}
+	if n := len(table.byKey); n > 2000 {
+		t.Errorf("%d keys are remembered and one is there", n)
 	}
 }
 

@@ -127,6 +127,7 @@ func planMap(s *Script, decl *plylang.Map, given *Metric) (*metric, plylang.Erro
 		errs = append(errs, err)
 	}
 	m.labels = labels
+	errs = append(errs, m.useless()...)
 	return m, append(errs, m.resolveBounds()...)
 }
 

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -68,7 +69,7 @@ func (t *table) update(rows []Row) {
 	if len(t.sorted) > fresh {
 		sort.Slice(t.sorted, func(i, j int) bool { return t.sorted[i].text < t.sorted[j].text })
 	}
-	t.forget(len(rows))
+	t.forget(rows)
 }
 
 // startsAtZero says whether the metric has a series before anything happened.
@@ -137,19 +138,20 @@ func (t *table) labelValues(key []byte) []string {
 	return values
 }
 
-// forget drops series that are gone, once they are more than those that are
-// there.
-func (t *table) forget(rows int) {
-	if len(t.byKey) <= 2*rows+1024 {
+// forget drops keys and series that are gone, once they are more than those
+// that are there.
+func (t *table) forget(rows []Row) {
+	if len(t.byKey) <= 2*len(rows)+1024 {
 		return
 	}
-	for key, s := range t.byKey {
-		if s.round != t.round {
-			delete(t.byKey, key)
-			delete(t.byText, s.text)
-		}
+	byKey := make(map[string]*series, len(rows))
+	for _, row := range rows {
+		byKey[string(row.Key)] = t.byKey[string(row.Key)]
 	}
-	t.sorted = slices.DeleteFunc(t.sorted, func(s *series) bool { return s.round != t.round })
+	t.byKey = byKey
+	gone := func(s *series) bool { return s.round != t.round }
+	maps.DeleteFunc(t.byText, func(_ string, s *series) bool { return gone(s) })
+	t.sorted = slices.DeleteFunc(t.sorted, gone)
 }
 
 // labelPairs returns labels sorted by name, as the exposition wants them.

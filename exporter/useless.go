@@ -1,0 +1,33 @@
+package exporter
+
+import "ply-exporter/plylang"
+
+// useless reports what the configuration says of a map and nothing could come
+// of.
+func (m *metric) useless() plylang.ErrorList {
+	var errs plylang.ErrorList
+	add := func(key, format string) {
+		if p, given := m.given.where[key]; given {
+			errs = append(errs, p.errorf("%s: "+format, key, m.decl.Name))
+		}
+	}
+	switch {
+	case m.given == nil:
+		return nil
+	case len(m.decl.Keys) == 0:
+		add("max_entries", "%s has no keys to limit: remove it")
+		add("overflow", "%s has no keys, so it cannot overflow: remove it")
+	case m.decl.Agg == nil && !m.given.Evict:
+		add("overflow", "%s is a table, which always forgets its oldest key: remove it, or write evict")
+	}
+	if m.decl.Agg == nil && m.given.Export == nil {
+		for _, key := range exportKeys {
+			add(key, "%s is a table, which is exported only on request: add export: true")
+		}
+	}
+	errs.Sort()
+	return errs
+}
+
+// exportKeys are the keys of "metrics:" that say how a map is exported.
+var exportKeys = []string{"name", "help", "type", "unit", "scale", "labels", "buckets"}
