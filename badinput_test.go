@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"ply-exporter/internal/need"
@@ -52,7 +53,10 @@ func aliasBomb() string {
 
 // Files that cannot be read are named.
 func TestConfigurationsThatCannotBeRead(t *testing.T) {
-	empty := t.TempDir()
+	empty, pipe := t.TempDir(), filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		args []string
 		want string
@@ -60,6 +64,7 @@ func TestConfigurationsThatCannotBeRead(t *testing.T) {
 		{[]string{"--config", "/nowhere/probes.yaml"}, "configuration /nowhere/probes.yaml: no such file or directory\n"},
 		{[]string{"--config.file", "/nowhere/probes.yaml"}, "configuration /nowhere/probes.yaml: no such file or directory\n"},
 		{[]string{"check", "--config", empty}, "configuration " + empty + ": the folder has no *.yaml file\n"},
+		{[]string{"check", "--config", pipe}, pipe + `:1:1: empty: a configuration needs at least "scripts:" with one script` + "\n    \n    ^\n"},
 		{[]string{"run", "/nowhere/x.ply"}, "/nowhere/x.ply: no such file or directory\n"},
 		{[]string{"run", "x.ply"}, "x.ply: no such file or directory\n"},
 		{[]string{"run", empty}, empty + " is a folder, not a script\n"},

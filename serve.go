@@ -54,10 +54,9 @@ func addServe(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)
 	})
 }
 
-// serve runs until a signal asks it to end, which is a normal end.
+// serve runs until a signal asks it to end, which is a normal end. Before
+// anything is attached, a signal ends the process as it does any.
 func serve(paths []string, attach string, opt exporter.Options) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	cfg, err := loadConfig(paths)
 	if err != nil {
 		return fail(plylang.Detail(err))
@@ -65,6 +64,8 @@ func serve(paths []string, attach string, opt exporter.Options) int {
 	if opt.Backend, err = thisKernel(opt.Log, attach); err != nil {
 		return fail("ply-exporter: " + plylang.Detail(err))
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	if err := exporter.Serve(ctx, cfg, opt); err != nil {
 		return fail(plylang.Detail(err))
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"gopkg.in/yaml.v3"
 
@@ -90,9 +91,10 @@ func (v value) scriptFile() *plylang.Source {
 	return &plylang.Source{File: name, Text: string(data)}
 }
 
-// readLimited reads a file, but not one that is too large to be meant.
+// readLimited reads a file, but not one that is too large to be meant. A pipe
+// that nobody writes to is empty.
 func readLimited(name string) ([]byte, error) {
-	f, err := os.Open(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, errors.New(cause(err))
 	}
