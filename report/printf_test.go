@@ -48,6 +48,7 @@ func TestSprintf(t *testing.T) {
 		{"%-5s|", str, text("dd", 8), "dd   |"},
 		{"%.1s|", str, text("dd", 8), "d|"},
 		{"%s", str, text("a\x1b[2J\n", 8), `a\x1b[2J` + "\n"},
+		{"%s", str, text("\u009b2J\u007f", 8), `\xc2\x9b2J\x7f`}, // a terminal's order in one character
 		{"%s", str, text(`a\xff`, 8), `a\\xff`},
 		{"%s", str, text("a\xff", 8), `a\xff`},
 		{"%s", str, text(`C:\dir`, 8), `C:\dir`},

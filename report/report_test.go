@@ -66,6 +66,13 @@ var cases = []struct {
 		`{"type":"map","name":"@x","data":[{"key":["read"],"value":7},{"key":["write"],"value":7},{"key":["a\\xffb\n"],"value":12345678901}]}`,
 	},
 	{
+		"control characters beyond ASCII",
+		keyed(bpfgen.KindCount, nil, plylang.StringType(8)),
+		[]tracer.Row{{Key: text("é\u009b2J", 8), Value: words(1)}},
+		"\n@x:\né\\xc2\\x9b2J            1\n",
+		`{"type":"map","name":"@x","data":[{"key":["é` + "\u009b" + `2J"],"value":1}]}`,
+	},
+	{
 		"several keys",
 		keyed(bpfgen.KindTable, plylang.S64, plylang.StringType(8), plylang.U32),
 		[]tracer.Row{{Key: append(text("dd", 8), words(3)...), Value: words(-42)}},

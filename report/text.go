@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"ply-exporter/bpfgen"
@@ -53,14 +54,14 @@ func (t *Text) texts(values []bpfgen.Value) []string {
 // printable returns s with what would upset a terminal, and bytes that are no
 // UTF-8, written as \xhh.
 func printable(s string) string {
-	return escape(s, func(r rune) bool { return r < ' ' || r == 0x7f })
+	return escape(s, unicode.IsControl)
 }
 
 // harmless returns s with control characters, but for line ends and tabs,
 // written as \xhh: anybody can give a process or a file a name that a terminal
 // takes for an order.
 func harmless(s string) string {
-	return escape(s, func(r rune) bool { return (r < ' ' || r == 0x7f) && r != '\n' && r != '\t' })
+	return escape(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' })
 }
 
 // validUTF8 returns s with bytes that are no UTF-8 written as \xhh.
@@ -98,7 +99,9 @@ func escape(s string, bad func(rune) bool) string {
 		case r == '\\':
 			b.WriteString(`\\`)
 		case bad(r) || r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[0])
+			for i := range n {
+				fmt.Fprintf(&b, `\x%02x`, s[i])
+			}
 		default:
 			b.WriteString(s[:n])
 		}
