@@ -15,10 +15,10 @@ const barWidth = 40
 
 // histograms prints each key's line, when there is one, and its buckets.
 func (t *Text) histograms(m *bpfgen.Map, rows []tracer.Row) {
-	t.write("\n")
+	t.add("\n")
 	for _, r := range rows {
 		if m.KeySize > 0 {
-			t.write(t.key(m, r.Key) + "\n")
+			t.add(t.key(m, r.Key) + "\n")
 		}
 		_, counts := m.Histogram(r.Value)
 		t.buckets(m, counts)
@@ -49,7 +49,7 @@ func (t *Text) buckets(m *bpfgen.Map, counts []uint64) {
 	}
 	digits := max(8, len(strconv.FormatUint(largest, 10)))
 	for i := first; i <= last; i++ {
-		t.write(fmt.Sprintf("\t[%*s, %*s%s\t%*d |%s|\n", wide, los[i], wide, his[i], closers[i],
+		t.add(fmt.Sprintf("\t[%*s, %*s%s\t%*d |%s|\n", wide, los[i], wide, his[i], closers[i],
 			digits, counts[i], bar(counts[i], largest, t.blocks)))
 	}
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 
@@ -24,13 +23,12 @@ func NewJSON(w io.Writer, d *decode.Decoder) *JSON {
 }
 
 func (j *JSON) line(v any) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
+	enc := json.NewEncoder(&j.added)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		panic(err) // only types made here are encoded
 	}
-	j.write(b.String())
+	j.flush()
 }
 
 // Attached writes {"type":"attached","probes":331}.

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"bytes"
 	"io"
 	"sort"
 
@@ -22,16 +23,22 @@ type Printer interface {
 	Err() error
 }
 
-// writer keeps the first error.
+// writer writes what was added in one piece, so that others who write to the
+// same terminal, as a command of -c does, tear no line of it. It keeps the
+// first error.
 type writer struct {
-	w   io.Writer
-	err error
+	w     io.Writer
+	added bytes.Buffer
+	err   error
 }
 
-func (w *writer) write(s string) {
-	if w.err == nil {
-		_, w.err = io.WriteString(w.w, s)
+func (w *writer) add(s string) { w.added.WriteString(s) }
+
+func (w *writer) flush() {
+	if w.err == nil && w.added.Len() > 0 {
+		_, w.err = w.w.Write(w.added.Bytes())
 	}
+	w.added.Reset()
 }
 
 // Err returns the first failure to write.

@@ -138,10 +138,21 @@ var cases = []struct {
 	},
 }
 
+// pieces is a writer that counts in how many pieces it is written.
+type pieces struct {
+	bytes.Buffer
+	n int
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.n++
+	return p.Buffer.Write(b)
+}
+
 func TestMap(t *testing.T) {
 	for _, c := range cases {
 		d := decode.New(nil, nil, nil)
-		var b bytes.Buffer
+		var b pieces
 		NewText(&b, d, false).Map(c.m, c.rows)
 		if b.String() != c.text {
 			t.Errorf("%s: text is\n%s\nwant\n%s", c.name, b.String(), c.text)
@@ -150,6 +161,9 @@ func TestMap(t *testing.T) {
 		NewJSON(&b, d).Map(c.m, c.rows)
 		if b.String() != c.json+"\n" {
 			t.Errorf("%s: JSON is\n%swant\n%s", c.name, b.String(), c.json)
+		}
+		if b.n > 2 { // one of text, one of JSON
+			t.Errorf("%s: written in %d pieces", c.name, b.n)
 		}
 	}
 }

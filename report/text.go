@@ -35,12 +35,14 @@ func (t *Text) Lost(uint64, uint64) {}
 
 // Print writes the values of a print() with commas between them.
 func (t *Text) Print(e *bpfgen.Event, record []byte) {
-	t.write(strings.Join(t.texts(e.Split(record)), ", ") + "\n")
+	t.add(strings.Join(t.texts(e.Split(record)), ", ") + "\n")
+	t.flush()
 }
 
 // Printf writes the text of a printf().
 func (t *Text) Printf(e *bpfgen.Event, record []byte) {
-	t.write(Sprintf(t.d, e.Format, e.Split(record)))
+	t.add(Sprintf(t.d, e.Format, e.Split(record)))
+	t.flush()
 }
 
 func (t *Text) texts(values []bpfgen.Value) []string {
@@ -116,13 +118,14 @@ func (t *Text) Map(m *bpfgen.Map, rows []tracer.Row) {
 	if len(rows) == 0 {
 		return
 	}
-	t.write("\n" + m.Name + ":")
+	defer t.flush()
+	t.add("\n" + m.Name + ":")
 	rows = sorted(t.d, m, t.merged(m, rows))
 	switch {
 	case m.Kind == bpfgen.KindHistogram:
 		t.histograms(m, rows)
 	case m.KeySize == 0:
-		t.write(" " + t.value(m, rows[0].Value) + "\n")
+		t.add(" " + t.value(m, rows[0].Value) + "\n")
 	default:
 		t.columns(m, rows)
 	}
@@ -139,9 +142,9 @@ func (t *Text) columns(m *bpfgen.Map, rows []tracer.Row) {
 	}
 	wide = max(wide, 14)
 	wideValue = max(wideValue, 8)
-	t.write("\n")
+	t.add("\n")
 	for i := range rows {
-		t.write(pad(keys[i], wide) + "  " + padLeft(values[i], wideValue) + "\n")
+		t.add(pad(keys[i], wide) + "  " + padLeft(values[i], wideValue) + "\n")
 	}
 }
 
