@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,6 +58,48 @@ func TestRunReadsScripts(t *testing.T) {
 	}
 	if r := ply(t, "run", t.TempDir()); r.status != 1 || !strings.Contains(r.stderr, "is a folder") {
 		t.Errorf("folder: %+v", r)
+	}
+}
+
+// A script with a first line of its own is a command, for whoever has the
+// binary in the path.
+func TestScriptIsACommand(t *testing.T) {
+	need.BPF(t)
+	need.Command(t, "env")
+	folder := t.TempDir()
+	if err := os.Symlink(os.Args[0], filepath.Join(folder, "ply-exporter")); err != nil {
+		t.Fatal(err)
+	}
+	script := writeFile(t, "greet", "#!/usr/bin/env -S ply-exporter run\nBEGIN { printf(\"hello %s\\n\", $1); exit(5); }\n")
+	if err := os.Chmod(script, 0o700); err != nil { //nolint:gosec // it is to be run
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), script, "you")
+	cmd.Env = append(os.Environ(), asCommand+"=ply-exporter", "PATH="+folder+":"+os.Getenv("PATH"))
+	out, err := cmd.Output()
+	if cmd.ProcessState.ExitCode() != 5 || string(out) != "hello you\n" {
+		t.Errorf("%v, %q", err, out)
+	}
+}
+
+// -S shows the tree and the instructions, -v how probes were attached and why;
+// with -e nothing runs.
+func TestRunShows(t *testing.T) {
+	need.BPF(t)
+	for _, row := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"-S", "-e", "kprobe:SyS_getppid { $n.count() }"}, []string{"kprobe:SyS_getppid { $n = count(); }\n", "; 1:22: $n.count()", "StXAtomicAddDW"}},
+		{[]string{"-v", "-t", "0.1", "kprobe:SyS_get* { @ = count(); }"}, []string{"\nkprobe:SyS_get*: ", "one attachment to raw_syscalls/sys_enter"}},
+		{[]string{"-v", "-t", "0.1", "--attach=plain", "tracepoint:sched/sched_switch { @ = count(); }"}, []string{"\ntracepoint:sched/sched_switch: tracepoint, 1 place: "}},
+	} {
+		r := ply(t, append([]string{"run"}, row.args...)...)
+		for _, want := range row.want {
+			if r.status != 0 || !strings.Contains(r.stderr, want) {
+				t.Errorf("%q: status %d, standard error lacks %q:\n%s", row.args, r.status, want, r.stderr)
+			}
+		}
 	}
 }
 

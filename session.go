@@ -100,7 +100,11 @@ func (s *session) attached() {
 	s.checkOutput()
 	for _, p := range s.tracer.Probes() {
 		if s.flags.verbose {
-			fmt.Fprintf(os.Stderr, "%s: %s, %d places: %s\n", p.Text, p.Attach, p.Covers, p.Why)
+			places := "1 place"
+			if p.Covers != 1 {
+				places = fmt.Sprintf("%d places", p.Covers)
+			}
+			fmt.Fprintf(os.Stderr, "%s: %s, %s: %s\n", p.Text, p.Attach, places, p.Why)
 		}
 		if p.Err != nil {
 			fmt.Fprintf(os.Stderr, "warning: %s: %v\n", p.Text, p.Err)
