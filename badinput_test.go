@@ -239,7 +239,8 @@ func TestWrongServingOptions(t *testing.T) {
 		{[]string{"--web.config.file", filepath.Join(t.TempDir(), "none")}, "no such file or directory", 1},
 		{[]string{"--web.config.file", binary}, "field scripts not found", 1},
 		{[]string{"--web.listen-address", ""}, "--web.listen-address is empty, which would be any port: give one, as in --web.listen-address=:10759", 1},
-		{[]string{"--web.listen-address", ":99999"}, "invalid port", 1},
+		{[]string{"--web.listen-address", ":99999"}, ":99999 is no address to listen on: give host:port, as in 127.0.0.1:10759, or :port for all addresses", 1},
+		{[]string{"--web.listen-address", "127.0.0.1"}, "127.0.0.1 is no address to listen on", 1},
 		{[]string{"--web.listen-address", "192.0.2.1:80"}, "192.0.2.1:80 is no address of this machine", 1},
 		{[]string{"--log.level", "loud"}, "unrecognized log level loud", 2},
 	} {

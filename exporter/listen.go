@@ -51,5 +51,10 @@ func listenError(address string, err error) error {
 	case strings.HasPrefix(address, "vsock:"):
 		return fmt.Errorf("%s: vsock is not supported", address)
 	}
+	var malformed *net.AddrError
+	var unknown *net.DNSError
+	if errors.As(err, &malformed) || errors.As(err, &unknown) {
+		return fmt.Errorf("%s is no address to listen on: give host:port, as in 127.0.0.1:10759, or :port for all addresses", address)
+	}
 	return fmt.Errorf("cannot listen on %s: %w", address, err)
 }

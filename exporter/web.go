@@ -18,6 +18,7 @@ func (in *instance) newServer() *http.Server {
 	server := &http.Server{
 		Handler:           in.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      time.Minute, // of who does not read its answer
 		IdleTimeout:       5 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(in.opt.Log.Handler(), slog.LevelDebug),
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -248,4 +249,44 @@ func TestMistakesStopTheStart(t *testing.T) {
 	if !errors.As(err, &list) || list[0] != mistake {
 		t.Errorf("got %v", err)
 	}
+}
+
+// A client that asks and does not read its answer is let go.
+func TestClientsThatDoNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, yaml := demo()
+		in := &instance{opt: testOptions(b, ""), collector: run(t, b, yaml)}
+		client, conn := net.Pipe() // has no buffer: each write waits for its reader
+		server := in.newServer()
+		go func() { _ = server.Serve(&oneConn{conn: conn, closed: make(chan struct{})}) }()
+		defer server.Close()
+		if _, err := client.Write([]byte("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // of the test's own clock
+		if answer, err := io.ReadAll(client); err != nil || len(answer) > 0 {
+			t.Errorf("after an hour there is still an answer of %d bytes, error %v", len(answer), err)
+		}
+	})
+}
+
+// oneConn is a listener that accepts one connection.
+type oneConn struct {
+	net.Listener
+	conn   net.Conn
+	closed chan struct{}
+}
+
+func (l *oneConn) Accept() (net.Conn, error) {
+	if c := l.conn; c != nil {
+		l.conn = nil
+		return c, nil
+	}
+	<-l.closed
+	return nil, net.ErrClosed
+}
+
+func (l *oneConn) Close() error {
+	close(l.closed)
+	return nil
 }
