@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -289,4 +290,22 @@ func (l *oneConn) Accept() (net.Conn, error) {
 func (l *oneConn) Close() error {
 	close(l.closed)
 	return nil
+}
+
+// No script's name is the id of something else on the page, which the page's
+// own program would then replace.
+func TestIDsOfThePage(t *testing.T) {
+	b := &fakeBackend{scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count"}}}}
+	url := serve(t, b, "scripts: [{name: facts, script: S}, {name: live, script: S}]\n", "")
+	_, body := get(t, url+"/")
+	seen := map[string]bool{}
+	for _, m := range regexp.MustCompile(` id="([^"]*)"`).FindAllStringSubmatch(body, -1) {
+		if seen[m[1]] {
+			t.Errorf("id %q is there twice", m[1])
+		}
+		seen[m[1]] = true
+	}
+	if !seen["facts"] || !seen["live"] {
+		t.Errorf("ids %v have not those of the scripts", seen)
+	}
 }
