@@ -8,19 +8,24 @@ import (
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/configs"
+	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
+
+func runningKernel(t *testing.T) *kernel.Kernel {
+	t.Helper()
+	k, err := kernel.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
 
 // What the configuration that runs by default exports on this kernel. Nothing
 // is loaded: compiling reads the kernel's facts only.
 func TestQuickstartMetrics(t *testing.T) {
-	k, err := kernel.Open("/")
-	if err != nil {
-		t.Skip("this machine's kernel cannot be read: ", err)
-	}
-	if _, err := k.Tracepoint("sched", "sched_switch"); err != nil {
-		t.Skip("tracepoints cannot be read (they need root and tracefs): ", err)
-	}
+	need.Root(t) // only root may read tracefs
+	k := runningKernel(t)
 	cfg, err := Parse("quickstart.yaml", configs.Quickstart)
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
@@ -69,10 +74,7 @@ func describeMetric(m *metric) string {
 
 // An error in a script that stands in a YAML file is shown at its line there.
 func TestErrorInYAML(t *testing.T) {
-	k, err := kernel.Open("/")
-	if err != nil {
-		t.Skip("this machine's kernel cannot be read: ", err)
-	}
+	k := runningKernel(t)
 	cfg, err := Parse("probes.yaml", []byte("scripts:\n  - name: a\n    script: |\n      BEGIN {\n        @ = cuont();\n      }\n"))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
