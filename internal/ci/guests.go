@@ -102,6 +102,10 @@ func (s *suite) runGuests(host facts, only string) {
 	s.runAll(jobs, guestsAtOnce)
 }
 
+// fetchLimit is how long a download may take; a mirror can stop in the middle of
+// one and say nothing.
+const fetchLimit = "5m"
+
 // fetch has Debian's kernel in the cache, and a shell for it.
 func (s *suite) fetch(k guestKernel) bool {
 	commands := [][]string{{"internal/guest/fetch-kernel", k.version, k.arch}}
@@ -109,10 +113,10 @@ func (s *suite) fetch(k guestKernel) bool {
 		commands = append(commands, []string{"internal/guest/fetch-busybox", k.arch})
 	}
 	for _, argv := range commands {
-		cmd := exec.Command(argv[0], argv[1:]...)
+		cmd := exec.Command("timeout", append([]string{fetchLimit}, argv...)...) // which ends what the script has started, too
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
-			s.unfetched(k, fmt.Errorf("%s: %w", strings.Join(argv, " "), err))
+			s.unfetched(k, fmt.Errorf("%s: %w", strings.Join(cmd.Args, " "), err))
 			return false
 		}
 	}

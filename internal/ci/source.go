@@ -21,7 +21,7 @@ func (s *suite) checkSource(lint bool) {
 	s.silent(strings.TrimSpace(string(goroot))+"/bin/gofmt", "-l", ".")
 	if lint {
 		fmt.Fprintln(s.out, "==> golangci-lint")
-		s.silent("make", "-s", "lint")
+		s.silent("timeout", "10m", "make", "-s", "lint")
 	}
 }
 
