@@ -186,6 +186,35 @@ func TestBucketRanges(t *testing.T) {
 	}
 }
 
+// Nothing is lost of keys in which several threads store for the first time at
+// once: the one that comes second must not replace what the first has counted.
+func TestConcurrentInsertions(t *testing.T) {
+	l := load(t, compile(t, live.Kernel(t), `BEGIN { turn[0]++; at = turn[0] / 8; unroll (20) { i++; new[at, i]++; } }`, Options{MaxEntries: 15_000}))
+	const threads, rounds, keys = 8, 500, 20
+	program := l.coll.Programs[l.obj.Programs[0].Name]
+	var all sync.WaitGroup
+	for range threads {
+		all.Go(func() {
+			for range rounds {
+				if _, err := program.Run(&ebpf.RunOptions{}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	var stored int64
+	for at := range int64(threads*rounds/8 + 1) {
+		for i := range int64(keys) {
+			stored += l.word("new", at, i+1)
+		}
+	}
+	if want := int64(threads * rounds * keys); stored != want {
+		t.Errorf("stored %d, want %d", stored, want)
+	}
+}
+
 // Updates from several threads at once are all counted, also the first ones of
 // a key, and extremes are exact.
 func TestConcurrentUpdates(t *testing.T) {
