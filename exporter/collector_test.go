@@ -110,11 +110,11 @@ ply_net_total{op="write"} 50
 	}, {
 		name: "label values are valid and stay different",
 		maps: []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{comm}}},
-		rows: map[string][]pair{"@": {{chars("a\xff"), words(1)}, {chars(`a\xff`), words(2)}, {chars("q\"\n|"), words(3)}}},
+		rows: map[string][]pair{"@": {{chars("a\xfe"), words(1)}, {chars(`a\xfe`), words(2)}, {chars("q\"\n|"), words(3)}}},
 		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_total counter
-ply_net_total{comm="a\\\\xff"} 2
-ply_net_total{comm="a\\xff"} 1
+ply_net_total{comm="a\\\\xfe"} 2
+ply_net_total{comm="a\\xfe"} 1
 ply_net_total{comm="q\"\n|"} 3
 `,
 	}, {
@@ -237,17 +237,24 @@ func defaultThresholds() []uint64 {
 	return b.thresholds
 }
 
+// What does not fit is counted in series, of which an average has two.
 func TestMaxSeries(t *testing.T) {
 	comm := variable("comm", plylang.StringType(16))
-	c := run(t, &fakeBackend{
-		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{comm}}}},
-		tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{"@": {
-			{chars("a"), words(1)}, {chars("b"), words(2)}, {chars("c"), words(3)}}}}},
-	}, config(""))
-	c.maxSeries = 2
-	got := scrapeAll(t, c)
-	if !strings.Contains(got, `ply_scrape_series_omitted{script="net"} 1`) || strings.Contains(got, `comm="c"`) {
-		t.Errorf("two series and one omitted wanted, got\n%s", got)
+	for _, tt := range []struct {
+		agg       string
+		maxSeries int
+		omitted   string
+	}{{"count", 2, "1"}, {"avg", 5, "2"}} {
+		c := run(t, &fakeBackend{
+			scripts: map[string][]mapSpec{"S": {{name: "@", agg: tt.agg, keys: []plylang.Expr{comm}}}},
+			tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{"@": {
+				{chars("a"), words(1, 1)}, {chars("b"), words(2, 1)}, {chars("c"), words(3, 1)}}}}},
+		}, config(""))
+		c.maxSeries = tt.maxSeries
+		got := scrapeAll(t, c)
+		if !strings.Contains(got, `ply_scrape_series_omitted{script="net"} `+tt.omitted+"\n") || strings.Contains(got, `comm="c"`) {
+			t.Errorf("%s: two keys and %s series omitted wanted, got\n%s", tt.agg, tt.omitted, got)
+		}
 	}
 }
 
