@@ -12,6 +12,9 @@ func (c *checker) gatherNames() {
 			}
 		})
 	}
+	if len(c.script.syntax) > 0 {
+		c.guessMaps()
+	}
 	for name, local := range c.assigned {
 		switch m, both := c.stored[name]; {
 		case both && m > local:
@@ -20,6 +23,20 @@ func (c *checker) gatherNames() {
 			c.errorf(local, "%s is a variable here but a map at %s: use two names, or write @%s for the map", name, c.place(m), name)
 		}
 	}
+}
+
+// guessMaps takes for maps what has keys: the probe that stores in it may be
+// one that is left out.
+func (c *checker) guessMaps() {
+	Inspect(c.script, func(x Expr) {
+		m, ok := x.(*MapRef)
+		if !ok || hasSigil(m.Name) || c.env.Lookup(m.Name) != nil {
+			return
+		}
+		if _, local := c.assigned[m.Name]; !local {
+			noteFirst(c.stored, m.Name, m.Pos)
+		}
+	})
 }
 
 func noteFirst(m map[string]Pos, name string, pos Pos) {
