@@ -25,8 +25,8 @@ func Parse(src *Source) (*Script, error) {
 	script := &Script{Src: src}
 	p.next()
 	for p.tok.kind != EOF {
-		wrong := len(p.errs.list)
-		if probe := p.probe(); len(p.errs.list) == wrong {
+		faults, failed := p.faults, p.failed
+		if probe := p.probe(); p.faults == faults && !failed {
 			script.Probes = append(script.Probes, probe)
 		}
 	}
@@ -60,6 +60,7 @@ type parser struct {
 	tokens  int // read so far
 	probes  int // specifications read so far
 	depth   int
+	faults  int  // what was reported and given up so far
 	tooDeep bool // the statement failed for its depth: its branches would too
 
 	unclosed bool // a block of this probe has no end, and it was reported
@@ -82,6 +83,7 @@ func newParser(src *Source) *parser {
 
 // errorf reports a finding, wherever the parser is.
 func (p *parser) errorf(pos int, format string, args ...any) {
+	p.faults++
 	p.errs.add(newError(p.src, Pos(pos), format, args...))
 }
 
@@ -98,6 +100,7 @@ func (p *parser) fail(pos int, format string, args ...any) {
 
 // giveUp ends the current statement without a report.
 func (p *parser) giveUp() {
+	p.faults++
 	p.failed = true
 	p.held = p.tok
 	p.tok.kind = bad
