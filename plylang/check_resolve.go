@@ -215,33 +215,6 @@ func (c *clause) unknownName(x *Name) {
 	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, c.nearName(x.Name))
 }
 
-// noArgument reports an argument that the probe, which has others, has not.
-func (c *clause) noArgument(x *Name) bool {
-	digits, ok := strings.CutPrefix(x.Name, "arg")
-	switch {
-	case !ok || c.lookup("arg0") == nil:
-		return false
-	case digits == "s":
-		c.errorf(x.Pos, "what %s matches declares no arguments, or each its own: write arg0 to %s", c.Spec, c.lastArgument())
-	case isNumber(digits):
-		c.errorf(x.Pos, "there is no %s: arguments are numbered from arg0 to %s", x.Name, c.lastArgument())
-	default:
-		return false
-	}
-	return true
-}
-
-func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
-
-// lastArgument is the last of arg0, arg1 and so on that the probe has.
-func (c *clause) lastArgument() string {
-	n := 0
-	for c.lookup(fmt.Sprint("arg", n+1)) != nil {
-		n++
-	}
-	return fmt.Sprint("arg", n)
-}
-
 // nearName suggests names that are like a wrong one, fields as they are
 // written.
 func (c *clause) nearName(name string) string {
@@ -260,42 +233,6 @@ func (c *clause) nearName(name string) string {
 		}
 	}
 	return didYouMean(near)
-}
-
-// elsewhere reports a name that only other kinds of probes have.
-func (c *clause) elsewhere(pos Pos, name string) bool {
-	where := c.Scope.Elsewhere(name)
-	if where != "" {
-		c.errorf(pos, "%s exists in %s, not in %s%s", name, where, c.here(where), c.insteadOfArgument(name))
-	}
-	return where != ""
-}
-
-// here names the probe: by its provider, unless others of that have the name.
-func (c *clause) here(where string) string {
-	if strings.Contains(where, " of a function") {
-		return c.Spec.String()
-	}
-	return c.Spec.Provider
-}
-
-// insteadOfArgument says what to do where an argument by its number is wanted
-// and there is none.
-func (c *clause) insteadOfArgument(name string) string {
-	digits, ok := strings.CutPrefix(name, "arg")
-	data, fields := c.fields()
-	switch {
-	case name == "args" && c.Scope.Lookup("retval") != nil:
-		return ": keep it where the function begins, as in @x[tid] = args->name"
-	case !ok || !isNumber(digits):
-		return ""
-	case c.Scope.Lookup("retval") != nil:
-		return fmt.Sprintf(": keep it where the function begins, as in @x[tid] = %s", name)
-	case fields == nil || len(fields.Names()) == 0:
-		return ""
-	}
-	names := fields.Names()
-	return fmt.Sprintf(": its fields have names, as in %s->%s", data.Name, names[len(names)-1])
 }
 
 // maxSuggested is how many names of a script are compared with a wrong one.
