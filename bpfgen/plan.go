@@ -53,6 +53,7 @@ type site struct {
 	attach  AttachKind
 	scope   *scope // of the first clause
 	clauses []int  // indexes into planner.clauses
+	again   []int  // those of specifications that name the place again
 	split   bool
 }
 
@@ -98,11 +99,35 @@ func (p *planner) addClause(i int) {
 			p.byKey[key] = at
 			p.sites = append(p.sites, at)
 		}
+		if p.named(at, i) {
+			at.again = append(at.again, i)
+			continue
+		}
 		at.clauses = append(at.clauses, i)
 		at.place.Covers = max(at.place.Covers, s.covers)
 		at.place.Glob = at.place.Glob && place.Glob
 		at.split = at.split || split
 	}
+}
+
+// named says whether other specifications of the probe of clause i have named
+// all that it wants of a site: a probe runs there once. Of a site that stands
+// for many system calls the clause gets those that are left.
+func (p *planner) named(at *site, i int) bool {
+	c := p.clauses[i]
+	s := c.Scope.(*scope)
+	for _, j := range at.clauses {
+		before := p.clauses[j]
+		b := before.Scope.(*scope)
+		switch {
+		case before.Probe != c.Probe || b.provider != s.provider || (b.calls == nil) != (s.calls == nil):
+			continue
+		case s.calls == nil:
+			return true
+		}
+		s.wantCalls(slices.DeleteFunc(s.calls, func(nr int) bool { return slices.Contains(b.calls, nr) }))
+	}
+	return s.calls != nil && len(s.calls) == 0
 }
 
 // noteApart counts the places of s, which need a program each.
@@ -203,6 +228,11 @@ func (p *planner) addProgram(group []*site) {
 	}
 	prog.Why = why(prog, first.split)
 	prog.countSpecs()
+	for _, s := range group {
+		for _, i := range s.again {
+			prog.coverOf(p.clauses[i].Spec)
+		}
+	}
 	p.out.programs = append(p.out.programs, prog)
 }
 
@@ -237,13 +267,19 @@ func (p *planner) id(name string) uint64 {
 // probes of each.
 func (p *planned) countSpecs() {
 	for _, c := range p.clauses {
-		i := slices.Index(p.Specs, c.Spec)
-		if i < 0 {
-			i = len(p.Specs)
-			p.Specs, p.Covers = append(p.Specs, c.Spec), append(p.Covers, 0)
-		}
-		p.Covers[i] += len(p.Places) * max(c.Scope.(*scope).covers, 1)
+		*p.coverOf(c.Spec) += len(p.Places) * max(c.Scope.(*scope).covers, 1)
 	}
+}
+
+// coverOf returns how many probes of a specification the program stands for,
+// which may be none when all are another one's too.
+func (p *planned) coverOf(spec *plylang.Spec) *int {
+	i := slices.Index(p.Specs, spec)
+	if i < 0 {
+		i = len(p.Specs)
+		p.Specs, p.Covers = append(p.Specs, spec), append(p.Covers, 0)
+	}
+	return &p.Covers[i]
 }
 
 // why says in plain words how a program is attached.

@@ -63,6 +63,10 @@ type scope struct {
 	base    uint64
 	covers  int
 
+	// calls are the numbers of the system calls that the clause wants of a place
+	// that stands for many; nil: it wants all events.
+	calls []int
+
 	// raw says that the clause may run at the raw tracepoint as well: what it
 	// asks of the record is among the arguments. Its code looks at gen.raw.
 	raw bool

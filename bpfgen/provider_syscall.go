@@ -149,18 +149,29 @@ func (s *scope) rawSyscalls(e *env, calls []kernel.Syscall) *scope {
 		kind = syscallExit
 	}
 	s.vars = syscallVars(e, calls, kind)
-	return s.atRawSyscalls(e, kind, calls, filterCalls(calls, kind, kind.exit))
+	return s.atRawSyscalls(e, kind, calls, kind.exit)
 }
 
-// atRawSyscalls puts s to one of the tracepoints of all system calls.
-func (s *scope) atRawSyscalls(e *env, kind syscallKind, calls []kernel.Syscall, filter func(*gen, string)) *scope {
+// atRawSyscalls puts s to one of the tracepoints of all system calls; own is as
+// in filterCalls.
+func (s *scope) atRawSyscalls(e *env, kind syscallKind, calls []kernel.Syscall, own bool) *scope {
 	s.attach, s.program, s.multi = AttachTracepoint, tracepointProgram, nil
 	s.raw = rawIsExact(e) && !s.usesRecord()
 	s.places = []Place{{Target: kind.tracepoint}}
 	s.names = []string{tracepointProvider.name + ":" + kind.tracepoint}
-	s.covers, s.placeID, s.filter = len(calls), kind.number, filter
-	s.why = fmt.Sprintf("one attachment to %s for %s", kind.tracepoint, plural(len(calls), "system call"))
+	s.placeID, s.filter = kind.number, s.filterCalls(calls, kind, own)
+	numbers := make([]int, len(calls))
+	for i, c := range calls {
+		numbers[i] = c.Number
+	}
+	s.wantCalls(numbers)
 	return s
+}
+
+// wantCalls says which calls the clause wants of all of them.
+func (s *scope) wantCalls(numbers []int) {
+	s.calls, s.covers = numbers, len(numbers)
+	s.why = fmt.Sprintf("one attachment to %s for %s", s.places[0].Target, plural(len(numbers), "system call"))
 }
 
 // syscallVars are the variables of a call: its own arguments, which are user

@@ -61,21 +61,20 @@ func inRange(g *gen, r callRange, skip string) {
 	g.jump(asm.JGT, asm.R0, r.hi, skip)
 }
 
-// filterCalls is the filter of a clause on some system calls. own leaves out
+// filterCalls is the filter of a clause on the system calls of s.calls, which
+// are some or all of calls. own leaves out
 // the children that come out of their parents' calls, and what rt_sigreturn
 // makes look like the return of a call.
-func filterCalls(calls []kernel.Syscall, kind syscallKind, own bool) func(g *gen, skip string) {
-	var numbers, cloning []int
+func (s *scope) filterCalls(calls []kernel.Syscall, kind syscallKind, own bool) func(g *gen, skip string) {
+	var cloning []int
 	for _, c := range calls {
-		numbers = append(numbers, c.Number)
 		if c.Forks {
 			cloning = append(cloning, c.Number)
 		}
 	}
-	ranges := rangesOf(numbers)
 	return func(g *gen, skip string) {
 		kind.number(g)
-		emitRanges(g, ranges, skip)
+		emitRanges(g, rangesOf(s.calls), skip)
 		if own && len(cloning) > 0 {
 			skipChildren(g, cloning, skip)
 		}

@@ -383,6 +383,23 @@ raw_tracepoint sys_exit(23): one attachment to raw_syscalls/sys_exit for 23 syst
 		},
 		{
 			kernel: "6.18-amd64",
+			script: `t:sched/sched_switch, tracepoint:sched:sched_swi*, rt:sched_switch { @ = count(); }`,
+			want: `raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_switch: the tracepoint itself, without a record`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `kprobe:sys_clone, kprobe:SyS_clone*, k:sys_clone3, tracepoint:syscalls/sys_enter_clone { @ = count(); }`,
+			want:   `raw_tracepoint sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; as a raw tracepoint, at which this kernel skips nothing; 3 clauses in one program`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kprobe:vfs_read, kprobe:vfs_read+0, kprobe:vfs_@(read|write) { @ = count(); }`,
+			want: `kprobe vfs_read: through perf
+kprobe vfs_write: through perf`,
+		},
+		{
+			kernel: "6.18-amd64",
 			opt:    Options{PlainAttach: true},
 			script: `tracepoint:syscalls/sys_enter_* { @[probe] = count(); }`,
 			want:   `tracepoint syscalls/sys_enter_clone syscalls/sys_enter_clone3 syscalls/sys_enter_close and 20 more: one program for 23 places`,

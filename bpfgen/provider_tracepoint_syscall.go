@@ -52,7 +52,7 @@ func (s *scope) bundleCalls(e *env) {
 	}
 	s.vars = []*builtin{dataVar(s.fields, kind.field, copyField)}
 	s.ids = callTracepoints(e.kernel, s.places[0].Target)
-	s.atRawSyscalls(e, kind, calls, filterCalls(calls, kind, false))
+	s.atRawSyscalls(e, kind, calls, false)
 }
 
 // callTracepoints lists the probe names of all calls' tracepoints of the kind
