@@ -22,7 +22,8 @@ const maxBuckets = 4096
 
 // Log2 divides the numbers by powers of two, each cut into 2^Bits equal parts.
 // Values below 2^(Bits+1) have a bucket each; but 0 and 1 share one when Bits
-// is 0. Unsigned numbers from 2^63 on are in the last bucket.
+// is 0. The last bucket has no upper limit: it has unsigned numbers from 2^63 on
+// too.
 type Log2 struct{ Bits int }
 
 func newLog2(args []plylang.Expr) (histogram, error) {
@@ -65,7 +66,7 @@ func (h Log2) Range(i int) (lo, hi int64, hasLo, hasHi bool) {
 	}
 	width := int64(1) << (power - h.Bits)
 	lo = int64(1)<<power + part*width
-	return lo, lo + (width - 1), true, true
+	return lo, lo + (width - 1), true, i < h.Len()-1
 }
 
 func (h Log2) emit(g *gen, unsigned bool) {
