@@ -169,7 +169,19 @@ func (g *gen) programCode() {
 	}
 	g.bind(g.finish)
 	g.dead = false
-	g.emit(asm.Mov.Imm(asm.R0, 0), asm.Return())
+	g.emit(asm.Mov.Imm(asm.R0, g.program.Attach.result()), asm.Return())
+}
+
+// result is what a program must return. At 0 the kernel drops the event for
+// every other perf user of the attach point (trace_call_bpf), so programs
+// attached through perf return 1. The others' result has no meaning, or only
+// the 0 is allowed.
+func (k AttachKind) result() int32 {
+	switch k {
+	case AttachTracepoint, AttachKprobe, AttachKretprobe, AttachPerfEvent:
+		return 1
+	}
+	return 0
 }
 
 // findScratch leaves the address of the scratch memory in R8.
