@@ -14,6 +14,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 )
@@ -123,7 +124,7 @@ func readText(name string, r io.Reader) (*plylang.Source, error) {
 	return &plylang.Source{File: name, Text: string(b)}, err
 }
 
-func build(f *runFlags, src *plylang.Source, child *child) (*kernel.Kernel, *bpfgen.Object, error) {
+func build(f *runFlags, src *plylang.Source, child *child) (*kernel.Kernel, *object.Object, error) {
 	if !f.onlyComp {
 		_ = tracer.MountTracefs() // what needs it says what is wrong, and the cure
 	}
@@ -155,7 +156,7 @@ func (f *runFlags) params(child *child) func(string) (string, bool) {
 }
 
 // dump shows the tree and every program's instructions.
-func dump(w io.Writer, obj *bpfgen.Object) {
+func dump(w io.Writer, obj *object.Object) {
 	fmt.Fprintln(w, obj.Script)
 	for _, p := range obj.Programs {
 		fmt.Fprintf(w, "\n%s (%s)\n%v", p.Name, p.Attach, obj.Spec.Programs[p.Name].Instructions)

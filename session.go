@@ -9,8 +9,8 @@ import (
 	"syscall"
 	"time"
 
-	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/report"
 	"ply-exporter/tracer"
@@ -20,7 +20,7 @@ import (
 // A session is a script that runs.
 type session struct {
 	flags   *runFlags
-	obj     *bpfgen.Object
+	obj     *object.Object
 	tracer  *tracer.Tracer
 	printer report.Printer
 	decoder *decode.Decoder
@@ -28,14 +28,14 @@ type session struct {
 	lock    chan struct{} // held while printing
 }
 
-func trace(f *runFlags, k *kernel.Kernel, obj *bpfgen.Object, child *child) int {
+func trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child *child) int {
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	go quitAtOnce(child, ctx.Done(), stop)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader who leaves ends us by the error of the write
 	s := &session{flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
 	ready := make(chan struct{})
-	t, err := tracer.Start(obj, tracer.Options{Kernel: k, OnEvent: func(e *bpfgen.Event, record []byte) {
+	t, err := tracer.Start(obj, tracer.Options{Kernel: k, OnEvent: func(e *object.Event, record []byte) {
 		<-ready
 		s.event(e, record)
 	}})
@@ -214,7 +214,7 @@ func (s *session) maps() {
 	s.checkOutput()
 }
 
-func (s *session) printMap(m *bpfgen.Map) {
+func (s *session) printMap(m *object.Map) {
 	rows, err := s.tracer.Rows(m)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "ply-exporter: %s: %v\n", m.Name, err)
@@ -224,15 +224,15 @@ func (s *session) printMap(m *bpfgen.Map) {
 }
 
 // event shows one event. It is called in the order of the events.
-func (s *session) event(e *bpfgen.Event, record []byte) {
+func (s *session) event(e *object.Event, record []byte) {
 	s.lock <- struct{}{}
 	defer func() { <-s.lock }()
 	switch e.Kind {
-	case bpfgen.EventPrint:
+	case object.EventPrint:
 		s.printer.Print(e, record)
-	case bpfgen.EventPrintf:
+	case object.EventPrintf:
 		s.printer.Printf(e, record)
-	case bpfgen.EventPrintMap:
+	case object.EventPrintMap:
 		s.printMap(e.Map)
 	}
 	s.checkOutput()

@@ -4,24 +4,25 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
 // An aggregation is the code generator's side of one row.
 type aggregation struct {
-	kind   Kind
-	reduce Reduce
+	kind   object.Kind
+	reduce object.Reduce
 	words  int // of a value; histograms have one and their buckets
 
 	// buckets makes the buckets of a histogram from its constant arguments.
-	buckets func(args []plylang.Expr) (histogram, error)
+	buckets func(args []plylang.Expr) (object.Buckets, error)
 
 	// update adds the number in x to the value at R7.
-	update func(g *gen, m *Map, x mem)
+	update func(g *gen, m *object.Map, x mem)
 
 	// first makes the value of a new key from the number in x. A histogram's
 	// is too large for that.
-	first func(g *gen, m *Map, x, dst mem)
+	first func(g *gen, m *object.Map, x, dst mem)
 }
 
 // argument is the first parameter of all aggregations but count.
@@ -39,23 +40,23 @@ func boundParam(name string) plylang.Param {
 var aggregations = []*builtin{
 	{
 		Func: plylang.Func{Name: "count", Doc: "Counts how often it is reached."},
-		agg:  &aggregation{kind: KindCount, reduce: ReduceSum, words: 1, update: addOne, first: firstOne},
+		agg:  &aggregation{kind: object.KindCount, reduce: object.ReduceSum, words: 1, update: addOne, first: firstOne},
 	},
 	{
 		Func: plylang.Func{Name: "sum", Doc: "Adds up x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: KindSum, reduce: ReduceSum, words: 1, update: addToSum, first: firstX},
+		agg:  &aggregation{kind: object.KindSum, reduce: object.ReduceSum, words: 1, update: addToSum, first: firstX},
 	},
 	{
 		Func: plylang.Func{Name: "min", Doc: "Keeps the smallest x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: KindMin, reduce: ReduceMax, words: 1, update: keepExtreme, first: firstExtreme},
+		agg:  &aggregation{kind: object.KindMin, reduce: object.ReduceMax, words: 1, update: keepExtreme, first: firstExtreme},
 	},
 	{
 		Func: plylang.Func{Name: "max", Doc: "Keeps the largest x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: KindMax, reduce: ReduceMax, words: 1, update: keepExtreme, first: firstExtreme},
+		agg:  &aggregation{kind: object.KindMax, reduce: object.ReduceMax, words: 1, update: keepExtreme, first: firstExtreme},
 	},
 	{
 		Func: plylang.Func{Name: "avg", Doc: "Averages x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: KindAvg, reduce: ReduceSum, words: 2, update: addToMean, first: firstMean},
+		agg:  &aggregation{kind: object.KindAvg, reduce: object.ReduceSum, words: 2, update: addToMean, first: firstMean},
 	},
 	histogramRow("quantize", "Counts x by powers of two, each cut into 2^bits parts (0 to 4; 0 if left out).",
 		newLog2, constantParam("bits", true)),
@@ -65,7 +66,7 @@ var aggregations = []*builtin{
 		newLogLinear, constantParam("factor", false), constantParam("lo", false), constantParam("hi", false), constantParam("steps", false)),
 }
 
-func histogramRow(name, doc string, buckets func([]plylang.Expr) (histogram, error), params ...plylang.Param) *builtin {
+func histogramRow(name, doc string, buckets func([]plylang.Expr) (object.Buckets, error), params ...plylang.Param) *builtin {
 	return &builtin{
 		Func: plylang.Func{
 			Name: name, Doc: doc,
@@ -75,41 +76,41 @@ func histogramRow(name, doc string, buckets func([]plylang.Expr) (histogram, err
 				return nil, err
 			},
 		},
-		agg: &aggregation{kind: KindHistogram, reduce: ReduceSum, words: 1, buckets: buckets, update: countInBucket},
+		agg: &aggregation{kind: object.KindHistogram, reduce: object.ReduceSum, words: 1, buckets: buckets, update: countInBucket},
 	}
 }
 
-func addOne(g *gen, _ *Map, _ mem) {
+func addOne(g *gen, _ *object.Map, _ mem) {
 	g.emit(asm.Mov.Imm(asm.R1, 1))
 	g.atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
 }
 
-func firstOne(g *gen, _ *Map, _, dst mem) { g.storeImm(dst, 1) }
+func firstOne(g *gen, _ *object.Map, _, dst mem) { g.storeImm(dst, 1) }
 
 func addX(g *gen, x mem) {
 	g.load(asm.R1, x)
 	g.atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
 }
 
-func addToSum(g *gen, m *Map, x mem) {
+func addToSum(g *gen, m *object.Map, x mem) {
 	addX(g, x)
-	if m.Storage == Cell {
+	if m.Storage == object.Cell {
 		g.markCell(asm.R7)
 	}
 }
 
-func firstX(g *gen, _ *Map, x, dst mem) {
+func firstX(g *gen, _ *object.Map, x, dst mem) {
 	g.load(asm.R1, x)
 	g.store(dst, asm.R1)
 }
 
-func addToMean(g *gen, _ *Map, x mem) {
+func addToMean(g *gen, _ *object.Map, x mem) {
 	addX(g, x)
 	g.emit(asm.Mov.Imm(asm.R1, 1))
 	g.atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
 }
 
-func firstMean(g *gen, m *Map, x, dst mem) {
+func firstMean(g *gen, m *object.Map, x, dst mem) {
 	firstX(g, m, x, dst.at(0, 8))
 	g.storeImm(dst.at(8, 8), 1)
 }
@@ -120,18 +121,18 @@ func firstMean(g *gen, m *Map, x, dst mem) {
 const extremeRounds = 8
 
 // transform leaves x in R1 as Map.Extreme says.
-func transform(g *gen, m *Map, x mem) {
+func transform(g *gen, m *object.Map, x mem) {
 	g.load(asm.R1, x)
 	if m.Value.Signed {
 		g.imm(asm.R2, -1<<63)
 		g.emit(asm.Xor.Reg(asm.R1, asm.R2))
 	}
-	if m.Kind == KindMin {
+	if m.Kind == object.KindMin {
 		g.emit(asm.Xor.Imm(asm.R1, -1))
 	}
 }
 
-func firstExtreme(g *gen, m *Map, x, dst mem) {
+func firstExtreme(g *gen, m *object.Map, x, dst mem) {
 	transform(g, m, x)
 	g.store(dst, asm.R1)
 }
@@ -139,10 +140,10 @@ func firstExtreme(g *gen, m *Map, x, dst mem) {
 // keepExtreme keeps the larger of the stored number and x, both transformed.
 // An update that never wins is counted as refused. The number that becomes 0
 // leaves a cell as it is, but for the mark.
-func keepExtreme(g *gen, m *Map, x mem) {
+func keepExtreme(g *gen, m *object.Map, x mem) {
 	done := g.label()
 	transform(g, m, x)
-	if m.Storage == Cell {
+	if m.Storage == object.Cell {
 		other := g.label()
 		g.jump(asm.JNE, asm.R1, 0, other)
 		g.storeImm(mem{asm.R7, -mark, 8}, 1)
@@ -167,10 +168,10 @@ func keepExtreme(g *gen, m *Map, x mem) {
 }
 
 // countInBucket adds x to the sum of a histogram, and one to its bucket.
-func countInBucket(g *gen, m *Map, x mem) {
+func countInBucket(g *gen, m *object.Map, x mem) {
 	addX(g, x)
 	g.load(asm.R1, x)
-	m.Buckets.(histogram).emit(g, wide(m.Value))
+	g.bucket(m.Buckets, wide(m.Value))
 	g.forget()
 	outside := g.label()
 	g.jump(asm.JGT, asm.R0, int32(m.Buckets.Len()-1), outside)

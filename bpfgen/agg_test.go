@@ -8,6 +8,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/live"
 )
 
@@ -64,11 +65,11 @@ func TestAggregations(t *testing.T) {
 			t.Errorf("%s%v is %d, want %d", r.name, r.key, got, r.want)
 		}
 	}
-	if got := Word(l.value("@avg", 2), 1); got != 2 {
+	if got := object.Word(l.value("@avg", 2), 1); got != 2 {
 		t.Errorf("@avg[2] counts %d values, want 2", got)
 	}
 	key := append([]byte("a\x00\x00\x00\x00\x00\x00\x00"), numbers(1)...)
-	if got := Word(l.read(l.mapNamed("@keyed"), key), 0); got != 2 {
+	if got := object.Word(l.read(l.mapNamed("@keyed"), key), 0); got != 2 {
 		t.Errorf(`@keyed["a", 1] is %d, want 2`, got)
 	}
 }
@@ -168,9 +169,9 @@ func TestBucketRanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range []Buckets{
-		Log2{0}, Log2{1}, Log2{2}, Log2{4}, Bounds(powers(25)), Linear{-10, 25, 10},
-		Linear{math.MinInt64, math.MaxInt64, 1 << 60}, logLinear,
+	for _, b := range []object.Buckets{
+		object.Log2{Bits: 0}, object.Log2{Bits: 1}, object.Log2{Bits: 2}, object.Log2{Bits: 4}, object.Bounds(powers(25)), object.Linear{Lo: -10, Hi: 25, Step: 10},
+		object.Linear{Lo: math.MinInt64, Hi: math.MaxInt64, Step: 1 << 60}, logLinear,
 	} {
 		_, last, _, _ := b.Range(0)
 		for i := 1; i < b.Len(); i++ {
@@ -252,8 +253,8 @@ func TestConcurrentUpdates(t *testing.T) {
 	}
 	mean := l.value("@mean", 1)
 	if keyed != want || total != want || inBuckets != want || l.word("@all") != want || l.word("@table", 1) != want ||
-		Word(mean, 0) != 2*want || Word(mean, 1) != want {
-		t.Errorf("counted %d, %d, %d, %d, %d, %d: want %d", keyed, total, inBuckets, l.word("@all"), l.word("@table", 1), Word(mean, 1), want)
+		object.Word(mean, 0) != 2*want || object.Word(mean, 1) != want {
+		t.Errorf("counted %d, %d, %d, %d, %d, %d: want %d", keyed, total, inBuckets, l.word("@all"), l.word("@table", 1), object.Word(mean, 1), want)
 	}
 	largest := int64(0)
 	for key := range int64(3) {

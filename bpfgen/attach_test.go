@@ -15,6 +15,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
@@ -71,7 +72,7 @@ func traceMissing(t testing.TB, k *kernel.Kernel, script string, opt bpfgen.Opti
 
 // mapsText is a line for each key of each map: "@m[a, b] 3". Values are their
 // first word.
-func mapsText(t testing.TB, k *kernel.Kernel, tr *tracer.Tracer, obj *bpfgen.Object) string {
+func mapsText(t testing.TB, k *kernel.Kernel, tr *tracer.Tracer, obj *object.Object) string {
 	t.Helper()
 	d := decode.New(k, obj.Places, nil)
 	var lines []string
@@ -89,7 +90,7 @@ func mapsText(t testing.TB, k *kernel.Kernel, tr *tracer.Tracer, obj *bpfgen.Obj
 			if len(keys) > 0 {
 				line += "[" + strings.Join(keys, ", ") + "]"
 			}
-			lines = append(lines, fmt.Sprintf("%s %d", line, int64(bpfgen.Word(r.Value, 0))))
+			lines = append(lines, fmt.Sprintf("%s %d", line, int64(object.Word(r.Value, 0))))
 		}
 	}
 	slices.Sort(lines)

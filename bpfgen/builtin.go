@@ -4,6 +4,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -141,7 +142,7 @@ func random(g *gen) {
 func walltime(g *gen) {
 	g.compiler.clock = true
 	g.call(asm.FnKtimeGetNs)
-	g.mapValue(asm.R1, ClockMap, 0)
+	g.mapValue(asm.R1, object.ClockMap, 0)
 	g.load(asm.R1, mem{asm.R1, 0, 8})
 	g.emit(asm.Add.Reg(asm.R0, asm.R1))
 }
@@ -184,7 +185,7 @@ func stackID(g *gen) {
 		skip = 1
 	}
 	g.emit(asm.Mov.Reg(asm.R1, asm.R6))
-	g.mapPtr(asm.R2, StackMap)
+	g.mapPtr(asm.R2, object.StackMap)
 	g.emit(asm.Mov.Imm(asm.R3, skip))
 	g.call(asm.FnGetStackid)
 	g.extend(plylang.S32)

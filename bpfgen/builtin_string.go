@@ -5,13 +5,13 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
-const (
-	defaultText = 127 // bytes that str(p) reads at most; with the NUL it is a power of two
-	maxText     = 512 // bytes that str(p, n) reads at most, n a constant
-)
+// defaultText is how many bytes str(p) reads at most; with the NUL it is a power
+// of two.
+const defaultText = 127
 
 var stringFunctions = []*builtin{
 	{
@@ -103,8 +103,8 @@ func textType(args []plylang.Expr) (*plylang.Type, error) {
 	}
 	if length, ok := constantLength(args); ok {
 		n = length
-		if n < 1 || n > maxText {
-			return nil, &plylang.ArgError{Arg: 1, Msg: fmt.Sprintf("the length must be 1 to %d", maxText)}
+		if n < 1 || n > object.MaxText {
+			return nil, &plylang.ArgError{Arg: 1, Msg: fmt.Sprintf("the length must be 1 to %d", object.MaxText)}
 		}
 	}
 	return plylang.StringType(int(n)), nil
@@ -141,7 +141,7 @@ func readText(g *gen, args []plylang.Expr, dst mem) {
 
 func bytesAt(args []plylang.Expr) (*plylang.Type, error) {
 	if format, ok := args[1].(*plylang.StringLit); ok {
-		_, size, err := ParseRecord(format.Value)
+		_, size, err := object.ParseRecord(format.Value)
 		if err != nil {
 			return nil, &plylang.ArgError{Arg: 1, Msg: err.Error()}
 		}
@@ -151,8 +151,8 @@ func bytesAt(args []plylang.Expr) (*plylang.Type, error) {
 	switch {
 	case !ok:
 		return nil, &plylang.ArgError{Arg: 1, Msg: "n of mem() must be a constant, because bytes have one length: str(p, n) is text of any"}
-	case n < 1 || n > maxText:
-		return nil, &plylang.ArgError{Arg: 1, Msg: fmt.Sprintf("the length must be 1 to %d", maxText)}
+	case n < 1 || n > object.MaxText:
+		return nil, &plylang.ArgError{Arg: 1, Msg: fmt.Sprintf("the length must be 1 to %d", object.MaxText)}
 	}
 	return &plylang.Type{Kind: plylang.Bytes, Size: int(n)}, nil
 }
@@ -166,8 +166,8 @@ func readBytes(g *gen, args []plylang.Expr, dst mem) {
 }
 
 func limitedLength(args []plylang.Expr) (*plylang.Type, error) {
-	if n := constantArg(args, 2); n < 0 || n > maxText {
-		return nil, &plylang.ArgError{Arg: 2, Msg: fmt.Sprintf("the length must be 0 to %d", maxText)}
+	if n := constantArg(args, 2); n < 0 || n > object.MaxText {
+		return nil, &plylang.ArgError{Arg: 2, Msg: fmt.Sprintf("the length must be 0 to %d", object.MaxText)}
 	}
 	return plylang.S64, nil
 }

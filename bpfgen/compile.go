@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -17,7 +18,7 @@ const maxInstructions = 1<<15 - 1
 const license = "GPL"
 
 // Build turns the text of a script into an Object.
-func Build(src *plylang.Source, k *kernel.Kernel, opt Options, params func(string) (string, bool)) (*Object, error) {
+func Build(src *plylang.Source, k *kernel.Kernel, opt Options, params func(string) (string, bool)) (*object.Object, error) {
 	script, err := plylang.Parse(src)
 	if script == nil {
 		return nil, err
@@ -33,8 +34,8 @@ type compiler struct {
 	kernel *kernel.Kernel
 	script *plylang.Script
 	opt    Options
-	obj    *Object
-	maps   map[*plylang.Map]*Map
+	obj    *object.Object
+	maps   map[*plylang.Map]*object.Map
 	cpus   int  // possible ones
 	zeros  int  // how many bytes of zeros programs refer to
 	stacks bool // programs keep stacks
@@ -45,9 +46,9 @@ type compiler struct {
 
 // Compile generates the programs and maps of a checked script. Its errors are
 // plylang.ErrorList.
-func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*Object, error) {
-	c := &compiler{kernel: k, script: script, opt: opt, exits: callsExit(script), maps: map[*plylang.Map]*Map{}}
-	c.obj = &Object{Script: script, Spec: &ebpf.CollectionSpec{
+func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Object, error) {
+	c := &compiler{kernel: k, script: script, opt: opt, exits: callsExit(script), maps: map[*plylang.Map]*object.Map{}}
+	c.obj = &object.Object{Script: script, Spec: &ebpf.CollectionSpec{
 		Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{},
 	}}
 	var err error
@@ -81,8 +82,8 @@ func (c *compiler) compileMaps() {
 }
 
 // warnOf says what this kernel cannot do as well as others.
-func (c *compiler) warnOf(m *Map) {
-	if (m.Kind == KindMin || m.Kind == KindMax) && !c.kernel.Has(kernel.FetchingAtomics) {
+func (c *compiler) warnOf(m *object.Map) {
+	if (m.Kind == object.KindMin || m.Kind == object.KindMax) && !c.kernel.Has(kernel.FetchingAtomics) {
 		c.obj.Warnings.Add(c.script.Src, m.Pos, "%s may miss a value on this kernel when one probe interrupts another: %s() is exact from Linux 5.12 on", m.Name, m.Agg.Name)
 	}
 }
@@ -155,7 +156,7 @@ func (g *gen) programCode() {
 	g.finish = g.label()
 	g.at(g.program.clauses[0].Spec)
 	g.emit(asm.Mov.Reg(asm.R6, asm.R1))
-	if g.exits && g.program.Attach != AttachEnd {
+	if g.exits && g.program.Attach != object.AttachEnd {
 		g.leaveIfEnded(g.finish)
 	}
 	if g.memory.scratchName != "" {
@@ -169,19 +170,7 @@ func (g *gen) programCode() {
 	}
 	g.bind(g.finish)
 	g.dead = false
-	g.emit(asm.Mov.Imm(asm.R0, g.program.Attach.result()), asm.Return())
-}
-
-// result is what a program must return. At 0 the kernel drops the event for
-// every other perf user of the attach point (trace_call_bpf), so programs
-// attached through perf return 1. The others' result has no meaning, or only
-// the 0 is allowed.
-func (k AttachKind) result() int32 {
-	switch k {
-	case AttachTracepoint, AttachKprobe, AttachKretprobe, AttachPerfEvent:
-		return 1
-	}
-	return 0
+	g.emit(asm.Mov.Imm(asm.R0, g.program.Attach.Result()), asm.Return())
 }
 
 // findScratch leaves the address of the scratch memory in R8.

@@ -3,17 +3,18 @@ package bpfgen
 import (
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
 // send sends an event to the ring buffer: its index in Object.Events, then the
 // arguments. One that the ring has no room for is counted, if it says anything.
-func (g *gen) send(e *Event, args []plylang.Expr) {
+func (g *gen) send(e *object.Event, args []plylang.Expr) {
 	id := len(g.obj.Events) + len(g.events)
 	e.Pos, e.Size = g.pos, 8
 	for _, a := range args {
 		t := a.Type()
-		e.Args = append(e.Args, KeyPart{Type: t, Offset: e.Size})
+		e.Args = append(e.Args, object.KeyPart{Type: t, Offset: e.Size})
 		e.Size += padded(t.Size)
 	}
 	g.events = append(g.events, e)
@@ -24,9 +25,9 @@ func (g *gen) send(e *Event, args []plylang.Expr) {
 	}
 	g.address(asm.R2, record)
 	g.emit(asm.Mov.Imm(asm.R3, int32(e.Size)), asm.Mov.Imm(asm.R4, 0))
-	g.mapPtr(asm.R1, RingMap)
+	g.mapPtr(asm.R1, object.RingMap)
 	g.call(asm.FnRingbufOutput)
-	if e.Kind == EventExit {
+	if e.Kind == object.EventExit {
 		return // what it says is in the state map
 	}
 	sent := g.label()
@@ -51,22 +52,22 @@ func sendPrint(g *gen, args []plylang.Expr) {
 	for _, a := range args {
 		ref, ok := a.(*plylang.MapRef)
 		if ok && ref.Type().Kind == plylang.Void {
-			g.send(&Event{Kind: EventPrintMap, Map: g.maps[ref.Map]}, nil)
+			g.send(&object.Event{Kind: object.EventPrintMap, Map: g.maps[ref.Map]}, nil)
 			continue
 		}
 		values = append(values, a)
 	}
 	if len(values) > 0 || len(args) == 0 {
-		g.send(&Event{Kind: EventPrint}, values)
+		g.send(&object.Event{Kind: object.EventPrint}, values)
 	}
 }
 
 func sendPrintf(g *gen, args []plylang.Expr) {
-	g.send(&Event{Kind: EventPrintf, Format: args[0].(*plylang.StringLit).Value}, args[1:])
+	g.send(&object.Event{Kind: object.EventPrintf, Format: args[0].(*plylang.StringLit).Value}, args[1:])
 }
 
 func sendClear(g *gen, args []plylang.Expr) {
-	g.send(&Event{Kind: EventClear, Map: g.maps[args[0].(*plylang.MapRef).Map]}, nil)
+	g.send(&object.Event{Kind: object.EventClear, Map: g.maps[args[0].(*plylang.MapRef).Map]}, nil)
 }
 
 // sendExit ends the run and leaves the program at once: clauses that follow do
@@ -80,19 +81,19 @@ func sendExit(g *gen, args []plylang.Expr) {
 	if len(args) == 0 {
 		args = []plylang.Expr{zeroLiteral}
 	}
-	leave := pick(g.program.Attach == AttachEnd, g.done, g.finish)
+	leave := pick(g.program.Attach == object.AttachEnd, g.done, g.finish)
 	g.expr(args[0])
 	g.emit(asm.And.Imm(asm.R0, 0xff), asm.Add.Imm(asm.R0, 1))
 	g.leaveIfEnded(leave)
 	g.store(mem{asm.R1, 0, 8}, asm.R0)
-	g.send(&Event{Kind: EventExit}, nil)
+	g.send(&object.Event{Kind: object.EventExit}, nil)
 	g.goto_(leave)
 }
 
 // leaveIfEnded goes to label if the script has called exit(). It leaves the
 // address of the state map's word in R1.
 func (g *gen) leaveIfEnded(label string) {
-	g.mapValue(asm.R1, StateMap, 8*(1+len(g.script.Maps)))
+	g.mapValue(asm.R1, object.StateMap, 8*(1+len(g.script.Maps)))
 	g.load(asm.R2, mem{asm.R1, 0, 8})
 	g.jump(asm.JNE, asm.R2, 0, label)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -48,7 +49,7 @@ type gen struct {
 	finish string   // label at the end of the program
 	loops  []unroll // innermost last
 	rounds int      // of all loops so far
-	events []*Event
+	events []*object.Event
 }
 
 func newGen(c *compiler, p *planned, scratch string) *gen {
@@ -71,7 +72,7 @@ func (g *gen) emit(insns ...asm.Instruction) {
 			ins, g.here = ins.WithSymbol(g.here), ""
 		}
 		if g.pos != g.last {
-			ins, g.last = ins.WithSource(Source{Src: g.script.Src, Pos: g.pos}), g.pos
+			ins, g.last = ins.WithSource(object.Source{Src: g.script.Src, Pos: g.pos}), g.pos
 		}
 		g.insns = append(g.insns, ins)
 	}
@@ -179,35 +180,7 @@ func (g *gen) atomic(op asm.AtomicOp, dst asm.Register, off int, src asm.Registe
 
 // increment adds one to a word of the state map.
 func (g *gen) increment(word int) {
-	g.mapValue(asm.R1, StateMap, 8*word)
+	g.mapValue(asm.R1, object.StateMap, 8*word)
 	g.emit(asm.Mov.Imm(asm.R2, 1))
 	g.atomic(asm.AddAtomic, asm.R1, 0, asm.R2)
-}
-
-// A Source says which part of the script an instruction comes from.
-type Source struct {
-	Src *plylang.Source
-	Pos plylang.Pos
-}
-
-// String returns the script's text from there to the end of the line.
-func (s Source) String() string {
-	line, col := s.Src.Position(s.Pos)
-	text, offset := s.Src.LineText(s.Pos)
-	return fmt.Sprintf("%d:%d: %s", line, col, text[offset:])
-}
-
-// SourceOf returns where in the script the instruction of a program comes
-// from that the verifier calls number n; ok is false when that is not known.
-func (o *Object) SourceOf(program string, n int) (pos plylang.Pos, ok bool) {
-	spec := o.Spec.Programs[program]
-	if spec == nil {
-		return 0, false
-	}
-	for iter := spec.Instructions.Iterate(); iter.Next() && int(iter.Offset) <= n; {
-		if s, is := iter.Ins.Source().(Source); is {
-			pos, ok = s.Pos, true
-		}
-	}
-	return pos, ok
 }

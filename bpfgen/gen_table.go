@@ -4,6 +4,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -31,7 +32,7 @@ func (g *gen) key(ref *plylang.MapRef) mem {
 }
 
 // lookup leaves the address of the value at key in R0, 0 when there is none.
-func (g *gen) lookup(m *Map, key mem) {
+func (g *gen) lookup(m *object.Map, key mem) {
 	g.address(asm.R2, key)
 	g.mapPtr(asm.R1, m.SpecName)
 	g.call(asm.FnMapLookupElem)
@@ -40,7 +41,7 @@ func (g *gen) lookup(m *Map, key mem) {
 // readTable leaves a table's number in R0.
 func (g *gen) readTable(ref *plylang.MapRef) {
 	m := g.maps[ref.Map]
-	if m.Storage == Cell {
+	if m.Storage == object.Cell {
 		g.mapValue(asm.R1, m.SpecName, mark)
 		g.load(asm.R0, mem{asm.R1, 0, 8})
 		return
@@ -57,7 +58,7 @@ func (g *gen) readTable(ref *plylang.MapRef) {
 // readTableMem copies a table's string to dst.
 func (g *gen) readTableMem(ref *plylang.MapRef, dst mem) {
 	m := g.maps[ref.Map]
-	if m.Storage == Cell {
+	if m.Storage == object.Cell {
 		g.mapValue(asm.R2, m.SpecName, mark)
 		g.copy(dst, mem{asm.R2, 0, m.Size})
 		return
@@ -77,7 +78,7 @@ func (g *gen) readTableMem(ref *plylang.MapRef, dst mem) {
 // storeTable is "table = x".
 func (g *gen) storeTable(ref *plylang.MapRef, x plylang.Expr) {
 	m := g.maps[ref.Map]
-	if m.Storage == Cell {
+	if m.Storage == object.Cell {
 		g.storeCell(m, x)
 		return
 	}
@@ -92,7 +93,7 @@ func (g *gen) storeTable(ref *plylang.MapRef, x plylang.Expr) {
 	g.bind(stored)
 }
 
-func (g *gen) storeCell(m *Map, x plylang.Expr) {
+func (g *gen) storeCell(m *object.Map, x plylang.Expr) {
 	if x.Type().Scalar() {
 		g.expr(x)
 		g.mapValue(asm.R2, m.SpecName, mark)
@@ -113,7 +114,7 @@ const (
 )
 
 // update stores the value at the address in R3.
-func (g *gen) update(m *Map, key mem, flag int32) {
+func (g *gen) update(m *object.Map, key mem, flag int32) {
 	g.emit(asm.Mov.Imm(asm.R4, flag))
 	g.address(asm.R2, key)
 	g.mapPtr(asm.R1, m.SpecName)
@@ -129,7 +130,7 @@ func (g *gen) update(m *Map, key mem, flag int32) {
 // because another CPU may have come between; that this fails then is no error.
 func (g *gen) feed(ref *plylang.MapRef, first func(dst mem), change func()) {
 	m := g.maps[ref.Map]
-	if m.Storage == Cell {
+	if m.Storage == object.Cell {
 		g.mapValue(asm.R7, m.SpecName, mark)
 		change()
 		return
@@ -153,7 +154,7 @@ func (g *gen) feed(ref *plylang.MapRef, first func(dst mem), change func()) {
 }
 
 // insert makes the value of a new key; R0 is 0 when it is in the map then.
-func (g *gen) insert(m *Map, key mem, first func(dst mem)) {
+func (g *gen) insert(m *object.Map, key mem, first func(dst mem)) {
 	if first == nil {
 		g.zeros = max(g.zeros, m.Size)
 		g.mapValue(asm.R3, zeroMap, 0)
@@ -203,7 +204,7 @@ func (g *gen) updateTable(ref *plylang.MapRef, s *plylang.Assign) {
 			g.compound(op, ref.Map.Value, amount, s.X)
 			g.store(value, asm.R0)
 		}
-		if m.Storage == Cell {
+		if m.Storage == object.Cell {
 			g.markCell(asm.R7)
 		}
 	})
@@ -219,7 +220,7 @@ func (g *gen) compound(op plylang.Token, t *plylang.Type, amount mem, x plylang.
 // delete forgets a key, or the cell of a map without one.
 func (g *gen) delete(ref *plylang.MapRef) {
 	m := g.maps[ref.Map]
-	if m.Storage == Cell {
+	if m.Storage == object.Cell {
 		g.mapValue(asm.R2, m.SpecName, 0)
 		g.zero(mem{asm.R2, 0, mark + m.Size})
 		return

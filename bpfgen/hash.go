@@ -10,6 +10,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -42,11 +43,11 @@ func (c *compiler) hash() string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-func (c *compiler) hashProgram(h io.Writer, p *Program) {
+func (c *compiler) hashProgram(h io.Writer, p *object.Program) {
 	spec := c.obj.Spec.Programs[p.Name]
 	fmt.Fprintf(h, "program %s %v %v %v\n", p.Name, p.Attach, spec.Type, spec.AttachType)
 	for _, place := range p.Places {
-		var perf PerfEvent
+		var perf object.PerfEvent
 		if place.Perf != nil {
 			perf, place.Perf = *place.Perf, nil
 		}

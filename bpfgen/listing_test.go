@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -44,7 +45,7 @@ func TestGoldenListings(t *testing.T) {
 const separator = "-- listing --\n"
 
 // listing spells out maps and programs of an object.
-func listing(o *Object) string {
+func listing(o *object.Object) string {
 	var b strings.Builder
 	for _, m := range o.Maps {
 		spec := o.Spec.Maps[m.SpecName]

@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -38,12 +39,6 @@ const (
 	maxOldKeySize = stackSize
 )
 
-// ClockMap is an array of one number: how many nanoseconds the time of day is
-// ahead of the monotonic clock. It is set when the script is compiled, exists
-// only where the script asks for the time of day, and is not part of an
-// object's hash. Who runs an object for long may set it again.
-const ClockMap = "ply_clock"
-
 // Names of maps that only programs use.
 const (
 	zeroMap    = "ply_zero"
@@ -51,19 +46,19 @@ const (
 )
 
 // layoutMap decides how a map of the script lives in the kernel.
-func (c *compiler) layoutMap(id int, pm *plylang.Map) *Map {
-	m := &Map{Map: pm, ID: id, SpecName: specName(pm.Name, id), Reduce: ReduceSum}
+func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
+	m := &object.Map{Map: pm, ID: id, SpecName: specName(pm.Name, id), Reduce: object.ReduceSum}
 	c.layoutKey(m)
 	opt := c.opt.Maps[pm.Name]
 	m.MaxEntries = c.entries(m, opt)
 	if pm.Agg == nil {
-		m.Kind, m.Size = KindTable, padded(pm.Value.Size)
+		m.Kind, m.Size = object.KindTable, padded(pm.Value.Size)
 	} else {
 		c.layoutAggregation(m, opt)
 	}
 	m.Storage = c.storage(m, opt)
 	m.Room = m.MaxEntries
-	if m.Storage == LRUHash {
+	if m.Storage == object.LRUHash {
 		m.Room += lruSpare * c.cpus
 	}
 	if m.Size > maxValueSize {
@@ -72,9 +67,9 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *Map {
 	return m
 }
 
-func (c *compiler) layoutKey(m *Map) {
+func (c *compiler) layoutKey(m *object.Map) {
 	for _, t := range m.Keys {
-		m.Key = append(m.Key, KeyPart{Type: t, Offset: m.KeySize})
+		m.Key = append(m.Key, object.KeyPart{Type: t, Offset: m.KeySize})
 		m.KeySize += padded(t.Size)
 	}
 	if limit := pick(c.kernel.AtLeast(5, 11), maxKeySize, maxOldKeySize); m.KeySize > limit {
@@ -82,7 +77,7 @@ func (c *compiler) layoutKey(m *Map) {
 	}
 }
 
-func (c *compiler) layoutAggregation(m *Map, opt MapOptions) {
+func (c *compiler) layoutAggregation(m *object.Map, opt MapOptions) {
 	row := rowOf(m.Agg).agg
 	m.Kind, m.Reduce, m.Size = row.kind, row.reduce, 8*row.words
 	if row.buckets == nil {
@@ -94,14 +89,14 @@ func (c *compiler) layoutAggregation(m *Map, opt MapOptions) {
 		return
 	}
 	if opt.Bounds != nil {
-		h = Bounds(opt.Bounds)
+		h = object.Bounds(opt.Bounds)
 	}
 	m.Buckets = h
 	m.Size += 8 * h.Len()
 }
 
 // entries is the number of keys the user gets.
-func (c *compiler) entries(m *Map, opt MapOptions) int {
+func (c *compiler) entries(m *object.Map, opt MapOptions) int {
 	switch {
 	case len(m.Keys) == 0:
 		return 1
@@ -109,22 +104,22 @@ func (c *compiler) entries(m *Map, opt MapOptions) int {
 		return opt.MaxEntries
 	case c.opt.MaxEntries > 0:
 		return c.opt.MaxEntries
-	case m.Agg != nil && rowOf(m.Agg).agg.kind == KindHistogram:
+	case m.Agg != nil && rowOf(m.Agg).agg.kind == object.KindHistogram:
 		return defaultHistogramEntries
 	}
 	return defaultEntries
 }
 
-func (c *compiler) storage(m *Map, opt MapOptions) Storage {
+func (c *compiler) storage(m *object.Map, opt MapOptions) object.Storage {
 	switch {
 	case len(m.Keys) == 0:
-		return Cell
-	case m.Kind == KindTable || opt.Evict:
-		return LRUHash
-	case m.Kind == KindHistogram && m.MaxEntries*m.Size*c.cpus > perCPULimit:
-		return SharedHash
+		return object.Cell
+	case m.Kind == object.KindTable || opt.Evict:
+		return object.LRUHash
+	case m.Kind == object.KindHistogram && m.MaxEntries*m.Size*c.cpus > perCPULimit:
+		return object.SharedHash
 	}
-	return PerCPUHash
+	return object.PerCPUHash
 }
 
 // specName is a name the kernel takes: at most 15 letters, digits and
@@ -141,16 +136,16 @@ func specName(name string, id int) string {
 }
 
 // mapTypes are the kernel's maps by storage.
-var mapTypes = map[Storage]ebpf.MapType{
-	Cell:       ebpf.Array,
-	PerCPUHash: ebpf.PerCPUHash,
-	SharedHash: ebpf.Hash,
-	LRUHash:    ebpf.LRUHash,
+var mapTypes = map[object.Storage]ebpf.MapType{
+	object.Cell:       ebpf.Array,
+	object.PerCPUHash: ebpf.PerCPUHash,
+	object.SharedHash: ebpf.Hash,
+	object.LRUHash:    ebpf.LRUHash,
 }
 
 // mapSpec is the kernel's map for a map of the script.
-func (c *compiler) mapSpec(m *Map) *ebpf.MapSpec {
-	if m.Storage == Cell {
+func (c *compiler) mapSpec(m *object.Map) *ebpf.MapSpec {
+	if m.Storage == object.Cell {
 		return cellSpec(m.SpecName, mark+m.Size)
 	}
 	return &ebpf.MapSpec{
@@ -179,23 +174,23 @@ const (
 // ownMaps adds the maps that the generated programs refer to.
 func (c *compiler) ownMaps() {
 	specs := c.obj.Spec.Maps
-	specs[StateMap] = cellSpec(StateMap, 8*(2+len(c.obj.Maps)))
+	specs[object.StateMap] = cellSpec(object.StateMap, 8*(2+len(c.obj.Maps)))
 	if len(c.obj.Events) > 0 {
-		specs[RingMap] = &ebpf.MapSpec{Name: RingMap, Type: ebpf.RingBuf, MaxEntries: ringSize}
+		specs[object.RingMap] = &ebpf.MapSpec{Name: object.RingMap, Type: ebpf.RingBuf, MaxEntries: ringSize}
 	}
 	if c.zeros > 0 {
 		specs[zeroMap] = &ebpf.MapSpec{Name: zeroMap, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(c.zeros), MaxEntries: 1}
 	}
 	if c.clock {
-		specs[ClockMap] = clockSpec()
+		specs[object.ClockMap] = clockSpec()
 	}
 	if c.stacks {
-		specs[StackMap] = &ebpf.MapSpec{Name: StackMap, Type: ebpf.StackTrace, KeySize: 4, ValueSize: 8 * stackDepth, MaxEntries: stackEntries}
+		specs[object.StackMap] = &ebpf.MapSpec{Name: object.StackMap, Type: ebpf.StackTrace, KeySize: 4, ValueSize: 8 * stackDepth, MaxEntries: stackEntries}
 	}
 }
 
 func clockSpec() *ebpf.MapSpec {
-	spec := cellSpec(ClockMap, 8)
+	spec := cellSpec(object.ClockMap, 8)
 	spec.Contents = []ebpf.MapKV{{Key: uint32(0), Value: wallOffset()}}
 	return spec
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -41,16 +42,16 @@ const maxApart = 128
 
 // A planned is a program to generate.
 type planned struct {
-	Program
+	object.Program
 	spec    ebpf.ProgramSpec // type and attach type
 	clauses []*plylang.Clause
 }
 
 // A site is one place with the clauses that run there.
 type site struct {
-	place   Place
+	place   object.Place
 	name    string
-	attach  AttachKind
+	attach  object.AttachKind
 	scope   *scope // of the first clause
 	clauses []int  // indexes into planner.clauses
 	again   []int  // those of specifications that name the place again
@@ -139,7 +140,7 @@ func (p *planner) noteApart(s *scope) {
 	}
 	a := p.out.apart[i]
 	a.places += len(s.places)
-	if s.attach != AttachRawTracepoint {
+	if s.attach != object.AttachRawTracepoint {
 		a.cure = ", or run Linux 5.15 or later, where one program serves all"
 	}
 }
@@ -169,7 +170,7 @@ func (p *planner) cannotTell(s *scope) bool {
 	return s.placeID == nil && len(s.places) > 1 && s.wants("probe") && !p.kernel.Has(kernel.Cookie)
 }
 
-func siteKey(attach AttachKind, p Place, name string) string {
+func siteKey(attach object.AttachKind, p object.Place, name string) string {
 	key := fmt.Sprintf("%s %s+%d@%x %s", attach, p.Target, p.Offset, p.Addr, name)
 	if p.Perf != nil {
 		key += fmt.Sprintf(" %+v", *p.Perf)
@@ -210,7 +211,7 @@ func (p *planner) addProgram(group []*site) {
 	}
 	raw := p.canBeRaw(group)
 	if raw {
-		prog.Attach, prog.spec = AttachRawTracepoint, rawProgram
+		prog.Attach, prog.spec = object.AttachRawTracepoint, rawProgram
 	}
 	for _, s := range group {
 		place := s.place
@@ -294,9 +295,9 @@ func why(p *planned, split bool) string {
 		add(c.Scope.(*scope).why)
 	}
 	switch {
-	case p.Attach == AttachRawTracepoint && p.clauses[0].Scope.(*scope).raw:
+	case p.Attach == object.AttachRawTracepoint && p.clauses[0].Scope.(*scope).raw:
 		add("as a raw tracepoint, at which this kernel skips nothing")
-	case p.Attach == AttachKprobeMulti, p.Attach == AttachKretprobeMulti:
+	case p.Attach == object.AttachKprobeMulti, p.Attach == object.AttachKretprobeMulti:
 		add(fmt.Sprintf("one link for %d functions", len(p.Places)))
 	case split:
 		add("a program for each place: this kernel cannot tell one program which place fired")

@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -39,9 +40,9 @@ type scope struct {
 	provider *provider
 	spec     *plylang.Spec
 	uses     plylang.Uses
-	attach   AttachKind
+	attach   object.AttachKind
 	program  ebpf.ProgramSpec // type and attach type; no instructions
-	places   []Place          // clauses with a place in common share a program there
+	places   []object.Place   // clauses with a place in common share a program there
 	names    []string         // canonical probe names, by index in places
 	vars     []*builtin       // names only this kind of probe has
 	why      string           // why this way in, beyond what the plan says
@@ -80,7 +81,7 @@ type scope struct {
 
 // A multiAttach is how several places share one link.
 type multiAttach struct {
-	attach  AttachKind
+	attach  object.AttachKind
 	program ebpf.ProgramSpec
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -12,11 +13,11 @@ import (
 // the kernel's way of testing programs, which raw tracepoint programs have and
 // which needs no tracepoint.
 
-var beginProvider = onceProvider("BEGIN", AttachBegin, "runs once, before the other probes are attached")
+var beginProvider = onceProvider("BEGIN", object.AttachBegin, "runs once, before the other probes are attached")
 
-var endProvider = onceProvider("END", AttachEnd, "runs once, after the other probes are gone")
+var endProvider = onceProvider("END", object.AttachEnd, "runs once, after the other probes are gone")
 
-func onceProvider(name string, attach AttachKind, why string) *provider {
+func onceProvider(name string, attach object.AttachKind, why string) *provider {
 	p := &provider{name: name, doc: "nothing"}
 	p.scopes = func(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
 		if spec.Target != "" {
@@ -25,7 +26,7 @@ func onceProvider(name string, attach AttachKind, why string) *provider {
 		return []*scope{{
 			provider: p, spec: spec, uses: uses,
 			attach: attach, program: ebpf.ProgramSpec{Type: ebpf.RawTracepoint},
-			places: []Place{{Target: name}}, names: []string{name},
+			places: []object.Place{{Target: name}}, names: []string{name},
 			why: why,
 		}}, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -74,7 +75,7 @@ func counterScopes(p *provider, kind uint32, counters []counter) func(*env, *ply
 			return nil, err
 		}
 		name := fmt.Sprintf("%s:%s:%d", p.name, c.name, c.period)
-		event := &PerfEvent{Type: kind, Config: c.config, Period: c.period, CPUs: cpus}
+		event := &object.PerfEvent{Type: kind, Config: c.config, Period: c.period, CPUs: cpus}
 		why := fmt.Sprintf("perf event %s, one in %d, on %s", c.name, c.period, plural(len(cpus), "CPU"))
 		return timerScope(p, spec, uses, name, event, why), nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -47,16 +48,16 @@ var (
 func kprobeScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
 	return functionScopes(e, &scope{
 		provider: kprobeProvider, spec: spec, uses: uses,
-		attach: AttachKprobe, program: kprobeProgram,
-		multi: &multiAttach{AttachKprobeMulti, kprobeMultiProgram},
+		attach: object.AttachKprobe, program: kprobeProgram,
+		multi: &multiAttach{object.AttachKprobeMulti, kprobeMultiProgram},
 	})
 }
 
 func kretprobeScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
 	return functionScopes(e, &scope{
 		provider: kretprobeProvider, spec: spec, uses: uses,
-		attach: AttachKretprobe, program: kprobeProgram,
-		multi: &multiAttach{AttachKretprobeMulti, kprobeMultiProgram},
+		attach: object.AttachKretprobe, program: kprobeProgram,
+		multi: &multiAttach{object.AttachKretprobeMulti, kprobeMultiProgram},
 	})
 }
 
@@ -69,7 +70,7 @@ func functionScopes(e *env, s *scope) ([]*scope, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.attach == AttachKretprobe && !target.wholeFunction() {
+	if s.attach == object.AttachKretprobe && !target.wholeFunction() {
 		return nil, fmt.Errorf("kretprobe fires where a function returns: leave out the offset or address in %q", s.spec.Target)
 	}
 	if !e.kernel.Has(kernel.Kprobe) {
@@ -127,7 +128,7 @@ func (s *scope) resolve(e *env, t functionTarget) error {
 		return err
 	}
 	if t.addr != 0 {
-		s.addPlace(Place{Addr: t.addr}, fmt.Sprintf("%#x", t.addr))
+		s.addPlace(object.Place{Addr: t.addr}, fmt.Sprintf("%#x", t.addr))
 		return nil
 	}
 	found, err := e.kernel.Functions(t.pattern())
@@ -139,7 +140,7 @@ func (s *scope) resolve(e *env, t functionTarget) error {
 	}
 	several := kernel.IsGlob(t.name) || len(found) > 1
 	for _, f := range found {
-		place := Place{Target: f.Name, Offset: t.offset, Glob: several}
+		place := object.Place{Target: f.Name, Offset: t.offset, Glob: several}
 		if f.Shared {
 			place.Addr = f.Addr
 		}
@@ -237,7 +238,7 @@ func functionAddress(k *kernel.Kernel, name string) uint64 {
 	return addr
 }
 
-func (s *scope) addPlace(p Place, name string) {
+func (s *scope) addPlace(p object.Place, name string) {
 	s.places = append(s.places, p)
 	s.names = append(s.names, s.provider.name+":"+name)
 }

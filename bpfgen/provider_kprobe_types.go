@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -33,7 +34,7 @@ func (s *scope) byPrototype(e *env, whole bool) []*scope {
 		group.names = append(group.names, s.names[i])
 	}
 	for _, group := range out {
-		returning := group.attach == AttachKretprobe && group.wants("func", "probefunc")
+		returning := group.attach == object.AttachKretprobe && group.wants("func", "probefunc")
 		group.split = returning && len(group.places) > 1 && !e.kernel.Has(kernel.FuncIP)
 	}
 	return out
@@ -54,7 +55,7 @@ type prototype struct {
 
 // prototype is what a function declares, which is looked up when the clause
 // uses it. A function whose declaration is not known has no named arguments.
-func (s *scope) prototype(e *env, place Place) *prototype {
+func (s *scope) prototype(e *env, place object.Place) *prototype {
 	p := &prototype{function: place.Target}
 	switch {
 	case place.Target == "":
@@ -174,7 +175,7 @@ func (p *prototype) Names() []string {
 // functionVars are the variables of the functions in a scope.
 func (s *scope) functionVars(e *env, proto *prototype, whole bool) []*builtin {
 	regs := regVars(e.kernel)
-	if s.attach == AttachKretprobe {
+	if s.attach == object.AttachKretprobe {
 		t := proto.result
 		if t == nil {
 			t = plylang.S64

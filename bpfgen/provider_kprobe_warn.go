@@ -4,13 +4,14 @@ import (
 	"slices"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
 // warnOfFunctions says what this kernel keeps from scripts that probe its
 // functions.
 func (c *compiler) warnOfFunctions() {
-	if slices.ContainsFunc(c.obj.Programs, func(p *Program) bool { return kprobePrograms[p.Attach] }) {
+	if slices.ContainsFunc(c.obj.Programs, func(p *object.Program) bool { return kprobePrograms[p.Attach] }) {
 		c.warnHidden()
 	}
 	if !c.kernel.Has(kernel.MissedCounts) {
@@ -23,7 +24,7 @@ func (c *compiler) warnOfFunctions() {
 func (c *compiler) warnUncounted() {
 	seen := map[*plylang.Spec]bool{}
 	for _, p := range c.obj.Programs {
-		if p.Attach != AttachKretprobe && p.Attach != AttachKretprobeMulti {
+		if p.Attach != object.AttachKretprobe && p.Attach != object.AttachKretprobeMulti {
 			continue
 		}
 		for _, spec := range p.Specs {
@@ -40,7 +41,7 @@ func (c *compiler) warnUncounted() {
 // hides the addresses of its symbols.
 func (c *compiler) warnHidden() {
 	for _, m := range c.obj.Maps {
-		inKey := slices.ContainsFunc(m.Key, func(k KeyPart) bool { return showsFunction(k.Type) })
+		inKey := slices.ContainsFunc(m.Key, func(k object.KeyPart) bool { return showsFunction(k.Type) })
 		if !inKey && !showsFunction(m.Value) {
 			continue
 		}
@@ -51,8 +52,8 @@ func (c *compiler) warnHidden() {
 }
 
 // kprobePrograms are the ways in whose places come from the kernel's symbols.
-var kprobePrograms = map[AttachKind]bool{
-	AttachKprobe: true, AttachKretprobe: true, AttachKprobeMulti: true, AttachKretprobeMulti: true,
+var kprobePrograms = map[object.AttachKind]bool{
+	object.AttachKprobe: true, object.AttachKretprobe: true, object.AttachKprobeMulti: true, object.AttachKretprobeMulti: true,
 }
 
 // showsFunction says whether a value is shown as a kernel function's name.

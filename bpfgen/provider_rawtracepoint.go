@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -42,9 +43,9 @@ func rawScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) 
 	if len(names) == 0 {
 		return nil, noRaw(e.kernel, spec.Target)
 	}
-	s := &scope{provider: rawProvider, spec: spec, uses: uses, attach: AttachRawTracepoint, program: rawProgram}
+	s := &scope{provider: rawProvider, spec: spec, uses: uses, attach: object.AttachRawTracepoint, program: rawProgram}
 	for _, name := range names {
-		s.addPlace(Place{Target: name, Glob: kernel.IsGlob(spec.Target)}, name)
+		s.addPlace(object.Place{Target: name, Glob: kernel.IsGlob(spec.Target)}, name)
 	}
 	s.split = len(names) > 1 && s.wants("probe")
 	s.why = "the tracepoint itself, without a record"

@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -50,7 +51,7 @@ func syscallScopes(e *env, s *scope) ([]*scope, error) {
 		}
 		return nil, noSyscall(e.kernel, pattern)
 	}
-	if s.attach == AttachKretprobe {
+	if s.attach == object.AttachKretprobe {
 		var err error
 		if calls, err = returning(calls); err != nil {
 			return nil, err
@@ -145,7 +146,7 @@ func callNames(k *kernel.Kernel, provider string) []string {
 // rawSyscalls makes s one attachment to raw_syscalls.
 func (s *scope) rawSyscalls(e *env, calls []kernel.Syscall) *scope {
 	kind := syscallEnter
-	if s.attach == AttachKretprobe {
+	if s.attach == object.AttachKretprobe {
 		kind = syscallExit
 	}
 	s.vars = syscallVars(e, calls, kind)
@@ -155,9 +156,9 @@ func (s *scope) rawSyscalls(e *env, calls []kernel.Syscall) *scope {
 // atRawSyscalls puts s to one of the tracepoints of all system calls; own is as
 // in filterCalls.
 func (s *scope) atRawSyscalls(e *env, kind syscallKind, calls []kernel.Syscall, own bool) *scope {
-	s.attach, s.program, s.multi = AttachTracepoint, tracepointProgram, nil
+	s.attach, s.program, s.multi = object.AttachTracepoint, tracepointProgram, nil
 	s.raw = rawIsExact(e) && !s.usesRecord()
-	s.places = []Place{{Target: kind.tracepoint}}
+	s.places = []object.Place{{Target: kind.tracepoint}}
 	s.names = []string{tracepointProvider.name + ":" + kind.tracepoint}
 	s.placeID, s.filter = kind.number, s.filterCalls(calls, kind, own)
 	numbers := make([]int, len(calls))

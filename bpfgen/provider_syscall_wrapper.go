@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -35,7 +36,7 @@ func wrapperScopes(e *env, s *scope, calls []kernel.Syscall) ([]*scope, error) {
 			continue
 		}
 		direct = direct || strings.HasPrefix(symbol, "sys_") || strings.HasPrefix(symbol, "SyS_")
-		s.addPlace(Place{Target: symbol, Glob: glob}, "sys_"+c.Name)
+		s.addPlace(object.Place{Target: symbol, Glob: glob}, "sys_"+c.Name)
 	}
 	if len(s.places) == 0 {
 		return nil, missingf("this kernel does not name the functions of its system calls (no /proc/kallsyms)")
@@ -58,7 +59,7 @@ func (s *scope) wrapperVars(direct bool) []*builtin {
 		g.emit(asm.Sub.Imm(asm.R0, int32(s.base)))
 	}
 	vars := []*builtin{funcVar(number)}
-	if s.attach == AttachKretprobe {
+	if s.attach == object.AttachKretprobe {
 		return append(vars, retvalVar(plylang.S64, func(g *gen, _ []plylang.Expr) {
 			loadRegister(g, g.kernel.Arch().Return)
 		}))

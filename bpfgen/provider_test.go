@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -24,7 +25,7 @@ func recorded(t testing.TB, name string) *kernel.Kernel {
 
 // planText is a line for each program: how, where, why, and after "|" the
 // names of its places when there are any that scripts can see.
-func planText(o *Object) string {
+func planText(o *object.Object) string {
 	var lines []string
 	for _, p := range o.Programs {
 		var places []string
@@ -39,7 +40,7 @@ func planText(o *Object) string {
 	return strings.Join(lines, "\n")
 }
 
-func placeText(p Place) string {
+func placeText(p object.Place) string {
 	text := p.Target
 	if p.Offset != 0 {
 		text += fmt.Sprintf("+%d", p.Offset)

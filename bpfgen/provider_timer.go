@@ -9,6 +9,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -60,7 +61,7 @@ func profileScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, err
 		}
 		name = fmt.Sprintf("profile:%d:%dhz", p.cpu, p.rate)
 	}
-	event := &PerfEvent{Type: perfTypeSoftware, Config: perfCPUClock, Freq: p.rate, CPUs: cpus}
+	event := &object.PerfEvent{Type: perfTypeSoftware, Config: perfCPUClock, Freq: p.rate, CPUs: cpus}
 	return timerScope(profileProvider, spec, uses, name, event, "cpu-clock timer on "+plural(len(cpus), "CPU")), nil
 }
 
@@ -73,15 +74,15 @@ func intervalScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, er
 	if err != nil {
 		return nil, err
 	}
-	event := &PerfEvent{Type: perfTypeSoftware, Config: perfCPUClock, Period: uint64(period), CPUs: cpus[:1]}
+	event := &object.PerfEvent{Type: perfTypeSoftware, Config: perfCPUClock, Period: uint64(period), CPUs: cpus[:1]}
 	return timerScope(intervalProvider, spec, uses, "interval:"+intervalText(period), event, "cpu-clock timer on one CPU"), nil
 }
 
-func timerScope(p *provider, spec *plylang.Spec, uses plylang.Uses, name string, event *PerfEvent, why string) []*scope {
+func timerScope(p *provider, spec *plylang.Spec, uses plylang.Uses, name string, event *object.PerfEvent, why string) []*scope {
 	return []*scope{{
 		provider: p, spec: spec, uses: uses,
-		attach: AttachPerfEvent, program: perfProgram,
-		places: []Place{{Target: strings.TrimPrefix(name, p.name+":"), Perf: event}},
+		attach: object.AttachPerfEvent, program: perfProgram,
+		places: []object.Place{{Target: strings.TrimPrefix(name, p.name+":"), Perf: event}},
 		names:  []string{name},
 		why:    why,
 	}}

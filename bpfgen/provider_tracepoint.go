@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -88,12 +89,12 @@ func (l *layoutGroups) add(e *env, spec *plylang.Spec, name string) error {
 	s := l.byLayout[layout]
 	if s == nil {
 		s = &scope{provider: tracepointProvider, spec: spec, uses: l.uses,
-			attach: AttachTracepoint, program: tracepointProgram, raw: raw, fields: fields}
+			attach: object.AttachTracepoint, program: tracepointProgram, raw: raw, fields: fields}
 		s.vars = []*builtin{dataVar(fields, args.load, args.copy)}
 		l.byLayout[layout] = s
 		l.scopes = append(l.scopes, s)
 	}
-	s.places = append(s.places, Place{Target: name, Glob: kernel.IsGlob(spec.Target)})
+	s.places = append(s.places, object.Place{Target: name, Glob: kernel.IsGlob(spec.Target)})
 	s.names = append(s.names, tracepointProvider.name+":"+name)
 	return nil
 }

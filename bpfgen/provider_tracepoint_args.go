@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -147,7 +148,7 @@ func (s fieldSource) pointR3(g *gen) {
 }
 
 // raw says whether the program is attached to raw tracepoints.
-func (g *gen) raw() bool { return g.program.Attach == AttachRawTracepoint }
+func (g *gen) raw() bool { return g.program.Attach == object.AttachRawTracepoint }
 
 // resolve finds where the member is, and makes sure that the argument is of the
 // kind that the table says.

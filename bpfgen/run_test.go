@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/live"
 	"ply-exporter/plylang"
 )
@@ -15,7 +16,7 @@ import (
 // Rows run as BEGIN: the program is loaded and run once, without attaching.
 
 // compile compiles a script for "run" and fails the test with its errors.
-func compile(t testing.TB, k *kernel.Kernel, script string, opt Options) *Object {
+func compile(t testing.TB, k *kernel.Kernel, script string, opt Options) *object.Object {
 	t.Helper()
 	o, err := build(k, script, opt)
 	if err != nil {
@@ -24,7 +25,7 @@ func compile(t testing.TB, k *kernel.Kernel, script string, opt Options) *Object
 	return o
 }
 
-func build(k *kernel.Kernel, script string, opt Options) (*Object, error) {
+func build(k *kernel.Kernel, script string, opt Options) (*object.Object, error) {
 	opt.Run = true
 	return Build(&plylang.Source{Text: script}, k, opt, nil)
 }
@@ -32,7 +33,7 @@ func build(k *kernel.Kernel, script string, opt Options) (*Object, error) {
 // loaded is a script that ran in the kernel.
 type loaded struct {
 	t    testing.TB
-	obj  *Object
+	obj  *object.Object
 	coll *ebpf.Collection
 }
 
@@ -46,7 +47,7 @@ func beginWith(t testing.TB, script string, opt Options) *loaded {
 	t.Helper()
 	l := load(t, compile(t, live.Kernel(t), script, opt))
 	for _, p := range l.obj.Programs {
-		if p.Attach == AttachBegin {
+		if p.Attach == object.AttachBegin {
 			l.run(p.Name)
 		}
 	}
@@ -54,7 +55,7 @@ func beginWith(t testing.TB, script string, opt Options) *loaded {
 }
 
 // load loads the programs of o for the time of the test.
-func load(t testing.TB, o *Object) *loaded {
+func load(t testing.TB, o *object.Object) *loaded {
 	t.Helper()
 	coll, err := ebpf.NewCollection(o.Spec)
 	if err != nil {
@@ -83,7 +84,7 @@ func (l *loaded) value(name string, key ...int64) []byte {
 	return l.read(l.mapNamed(name), numbers(key...))
 }
 
-func (l *loaded) mapNamed(name string) *Map {
+func (l *loaded) mapNamed(name string) *object.Map {
 	l.t.Helper()
 	for _, m := range l.obj.Maps {
 		if m.Name == name {
@@ -102,20 +103,20 @@ func numbers(key ...int64) []byte {
 	return b
 }
 
-func (l *loaded) read(m *Map, key []byte) []byte {
+func (l *loaded) read(m *object.Map, key []byte) []byte {
 	l.t.Helper()
 	from := l.coll.Maps[m.SpecName]
-	if m.Storage == Cell {
+	if m.Storage == object.Cell {
 		value := make([]byte, mark+m.Size)
 		if err := from.Lookup(uint32(0), &value); err != nil {
 			l.t.Fatal(err)
 		}
-		if !m.Written(Word(value, 0), value[mark:]) {
+		if !m.Written(object.Word(value, 0), value[mark:]) {
 			return nil
 		}
 		return value[mark:]
 	}
-	if m.Storage != PerCPUHash {
+	if m.Storage != object.PerCPUHash {
 		value := make([]byte, m.Size)
 		if from.Lookup(key, &value) != nil {
 			return nil
@@ -140,7 +141,7 @@ func (l *loaded) word(name string, key ...int64) int64 {
 	if v == nil {
 		return 0
 	}
-	return int64(Word(v, 0))
+	return int64(object.Word(v, 0))
 }
 
 func TestCount(t *testing.T) {

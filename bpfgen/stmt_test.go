@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/live"
 	"ply-exporter/plylang"
 )
@@ -55,10 +56,10 @@ func TestStatements(t *testing.T) {
 func (l *loaded) state(word int) uint64 {
 	l.t.Helper()
 	var value []byte
-	if err := l.coll.Maps[StateMap].Lookup(uint32(0), &value); err != nil {
+	if err := l.coll.Maps[object.StateMap].Lookup(uint32(0), &value); err != nil {
 		l.t.Fatal(err)
 	}
-	return Word(value, word)
+	return object.Word(value, word)
 }
 
 func paddedText(s string, size int) []byte {
@@ -86,7 +87,7 @@ func TestStringsInMaps(t *testing.T) {
 	k := l.mapNamed("@k")
 	for i, s := range []string{"x", "a longer text", "abc", "bpfgen.test"} {
 		key := append(paddedText(s, k.KeySize-8), numbers(int64(i+1))...)
-		if v := l.read(k, key); v == nil || Word(v, 0) != uint64(5+i) {
+		if v := l.read(k, key); v == nil || object.Word(v, 0) != uint64(5+i) {
 			t.Errorf("@k[%q, %d] is %v, want %d", s, i+1, v, 5+i)
 		}
 	}
@@ -117,7 +118,7 @@ func TestDisplays(t *testing.T) {
 	if err := l.coll.Maps[l.mapNamed("@stacks").SpecName].NextKey(nil, &key); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.coll.Maps[StackMap].Lookup(key[:4], &trace); err != nil || Word(trace, 0) == 0 {
+	if err := l.coll.Maps[object.StackMap].Lookup(key[:4], &trace); err != nil || object.Word(trace, 0) == 0 {
 		t.Errorf("stack %v is %v, %v", key, trace[:min(8, len(trace))], err)
 	}
 }
@@ -131,7 +132,7 @@ func TestScratchMemory(t *testing.T) {
 		@h[a, c] = quantize(5); @h[a, c] = quantize(9);
 	}`)
 	key := append(make([]byte, 400), paddedText("some text that is longer than a few words", 48)...)
-	if v := l.read(l.mapNamed("@x"), key); v == nil || Word(v, 0) != 2 {
+	if v := l.read(l.mapNamed("@x"), key); v == nil || object.Word(v, 0) != 2 {
 		t.Errorf("@x is %v, want 2", v)
 	}
 	if l.word("@z", 1) != 1 || l.word("@z", 2) != 41 {
@@ -145,12 +146,12 @@ func TestEvents(t *testing.T) {
 		print(1, comm, @m); printf("%d %s\n", 7, "x"); print(@m); clear(@m); exit(4);
 	}`, Options{})
 	l := load(t, o)
-	ring := newRing(t, l.coll.Maps[RingMap])
+	ring := newRing(t, l.coll.Maps[object.RingMap])
 	l.run(o.Programs[0].Name)
 	var got []string
 	for range 6 {
 		record := ring.next()
-		e := o.Events[Word(record, 0)]
+		e := o.Events[object.Word(record, 0)]
 		if len(record) < e.Size {
 			t.Fatalf("a record has %d bytes, want %d", len(record), e.Size)
 		}
@@ -162,8 +163,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-func describeEvent(e *Event, record []byte) string {
-	s := map[EventKind]string{EventPrint: "print", EventPrintf: "printf", EventPrintMap: "map", EventClear: "clear", EventExit: "exit"}[e.Kind]
+func describeEvent(e *object.Event, record []byte) string {
+	s := map[object.EventKind]string{object.EventPrint: "print", object.EventPrintf: "printf", object.EventPrintMap: "map", object.EventClear: "clear", object.EventExit: "exit"}[e.Kind]
 	if e.Map != nil {
 		s += " " + e.Map.Name
 	}
@@ -192,7 +193,7 @@ func TestFullMaps(t *testing.T) {
 	if got := l.state(1 + l.mapNamed("@e").ID); got != 0 {
 		t.Errorf("%d updates of @e are counted as refused, want none", got)
 	}
-	if l.mapNamed("@e").Storage != LRUHash {
+	if l.mapNamed("@e").Storage != object.LRUHash {
 		t.Error("@e does not evict")
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
@@ -92,7 +93,7 @@ func attachedByKprobes(t *testing.T, k *kernel.Kernel, script string) bool {
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
-	return slices.ContainsFunc(obj.Programs, func(p *bpfgen.Program) bool { return strings.Contains(string(p.Attach), "probe") })
+	return slices.ContainsFunc(obj.Programs, func(p *object.Program) bool { return strings.Contains(string(p.Attach), "probe") })
 }
 
 // Hundreds of functions are attached by one link where the kernel has it, and

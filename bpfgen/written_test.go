@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -12,27 +13,27 @@ import (
 func TestWritten(t *testing.T) {
 	for _, tt := range []struct {
 		what  string
-		kind  Kind
+		kind  object.Kind
 		mark  uint64
 		value []int64
 		want  bool
 	}{
-		{"a table before its first store", KindTable, 0, []int64{0}, false},
-		{"a table that holds 0", KindTable, 1, []int64{0}, true},
-		{"no events", KindCount, 0, []int64{0}, false},
-		{"an event", KindCount, 0, []int64{1}, true},
-		{"a sum of nothing", KindSum, 0, []int64{0}, false},
-		{"a sum of 1 and -1", KindSum, 1, []int64{0}, true},
-		{"a mean of nothing", KindAvg, 0, []int64{0, 0}, false},
-		{"a mean whose number is added and not counted yet", KindAvg, 0, []int64{7, 0}, false},
-		{"a mean of 0", KindAvg, 0, []int64{0, 1}, true},
-		{"an extreme of nothing", KindMax, 0, []int64{0}, false},
-		{"an extreme", KindMin, 0, []int64{5}, true},
-		{"an extreme that is stored as 0", KindMin, 1, []int64{0}, true},
-		{"a histogram of nothing", KindHistogram, 1, []int64{0, 0, 0}, false},
-		{"a histogram of zeros", KindHistogram, 1, []int64{0, 0, 1}, true},
+		{"a table before its first store", object.KindTable, 0, []int64{0}, false},
+		{"a table that holds 0", object.KindTable, 1, []int64{0}, true},
+		{"no events", object.KindCount, 0, []int64{0}, false},
+		{"an event", object.KindCount, 0, []int64{1}, true},
+		{"a sum of nothing", object.KindSum, 0, []int64{0}, false},
+		{"a sum of 1 and -1", object.KindSum, 1, []int64{0}, true},
+		{"a mean of nothing", object.KindAvg, 0, []int64{0, 0}, false},
+		{"a mean whose number is added and not counted yet", object.KindAvg, 0, []int64{7, 0}, false},
+		{"a mean of 0", object.KindAvg, 0, []int64{0, 1}, true},
+		{"an extreme of nothing", object.KindMax, 0, []int64{0}, false},
+		{"an extreme", object.KindMin, 0, []int64{5}, true},
+		{"an extreme that is stored as 0", object.KindMin, 1, []int64{0}, true},
+		{"a histogram of nothing", object.KindHistogram, 1, []int64{0, 0, 0}, false},
+		{"a histogram of zeros", object.KindHistogram, 1, []int64{0, 0, 1}, true},
 	} {
-		m := &Map{Map: &plylang.Map{}, Kind: tt.kind}
+		m := &object.Map{Map: &plylang.Map{}, Kind: tt.kind}
 		if got := m.Written(tt.mark, numbers(tt.value...)); got != tt.want {
 			t.Errorf("%s: %t, want %t", tt.what, got, tt.want)
 		}

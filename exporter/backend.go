@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 )
@@ -13,16 +14,16 @@ type Tracer interface {
 	// Rows returns the keys and values of a map, as bpfgen.Map lays them out,
 	// each key once, values reduced over CPUs. A keyless map gives one row
 	// without a key, none while it was never written.
-	Rows(m *bpfgen.Map) ([]Row, error)
+	Rows(m *object.Map) ([]Row, error)
 
 	// Dropped is the number of updates the map refused.
-	Dropped(m *bpfgen.Map) uint64
+	Dropped(m *object.Map) uint64
 
 	// MapMemory is the kernel memory the map takes, in bytes.
-	MapMemory(m *bpfgen.Map) uint64
+	MapMemory(m *object.Map) uint64
 
 	// Text is a component of a key as people read it; any bytes may be in it.
-	Text(v bpfgen.Value) string
+	Text(v object.Value) string
 
 	// Probes tells how each specification of the script is attached.
 	Probes() []Probe
@@ -56,12 +57,12 @@ type Backend interface {
 	Check(src *plylang.Source) (*plylang.Script, error)
 
 	// Compile generates the programs of a checked script.
-	Compile(script *plylang.Script, opt bpfgen.Options) (*bpfgen.Object, error)
+	Compile(script *plylang.Script, opt bpfgen.Options) (*object.Object, error)
 
 	// Start loads and attaches objects. The results have the length of objs;
 	// one that fails has an error and does not affect the others.
-	Start(objs []*bpfgen.Object) ([]Tracer, []error)
+	Start(objs []*object.Object) ([]Tracer, []error)
 
 	// Verify lets this kernel's verifier judge an object, attaching nothing.
-	Verify(obj *bpfgen.Object) error
+	Verify(obj *object.Object) error
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -78,7 +78,7 @@ func (u *unit) places() (n int) {
 	return n
 }
 
-func (m *metric) describe(w io.Writer, mp *bpfgen.Map, checked *plylang.Script) {
+func (m *metric) describe(w io.Writer, mp *object.Map, checked *plylang.Script) {
 	names := make([]string, len(m.labels))
 	for i, l := range m.labels {
 		names[i] = l.name
@@ -99,9 +99,9 @@ func (m *metric) describe(w io.Writer, mp *bpfgen.Map, checked *plylang.Script) 
 const entryOverhead = 64
 
 // mapMemoryEstimate is what the map will take, about, before it is made.
-func mapMemoryEstimate(mp *bpfgen.Map) int {
+func mapMemoryEstimate(mp *object.Map) int {
 	copies := 1
-	if mp.Storage == bpfgen.PerCPUHash {
+	if mp.Storage == object.PerCPUHash {
 		copies = possibleCPUs()
 	}
 	return max(1, mp.Room) * (entryOverhead + mp.KeySize + copies*mp.Size)

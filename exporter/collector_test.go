@@ -9,7 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -181,7 +181,7 @@ func TestGoneKeysAreForgotten(t *testing.T) {
 		tracers: map[string]*fakeTracer{"S": tracer},
 	}, config(`{map: "@", labels: [{map: {0: x, 1: x, 2: x, 3: x}}]}`))
 	table := c.units[0].tables[0]
-	table.text = func(v bpfgen.Value) string { return strconv.FormatInt(v.Int()%4, 10) }
+	table.text = func(v object.Value) string { return strconv.FormatInt(v.Int()%4, 10) }
 	for i := range int64(5000) {
 		tracer.rows = map[string][]pair{"@": {{words(i), words(1)}}}
 		if got := scrape(t, c); !strings.HasSuffix(got, "ply_net_total{pid=\"x\"} 1\n") {

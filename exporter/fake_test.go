@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -30,7 +31,7 @@ type fakeTracer struct {
 	block   chan struct{} // when not nil, reading waits for it
 }
 
-func (f *fakeTracer) Rows(m *bpfgen.Map) ([]Row, error) {
+func (f *fakeTracer) Rows(m *object.Map) ([]Row, error) {
 	f.reads++
 	if f.block != nil {
 		<-f.block
@@ -42,13 +43,13 @@ func (f *fakeTracer) Rows(m *bpfgen.Map) ([]Row, error) {
 	return rows, f.err
 }
 
-func (f *fakeTracer) Dropped(m *bpfgen.Map) uint64 { return f.dropped[m.Name] }
-func (f *fakeTracer) MapMemory(*bpfgen.Map) uint64 { return 4096 }
+func (f *fakeTracer) Dropped(m *object.Map) uint64 { return f.dropped[m.Name] }
+func (f *fakeTracer) MapMemory(*object.Map) uint64 { return 4096 }
 func (f *fakeTracer) Probes() []Probe              { return f.probes }
 func (f *fakeTracer) Created() time.Time           { return time.Unix(1000, 0) }
 func (f *fakeTracer) Close() error                 { f.closed = true; return nil }
 
-func (f *fakeTracer) Text(v bpfgen.Value) string {
+func (f *fakeTracer) Text(v object.Value) string {
 	if v.Type.Kind == plylang.String {
 		text, _, _ := strings.Cut(string(v.Raw), "\x00")
 		return text
@@ -157,24 +158,24 @@ func (b *fakeBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 	return scriptOf(src, b.scripts[text]...), nil
 }
 
-var fakeKinds = map[string]bpfgen.Kind{
-	"": bpfgen.KindTable, "count": bpfgen.KindCount, "sum": bpfgen.KindSum, "min": bpfgen.KindMin,
-	"max": bpfgen.KindMax, "avg": bpfgen.KindAvg, "quantize": bpfgen.KindHistogram,
+var fakeKinds = map[string]object.Kind{
+	"": object.KindTable, "count": object.KindCount, "sum": object.KindSum, "min": object.KindMin,
+	"max": object.KindMax, "avg": object.KindAvg, "quantize": object.KindHistogram,
 }
 
-func (b *fakeBackend) Compile(s *plylang.Script, opt bpfgen.Options) (*bpfgen.Object, error) {
-	obj := &bpfgen.Object{Script: s, Hash: "cafe"}
+func (b *fakeBackend) Compile(s *plylang.Script, opt bpfgen.Options) (*object.Object, error) {
+	obj := &object.Object{Script: s, Hash: "cafe"}
 	for i, decl := range s.Maps {
-		m := &bpfgen.Map{Map: decl, ID: i, Kind: bpfgen.KindTable, Reduce: bpfgen.ReduceSum, Size: 8, MaxEntries: 10240, Room: 10240}
+		m := &object.Map{Map: decl, ID: i, Kind: object.KindTable, Reduce: object.ReduceSum, Size: 8, MaxEntries: 10240, Room: 10240}
 		if decl.Agg != nil {
 			m.Kind = fakeKinds[decl.Agg.Name]
 		}
 		switch m.Kind {
-		case bpfgen.KindMin, bpfgen.KindMax:
-			m.Reduce = bpfgen.ReduceMax
-		case bpfgen.KindAvg:
+		case object.KindMin, object.KindMax:
+			m.Reduce = object.ReduceMax
+		case object.KindAvg:
 			m.Size = 16
-		case bpfgen.KindHistogram:
+		case object.KindHistogram:
 			m.Buckets = boundBuckets(opt.Maps[decl.Name].Bounds)
 			m.Size = 8 + 8*m.Buckets.Len()
 		}
@@ -182,7 +183,7 @@ func (b *fakeBackend) Compile(s *plylang.Script, opt bpfgen.Options) (*bpfgen.Ob
 			m.MaxEntries = n
 		}
 		for _, k := range decl.Keys {
-			m.Key = append(m.Key, bpfgen.KeyPart{Type: k, Offset: m.KeySize})
+			m.Key = append(m.Key, object.KeyPart{Type: k, Offset: m.KeySize})
 			m.KeySize += (k.Size + 7) &^ 7
 		}
 		obj.Maps = append(obj.Maps, m)
@@ -190,7 +191,7 @@ func (b *fakeBackend) Compile(s *plylang.Script, opt bpfgen.Options) (*bpfgen.Ob
 	return obj, nil
 }
 
-func (b *fakeBackend) Start(objs []*bpfgen.Object) ([]Tracer, []error) {
+func (b *fakeBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	tracers, errs := make([]Tracer, len(objs)), make([]error, len(objs))
 	for i, obj := range objs {
 		t := b.tracers[strings.TrimSpace(obj.Script.Src.Text)]
@@ -202,7 +203,7 @@ func (b *fakeBackend) Start(objs []*bpfgen.Object) ([]Tracer, []error) {
 	return tracers, errs
 }
 
-func (b *fakeBackend) Verify(*bpfgen.Object) error { return nil }
+func (b *fakeBackend) Verify(*object.Object) error { return nil }
 
 // words lays numbers side by side, as a map's value has them.
 func words(ns ...int64) []byte {

@@ -5,6 +5,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 	"ply-exporter/tracer/decode"
@@ -14,7 +15,7 @@ import (
 type KernelBackend struct {
 	// Sprintf formats what scripts print, for the log. Without it, the log has
 	// the format and the values.
-	Sprintf func(d *decode.Decoder, format string, values []bpfgen.Value) string
+	Sprintf func(d *decode.Decoder, format string, values []object.Value) string
 
 	kernel *kernel.Kernel
 	log    *slog.Logger
@@ -40,13 +41,13 @@ func (b *KernelBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 func noParams(string) (string, bool) { return "", false }
 
 // Compile generates the programs of a checked script.
-func (b *KernelBackend) Compile(script *plylang.Script, opt bpfgen.Options) (*bpfgen.Object, error) {
+func (b *KernelBackend) Compile(script *plylang.Script, opt bpfgen.Options) (*object.Object, error) {
 	opt.PlainAttach = b.plain
 	return bpfgen.Compile(script, b.kernel, opt)
 }
 
 // Start loads and attaches objects.
-func (b *KernelBackend) Start(objs []*bpfgen.Object) ([]Tracer, []error) {
+func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	printer := b.newPrinter(objs)
 	started, errs := tracer.StartAll(objs, tracer.Options{Kernel: b.kernel, Log: b.log, OnEvent: printer.event})
 	out := make([]Tracer, len(objs))
@@ -59,7 +60,7 @@ func (b *KernelBackend) Start(objs []*bpfgen.Object) ([]Tracer, []error) {
 }
 
 // Verify lets the verifier judge an object.
-func (b *KernelBackend) Verify(obj *bpfgen.Object) error {
+func (b *KernelBackend) Verify(obj *object.Object) error {
 	return tracer.Verify(obj, tracer.Options{Kernel: b.kernel, Log: b.log})
 }
 
@@ -69,7 +70,7 @@ type kernelTracer struct {
 	decoder *decode.Decoder
 }
 
-func (t *kernelTracer) Text(v bpfgen.Value) string { return t.decoder.Text(v) }
+func (t *kernelTracer) Text(v object.Value) string { return t.decoder.Text(v) }
 
 func (t *kernelTracer) Probes() []Probe {
 	var out []Probe

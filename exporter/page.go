@@ -12,7 +12,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/version"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -205,7 +205,7 @@ func (t *table) viewRows(v *mapView, list []*series) {
 // size is the number by which rows are ordered; 0 for what is no number.
 func (t *table) size(s *series) float64 {
 	switch {
-	case t.mp.Kind == bpfgen.KindTable && !isNumber(t.mp.Value):
+	case t.mp.Kind == object.KindTable && !isNumber(t.mp.Value):
 		return 0
 	case t.m.typ == dto.MetricType_SUMMARY:
 		return t.number(s.words[0]) / float64(max(1, s.words[1]))
@@ -214,8 +214,8 @@ func (t *table) size(s *series) float64 {
 }
 
 func (t *table) valueText(s *series) string {
-	if t.mp.Kind == bpfgen.KindTable && !t.m.exported {
-		return validLabel(t.text(bpfgen.Value{Type: t.mp.Value, Raw: s.bytes()[:t.mp.Value.Size]}))
+	if t.mp.Kind == object.KindTable && !t.m.exported {
+		return validLabel(t.text(object.Value{Type: t.mp.Value, Raw: s.bytes()[:t.mp.Value.Size]}))
 	}
 	return unitText(t.size(s), t.m.unit)
 }

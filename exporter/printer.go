@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/tracer/decode"
 )
 
@@ -22,8 +22,8 @@ const (
 // and its limit.
 type printer struct {
 	log     *slog.Logger
-	sprintf func(*decode.Decoder, string, []bpfgen.Value) string
-	from    map[*bpfgen.Event]*printing
+	sprintf func(*decode.Decoder, string, []object.Value) string
+	from    map[*object.Event]*printing
 
 	lock    sync.Mutex // each script has its own reader of events
 	limit   *rate.Limiter
@@ -36,9 +36,9 @@ type printing struct {
 	decoder *decode.Decoder
 }
 
-func (b *KernelBackend) newPrinter(objs []*bpfgen.Object) *printer {
+func (b *KernelBackend) newPrinter(objs []*object.Object) *printer {
 	p := &printer{
-		log: b.log, sprintf: b.Sprintf, from: map[*bpfgen.Event]*printing{},
+		log: b.log, sprintf: b.Sprintf, from: map[*object.Event]*printing{},
 		limit: rate.NewLimiter(printsPerSecond, printsAtOnce),
 	}
 	for _, obj := range objs {
@@ -52,8 +52,8 @@ func (b *KernelBackend) newPrinter(objs []*bpfgen.Object) *printer {
 
 // event logs one event, if there is room for it. Maps are on the status page
 // and are not printed.
-func (p *printer) event(e *bpfgen.Event, record []byte) {
-	if e.Kind != bpfgen.EventPrint && e.Kind != bpfgen.EventPrintf {
+func (p *printer) event(e *object.Event, record []byte) {
+	if e.Kind != object.EventPrint && e.Kind != object.EventPrintf {
 		return
 	}
 	p.lock.Lock()
@@ -72,12 +72,12 @@ func (p *printer) event(e *bpfgen.Event, record []byte) {
 	p.log.Info("printed", args...)
 }
 
-func (p *printer) text(e *bpfgen.Event, d *decode.Decoder, values []bpfgen.Value) string {
-	if e.Kind == bpfgen.EventPrintf && p.sprintf != nil {
+func (p *printer) text(e *object.Event, d *decode.Decoder, values []object.Value) string {
+	if e.Kind == object.EventPrintf && p.sprintf != nil {
 		return p.sprintf(d, e.Format, values)
 	}
 	var texts []string
-	if e.Kind == bpfgen.EventPrintf {
+	if e.Kind == object.EventPrintf {
 		texts = append(texts, e.Format)
 	}
 	for _, v := range values {

@@ -6,7 +6,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // seriesPerSample is how many series one key of the metric is.
@@ -108,9 +108,9 @@ func cumulate(total []uint64, counters []uint64) {
 // value is the exported number of a counter or gauge.
 func (t *table) value(s *series) float64 {
 	switch t.mp.Kind {
-	case bpfgen.KindCount:
+	case object.KindCount:
 		return t.m.scale.apply(float64(s.words[0]))
-	case bpfgen.KindMin, bpfgen.KindMax:
+	case object.KindMin, object.KindMax:
 		return t.number(uint64(t.extreme(s.words[0])))
 	}
 	return t.number(s.words[0])

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -14,7 +14,7 @@ type unit struct {
 	conf    *Script
 	checked *plylang.Script // nil when it did not get that far
 	plan    *plan
-	object  *bpfgen.Object
+	object  *object.Object
 	tracer  Tracer
 	tables  []*table // one for each map, in the script's order
 	err     error    // why it does not run
@@ -85,7 +85,7 @@ func (u *unit) fail(err error) plylang.ErrorList {
 // start loads and attaches all units that compiled.
 func start(units []*unit, b Backend) {
 	var ready []*unit
-	var objects []*bpfgen.Object
+	var objects []*object.Object
 	for _, u := range units {
 		if u.object != nil && u.err == nil {
 			ready, objects = append(ready, u), append(objects, u.object)
@@ -111,7 +111,7 @@ func start(units []*unit, b Backend) {
 func (u *unit) makeTables() error {
 	for i, m := range u.plan.metrics {
 		mp := u.object.Maps[i]
-		if n := len(m.bounds.les); mp.Kind == bpfgen.KindHistogram && mp.Buckets.Len() != n+2 {
+		if n := len(m.bounds.les); mp.Kind == object.KindHistogram && mp.Buckets.Len() != n+2 {
 			return fmt.Errorf("map %s has %d buckets for %d bounds: a bug of ply-exporter", mp.Name, mp.Buckets.Len(), n)
 		}
 		u.tables = append(u.tables, newTable(m, mp, u.tracer.Text))

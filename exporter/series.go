@@ -9,7 +9,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // A table keeps what is known of a metric's series between scrapes: the labels
@@ -17,8 +17,8 @@ import (
 // whose labels come out equal share one series and are added together.
 type table struct {
 	m      *metric
-	mp     *bpfgen.Map
-	text   func(bpfgen.Value) string
+	mp     *object.Map
+	text   func(object.Value) string
 	byKey  map[string]*series
 	byText map[string]*series
 	sorted []*series
@@ -45,7 +45,7 @@ type series struct {
 	words  []uint64
 }
 
-func newTable(m *metric, mp *bpfgen.Map, text func(bpfgen.Value) string) *table {
+func newTable(m *metric, mp *object.Map, text func(object.Value) string) *table {
 	return &table{m: m, mp: mp, text: text, byKey: map[string]*series{}, byText: map[string]*series{}}
 }
 
@@ -75,7 +75,7 @@ func (t *table) update(rows []Row) {
 // startsAtZero says whether the metric has a series before anything happened.
 func (t *table) startsAtZero() bool {
 	switch t.mp.Kind {
-	case bpfgen.KindCount, bpfgen.KindSum, bpfgen.KindHistogram:
+	case object.KindCount, object.KindSum, object.KindHistogram:
 		return len(t.m.labels) == 0
 	}
 	return false
@@ -95,16 +95,16 @@ func (t *table) accumulate(s *series, value []byte, width int) {
 	if s.round != t.round {
 		s.round, s.words = t.round, t.fresh(width)
 		for i := range s.words {
-			s.words[i] = bpfgen.Word(value, i)
+			s.words[i] = object.Word(value, i)
 		}
 		return
 	}
-	if t.mp.Reduce == bpfgen.ReduceMax {
-		s.words[0] = max(s.words[0], bpfgen.Word(value, 0))
+	if t.mp.Reduce == object.ReduceMax {
+		s.words[0] = max(s.words[0], object.Word(value, 0))
 		return
 	}
 	for i := range s.words {
-		s.words[i] += bpfgen.Word(value, i)
+		s.words[i] += object.Word(value, i)
 	}
 }
 

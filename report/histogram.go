@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 	"ply-exporter/tracer/decode"
@@ -14,7 +14,7 @@ import (
 const barWidth = 40
 
 // histograms prints each key's line, when there is one, and its buckets.
-func (t *Text) histograms(m *bpfgen.Map, rows []tracer.Row) {
+func (t *Text) histograms(m *object.Map, rows []tracer.Row) {
 	t.add("\n")
 	for _, r := range rows {
 		if m.KeySize > 0 {
@@ -26,7 +26,7 @@ func (t *Text) histograms(m *bpfgen.Map, rows []tracer.Row) {
 }
 
 // buckets prints a row per bucket from the first to the last that is not empty.
-func (t *Text) buckets(m *bpfgen.Map, counts []uint64) {
+func (t *Text) buckets(m *object.Map, counts []uint64) {
 	first, last, largest := -1, -1, uint64(0)
 	for i, c := range counts {
 		if c == 0 {
@@ -56,7 +56,7 @@ func (t *Text) buckets(m *bpfgen.Map, counts []uint64) {
 
 // limits are the texts of a bucket's ends. The upper one is the first number
 // that is not in the bucket, but for the bucket of 0 and 1.
-func limits(typ *plylang.Type, b bpfgen.Buckets, i int) (lo, hi, closer string) {
+func limits(typ *plylang.Type, b object.Buckets, i int) (lo, hi, closer string) {
 	from, to, hasLo, hasHi := b.Range(i)
 	lo, hi, closer = "...", "...", ")"
 	if hasLo {

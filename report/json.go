@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"io"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 	"ply-exporter/tracer/decode"
@@ -40,7 +40,7 @@ func (j *JSON) Attached(probes int) {
 }
 
 // Print writes {"type":"print","data":[…]}.
-func (j *JSON) Print(e *bpfgen.Event, record []byte) {
+func (j *JSON) Print(e *object.Event, record []byte) {
 	j.line(struct {
 		Type string `json:"type"`
 		Data []any  `json:"data"`
@@ -48,7 +48,7 @@ func (j *JSON) Print(e *bpfgen.Event, record []byte) {
 }
 
 // Printf writes {"type":"printf","data":"text"}.
-func (j *JSON) Printf(e *bpfgen.Event, record []byte) {
+func (j *JSON) Printf(e *object.Event, record []byte) {
 	j.line(struct {
 		Type string `json:"type"`
 		Data string `json:"data"`
@@ -71,7 +71,7 @@ type jsonRow struct {
 
 // Map writes {"type":"map","name":"@x","data":[{"key":[…],"value":…}]}; an
 // empty map too.
-func (j *JSON) Map(m *bpfgen.Map, rows []tracer.Row) {
+func (j *JSON) Map(m *object.Map, rows []tracer.Row) {
 	data := make([]jsonRow, 0, len(rows))
 	for _, r := range sorted(j.d, m, rows) {
 		data = append(data, jsonRow{j.values(m.Split(r.Key)), j.value(m, r.Value)})
@@ -83,7 +83,7 @@ func (j *JSON) Map(m *bpfgen.Map, rows []tracer.Row) {
 	}{"map", m.Name, data})
 }
 
-func (j *JSON) values(values []bpfgen.Value) []any {
+func (j *JSON) values(values []object.Value) []any {
 	out := make([]any, len(values))
 	for i, v := range values {
 		out[i] = j.json(v)
@@ -91,7 +91,7 @@ func (j *JSON) values(values []bpfgen.Value) []any {
 	return out
 }
 
-func (j *JSON) json(v bpfgen.Value) any {
+func (j *JSON) json(v object.Value) any {
 	x := j.d.JSON(v)
 	if s, ok := x.(string); ok {
 		return validUTF8(s)
@@ -99,17 +99,17 @@ func (j *JSON) json(v bpfgen.Value) any {
 	return x
 }
 
-func (j *JSON) value(m *bpfgen.Map, value []byte) any {
+func (j *JSON) value(m *object.Map, value []byte) any {
 	switch m.Kind {
-	case bpfgen.KindCount:
-		return bpfgen.Word(value, 0)
-	case bpfgen.KindSum:
-		return number(m.Value, bpfgen.Word(value, 0))
-	case bpfgen.KindMin, bpfgen.KindMax:
+	case object.KindCount:
+		return object.Word(value, 0)
+	case object.KindSum:
+		return number(m.Value, object.Word(value, 0))
+	case object.KindMin, object.KindMax:
 		return number(m.Value, uint64(m.Extreme(value)))
-	case bpfgen.KindAvg:
+	case object.KindAvg:
 		return jsonAverage(m, value)
-	case bpfgen.KindHistogram:
+	case object.KindHistogram:
 		return jsonHistogram(m, value)
 	}
 	return j.json(tableValue(m, value))
@@ -122,13 +122,13 @@ func number(t *plylang.Type, word uint64) any {
 	return word
 }
 
-func jsonAverage(m *bpfgen.Map, value []byte) any {
+func jsonAverage(m *object.Map, value []byte) any {
 	mean, _ := average(m, value).Float64()
 	return struct {
 		Count uint64  `json:"count"`
 		Sum   any     `json:"sum"`
 		Avg   float64 `json:"avg"`
-	}{bpfgen.Word(value, 1), number(m.Value, bpfgen.Word(value, 0)), mean}
+	}{object.Word(value, 1), number(m.Value, object.Word(value, 0)), mean}
 }
 
 type jsonBucket struct {
@@ -138,7 +138,7 @@ type jsonBucket struct {
 }
 
 // jsonHistogram lists the buckets that are not empty; limits are inclusive.
-func jsonHistogram(m *bpfgen.Map, value []byte) any {
+func jsonHistogram(m *object.Map, value []byte) any {
 	sum, counts := m.Histogram(value)
 	buckets := []jsonBucket{}
 	for i, c := range counts {

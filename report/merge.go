@@ -3,14 +3,14 @@ package report
 import (
 	"bytes"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/tracer"
 )
 
 // merged adds up the rows of an aggregation whose keys read the same, as those
 // of stacks do that differ only by places within the same functions.
-func (t *Text) merged(m *bpfgen.Map, rows []tracer.Row) []tracer.Row {
-	if m.Kind == bpfgen.KindTable || m.KeySize == 0 {
+func (t *Text) merged(m *object.Map, rows []tracer.Row) []tracer.Row {
+	if m.Kind == object.KindTable || m.KeySize == 0 {
 		return rows
 	}
 	out := make([]tracer.Row, 0, len(rows))

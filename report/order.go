@@ -5,24 +5,24 @@ import (
 	"math/big"
 	"strings"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer/decode"
 )
 
 // compareValues orders two values of m as numbers where they are numbers, a
 // histogram by its count.
-func compareValues(m *bpfgen.Map, a, b []byte) int {
+func compareValues(m *object.Map, a, b []byte) int {
 	switch m.Kind {
-	case bpfgen.KindCount:
-		return cmp.Compare(bpfgen.Word(a, 0), bpfgen.Word(b, 0))
-	case bpfgen.KindSum:
-		return compareInts(m.Value, int64(bpfgen.Word(a, 0)), int64(bpfgen.Word(b, 0)))
-	case bpfgen.KindMin, bpfgen.KindMax:
+	case object.KindCount:
+		return cmp.Compare(object.Word(a, 0), object.Word(b, 0))
+	case object.KindSum:
+		return compareInts(m.Value, int64(object.Word(a, 0)), int64(object.Word(b, 0)))
+	case object.KindMin, object.KindMax:
 		return compareInts(m.Value, m.Extreme(a), m.Extreme(b))
-	case bpfgen.KindAvg:
+	case object.KindAvg:
 		return average(m, a).Cmp(average(m, b))
-	case bpfgen.KindHistogram:
+	case object.KindHistogram:
 		_, x := m.Histogram(a)
 		_, y := m.Histogram(b)
 		return cmp.Compare(total(x), total(y))
@@ -37,7 +37,7 @@ func compareInts(t *plylang.Type, a, b int64) int {
 	return cmp.Compare(uint64(a), uint64(b))
 }
 
-func compareScalars(a, b bpfgen.Value) int {
+func compareScalars(a, b object.Value) int {
 	if a.Type.Scalar() {
 		return compareInts(a.Type, a.Int(), b.Int())
 	}
@@ -46,7 +46,7 @@ func compareScalars(a, b bpfgen.Value) int {
 
 // compareKeys orders numbers as numbers and everything that is shown as a name
 // by that name.
-func compareKeys(d *decode.Decoder, a, b []bpfgen.Value) int {
+func compareKeys(d *decode.Decoder, a, b []object.Value) int {
 	for i := range a {
 		var c int
 		if a[i].Type.Scalar() && a[i].Type.Show == "" {
@@ -62,13 +62,13 @@ func compareKeys(d *decode.Decoder, a, b []bpfgen.Value) int {
 }
 
 // tableValue is the value in a row of a table.
-func tableValue(m *bpfgen.Map, value []byte) bpfgen.Value {
-	return bpfgen.Value{Type: m.Value, Raw: value}
+func tableValue(m *object.Map, value []byte) object.Value {
+	return object.Value{Type: m.Value, Raw: value}
 }
 
 // average returns an avg()'s mean exactly; 0 while it has no events.
-func average(m *bpfgen.Map, value []byte) *big.Rat {
-	sum, count := bigInt(m.Value, bpfgen.Word(value, 0)), bpfgen.Word(value, 1)
+func average(m *object.Map, value []byte) *big.Rat {
+	sum, count := bigInt(m.Value, object.Word(value, 0)), object.Word(value, 1)
 	if count == 0 {
 		return new(big.Rat)
 	}

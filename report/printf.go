@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer/decode"
 )
@@ -15,7 +15,7 @@ import (
 // signs, which are their own: %d shows all of a 64-bit number, and -1 where
 // the value is signed. %v is a value's own text. The checker has seen to it
 // that format and values fit. Control characters in a value are escaped.
-func Sprintf(d *decode.Decoder, format string, values []bpfgen.Value) string {
+func Sprintf(d *decode.Decoder, format string, values []object.Value) string {
 	pieces, err := plylang.ParseFormat(format)
 	if err != nil {
 		return format
@@ -32,7 +32,7 @@ func Sprintf(d *decode.Decoder, format string, values []bpfgen.Value) string {
 }
 
 // convert formats one value.
-func convert(d *decode.Decoder, p plylang.Conversion, v bpfgen.Value) string {
+func convert(d *decode.Decoder, p plylang.Conversion, v object.Value) string {
 	switch p.Verb {
 	case 'd', 'i':
 		n := v.Int()
@@ -66,7 +66,7 @@ func plus(p plylang.Conversion) string {
 }
 
 // bits shows a value's bits in its own width.
-func bits(p plylang.Conversion, v bpfgen.Value) string {
+func bits(p plylang.Conversion, v object.Value) string {
 	n := uint64(v.Int())
 	if size := v.Type.Size; size < 8 {
 		n &= 1<<(8*size) - 1
@@ -125,7 +125,7 @@ func cut(p plylang.Conversion, s string) string {
 	return fmt.Sprintf(widthOnly(p, 's'), harmless(s))
 }
 
-func float(p plylang.Conversion, v bpfgen.Value) string {
+func float(p plylang.Conversion, v object.Value) string {
 	f := float64(uint64(v.Int()))
 	if v.Type.Signed {
 		f = float64(v.Int())

@@ -3,7 +3,7 @@ package report
 import (
 	"testing"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer/decode"
 )
@@ -76,7 +76,7 @@ func TestSprintf(t *testing.T) {
 		{"%8v|", plylang.DurationT, words(512), "   512ns|"},
 		{"%d%%", plylang.DurationT, words(1024), "1024%"},
 	} {
-		values := []bpfgen.Value{{Type: row.typ, Raw: row.raw}}
+		values := []object.Value{{Type: row.typ, Raw: row.raw}}
 		if got := Sprintf(decode.New(nil, nil, nil), row.format, values); got != row.want {
 			t.Errorf("%s of %+v: %q, want %q", row.format, *row.typ, got, row.want)
 		}

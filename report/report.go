@@ -7,7 +7,7 @@ import (
 	"io"
 	"sort"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/tracer"
 	"ply-exporter/tracer/decode"
 )
@@ -16,9 +16,9 @@ import (
 // Err; after it nothing is written. It is not safe for concurrent use.
 type Printer interface {
 	Attached(probes int)
-	Print(e *bpfgen.Event, record []byte)
-	Printf(e *bpfgen.Event, record []byte)
-	Map(m *bpfgen.Map, rows []tracer.Row)
+	Print(e *object.Event, record []byte)
+	Printf(e *object.Event, record []byte)
+	Map(m *object.Map, rows []tracer.Row)
 	Lost(events, updates uint64)
 	Err() error
 }
@@ -45,7 +45,7 @@ func (w *writer) flush() {
 func (w *writer) Err() error { return w.err }
 
 // sorted orders rows by value and then by key, ascending.
-func sorted(d *decode.Decoder, m *bpfgen.Map, rows []tracer.Row) []tracer.Row {
+func sorted(d *decode.Decoder, m *object.Map, rows []tracer.Row) []tracer.Row {
 	out := append([]tracer.Row(nil), rows...)
 	sort.SliceStable(out, func(i, j int) bool {
 		if c := compareValues(m, out[i].Value, out[j].Value); c != 0 {

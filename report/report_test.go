@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"testing"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 	"ply-exporter/tracer/decode"
@@ -22,10 +22,10 @@ func words(n ...int64) []byte {
 
 func text(s string, size int) []byte { return append([]byte(s), make([]byte, size-len(s))...) }
 
-func keyed(kind bpfgen.Kind, value *plylang.Type, keys ...*plylang.Type) *bpfgen.Map {
-	m := &bpfgen.Map{Map: &plylang.Map{Name: "@x", Keys: keys, Value: value}, Kind: kind}
+func keyed(kind object.Kind, value *plylang.Type, keys ...*plylang.Type) *object.Map {
+	m := &object.Map{Map: &plylang.Map{Name: "@x", Keys: keys, Value: value}, Kind: kind}
 	for _, k := range keys {
-		m.Key = append(m.Key, bpfgen.KeyPart{Type: k, Offset: m.KeySize})
+		m.Key = append(m.Key, object.KeyPart{Type: k, Offset: m.KeySize})
 		m.KeySize += (k.Size + 7) / 8 * 8
 	}
 	return m
@@ -41,22 +41,22 @@ func (halves) Range(i int) (lo, hi int64, hasLo, hasHi bool) {
 	return []int64{0, 0, 2, 4, 1024}[i], []int64{-1, 1, 3, 1023, 0}[i], i > 0, i < 4
 }
 
-func histogram(keys ...*plylang.Type) *bpfgen.Map {
-	m := keyed(bpfgen.KindHistogram, plylang.S64, keys...)
+func histogram(keys ...*plylang.Type) *object.Map {
+	m := keyed(object.KindHistogram, plylang.S64, keys...)
 	m.Buckets = halves{}
 	return m
 }
 
 var cases = []struct {
 	name string
-	m    *bpfgen.Map
+	m    *object.Map
 	rows []tracer.Row
 	text string
 	json string
 }{
 	{
 		"counts by name, by value and then key",
-		keyed(bpfgen.KindCount, nil, plylang.StringType(16)),
+		keyed(object.KindCount, nil, plylang.StringType(16)),
 		[]tracer.Row{
 			{Key: text("write", 16), Value: words(7)},
 			{Key: text("read", 16), Value: words(7)},
@@ -67,49 +67,49 @@ var cases = []struct {
 	},
 	{
 		"control characters beyond ASCII",
-		keyed(bpfgen.KindCount, nil, plylang.StringType(8)),
+		keyed(object.KindCount, nil, plylang.StringType(8)),
 		[]tracer.Row{{Key: text("é\u009b2J", 8), Value: words(1)}},
 		"\n@x:\né\\xc2\\x9b2J            1\n",
 		`{"type":"map","name":"@x","data":[{"key":["é` + "\u009b" + `2J"],"value":1}]}`,
 	},
 	{
 		"several keys",
-		keyed(bpfgen.KindTable, plylang.S64, plylang.StringType(8), plylang.U32),
+		keyed(object.KindTable, plylang.S64, plylang.StringType(8), plylang.U32),
 		[]tracer.Row{{Key: append(text("dd", 8), words(3)...), Value: words(-42)}},
 		"\n@x:\n[ dd, 3 ]            -42\n",
 		`{"type":"map","name":"@x","data":[{"key":["dd",3],"value":-42}]}`,
 	},
 	{
 		"no key",
-		keyed(bpfgen.KindSum, plylang.S64),
+		keyed(object.KindSum, plylang.S64),
 		[]tracer.Row{{Value: words(-9)}},
 		"\n@x: -9\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":-9}]}`,
 	},
 	{
 		"empty",
-		keyed(bpfgen.KindCount, nil),
+		keyed(object.KindCount, nil),
 		nil,
 		"",
 		`{"type":"map","name":"@x","data":[]}`,
 	},
 	{
 		"average, with two decimals",
-		keyed(bpfgen.KindAvg, plylang.S64),
+		keyed(object.KindAvg, plylang.S64),
 		[]tracer.Row{{Value: words(-10, 3)}},
 		"\n@x: -3.33\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":{"count":3,"sum":-10,"avg":-3.3333333333333335}}]}`,
 	},
 	{
 		"average without a fraction",
-		keyed(bpfgen.KindAvg, plylang.U64),
+		keyed(object.KindAvg, plylang.U64),
 		[]tracer.Row{{Value: words(300, 3)}},
 		"\n@x: 100\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":{"count":3,"sum":300,"avg":100}}]}`,
 	},
 	{
 		"maximum of signed numbers",
-		keyed(bpfgen.KindMax, plylang.S64),
+		keyed(object.KindMax, plylang.S64),
 		[]tracer.Row{{Value: words(-5 ^ -1<<63)}},
 		"\n@x: -5\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":-5}]}`,
@@ -175,16 +175,16 @@ func TestStacksThatReadTheSameAreOneRow(t *testing.T) {
 	rows := func(a, b []byte) []tracer.Row {
 		return []tracer.Row{{Key: words(1), Value: a}, {Key: words(2), Value: b}}
 	}
-	count, largest := keyed(bpfgen.KindCount, nil, stack), keyed(bpfgen.KindMax, plylang.U64, stack)
-	count.Reduce, largest.Reduce = bpfgen.ReduceSum, bpfgen.ReduceMax
+	count, largest := keyed(object.KindCount, nil, stack), keyed(object.KindMax, plylang.U64, stack)
+	count.Reduce, largest.Reduce = object.ReduceSum, object.ReduceMax
 	for _, row := range []struct {
-		m    *bpfgen.Map
+		m    *object.Map
 		a, b []byte
 		want string
 	}{
 		{count, words(3), words(4), "[no stack]             7\n"},
 		{largest, words(3), words(4), "[no stack]             4\n"},
-		{keyed(bpfgen.KindTable, plylang.S64, stack), words(3), words(4), "[no stack]             3\n[no stack]             4\n"},
+		{keyed(object.KindTable, plylang.S64, stack), words(3), words(4), "[no stack]             3\n[no stack]             4\n"},
 	} {
 		var b bytes.Buffer
 		NewText(&b, d, false).Map(row.m, rows(row.a, row.b))
@@ -195,8 +195,8 @@ func TestStacksThatReadTheSameAreOneRow(t *testing.T) {
 }
 
 func TestPrintfInJSONIsTheTextThatIsPrinted(t *testing.T) {
-	e := &bpfgen.Event{Format: "a\xff %s\n"}
-	e.Args = []bpfgen.KeyPart{{Type: plylang.StringType(8)}}
+	e := &object.Event{Format: "a\xff %s\n"}
+	e.Args = []object.KeyPart{{Type: plylang.StringType(8)}}
 	var b bytes.Buffer
 	NewJSON(&b, decode.New(nil, nil, nil)).Printf(e, text("x\xff", 8))
 	if want := `{"type":"printf","data":"a\\xff x\\xff\n"}` + "\n"; b.String() != want {

@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 	"ply-exporter/tracer/decode"
@@ -34,18 +34,18 @@ func (t *Text) Attached(int) {}
 func (t *Text) Lost(uint64, uint64) {}
 
 // Print writes the values of a print() with commas between them.
-func (t *Text) Print(e *bpfgen.Event, record []byte) {
+func (t *Text) Print(e *object.Event, record []byte) {
 	t.add(strings.Join(t.texts(e.Split(record)), ", ") + "\n")
 	t.flush()
 }
 
 // Printf writes the text of a printf().
-func (t *Text) Printf(e *bpfgen.Event, record []byte) {
+func (t *Text) Printf(e *object.Event, record []byte) {
 	t.add(Sprintf(t.d, e.Format, e.Split(record)))
 	t.flush()
 }
 
-func (t *Text) texts(values []bpfgen.Value) []string {
+func (t *Text) texts(values []object.Value) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
 		out[i] = printable(t.d.Text(v))
@@ -114,7 +114,7 @@ func escape(s string, bad func(rune) bool) string {
 
 // Map prints a map: a blank line, its name, and its rows. An empty one is not
 // printed.
-func (t *Text) Map(m *bpfgen.Map, rows []tracer.Row) {
+func (t *Text) Map(m *object.Map, rows []tracer.Row) {
 	if len(rows) == 0 {
 		return
 	}
@@ -122,7 +122,7 @@ func (t *Text) Map(m *bpfgen.Map, rows []tracer.Row) {
 	t.add("\n" + m.Name + ":")
 	rows = sorted(t.d, m, t.merged(m, rows))
 	switch {
-	case m.Kind == bpfgen.KindHistogram:
+	case m.Kind == object.KindHistogram:
 		t.histograms(m, rows)
 	case m.KeySize == 0:
 		t.add(" " + t.value(m, rows[0].Value) + "\n")
@@ -132,7 +132,7 @@ func (t *Text) Map(m *bpfgen.Map, rows []tracer.Row) {
 }
 
 // columns prints keys to the left and values to the right.
-func (t *Text) columns(m *bpfgen.Map, rows []tracer.Row) {
+func (t *Text) columns(m *object.Map, rows []tracer.Row) {
 	keys, values := make([]string, len(rows)), make([]string, len(rows))
 	wide, wideValue := 0, 0
 	for i, r := range rows {
@@ -156,7 +156,7 @@ func padLeft(s string, n int) string {
 	return strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s))) + s
 }
 
-func (t *Text) key(m *bpfgen.Map, key []byte) string {
+func (t *Text) key(m *object.Map, key []byte) string {
 	parts := t.texts(m.Split(key))
 	if len(parts) == 1 {
 		return parts[0]
@@ -165,15 +165,15 @@ func (t *Text) key(m *bpfgen.Map, key []byte) string {
 }
 
 // value returns the text of one value of m, which is not a histogram.
-func (t *Text) value(m *bpfgen.Map, value []byte) string {
+func (t *Text) value(m *object.Map, value []byte) string {
 	switch m.Kind {
-	case bpfgen.KindCount:
-		return strconv.FormatUint(bpfgen.Word(value, 0), 10)
-	case bpfgen.KindSum:
-		return t.scalar(m.Value, int64(bpfgen.Word(value, 0)))
-	case bpfgen.KindMin, bpfgen.KindMax:
+	case object.KindCount:
+		return strconv.FormatUint(object.Word(value, 0), 10)
+	case object.KindSum:
+		return t.scalar(m.Value, int64(object.Word(value, 0)))
+	case object.KindMin, object.KindMax:
 		return t.scalar(m.Value, m.Extreme(value))
-	case bpfgen.KindAvg:
+	case object.KindAvg:
 		return t.mean(m, value)
 	}
 	return printable(t.d.Text(tableValue(m, value)))
@@ -190,7 +190,7 @@ func (t *Text) scalar(typ *plylang.Type, n int64) string {
 	return strconv.FormatUint(uint64(n), 10)
 }
 
-func (t *Text) mean(m *bpfgen.Map, value []byte) string {
+func (t *Text) mean(m *object.Map, value []byte) string {
 	mean := average(m, value)
 	if m.Value.Unit == plylang.Duration {
 		f, _ := mean.Float64()

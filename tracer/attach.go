@@ -7,34 +7,34 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // An attacher attaches a program in one of the ways of bpfgen.AttachKind. One
 // of its functions is set.
 type attacher struct {
 	// one attaches to a single place. The cookie is 0 or the place's id.
-	one func(p *ebpf.Program, place bpfgen.Place, cookie uint64) (io.Closer, error)
+	one func(p *ebpf.Program, place object.Place, cookie uint64) (io.Closer, error)
 
 	// many attaches to all places, with their ids as cookies, or to none.
-	many func(p *ebpf.Program, places []bpfgen.Place) (io.Closer, error)
+	many func(p *ebpf.Program, places []object.Place) (io.Closer, error)
 }
 
 // attachers has a row for each way in by which the kernel runs a program;
 // BEGIN and END are run by ourselves.
-var attachers = map[bpfgen.AttachKind]attacher{
-	bpfgen.AttachTracepoint:     {one: attachTracepoint},
-	bpfgen.AttachRawTracepoint:  {one: attachRawTracepoint},
-	bpfgen.AttachKprobe:         {one: attachKprobe},
-	bpfgen.AttachKretprobe:      {one: attachKretprobe},
-	bpfgen.AttachKprobeMulti:    {many: attachKprobeMulti},
-	bpfgen.AttachKretprobeMulti: {many: attachKretprobeMulti},
-	bpfgen.AttachPerfEvent:      {one: attachPerfEvent},
+var attachers = map[object.AttachKind]attacher{
+	object.AttachTracepoint:     {one: attachTracepoint},
+	object.AttachRawTracepoint:  {one: attachRawTracepoint},
+	object.AttachKprobe:         {one: attachKprobe},
+	object.AttachKretprobe:      {one: attachKretprobe},
+	object.AttachKprobeMulti:    {many: attachKprobeMulti},
+	object.AttachKretprobeMulti: {many: attachKretprobeMulti},
+	object.AttachPerfEvent:      {one: attachPerfEvent},
 }
 
 // runByUs says whether programs of that kind are run once, by ourselves.
-func runByUs(kind bpfgen.AttachKind) bool {
-	return kind == bpfgen.AttachBegin || kind == bpfgen.AttachEnd
+func runByUs(kind object.AttachKind) bool {
+	return kind == object.AttachBegin || kind == object.AttachEnd
 }
 
 // attach attaches all programs but BEGIN and END.
@@ -73,7 +73,7 @@ func (p *program) attach() error {
 	return nil
 }
 
-func (p *program) attachEach(a attacher, places []bpfgen.Place) error {
+func (p *program) attachEach(a attacher, places []object.Place) error {
 	for _, place := range places {
 		l, err := p.attachOne(a, place)
 		if err := p.note(l, err, place); err != nil {
@@ -86,7 +86,7 @@ func (p *program) attachEach(a attacher, places []bpfgen.Place) error {
 // attachOne gives the place its id as a cookie when the program could not
 // tell its places apart otherwise. A kernel without cookies does without: the
 // code generator has then made programs that do not ask.
-func (p *program) attachOne(a attacher, place bpfgen.Place) (io.Closer, error) {
+func (p *program) attachOne(a attacher, place object.Place) (io.Closer, error) {
 	if len(p.Places) == 1 || place.ID == 0 {
 		return a.one(p.kernel, place, 0)
 	}
@@ -99,8 +99,8 @@ func (p *program) attachOne(a attacher, place bpfgen.Place) (io.Closer, error) {
 
 // attachLinks attaches by one link to all places that go by name, and by
 // another to those that go by address, because several have their name.
-func (p *program) attachLinks(a attacher, places []bpfgen.Place) error {
-	byName, byAddress := make([]bpfgen.Place, 0, len(places)), []bpfgen.Place(nil)
+func (p *program) attachLinks(a attacher, places []object.Place) error {
+	byName, byAddress := make([]object.Place, 0, len(places)), []object.Place(nil)
 	for _, place := range places {
 		if place.Addr != 0 {
 			byAddress = append(byAddress, place)
@@ -108,7 +108,7 @@ func (p *program) attachLinks(a attacher, places []bpfgen.Place) error {
 			byName = append(byName, place)
 		}
 	}
-	for _, list := range [][]bpfgen.Place{byName, byAddress} {
+	for _, list := range [][]object.Place{byName, byAddress} {
 		if len(list) == 0 {
 			continue
 		}
@@ -121,7 +121,7 @@ func (p *program) attachLinks(a attacher, places []bpfgen.Place) error {
 
 // attachMany attaches to all places at once. One place that refuses makes the
 // kernel refuse all, without saying which; halving finds it.
-func (p *program) attachMany(a attacher, places []bpfgen.Place) error {
+func (p *program) attachMany(a attacher, places []object.Place) error {
 	l, err := a.many(p.kernel, places)
 	if err == nil || len(places) == 1 || !refusal(err) {
 		return p.note(l, err, places...)
@@ -135,7 +135,7 @@ func (p *program) attachMany(a attacher, places []bpfgen.Place) error {
 
 // note records what became of places. That a glob's place refuses is no
 // error.
-func (p *program) note(l io.Closer, err error, places ...bpfgen.Place) error {
+func (p *program) note(l io.Closer, err error, places ...object.Place) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil {

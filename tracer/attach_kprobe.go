@@ -13,16 +13,16 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // attachKprobe attaches to a function, or to an instruction of one.
-func attachKprobe(p *ebpf.Program, place bpfgen.Place, cookie uint64) (io.Closer, error) {
+func attachKprobe(p *ebpf.Program, place object.Place, cookie uint64) (io.Closer, error) {
 	return openKprobe(p, place, kprobeEntry, cookie)
 }
 
 // attachKretprobe attaches to a function's return.
-func attachKretprobe(p *ebpf.Program, place bpfgen.Place, cookie uint64) (io.Closer, error) {
+func attachKretprobe(p *ebpf.Program, place object.Place, cookie uint64) (io.Closer, error) {
 	return openKprobe(p, place, kprobeReturn, cookie)
 }
 
@@ -35,7 +35,7 @@ const (
 // openKprobe opens a probe at a name, or at an address, which the library
 // cannot. It also would answer a bad offset with its second attempt's error,
 // that there is no system call of such a name.
-func openKprobe(p *ebpf.Program, place bpfgen.Place, config, cookie uint64) (io.Closer, error) {
+func openKprobe(p *ebpf.Program, place object.Place, config, cookie uint64) (io.Closer, error) {
 	kind, err := kprobeType()
 	if err != nil {
 		return nil, err

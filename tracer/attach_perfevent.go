@@ -11,11 +11,11 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // attachPerfEvent attaches to a timer or counter on each CPU of the place.
-func attachPerfEvent(p *ebpf.Program, place bpfgen.Place, cookie uint64) (io.Closer, error) {
+func attachPerfEvent(p *ebpf.Program, place object.Place, cookie uint64) (io.Closer, error) {
 	var all closers
 	for _, cpu := range place.Perf.CPUs {
 		attr := unix.PerfEventAttr{Type: place.Perf.Type, Config: place.Perf.Config, Sample: place.Perf.Period}

@@ -7,12 +7,12 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // attachRawTracepoint attaches to a tracepoint's own hook. Cookies exist there
 // in recent kernels only, and the library has no way to give them.
-func attachRawTracepoint(p *ebpf.Program, place bpfgen.Place, cookie uint64) (io.Closer, error) {
+func attachRawTracepoint(p *ebpf.Program, place object.Place, cookie uint64) (io.Closer, error) {
 	if cookie != 0 {
 		return nil, fmt.Errorf("cookie of a raw tracepoint: %w", ebpf.ErrNotSupported)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 )
 
@@ -27,8 +27,8 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 // everyCPU is a timer on all CPUs.
-func everyCPU(hz uint64) bpfgen.Place {
-	p := bpfgen.Place{Target: fmt.Sprint(hz, "hz"), Perf: &bpfgen.PerfEvent{Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Freq: hz}}
+func everyCPU(hz uint64) object.Place {
+	p := object.Place{Target: fmt.Sprint(hz, "hz"), Perf: &object.PerfEvent{Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Freq: hz}}
 	for cpu := range ebpf.MustPossibleCPU() {
 		p.Perf.CPUs = append(p.Perf.CPUs, cpu)
 	}
@@ -40,7 +40,7 @@ func TestPerfEvent(t *testing.T) {
 	period.Perf.Period = uint64(5 * time.Millisecond)
 	for _, row := range []struct {
 		name  string
-		place bpfgen.Place
+		place object.Place
 	}{
 		{"frequency", everyCPU(200)},
 		{"period", period},
@@ -48,7 +48,7 @@ func TestPerfEvent(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			b := newObject("")
 			m := b.addMap(cellMap())
-			b.program(bpfgen.AttachPerfEvent, row.name, places(row.place), cellAdd(m))
+			b.program(object.AttachPerfEvent, row.name, places(row.place), cellAdd(m))
 			tr := start(t, b.build(), testOptions(t))
 			eventually(t, "ten samples", func() bool {
 				runtime.Gosched() // cpu-clock ticks on busy CPUs
@@ -70,7 +70,7 @@ func TestPerfEvent(t *testing.T) {
 func TestRawTracepoint(t *testing.T) {
 	b := newObject("")
 	m := b.addMap(cellMap())
-	b.program(bpfgen.AttachRawTracepoint, "sys_enter", places(bpfgen.Place{Target: "sys_enter"}),
+	b.program(object.AttachRawTracepoint, "sys_enter", places(object.Place{Target: "sys_enter"}),
 		asm.Instructions{asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord), asm.JNE.Imm(asm.R7, unix.SYS_GETPPID, "out")},
 		asm.Instructions{asm.FnGetCurrentPidTgid.Call(), asm.RSh.Imm(asm.R0, 32), asm.JNE.Imm(asm.R0, int32(unix.Getpid()), "out")},
 		cellAdd(m))
@@ -82,7 +82,7 @@ func TestRawTracepoint(t *testing.T) {
 }
 
 // countByCookie counts the calls of this process by the place's cookie.
-func countByCookie(m *bpfgen.Map) []asm.Instructions {
+func countByCookie(m *object.Map) []asm.Instructions {
 	return []asm.Instructions{
 		{
 			asm.Mov.Reg(asm.R6, asm.R1),
@@ -98,11 +98,11 @@ func countByCookie(m *bpfgen.Map) []asm.Instructions {
 func TestCookies(t *testing.T) {
 	need.Kernel(t, "5.15", "attach cookies")
 	b := newObject("")
-	m := b.addMap(countMap(bpfgen.PerCPUHash))
-	b.program(bpfgen.AttachTracepoint, "syscalls/*", places(
-		bpfgen.Place{Target: "syscalls/sys_enter_getppid"},
-		bpfgen.Place{Target: "syscalls/sys_exit_getppid"},
-		bpfgen.Place{Target: "syscalls/sys_enter_getuid"},
+	m := b.addMap(countMap(object.PerCPUHash))
+	b.program(object.AttachTracepoint, "syscalls/*", places(
+		object.Place{Target: "syscalls/sys_enter_getppid"},
+		object.Place{Target: "syscalls/sys_exit_getppid"},
+		object.Place{Target: "syscalls/sys_enter_getuid"},
 	), countByCookie(m)...)
 	tr := start(t, b.build(), testOptions(t))
 	before := counts(t, tr, m, 0)
@@ -126,39 +126,39 @@ func wrapper(name string) string {
 
 func TestKprobes(t *testing.T) {
 	need.Kprobes(t)
-	for _, kind := range []bpfgen.AttachKind{bpfgen.AttachKprobe, bpfgen.AttachKretprobe} {
+	for _, kind := range []object.AttachKind{object.AttachKprobe, object.AttachKretprobe} {
 		t.Run(string(kind), func(t *testing.T) { testKprobe(t, kind, false) })
 	}
 }
 
 func TestKprobeAddress(t *testing.T) {
 	need.Kprobes(t)
-	for _, kind := range []bpfgen.AttachKind{bpfgen.AttachKprobe, bpfgen.AttachKretprobe} {
+	for _, kind := range []object.AttachKind{object.AttachKprobe, object.AttachKretprobe} {
 		t.Run(string(kind), func(t *testing.T) { testKprobe(t, kind, true) })
 	}
 }
 
 func TestKprobeMulti(t *testing.T) {
 	need.KprobeMulti(t)
-	for _, kind := range []bpfgen.AttachKind{bpfgen.AttachKprobeMulti, bpfgen.AttachKretprobeMulti} {
+	for _, kind := range []object.AttachKind{object.AttachKprobeMulti, object.AttachKretprobeMulti} {
 		t.Run(string(kind)+" by name", func(t *testing.T) { testKprobe(t, kind, false) })
 		t.Run(string(kind)+" by address", func(t *testing.T) { testKprobe(t, kind, true) })
 	}
 }
 
 // testKprobe attaches to two functions that exist and one that does not.
-func testKprobe(t *testing.T, kind bpfgen.AttachKind, byAddress bool) {
+func testKprobe(t *testing.T, kind object.AttachKind, byAddress bool) {
 	list := places(
-		bpfgen.Place{Target: wrapper("getppid"), Glob: true},
-		bpfgen.Place{Target: "ply_no_such_function", Glob: true},
-		bpfgen.Place{Target: wrapper("getuid"), Glob: true},
+		object.Place{Target: wrapper("getppid"), Glob: true},
+		object.Place{Target: "ply_no_such_function", Glob: true},
+		object.Place{Target: wrapper("getuid"), Glob: true},
 	)
 	if byAddress {
 		list = list[:1]
 		list[0].Addr = address(t, list[0].Target)
 	}
 	b := newObject("")
-	m := b.addMap(countMap(bpfgen.PerCPUHash))
+	m := b.addMap(countMap(object.PerCPUHash))
 	cookies := !need.Older(need.Release(), "5.15")
 	code := countByCookie(m)
 	if !cookies {

@@ -3,7 +3,7 @@ package tracer
 import (
 	"testing"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 )
 
@@ -11,7 +11,7 @@ import (
 func BenchmarkRows(b *testing.B) {
 	need.BPF(b)
 	const keys = 20000
-	layout := countMap(bpfgen.PerCPUHash)
+	layout := countMap(object.PerCPUHash)
 	layout.MaxEntries = keys
 	o := newObject("")
 	m := o.addMap(layout)
@@ -35,12 +35,12 @@ func BenchmarkRows(b *testing.B) {
 // BenchmarkStart starts and closes six scripts of three probes each.
 func BenchmarkStart(b *testing.B) {
 	need.BPF(b)
-	var objs []*bpfgen.Object
+	var objs []*object.Object
 	for range 6 {
 		o := newObject("")
-		count, cell := o.addMap(countMap(bpfgen.PerCPUHash)), o.addMap(cellMap())
+		count, cell := o.addMap(countMap(object.PerCPUHash)), o.addMap(cellMap())
 		for _, target := range []string{"raw_syscalls/sys_enter", "sched/sched_switch", "irq/softirq_entry"} {
-			o.program(bpfgen.AttachTracepoint, target, places(bpfgen.Place{Target: target}),
+			o.program(object.AttachTracepoint, target, places(object.Place{Target: target}),
 				keyImm(1), element(count), addOne(0), cellAdd(cell))
 		}
 		objs = append(objs, o.build())

@@ -6,12 +6,12 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // Clear empties a map. An update that runs at the same time on another CPU is
 // either cleared with the rest or counts afterwards.
-func (t *Tracer) Clear(m *bpfgen.Map) error {
+func (t *Tracer) Clear(m *object.Map) error {
 	t.life.RLock()
 	defer t.life.RUnlock()
 	if t.closed {
@@ -26,7 +26,7 @@ func (t *Tracer) Clear(m *bpfgen.Map) error {
 func (r *mapReader) clear() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.Storage == bpfgen.Cell {
+	if r.Storage == object.Cell {
 		for i := range r.cell {
 			r.cell.store(i, 0)
 		}

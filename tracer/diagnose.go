@@ -12,7 +12,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // A diagnosis is an error in the user's words. The error behind it stays
@@ -220,7 +220,7 @@ func refusal(err error) bool {
 }
 
 // explainPlace says why a place could not be attached.
-func explainPlace(kind bpfgen.AttachKind, place bpfgen.Place, err error) error {
+func explainPlace(kind object.AttachKind, place object.Place, err error) error {
 	var known *diagnosis
 	if d := Diagnose(err); errors.As(d, &known) {
 		return fmt.Errorf("%s: %w", placeText(kind, place), d)
@@ -228,7 +228,7 @@ func explainPlace(kind bpfgen.AttachKind, place bpfgen.Place, err error) error {
 	return &diagnosis{placeText(kind, place) + ": " + placeReason(place, err), err}
 }
 
-func placeReason(place bpfgen.Place, err error) string {
+func placeReason(place object.Place, err error) string {
 	text := err.Error()
 	switch {
 	case place.Perf != nil && place.Perf.Type == unix.PERF_TYPE_HARDWARE && lacking(err):

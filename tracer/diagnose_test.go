@@ -14,7 +14,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 )
 
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 func startAsHelper() {
 	b := newObject("")
 	cell := b.addMap(cellMap())
-	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), cellAdd(cell))
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), cellAdd(cell))
 	tr, err := Start(b.build(), Options{})
 	if err != nil {
 		fmt.Println(err)
@@ -137,7 +137,7 @@ func TestDiagnoseOthers(t *testing.T) {
 // bug of ours, and the cure is a setting.
 func TestCompilerIsOff(t *testing.T) {
 	log := []string{"processed 9 insns", "program requires BPF JIT compiler but it is not available"}
-	err := loadError(&bpfgen.Object{}, fmt.Errorf("program x: %w", &ebpf.VerifierError{Cause: unix.ENOTSUP, Log: log}))
+	err := loadError(&object.Object{}, fmt.Errorf("program x: %w", &ebpf.VerifierError{Cause: unix.ENOTSUP, Log: log}))
 	if got := err.Error(); !strings.Contains(got, "sysctl -w net.core.bpf_jit_enable=1") || strings.Contains(got, "bug") {
 		t.Errorf("got %q", got)
 	}

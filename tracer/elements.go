@@ -5,7 +5,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // Elements are the contents of a hash, and a way of reading them. There are
@@ -31,12 +31,12 @@ type shape struct {
 	keySize int
 	words   int // 8-byte words of one value
 	cpus    int // values per key: the possible CPUs, or 1
-	reduce  bpfgen.Reduce
+	reduce  object.Reduce
 }
 
-func shapeOf(m *bpfgen.Map, cpus int) shape {
+func shapeOf(m *object.Map, cpus int) shape {
 	s := shape{keySize: m.KeySize, words: m.Size / 8, cpus: 1}
-	if m.Storage == bpfgen.PerCPUHash {
+	if m.Storage == object.PerCPUHash {
 		s.cpus, s.reduce = cpus, m.Reduce
 	}
 	return s

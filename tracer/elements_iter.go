@@ -14,7 +14,7 @@ import (
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // Offsets of struct bpf_iter__bpf_map_elem and of struct bpf_iter_meta, which
@@ -82,9 +82,9 @@ func (s shape) reduceValues() asm.Instructions {
 
 // reductions join R5 to the result in R0. A new one needs a row here and one
 // in bpfgen.Reduce.Join.
-var reductions = map[bpfgen.Reduce]asm.Instructions{
-	bpfgen.ReduceSum: {asm.Add.Reg(asm.R0, asm.R5)},
-	bpfgen.ReduceMax: {asm.JGE.Reg(asm.R0, asm.R5, "next"), asm.Mov.Reg(asm.R0, asm.R5)},
+var reductions = map[object.Reduce]asm.Instructions{
+	object.ReduceSum: {asm.Add.Reg(asm.R0, asm.R5)},
+	object.ReduceMax: {asm.JGE.Reg(asm.R0, asm.R5, "next"), asm.Mov.Reg(asm.R0, asm.R5)},
 }
 
 // seqWrite emits bpf_seq_write(seq, reg, size), with seq in R7. When the

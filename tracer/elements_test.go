@@ -7,7 +7,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 )
 
@@ -64,15 +64,15 @@ func TestReduce(t *testing.T) {
 	need.BPF(t)
 	for _, row := range []struct {
 		name   string
-		reduce bpfgen.Reduce
+		reduce object.Reduce
 		want   func(a, b uint64) uint64
 	}{
-		{"sum", bpfgen.ReduceSum, func(a, b uint64) uint64 { return a + b }},
-		{"maximum", bpfgen.ReduceMax, func(a, b uint64) uint64 { return max(a, b) }},
+		{"sum", object.ReduceSum, func(a, b uint64) uint64 { return a + b }},
+		{"maximum", object.ReduceMax, func(a, b uint64) uint64 { return max(a, b) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			b := newObject("")
-			m := b.addMap(bpfgen.Map{Storage: bpfgen.PerCPUHash, Reduce: row.reduce, KeySize: 16, Size: 24, MaxEntries: 64})
+			m := b.addMap(object.Map{Storage: object.PerCPUHash, Reduce: row.reduce, KeySize: 16, Size: 24, MaxEntries: 64})
 			tr := start(t, b.build(), testOptions(t))
 			r := tr.maps[m.ID]
 			want := putReduced(t, r, row.want)
@@ -85,9 +85,9 @@ func TestReduce(t *testing.T) {
 					t.Fatalf("%s: %d bytes of elements, want %d", name, len(data), 20*40)
 				}
 				for e := data; len(e) > 0; e = e[40:] {
-					got := [3]uint64{bpfgen.Word(e, 2), bpfgen.Word(e, 3), bpfgen.Word(e, 4)}
-					if got != want[bpfgen.Word(e, 0)] || bpfgen.Word(e, 1) != 7 {
-						t.Errorf("%s: [%d] = %d, want %d", name, bpfgen.Word(e, 0), got, want[bpfgen.Word(e, 0)])
+					got := [3]uint64{object.Word(e, 2), object.Word(e, 3), object.Word(e, 4)}
+					if got != want[object.Word(e, 0)] || object.Word(e, 1) != 7 {
+						t.Errorf("%s: [%d] = %d, want %d", name, object.Word(e, 0), got, want[object.Word(e, 0)])
 					}
 				}
 			}
@@ -123,9 +123,9 @@ func putReduced(t *testing.T, r *mapReader, join func(a, b uint64) uint64) map[u
 func TestReadLargeElements(t *testing.T) {
 	need.BPF(t)
 	const words = 1100
-	for _, storage := range []bpfgen.Storage{bpfgen.SharedHash, bpfgen.LRUHash, bpfgen.PerCPUHash} {
+	for _, storage := range []object.Storage{object.SharedHash, object.LRUHash, object.PerCPUHash} {
 		b := newObject("")
-		m := b.addMap(bpfgen.Map{Storage: storage, Reduce: bpfgen.ReduceSum, KeySize: 512, Size: 8 * words, MaxEntries: 20, Room: 20})
+		m := b.addMap(object.Map{Storage: storage, Reduce: object.ReduceSum, KeySize: 512, Size: 8 * words, MaxEntries: 20, Room: 20})
 		tr := start(t, b.build(), testOptions(t))
 		r := tr.maps[m.ID]
 		values := make([][words]uint64, r.shape.cpus)
@@ -143,11 +143,11 @@ func TestReadLargeElements(t *testing.T) {
 			if err != nil || len(data) != 512+8*words {
 				t.Fatalf("%s: %d bytes, %v", name, len(data), err)
 			}
-			if bpfgen.Word(data, 0) != 5 || bpfgen.Word(data, 63) != 6 {
+			if object.Word(data, 0) != 5 || object.Word(data, 63) != 6 {
 				t.Errorf("%s: key is wrong", name)
 			}
 			for i := range words {
-				if got := bpfgen.Word(data, 64+i); got != uint64(i*r.shape.cpus) {
+				if got := object.Word(data, 64+i); got != uint64(i*r.shape.cpus) {
 					t.Fatalf("%s: word %d is %d, want %d", name, i, got, i*r.shape.cpus)
 				}
 			}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/cilium/ebpf/ringbuf"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // An eventReader empties the ring buffer in a goroutine of its own. The zero
@@ -27,13 +27,13 @@ func (t *Tracer) startEvents() error {
 	if len(t.obj.Events) == 0 {
 		return nil
 	}
-	ring, err := ringbuf.NewReader(t.coll.Maps[bpfgen.RingMap])
+	ring, err := ringbuf.NewReader(t.coll.Maps[object.RingMap])
 	if err != nil {
 		return fmt.Errorf("ring buffer: %w", Diagnose(err))
 	}
 	t.events.ring, t.events.done = ring, make(chan struct{})
 	go t.readEvents()
-	if slices.ContainsFunc(t.obj.Events, func(e *bpfgen.Event) bool { return e.Kind == bpfgen.EventExit }) {
+	if slices.ContainsFunc(t.obj.Events, func(e *object.Event) bool { return e.Kind == object.EventExit }) {
 		go t.watchExit()
 	}
 	return nil
@@ -79,7 +79,7 @@ func (t *Tracer) readEvents() {
 // handle does what an event asks of the tracer, then passes it on.
 func (t *Tracer) handle(record []byte) {
 	e := t.obj.Events[binary.LittleEndian.Uint64(record)]
-	if e.Kind == bpfgen.EventClear {
+	if e.Kind == object.EventClear {
 		if err := t.Clear(e.Map); err != nil {
 			t.opt.log().Warn("clear", "map", e.Map.Name, "err", err)
 		}

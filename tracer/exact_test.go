@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 )
 
@@ -88,18 +88,18 @@ func readLoop(t testing.TB, tr *Tracer, stop *atomic.Bool) (rounds int, longest 
 // maps of all kinds while a reader reads them without a pause.
 func TestExact(t *testing.T) {
 	need.BPF(t)
-	kinds := []bpfgen.AttachKind{bpfgen.AttachTracepoint}
+	kinds := []object.AttachKind{object.AttachTracepoint}
 	if k := runningKernel(t); k.Has(kernel.RawTracepointsExact) {
-		kinds = append(kinds, bpfgen.AttachRawTracepoint)
+		kinds = append(kinds, object.AttachRawTracepoint)
 	}
 	for _, kind := range kinds {
 		t.Run(string(kind), func(t *testing.T) {
 			b := newObject("")
-			perCPU := b.addMap(countMap(bpfgen.PerCPUHash))
+			perCPU := b.addMap(countMap(object.PerCPUHash))
 			histogram := b.addMap(histogramMap())
 			cell := b.addMap(cellMap())
 			place, here := sysEnter[0], onlySyscall(unix.SYS_GETPPID)
-			if kind == bpfgen.AttachRawTracepoint {
+			if kind == object.AttachRawTracepoint {
 				place.Target, here = "sys_enter", onlySyscallRaw(unix.SYS_GETPPID)
 			}
 			b.program(kind, place.Target, places(place),
@@ -153,7 +153,7 @@ func TestChurn(t *testing.T) {
 	need.BPF(t)
 	const stable, churning, rounds = 2000, 2000, 150
 	b := newObject("")
-	m := b.addMap(countMap(bpfgen.SharedHash))
+	m := b.addMap(countMap(object.SharedHash))
 	tr := start(t, b.build(), testOptions(t))
 	quietly(t, tr.maps[m.ID])
 	k := tr.maps[m.ID].kernel

@@ -7,7 +7,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -82,9 +82,9 @@ func TestExitBesideAFullRing(t *testing.T) {
 		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 2/ { printf("x"); }
 		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 3/ { exit(7); }`)
 	opt, release, read := testOptions(t), make(chan struct{}), make(chan bool, 1<<16)
-	opt.OnEvent = func(e *bpfgen.Event, _ []byte) {
+	opt.OnEvent = func(e *object.Event, _ []byte) {
 		<-release
-		read <- e.Kind == bpfgen.EventExit
+		read <- e.Kind == object.EventExit
 	}
 	tr, err := Start(obj, opt)
 	if err != nil {

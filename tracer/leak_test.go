@@ -8,7 +8,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 )
 
@@ -33,12 +33,12 @@ func descriptors(t *testing.T) map[string]int {
 func TestLeaks(t *testing.T) {
 	need.BPF(t)
 	b := newObject("")
-	count, cell := b.addMap(countMap(bpfgen.PerCPUHash)), b.addMap(cellMap())
-	b.ring(4096, &bpfgen.Event{Kind: bpfgen.EventPrint})
-	b.program(bpfgen.AttachBegin, "", nil, emit(0, 1))
-	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
+	count, cell := b.addMap(countMap(object.PerCPUHash)), b.addMap(cellMap())
+	b.ring(4096, &object.Event{Kind: object.EventPrint})
+	b.program(object.AttachBegin, "", nil, emit(0, 1))
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
 		onlySyscall(unix.SYS_GETPPID), keyArg(63), element(count), addOne(0), cellAdd(cell))
-	b.program(bpfgen.AttachPerfEvent, "10hz", places(everyCPU(10)), cellAdd(cell))
+	b.program(object.AttachPerfEvent, "10hz", places(everyCPU(10)), cellAdd(cell))
 	obj := b.build()
 
 	var before map[string]int

@@ -14,7 +14,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -31,7 +31,7 @@ func newLoader(opt Options) *loader {
 }
 
 // load makes the maps and programs of a script, and nothing runs yet.
-func (l *loader) load(obj *bpfgen.Object, opt Options) (*Tracer, error) {
+func (l *loader) load(obj *object.Object, opt Options) (*Tracer, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, Diagnose(fmt.Errorf("raise RLIMIT_MEMLOCK: %w", err))
 	}
@@ -55,9 +55,9 @@ func (l *loader) load(obj *bpfgen.Object, opt Options) (*Tracer, error) {
 // openMaps maps into memory what is read from there.
 func (t *Tracer) openMaps() error {
 	var err error
-	if m := t.coll.Maps[bpfgen.StateMap]; m != nil {
+	if m := t.coll.Maps[object.StateMap]; m != nil {
 		if t.state, err = mapWords(m); err != nil {
-			return fmt.Errorf("map %s: %w", bpfgen.StateMap, err)
+			return fmt.Errorf("map %s: %w", object.StateMap, err)
 		}
 	}
 	for _, m := range t.obj.Maps {
@@ -96,7 +96,7 @@ func hashReaders(tracers []*Tracer) []*mapReader {
 			continue
 		}
 		for _, r := range t.maps {
-			if r.Storage != bpfgen.Cell {
+			if r.Storage != object.Cell {
 				out = append(out, r)
 			}
 		}
@@ -106,7 +106,7 @@ func hashReaders(tracers []*Tracer) []*mapReader {
 
 // loadError says at which place of the script the kernel's verifier stopped.
 // What the compiler accepts the verifier must accept, so this is our bug.
-func loadError(obj *bpfgen.Object, err error) error {
+func loadError(obj *object.Object, err error) error {
 	var rejected *ebpf.VerifierError
 	if !errors.As(err, &rejected) || len(rejected.Log) == 0 {
 		return Diagnose(err)
@@ -132,7 +132,7 @@ func loadError(obj *bpfgen.Object, err error) error {
 }
 
 // failedProgram finds the name of the program a loading error is about.
-func failedProgram(obj *bpfgen.Object, err error) *bpfgen.Program {
+func failedProgram(obj *object.Object, err error) *object.Program {
 	for _, p := range obj.Programs {
 		if strings.Contains(err.Error(), "program "+p.Name+":") {
 			return p
@@ -145,7 +145,7 @@ var logInstruction = regexp.MustCompile(`^(\d+): \([0-9a-f]{2}\)`)
 
 // rejectedAt finds the script's place of the last instruction the verifier
 // looked at.
-func rejectedAt(obj *bpfgen.Object, p *bpfgen.Program, log []string) plylang.Pos {
+func rejectedAt(obj *object.Object, p *object.Program, log []string) plylang.Pos {
 	if p == nil {
 		return 0
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 )
 
@@ -24,8 +24,8 @@ func TestMissed(t *testing.T) {
 	need.Kernel(t, "6.7", "counts of missed events")
 	b := newObject("")
 	m := b.addMap(cellMap())
-	b.program(bpfgen.AttachTracepoint, "bpf_trace/bpf_trace_printk", places(bpfgen.Place{Target: "bpf_trace/bpf_trace_printk"}), cellAdd(m))
-	b.program(bpfgen.AttachPerfEvent, "200hz", places(everyCPU(200)), printLine)
+	b.program(object.AttachTracepoint, "bpf_trace/bpf_trace_printk", places(object.Place{Target: "bpf_trace/bpf_trace_printk"}), cellAdd(m))
+	b.program(object.AttachPerfEvent, "200hz", places(everyCPU(200)), printLine)
 	tr := start(t, b.build(), testOptions(t))
 	eventually(t, "ten events missed", func() bool {
 		s := tr.Probes()[0]

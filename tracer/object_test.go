@@ -8,7 +8,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -16,11 +16,11 @@ import (
 // documents, so that they depend on the tracer alone.
 
 // An objectBuilder assembles a bpfgen.Object.
-type objectBuilder struct{ obj *bpfgen.Object }
+type objectBuilder struct{ obj *object.Object }
 
 func newObject(source string) *objectBuilder {
 	src := &plylang.Source{File: "test.ply", Text: source}
-	return &objectBuilder{&bpfgen.Object{
+	return &objectBuilder{&object.Object{
 		Script: &plylang.Script{Src: src},
 		Spec: &ebpf.CollectionSpec{
 			Maps:     map[string]*ebpf.MapSpec{},
@@ -30,31 +30,31 @@ func newObject(source string) *objectBuilder {
 }
 
 // build adds the state map, whose size depends on the maps.
-func (b *objectBuilder) build() *bpfgen.Object {
-	b.obj.Spec.Maps[bpfgen.StateMap] = &ebpf.MapSpec{
-		Name: bpfgen.StateMap, Type: ebpf.Array, KeySize: 4, MaxEntries: 1,
+func (b *objectBuilder) build() *object.Object {
+	b.obj.Spec.Maps[object.StateMap] = &ebpf.MapSpec{
+		Name: object.StateMap, Type: ebpf.Array, KeySize: 4, MaxEntries: 1,
 		ValueSize: uint32(8 * (len(b.obj.Maps) + 2)), Flags: unix.BPF_F_MMAPABLE,
 	}
 	return b.obj
 }
 
 // addMap adds a map of the given layout.
-func (b *objectBuilder) addMap(m bpfgen.Map) *bpfgen.Map {
+func (b *objectBuilder) addMap(m object.Map) *object.Map {
 	m.ID = len(b.obj.Maps)
 	m.SpecName = "m" + string(rune('0'+m.ID))
 	m.Map = &plylang.Map{Name: "@" + m.SpecName}
 	if m.KeySize > 0 {
-		m.Key = []bpfgen.KeyPart{{Type: plylang.U64}}
+		m.Key = []object.KeyPart{{Type: plylang.U64}}
 	}
 	spec := &ebpf.MapSpec{Name: m.SpecName, KeySize: uint32(m.KeySize), ValueSize: uint32(m.Size), MaxEntries: uint32(max(m.MaxEntries, 1))}
 	switch m.Storage {
-	case bpfgen.Cell:
+	case object.Cell:
 		spec.Type, spec.KeySize, spec.ValueSize, spec.Flags = ebpf.Array, 4, uint32(8+m.Size), unix.BPF_F_MMAPABLE
-	case bpfgen.PerCPUHash:
+	case object.PerCPUHash:
 		spec.Type = ebpf.PerCPUHash
-	case bpfgen.SharedHash:
+	case object.SharedHash:
 		spec.Type = ebpf.Hash
-	case bpfgen.LRUHash:
+	case object.LRUHash:
 		spec.Type = ebpf.LRUHash
 	}
 	b.obj.Maps = append(b.obj.Maps, &m)
@@ -63,25 +63,25 @@ func (b *objectBuilder) addMap(m bpfgen.Map) *bpfgen.Map {
 }
 
 // ring adds the ring buffer and its events.
-func (b *objectBuilder) ring(size uint32, events ...*bpfgen.Event) {
+func (b *objectBuilder) ring(size uint32, events ...*object.Event) {
 	b.obj.Events = events
-	b.obj.Spec.Maps[bpfgen.RingMap] = &ebpf.MapSpec{Name: bpfgen.RingMap, Type: ebpf.RingBuf, MaxEntries: size}
+	b.obj.Spec.Maps[object.RingMap] = &ebpf.MapSpec{Name: object.RingMap, Type: ebpf.RingBuf, MaxEntries: size}
 }
 
-var programTypes = map[bpfgen.AttachKind]ebpf.ProgramSpec{
-	bpfgen.AttachTracepoint:     {Type: ebpf.TracePoint},
-	bpfgen.AttachRawTracepoint:  {Type: ebpf.RawTracepoint},
-	bpfgen.AttachKprobe:         {Type: ebpf.Kprobe},
-	bpfgen.AttachKretprobe:      {Type: ebpf.Kprobe},
-	bpfgen.AttachKprobeMulti:    {Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti},
-	bpfgen.AttachKretprobeMulti: {Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti},
-	bpfgen.AttachPerfEvent:      {Type: ebpf.PerfEvent},
-	bpfgen.AttachBegin:          {Type: ebpf.RawTracepoint},
-	bpfgen.AttachEnd:            {Type: ebpf.RawTracepoint},
+var programTypes = map[object.AttachKind]ebpf.ProgramSpec{
+	object.AttachTracepoint:     {Type: ebpf.TracePoint},
+	object.AttachRawTracepoint:  {Type: ebpf.RawTracepoint},
+	object.AttachKprobe:         {Type: ebpf.Kprobe},
+	object.AttachKretprobe:      {Type: ebpf.Kprobe},
+	object.AttachKprobeMulti:    {Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti},
+	object.AttachKretprobeMulti: {Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti},
+	object.AttachPerfEvent:      {Type: ebpf.PerfEvent},
+	object.AttachBegin:          {Type: ebpf.RawTracepoint},
+	object.AttachEnd:            {Type: ebpf.RawTracepoint},
 }
 
 // program adds a program that serves one specification, provider:target.
-func (b *objectBuilder) program(kind bpfgen.AttachKind, target string, places []bpfgen.Place, code ...asm.Instructions) *plylang.Spec {
+func (b *objectBuilder) program(kind object.AttachKind, target string, places []object.Place, code ...asm.Instructions) *plylang.Spec {
 	name := "p" + string(rune('0'+len(b.obj.Programs)))
 	spec := programTypes[kind]
 	spec.Name, spec.License = name, "GPL"
@@ -94,7 +94,7 @@ func (b *objectBuilder) program(kind bpfgen.AttachKind, target string, places []
 		places[i].ID = uint64(len(b.obj.Places))
 		b.obj.Places = append(b.obj.Places, string(kind)+":"+places[i].Target)
 	}
-	b.obj.Programs = append(b.obj.Programs, &bpfgen.Program{Name: name, Attach: kind, Places: places, Specs: []*plylang.Spec{s}, Covers: []int{len(places)}, Why: "test"})
+	b.obj.Programs = append(b.obj.Programs, &object.Program{Name: name, Attach: kind, Places: places, Specs: []*plylang.Spec{s}, Covers: []int{len(places)}, Why: "test"})
 	b.obj.Spec.Programs[name] = &spec
 	return s
 }
@@ -158,7 +158,7 @@ func keyArg(mask int32) asm.Instructions {
 
 // element leaves the address of the key's value in R7, inserting zeros first
 // when there is none.
-func element(m *bpfgen.Map) asm.Instructions {
+func element(m *object.Map) asm.Instructions {
 	found := m.SpecName + "found"
 	ins := lookup(m)
 	ins = append(ins, asm.JNE.Imm(asm.R0, 0, found), asm.Mov.Imm(asm.R1, 0))
@@ -174,7 +174,7 @@ func element(m *bpfgen.Map) asm.Instructions {
 	return append(ins, asm.Ja.Label("out"), asm.Mov.Reg(asm.R7, asm.R0).WithSymbol(found))
 }
 
-func lookup(m *bpfgen.Map) asm.Instructions {
+func lookup(m *object.Map) asm.Instructions {
 	return asm.Instructions{
 		mapFD(m.SpecName), asm.Mov.Reg(asm.R2, asm.R10), asm.Add.Imm(asm.R2, slotKey), asm.FnMapLookupElem.Call(),
 	}
@@ -184,7 +184,7 @@ func mapFD(name string) asm.Instruction { return asm.LoadMapPtr(asm.R1, 0).WithR
 
 func addState(word int) asm.Instructions {
 	return asm.Instructions{
-		asm.LoadMapValue(asm.R1, 0, uint32(8*word)).WithReference(bpfgen.StateMap),
+		asm.LoadMapValue(asm.R1, 0, uint32(8*word)).WithReference(object.StateMap),
 		asm.Mov.Imm(asm.R2, 1),
 		asm.AddAtomic.Mem(asm.R1, asm.R2, asm.DWord, 0),
 	}
@@ -192,7 +192,7 @@ func addState(word int) asm.Instructions {
 
 func setState(word int, v int32) asm.Instructions {
 	return asm.Instructions{
-		asm.LoadMapValue(asm.R1, 0, uint32(8*word)).WithReference(bpfgen.StateMap),
+		asm.LoadMapValue(asm.R1, 0, uint32(8*word)).WithReference(object.StateMap),
 		asm.Mov.Imm(asm.R2, v),
 		asm.StoreMem(asm.R1, 0, asm.R2, asm.DWord),
 	}
@@ -217,7 +217,7 @@ func observe() asm.Instructions {
 }
 
 // cellAdd adds 1 to a cell and marks it as written.
-func cellAdd(m *bpfgen.Map) asm.Instructions {
+func cellAdd(m *object.Map) asm.Instructions {
 	return asm.Instructions{
 		asm.LoadMapValue(asm.R7, 0, 0).WithReference(m.SpecName),
 		asm.Mov.Imm(asm.R1, 1),
@@ -232,7 +232,7 @@ func emit(event, arg int32) asm.Instructions {
 	ins := asm.Instructions{
 		asm.Mov.Imm(asm.R1, event), asm.StoreMem(asm.R10, -32, asm.R1, asm.DWord),
 		asm.Mov.Imm(asm.R1, arg), asm.StoreMem(asm.R10, -24, asm.R1, asm.DWord),
-		mapFD(bpfgen.RingMap), asm.Mov.Reg(asm.R2, asm.R10), asm.Add.Imm(asm.R2, -32),
+		mapFD(object.RingMap), asm.Mov.Reg(asm.R2, asm.R10), asm.Add.Imm(asm.R2, -32),
 		asm.Mov.Imm(asm.R3, 16), asm.Mov.Imm(asm.R4, 0), asm.FnRingbufOutput.Call(),
 		asm.JEq.Imm(asm.R0, 0, done),
 	}
@@ -240,19 +240,19 @@ func emit(event, arg int32) asm.Instructions {
 	return append(ins, asm.Mov.Imm(asm.R0, 0).WithSymbol(done))
 }
 
-var sysEnter = []bpfgen.Place{{Target: "raw_syscalls/sys_enter"}}
+var sysEnter = []object.Place{{Target: "raw_syscalls/sys_enter"}}
 
-func places(list ...bpfgen.Place) []bpfgen.Place { return append([]bpfgen.Place(nil), list...) }
+func places(list ...object.Place) []object.Place { return append([]object.Place(nil), list...) }
 
 // Layouts the tests use.
-func countMap(s bpfgen.Storage) bpfgen.Map {
-	return bpfgen.Map{Kind: bpfgen.KindCount, Storage: s, Reduce: bpfgen.ReduceSum, KeySize: 8, Size: 8, MaxEntries: 4096}
+func countMap(s object.Storage) object.Map {
+	return object.Map{Kind: object.KindCount, Storage: s, Reduce: object.ReduceSum, KeySize: 8, Size: 8, MaxEntries: 4096}
 }
 
-func histogramMap() bpfgen.Map {
-	return bpfgen.Map{Kind: bpfgen.KindHistogram, Storage: bpfgen.SharedHash, Reduce: bpfgen.ReduceSum, KeySize: 8, Size: 8 * 9, MaxEntries: 64}
+func histogramMap() object.Map {
+	return object.Map{Kind: object.KindHistogram, Storage: object.SharedHash, Reduce: object.ReduceSum, KeySize: 8, Size: 8 * 9, MaxEntries: 64}
 }
 
-func cellMap() bpfgen.Map {
-	return bpfgen.Map{Kind: bpfgen.KindCount, Storage: bpfgen.Cell, Reduce: bpfgen.ReduceSum, Size: 8}
+func cellMap() object.Map {
+	return object.Map{Kind: object.KindCount, Storage: object.Cell, Reduce: object.ReduceSum, Size: 8}
 }

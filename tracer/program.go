@@ -9,19 +9,19 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
 // A program is a loaded bpfgen.Program and what became of its places.
 type program struct {
-	*bpfgen.Program
+	*object.Program
 	kernel *ebpf.Program
 	ran    bool // BEGIN and END: it was run
 
 	mu       sync.Mutex
 	links    []io.Closer // what holds it attached
-	attached []bpfgen.Place
+	attached []object.Place
 	refused  []error // places of a glob that could not be attached
 	missed   uint64  // events that links missed which are closed by now
 }

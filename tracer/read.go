@@ -7,7 +7,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // A Row is one element of a map: key and value as bpfgen.Map lays them out,
@@ -22,7 +22,7 @@ type Row struct {
 //
 // Counts never fall from one call to the next, except where the script
 // deletes or clears.
-func (t *Tracer) Rows(m *bpfgen.Map) ([]Row, error) {
+func (t *Tracer) Rows(m *object.Map) ([]Row, error) {
 	t.life.RLock()
 	defer t.life.RUnlock()
 	if t.closed {
@@ -37,7 +37,7 @@ func (t *Tracer) Rows(m *bpfgen.Map) ([]Row, error) {
 
 // MapMemory returns the bytes of kernel memory a map occupies, 0 when the
 // kernel does not say.
-func (t *Tracer) MapMemory(m *bpfgen.Map) uint64 {
+func (t *Tracer) MapMemory(m *object.Map) uint64 {
 	t.life.RLock()
 	defer t.life.RUnlock()
 	if t.closed {
@@ -53,7 +53,7 @@ func (t *Tracer) MapMemory(m *bpfgen.Map) uint64 {
 
 // A mapReader reads one map. It keeps its buffers from call to call.
 type mapReader struct {
-	*bpfgen.Map
+	*object.Map
 	kernel   *ebpf.Map
 	shape    shape
 	cell     words    // of a keyless map
@@ -70,13 +70,13 @@ type mapReader struct {
 type sighting struct{ round uint32 }
 
 // openReader prepares reading a map; openReaders follows for hashes.
-func openReader(m *bpfgen.Map, k *ebpf.Map) (*mapReader, error) {
+func openReader(m *object.Map, k *ebpf.Map) (*mapReader, error) {
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return nil, err
 	}
 	r := &mapReader{Map: m, kernel: k, shape: shapeOf(m, cpus), known: map[string]*sighting{}}
-	if m.Storage == bpfgen.Cell {
+	if m.Storage == object.Cell {
 		r.cell, err = mapWords(k)
 	}
 	return r, err
@@ -93,7 +93,7 @@ func (r *mapReader) read() ([]Row, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rows, r.data = r.rows[:0], r.data[:0]
-	if r.Storage == bpfgen.Cell {
+	if r.Storage == object.Cell {
 		r.readCell()
 		return r.rows, nil
 	}

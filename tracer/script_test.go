@@ -11,6 +11,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
@@ -28,7 +29,7 @@ func runningKernel(t testing.TB) *kernel.Kernel {
 
 // compile compiles a script for the running kernel. In it, PID stands for
 // this process and GETPPID for the number of that system call.
-func compile(t testing.TB, script string) *bpfgen.Object {
+func compile(t testing.TB, script string) *object.Object {
 	t.Helper()
 	need.BPF(t)
 	numbers := strings.NewReplacer("GETPPID", fmt.Sprint(unix.SYS_GETPPID), "PID", fmt.Sprint(os.Getpid()))
@@ -62,7 +63,7 @@ func TestScripts(t *testing.T) {
 			}
 			for i, m := range tr.obj.Maps {
 				rows, err := tr.Rows(m)
-				if err != nil || len(rows) != 1 || bpfgen.Word(rows[0].Value, 0) != row.want[i] {
+				if err != nil || len(rows) != 1 || object.Word(rows[0].Value, 0) != row.want[i] {
 					t.Errorf("%s is %v (%v), want %d", m.Name, rows, err, row.want[i])
 				}
 			}

@@ -3,7 +3,7 @@ package tracer
 import (
 	"encoding/binary"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // Stack returns the addresses of a stack that a key or value refers to,
@@ -12,7 +12,7 @@ import (
 func (t *Tracer) Stack(id int64) []uint64 {
 	t.life.RLock()
 	defer t.life.RUnlock()
-	stacks := t.coll.Maps[bpfgen.StackMap]
+	stacks := t.coll.Maps[object.StackMap]
 	if t.closed || stacks == nil || id < 0 {
 		return nil
 	}

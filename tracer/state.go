@@ -7,7 +7,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // words is memory shared with the kernel: the 8-byte counters of an mmapable
@@ -51,7 +51,7 @@ func (t *Tracer) stateWord(i int) uint64 {
 func (t *Tracer) LostEvents() uint64 { return t.stateWord(0) }
 
 // Dropped returns how many updates the map refused because it was full.
-func (t *Tracer) Dropped(m *bpfgen.Map) uint64 { return t.stateWord(1 + m.ID) }
+func (t *Tracer) Dropped(m *object.Map) uint64 { return t.stateWord(1 + m.ID) }
 
 // exitStatus returns the status of the first exit(); ok is false while the
 // script has called none.

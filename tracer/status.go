@@ -8,7 +8,7 @@ import (
 
 	"github.com/cilium/ebpf/link"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -155,7 +155,7 @@ func linkMissed(l io.Closer) uint64 {
 }
 
 // placeText is how a place is called in messages.
-func placeText(kind bpfgen.AttachKind, place bpfgen.Place) string {
+func placeText(kind object.AttachKind, place object.Place) string {
 	switch {
 	case place.Perf != nil:
 		return fmt.Sprintf("%s %s", kind, place.Target)

@@ -18,8 +18,8 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 )
 
 // Options say how to run a script.
@@ -31,7 +31,7 @@ type Options struct {
 	// goroutine. The record is valid during the call. It may read maps, and
 	// must not call Stop or Close. The tracer itself carries out clear(),
 	// before OnEvent sees it, and exit(). With nil, output is thrown away.
-	OnEvent func(e *bpfgen.Event, record []byte)
+	OnEvent func(e *object.Event, record []byte)
 }
 
 func (o Options) log() *slog.Logger {
@@ -44,7 +44,7 @@ func (o Options) log() *slog.Logger {
 // A Tracer is a script that runs in the kernel. Its methods may be called
 // from several goroutines.
 type Tracer struct {
-	obj      *bpfgen.Object
+	obj      *object.Object
 	opt      Options
 	coll     *ebpf.Collection
 	programs []*program
@@ -68,15 +68,15 @@ var errClosed = fmt.Errorf("tracer: %w", os.ErrClosed)
 // Start loads a script, runs its BEGIN clauses and attaches the others. A
 // script that fails leaves nothing behind. The error is a plylang.Error or
 // plylang.ErrorList where it belongs to a place in the script.
-func Start(obj *bpfgen.Object, opt Options) (*Tracer, error) {
-	tracers, errs := StartAll([]*bpfgen.Object{obj}, opt)
+func Start(obj *object.Object, opt Options) (*Tracer, error) {
+	tracers, errs := StartAll([]*object.Object{obj}, opt)
 	return tracers[0], errs[0]
 }
 
 // StartAll starts several scripts, which is cheaper than one after the other:
 // the kernel's types are read once. Results and errors are by the index of
 // the object; one script's failure does not touch the others.
-func StartAll(objs []*bpfgen.Object, opt Options) ([]*Tracer, []error) {
+func StartAll(objs []*object.Object, opt Options) ([]*Tracer, []error) {
 	tracers := make([]*Tracer, len(objs))
 	errs := make([]error, len(objs))
 	l := newLoader(opt)
@@ -98,7 +98,7 @@ func StartAll(objs []*bpfgen.Object, opt Options) ([]*Tracer, []error) {
 
 // Verify loads a script, so that the kernel's verifier sees it, and attaches
 // nothing.
-func Verify(obj *bpfgen.Object, opt Options) error {
+func Verify(obj *object.Object, opt Options) error {
 	t, err := newLoader(opt).load(obj, opt)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (t *Tracer) begin() error {
 	if err := t.startEvents(); err != nil {
 		return err
 	}
-	if err := t.run(bpfgen.AttachBegin); err != nil {
+	if err := t.run(object.AttachBegin); err != nil {
 		return err
 	}
 	if !t.lookForExit() {
@@ -124,7 +124,7 @@ func (t *Tracer) begin() error {
 }
 
 // run runs the programs of kind, which the kernel never runs by itself.
-func (t *Tracer) run(kind bpfgen.AttachKind) error {
+func (t *Tracer) run(kind object.AttachKind) error {
 	for _, p := range t.programs {
 		if p.Attach != kind {
 			continue
@@ -152,7 +152,7 @@ func (t *Tracer) Stop() error { return t.stop() }
 func (t *Tracer) stopOnce() error {
 	errs := []error{t.detach()}
 	if t.began {
-		errs = append(errs, t.run(bpfgen.AttachEnd))
+		errs = append(errs, t.run(object.AttachEnd))
 	}
 	t.events.drain()
 	return errors.Join(errs...)

@@ -12,7 +12,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
@@ -30,7 +30,7 @@ func (w testWriter) Write(b []byte) (int, error) {
 }
 
 // start starts a script and closes it when the test ends.
-func start(t testing.TB, obj *bpfgen.Object, opt Options) *Tracer {
+func start(t testing.TB, obj *object.Object, opt Options) *Tracer {
 	t.Helper()
 	need.BPF(t)
 	tr, err := Start(obj, opt)
@@ -46,7 +46,7 @@ func start(t testing.TB, obj *bpfgen.Object, opt Options) *Tracer {
 }
 
 // counts returns word n of each value by key.
-func counts(t testing.TB, tr *Tracer, m *bpfgen.Map, n int) map[uint64]uint64 {
+func counts(t testing.TB, tr *Tracer, m *object.Map, n int) map[uint64]uint64 {
 	t.Helper()
 	rows, err := tr.Rows(m)
 	if err != nil {
@@ -56,12 +56,12 @@ func counts(t testing.TB, tr *Tracer, m *bpfgen.Map, n int) map[uint64]uint64 {
 	for _, r := range rows {
 		key := uint64(0)
 		if r.Key != nil {
-			key = bpfgen.Word(r.Key, 0)
+			key = object.Word(r.Key, 0)
 		}
 		if _, twice := out[key]; twice {
 			t.Errorf("key %d came twice", key)
 		}
-		out[key] = bpfgen.Word(r.Value, n)
+		out[key] = object.Word(r.Value, n)
 	}
 	return out
 }
@@ -76,16 +76,16 @@ func syscalls(nr, n int, arg uintptr) {
 func TestStorages(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		m    bpfgen.Map
+		m    object.Map
 	}{
-		{"per-CPU hash", countMap(bpfgen.PerCPUHash)},
-		{"shared hash", countMap(bpfgen.SharedHash)},
-		{"LRU hash", countMap(bpfgen.LRUHash)},
+		{"per-CPU hash", countMap(object.PerCPUHash)},
+		{"shared hash", countMap(object.SharedHash)},
+		{"LRU hash", countMap(object.LRUHash)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			b := newObject("")
 			m := b.addMap(row.m)
-			b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
+			b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
 				onlySyscall(unix.SYS_GETPPID), keyArg(0xff), element(m), addOne(0))
 			tr := start(t, b.build(), testOptions(t))
 			for i := range 100 {
@@ -107,14 +107,14 @@ func TestStorages(t *testing.T) {
 func TestCell(t *testing.T) {
 	b := newObject("")
 	m := b.addMap(cellMap())
-	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), cellAdd(m))
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), cellAdd(m))
 	tr := start(t, b.build(), testOptions(t))
 	if got := counts(t, tr, m, 0); len(got) != 0 {
 		t.Errorf("rows before the first event: %v", got)
 	}
 	syscalls(unix.SYS_GETPPID, 42, 0)
 	rows, err := tr.Rows(m)
-	if err != nil || len(rows) != 1 || rows[0].Key != nil || bpfgen.Word(rows[0].Value, 0) != 42 {
+	if err != nil || len(rows) != 1 || rows[0].Key != nil || object.Word(rows[0].Value, 0) != 42 {
 		t.Errorf("Rows = %v, %v", rows, err)
 	}
 	if err := tr.Clear(m); err != nil {
@@ -127,10 +127,10 @@ func TestCell(t *testing.T) {
 
 func TestMapFull(t *testing.T) {
 	b := newObject("")
-	layout := countMap(bpfgen.PerCPUHash)
+	layout := countMap(object.PerCPUHash)
 	layout.MaxEntries = 10
 	m := b.addMap(layout)
-	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
 		onlySyscall(unix.SYS_GETPPID), keyArg(0xff), element(m), addOne(0))
 	tr := start(t, b.build(), testOptions(t))
 	for i := range 25 {
@@ -154,17 +154,17 @@ func TestMapFull(t *testing.T) {
 func TestLifecycle(t *testing.T) {
 	b := newObject("")
 	m := b.addMap(cellMap())
-	b.ring(4096, &bpfgen.Event{Kind: bpfgen.EventPrint}, &bpfgen.Event{Kind: bpfgen.EventExit})
-	b.program(bpfgen.AttachBegin, "", nil, cellAdd(m), emit(0, 1))
-	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), emit(0, 2), setState(2, 1+7), emit(1, 0))
-	b.program(bpfgen.AttachEnd, "", nil, cellAdd(m), emit(0, 3))
+	b.ring(4096, &object.Event{Kind: object.EventPrint}, &object.Event{Kind: object.EventExit})
+	b.program(object.AttachBegin, "", nil, cellAdd(m), emit(0, 1))
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), emit(0, 2), setState(2, 1+7), emit(1, 0))
+	b.program(object.AttachEnd, "", nil, cellAdd(m), emit(0, 3))
 	var mu sync.Mutex
 	var got []uint64
 	opt := testOptions(t)
-	opt.OnEvent = func(e *bpfgen.Event, record []byte) {
+	opt.OnEvent = func(e *object.Event, record []byte) {
 		mu.Lock()
 		defer mu.Unlock()
-		got = append(got, bpfgen.Word(record, 1))
+		got = append(got, object.Word(record, 1))
 	}
 	tr := start(t, b.build(), opt)
 	if n := tr.Active(); n != 1 {
@@ -211,13 +211,13 @@ func equal(a, b []uint64) bool {
 // A ring buffer that is full refuses events, and they are counted.
 func TestLostEvents(t *testing.T) {
 	b := newObject("")
-	b.ring(4096, &bpfgen.Event{Kind: bpfgen.EventPrint})
-	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), emit(0, 2))
+	b.ring(4096, &object.Event{Kind: object.EventPrint})
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), emit(0, 2))
 	var mu sync.Mutex
 	mu.Lock()
 	received := 0
 	opt := testOptions(t)
-	opt.OnEvent = func(*bpfgen.Event, []byte) {
+	opt.OnEvent = func(*object.Event, []byte) {
 		mu.Lock()
 		received++
 		mu.Unlock()
@@ -239,8 +239,8 @@ func TestVerifierError(t *testing.T) {
 	source := "tracepoint:raw_syscalls/sys_enter {\n    @x = nonsense;\n}\n"
 	b := newObject(source)
 	pos := plylang.Pos(strings.Index(source, "nonsense"))
-	bad := asm.Mov.Reg(asm.R0, asm.R5).WithSource(bpfgen.Source{Src: b.obj.Script.Src, Pos: pos})
-	b.program(bpfgen.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), asm.Instructions{bad})
+	bad := asm.Mov.Reg(asm.R0, asm.R5).WithSource(object.Source{Src: b.obj.Script.Src, Pos: pos})
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), asm.Instructions{bad})
 	for name, err := range map[string]error{
 		"Start":  errOf(Start(b.build(), testOptions(t))),
 		"Verify": Verify(b.build(), testOptions(t)),
@@ -265,7 +265,7 @@ func errOf(tr *Tracer, err error) error {
 func TestMissingPlace(t *testing.T) {
 	need.BPF(t)
 	b := newObject("tracepoint:sched/nonsense { }")
-	b.program(bpfgen.AttachTracepoint, "sched/nonsense", places(bpfgen.Place{Target: "sched/nonsense"}))
+	b.program(object.AttachTracepoint, "sched/nonsense", places(object.Place{Target: "sched/nonsense"}))
 	err := errOf(Start(b.build(), testOptions(t)))
 	var e *plylang.Error
 	if !errors.As(err, &e) || !e.Missing || !errors.Is(err, os.ErrNotExist) && !strings.Contains(err.Error(), "does not have it") {
@@ -279,17 +279,17 @@ func TestStartAll(t *testing.T) {
 	need.BPF(t)
 	bad := newObject("")
 	ended := 0
-	bad.ring(4096, &bpfgen.Event{Kind: bpfgen.EventPrint})
-	bad.program(bpfgen.AttachTracepoint, "sched/nonsense", places(bpfgen.Place{Target: "sched/nonsense"}))
-	bad.program(bpfgen.AttachEnd, "", nil, emit(0, 1))
+	bad.ring(4096, &object.Event{Kind: object.EventPrint})
+	bad.program(object.AttachTracepoint, "sched/nonsense", places(object.Place{Target: "sched/nonsense"}))
+	bad.program(object.AttachEnd, "", nil, emit(0, 1))
 	broken := newObject("")
-	broken.program(bpfgen.AttachBegin, "", nil, asm.Instructions{asm.Mov.Reg(asm.R0, asm.R5)})
+	broken.program(object.AttachBegin, "", nil, asm.Instructions{asm.Mov.Reg(asm.R0, asm.R5)})
 	good := newObject("")
-	m := good.addMap(countMap(bpfgen.PerCPUHash))
-	good.program(bpfgen.AttachBegin, "", nil, keyImm(3), element(m), addOne(0))
+	m := good.addMap(countMap(object.PerCPUHash))
+	good.program(object.AttachBegin, "", nil, keyImm(3), element(m), addOne(0))
 	opt := testOptions(t)
-	opt.OnEvent = func(*bpfgen.Event, []byte) { ended++ }
-	tracers, errs := StartAll([]*bpfgen.Object{broken.build(), bad.build(), good.build()}, opt)
+	opt.OnEvent = func(*object.Event, []byte) { ended++ }
+	tracers, errs := StartAll([]*object.Object{broken.build(), bad.build(), good.build()}, opt)
 	if tracers[0] != nil || errs[0] == nil || tracers[1] != nil || errs[1] == nil || ended != 0 {
 		t.Errorf("the scripts that fail: %v, errors %v, END ran %d times", tracers[:2], errs[:2], ended)
 	}
@@ -305,11 +305,11 @@ func TestStartAll(t *testing.T) {
 // A glob's place that cannot be attached is a warning; all of them are an error.
 func TestGlobPlaces(t *testing.T) {
 	need.BPF(t)
-	good := bpfgen.Place{Target: "raw_syscalls/sys_enter", Glob: true}
-	bad := bpfgen.Place{Target: "raw_syscalls/nonsense", Glob: true}
+	good := object.Place{Target: "raw_syscalls/sys_enter", Glob: true}
+	bad := object.Place{Target: "raw_syscalls/nonsense", Glob: true}
 	for _, row := range []struct {
 		name   string
-		places []bpfgen.Place
+		places []object.Place
 		active int // -1: an error
 	}{
 		{"one of two", places(bad, good), 1},
@@ -318,7 +318,7 @@ func TestGlobPlaces(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			b := newObject("")
 			m := b.addMap(cellMap())
-			b.program(bpfgen.AttachTracepoint, "raw_syscalls/*", row.places, onlySyscall(unix.SYS_GETPPID), cellAdd(m))
+			b.program(object.AttachTracepoint, "raw_syscalls/*", row.places, onlySyscall(unix.SYS_GETPPID), cellAdd(m))
 			tr, err := Start(b.build(), testOptions(t))
 			if tr == nil {
 				if row.active >= 0 {

@@ -15,6 +15,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/report"
 	"ply-exporter/tracer"
@@ -49,7 +50,7 @@ func Open() (*kernel.Kernel, error) {
 type run struct {
 	flags
 	tracer  *tracer.Tracer
-	obj     *bpfgen.Object
+	obj     *object.Object
 	printer report.Printer
 	lock    sync.Mutex // held while printing
 }
@@ -147,7 +148,7 @@ func (s Script) params(c *child) func(string) (string, bool) {
 func (r *run) trace(k *kernel.Kernel, c *child) (output string, status int, err error) {
 	var out bytes.Buffer
 	ready := make(chan struct{})
-	t, err := tracer.Start(r.obj, tracer.Options{Kernel: k, OnEvent: func(e *bpfgen.Event, record []byte) {
+	t, err := tracer.Start(r.obj, tracer.Options{Kernel: k, OnEvent: func(e *object.Event, record []byte) {
 		<-ready
 		r.event(e, record)
 	}})
@@ -191,8 +192,8 @@ func (r *run) wait(c *child) (status int, err error) {
 
 // endsItself says whether nothing can happen after BEGIN.
 func (r *run) endsItself() bool {
-	return !slices.ContainsFunc(r.obj.Programs, func(p *bpfgen.Program) bool {
-		return p.Attach != bpfgen.AttachBegin && p.Attach != bpfgen.AttachEnd
+	return !slices.ContainsFunc(r.obj.Programs, func(p *object.Program) bool {
+		return p.Attach != object.AttachBegin && p.Attach != object.AttachEnd
 	})
 }
 
@@ -222,7 +223,7 @@ func (r *run) finish(status int, err error) (int, error) {
 	return status, errors.Join(err, r.printer.Err())
 }
 
-func (r *run) printMap(m *bpfgen.Map) error {
+func (r *run) printMap(m *object.Map) error {
 	rows, err := r.tracer.Rows(m)
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.Name, err)
@@ -231,15 +232,15 @@ func (r *run) printMap(m *bpfgen.Map) error {
 	return nil
 }
 
-func (r *run) event(e *bpfgen.Event, record []byte) {
+func (r *run) event(e *object.Event, record []byte) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	switch e.Kind {
-	case bpfgen.EventPrint:
+	case object.EventPrint:
 		r.printer.Print(e, record)
-	case bpfgen.EventPrintf:
+	case object.EventPrintf:
 		r.printer.Printf(e, record)
-	case bpfgen.EventPrintMap:
+	case object.EventPrintMap:
 		_ = r.printMap(e.Map) // a map that cannot be read now cannot be read at the end either
 	}
 }

@@ -15,12 +15,13 @@ import (
 // mayImport is what each package may import of this project. Tests may also
 // import what stands in internal.
 var mayImport = map[string][]string{
-	"":                              {"bpfgen", "bpfgen/kernel", "configs", "dashboards", "exporter", "plylang", "report", "tracer", "tracer/decode"},
-	"exporter":                      {"bpfgen", "bpfgen/kernel", "configs", "plylang", "tracer", "tracer/decode"},
-	"report":                        {"bpfgen", "bpfgen/kernel", "plylang", "tracer", "tracer/decode"},
-	"tracer":                        {"bpfgen", "bpfgen/kernel", "plylang", "tracer/decode"},
-	"tracer/decode":                 {"bpfgen", "bpfgen/kernel", "plylang"},
-	"bpfgen":                        {"bpfgen/kernel", "plylang"},
+	"":                              {"bpfgen", "bpfgen/kernel", "bpfgen/object", "configs", "dashboards", "exporter", "plylang", "report", "tracer", "tracer/decode"},
+	"exporter":                      {"bpfgen", "bpfgen/kernel", "bpfgen/object", "configs", "plylang", "tracer", "tracer/decode"},
+	"report":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer", "tracer/decode"},
+	"tracer":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer/decode"},
+	"tracer/decode":                 {"bpfgen/kernel", "bpfgen/object", "plylang"},
+	"bpfgen":                        {"bpfgen/kernel", "bpfgen/object", "plylang"},
+	"bpfgen/object":                 {"bpfgen/kernel", "plylang"},
 	"bpfgen/kernel":                 {"plylang"},
 	"bpfgen/kernel/internal/record": {"bpfgen/kernel"},
 	"bpfgen/kernel/internal/sysnum": {},

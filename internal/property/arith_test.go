@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/live"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
@@ -41,17 +41,17 @@ func TestExpressions(t *testing.T) {
 		frugal()
 	}
 	k := live.Kernel(t)
-	compareExpressions(t, k, ownExpressions(), func(obj *bpfgen.Object) ([]string, error) { return observeLoaded(k, obj) })
+	compareExpressions(t, k, ownExpressions(), func(obj *object.Object) ([]string, error) { return observeLoaded(k, obj) })
 }
 
 // TestEvaluate does the same with the reference evaluator.
 func TestEvaluate(t *testing.T) {
-	compareExpressions(t, recorded(t), 1000, func(obj *bpfgen.Object) ([]string, error) {
+	compareExpressions(t, recorded(t), 1000, func(obj *object.Object) ([]string, error) {
 		return Evaluate(obj.Script, here())
 	})
 }
 
-func compareExpressions(t *testing.T, k *kernel.Kernel, n int, run func(*bpfgen.Object) ([]string, error)) {
+func compareExpressions(t *testing.T, k *kernel.Kernel, n int, run func(*object.Object) ([]string, error)) {
 	failed := 0
 	for first := 0; first < n && failed < maxFailures; first += perScript {
 		text, want := expressionScript(ownShare().seed<<32 + int64(first))

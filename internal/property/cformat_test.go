@@ -5,7 +5,7 @@ import (
 	"math/rand"
 	"testing"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/report"
 	"ply-exporter/tracer/decode"
@@ -64,9 +64,9 @@ func TestPrintf(t *testing.T) {
 		} else {
 			c = types[g.Intn(len(types))]
 			binary.LittleEndian.PutUint64(raw, operandBits[g.Intn(len(operandBits))])
-			v.bits = uint64(bpfgen.ReadInt(c, raw))
+			v.bits = uint64(object.ReadInt(c, raw))
 		}
-		got := report.Sprintf(decode.New(nil, nil, nil), s.String(), []bpfgen.Value{{Type: c, Raw: raw}})
+		got := report.Sprintf(decode.New(nil, nil, nil), s.String(), []object.Value{{Type: c, Raw: raw}})
 		if want := s.convert(v, checkersTyp(c)); got != want {
 			t.Fatalf("%s of %#x %q, type %v: %q, want %q", s, v.bits, v.text, checkersTyp(c), got, want)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/report"
 	"ply-exporter/tracer"
@@ -24,7 +25,7 @@ import (
 )
 
 // compile compiles a script with room for the few keys that it has.
-func compile(k *kernel.Kernel, script string) (*bpfgen.Object, error) {
+func compile(k *kernel.Kernel, script string) (*object.Object, error) {
 	opt := bpfgen.Options{Run: true, MaxEntries: 256}
 	return bpfgen.Build(&plylang.Source{File: "script", Text: script}, k, opt, parameters)
 }
@@ -36,17 +37,17 @@ func parameters(name string) (string, bool) {
 
 // An observer runs a compiled script and returns what is in its maps, as
 // Evaluate does.
-type observer func(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error)
+type observer func(k *kernel.Kernel, obj *object.Object) ([]string, error)
 
 // observeTraced runs a script as everybody does.
-func observeTraced(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
+func observeTraced(k *kernel.Kernel, obj *object.Object) ([]string, error) {
 	return observeWhile(k, obj, func() {})
 }
 
 // observeWhile does it while the script runs.
-func observeWhile(k *kernel.Kernel, obj *bpfgen.Object, do func()) ([]string, error) {
+func observeWhile(k *kernel.Kernel, obj *object.Object, do func()) ([]string, error) {
 	var lines, printed []string
-	opt := tracer.Options{Kernel: k, Log: slog.New(slog.DiscardHandler), OnEvent: func(e *bpfgen.Event, record []byte) {
+	opt := tracer.Options{Kernel: k, Log: slog.New(slog.DiscardHandler), OnEvent: func(e *object.Event, record []byte) {
 		printed = appendPrinted(printed, e, record)
 	}}
 	t, err := tracer.Start(obj, opt)
@@ -77,7 +78,7 @@ func observeWhile(k *kernel.Kernel, obj *bpfgen.Object, do func()) ([]string, er
 
 // observeLoaded runs a script without the tracer, whose programs that read
 // maps take a guest longer to load than the script.
-func observeLoaded(_ *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
+func observeLoaded(_ *kernel.Kernel, obj *object.Object) ([]string, error) {
 	coll, err := ebpf.NewCollection(obj.Spec)
 	if err != nil {
 		return nil, err
@@ -104,11 +105,11 @@ func observeLoaded(_ *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
 }
 
 // readPrinted returns what a script has printed.
-func readPrinted(obj *bpfgen.Object, coll *ebpf.Collection) (lines []string, err error) {
+func readPrinted(obj *object.Object, coll *ebpf.Collection) (lines []string, err error) {
 	if len(obj.Events) == 0 {
 		return nil, nil
 	}
-	ring, err := ringbuf.NewReader(coll.Maps[bpfgen.RingMap])
+	ring, err := ringbuf.NewReader(coll.Maps[object.RingMap])
 	if err != nil {
 		return nil, err
 	}
@@ -122,12 +123,12 @@ func readPrinted(obj *bpfgen.Object, coll *ebpf.Collection) (lines []string, err
 		if err != nil {
 			return nil, err
 		}
-		lines = appendPrinted(lines, obj.Events[bpfgen.Word(record.RawSample, 0)], record.RawSample)
+		lines = appendPrinted(lines, obj.Events[object.Word(record.RawSample, 0)], record.RawSample)
 	}
 }
 
-func appendPrinted(lines []string, e *bpfgen.Event, record []byte) []string {
-	if e.Kind != bpfgen.EventPrintf {
+func appendPrinted(lines []string, e *object.Event, record []byte) []string {
+	if e.Kind != object.EventPrintf {
 		return lines
 	}
 	text := report.Sprintf(decode.New(nil, nil, nil), e.Format, e.Split(record))
@@ -146,18 +147,18 @@ func here() world {
 }
 
 // readLines reads a map by bpf(2).
-func readLines(obj *bpfgen.Object, m *bpfgen.Map, from *ebpf.Map) (lines []string, err error) {
+func readLines(obj *object.Object, m *object.Map, from *ebpf.Map) (lines []string, err error) {
 	var key, value []byte
 	var values [][]byte
 	it := from.Iterate()
 	switch m.Storage {
-	case bpfgen.Cell:
+	case object.Cell:
 		for it.Next(&key, &value) {
-			if m.Written(bpfgen.Word(value, 0), value[8:]) {
+			if m.Written(object.Word(value, 0), value[8:]) {
 				lines = append(lines, renderLine(obj, m, nil, value[8:]))
 			}
 		}
-	case bpfgen.PerCPUHash:
+	case object.PerCPUHash:
 		for it.Next(&key, &values) {
 			total := make([]byte, m.Size)
 			for _, v := range values {
@@ -173,11 +174,11 @@ func readLines(obj *bpfgen.Object, m *bpfgen.Map, from *ebpf.Map) (lines []strin
 	return lines, it.Err()
 }
 
-func renderLine(obj *bpfgen.Object, m *bpfgen.Map, key, value []byte) string {
+func renderLine(obj *object.Object, m *object.Map, key, value []byte) string {
 	return fmt.Sprintf("%s[%s] %s", m.Name, renderKey(obj, m, key), renderRow(m, value))
 }
 
-func renderKey(obj *bpfgen.Object, m *bpfgen.Map, key []byte) string {
+func renderKey(obj *object.Object, m *object.Map, key []byte) string {
 	s := ""
 	for i, part := range m.Split(key) {
 		if i > 0 {
@@ -192,7 +193,7 @@ func renderKey(obj *bpfgen.Object, m *bpfgen.Map, key []byte) string {
 	return s
 }
 
-func renderValue(v bpfgen.Value) string {
+func renderValue(v object.Value) string {
 	if v.Type.Kind == plylang.String {
 		text, _, _ := bytes.Cut(v.Raw, []byte{0})
 		return fmt.Sprintf("%q", text)
@@ -200,26 +201,26 @@ func renderValue(v bpfgen.Value) string {
 	return fmt.Sprintf("%#x", uint64(v.Int()))
 }
 
-func renderRow(m *bpfgen.Map, raw []byte) string {
+func renderRow(m *object.Map, raw []byte) string {
 	switch m.Kind {
-	case bpfgen.KindTable:
-		return renderValue(bpfgen.Value{Type: m.Value, Raw: raw[:m.Value.Size]})
-	case bpfgen.KindCount:
-		return fmt.Sprint(bpfgen.Word(raw, 0))
-	case bpfgen.KindSum:
-		return fmt.Sprintf("%#x", bpfgen.Word(raw, 0))
-	case bpfgen.KindMin, bpfgen.KindMax:
+	case object.KindTable:
+		return renderValue(object.Value{Type: m.Value, Raw: raw[:m.Value.Size]})
+	case object.KindCount:
+		return fmt.Sprint(object.Word(raw, 0))
+	case object.KindSum:
+		return fmt.Sprintf("%#x", object.Word(raw, 0))
+	case object.KindMin, object.KindMax:
 		return fmt.Sprintf("%#x", uint64(m.Extreme(raw)))
-	case bpfgen.KindAvg:
-		return fmt.Sprintf("%#x/%d", bpfgen.Word(raw, 0), bpfgen.Word(raw, 1))
-	case bpfgen.KindHistogram:
+	case object.KindAvg:
+		return fmt.Sprintf("%#x/%d", object.Word(raw, 0), object.Word(raw, 1))
+	case object.KindHistogram:
 		return renderHistogram(m, raw)
 	default:
 		panic(fmt.Sprintf("property: no kind of map %d", m.Kind))
 	}
 }
 
-func renderHistogram(m *bpfgen.Map, raw []byte) string {
+func renderHistogram(m *object.Map, raw []byte) string {
 	sum, counts := m.Histogram(raw)
 	buckets := map[string]uint64{}
 	for i, n := range counts {

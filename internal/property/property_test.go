@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/live"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
@@ -96,7 +96,7 @@ func begins(seed int64, observe observer) subject {
 func traces(seed int64) subject {
 	t := Traced(seed)
 	var calls []call
-	observe := func(k *kernel.Kernel, obj *bpfgen.Object) ([]string, error) {
+	observe := func(k *kernel.Kernel, obj *object.Object) ([]string, error) {
 		return observeWhile(k, obj, func() { calls = makeCalls() })
 	}
 	return subject{t.text, observe, func(s *plylang.Script) ([]string, error) { return t.evaluate(s, here(), calls) }}

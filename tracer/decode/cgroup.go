@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"time"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // cgroups knows the paths of version 2 control groups by id, which is the
@@ -23,7 +23,7 @@ const (
 	cgroupRefresh = 10 * time.Second
 )
 
-func (d *Decoder) cgroup(v bpfgen.Value) string {
+func (d *Decoder) cgroup(v object.Value) string {
 	if d.cgroups == nil {
 		d.cgroups = &cgroups{}
 	}

@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -37,8 +37,8 @@ func New(k *kernel.Kernel, places []string, stacks func(id int64) []uint64) *Dec
 // A show is one row: how values whose type has that Show become text. json is
 // nil where the text is what JSON shows too.
 type show struct {
-	text func(d *Decoder, v bpfgen.Value) string
-	json func(d *Decoder, v bpfgen.Value) any
+	text func(d *Decoder, v object.Value) string
+	json func(d *Decoder, v object.Value) any
 }
 
 var shows map[string]show
@@ -72,7 +72,7 @@ func rowOf(t *plylang.Type) (show, bool) {
 
 // Text returns the value as a person reads it. Strings are returned as they
 // are, whatever their bytes; escaping is the caller's business.
-func (d *Decoder) Text(v bpfgen.Value) string {
+func (d *Decoder) Text(v object.Value) string {
 	if row, ok := rowOf(v.Type); ok {
 		return row.text(d, v)
 	}
@@ -89,7 +89,7 @@ func (d *Decoder) Text(v bpfgen.Value) string {
 
 // JSON returns the value as encoding/json shows it exactly: int64, uint64,
 // string, or a list of strings for a stack.
-func (d *Decoder) JSON(v bpfgen.Value) any {
+func (d *Decoder) JSON(v object.Value) any {
 	if row, ok := rowOf(v.Type); ok {
 		if row.json != nil {
 			return row.json(d, v)
@@ -103,21 +103,21 @@ func (d *Decoder) JSON(v bpfgen.Value) any {
 }
 
 // Number returns an integer in decimal, by its own sign.
-func Number(v bpfgen.Value) string {
+func Number(v object.Value) string {
 	if v.Type.Signed {
 		return strconv.FormatInt(v.Int(), 10)
 	}
 	return strconv.FormatUint(uint64(v.Int()), 10)
 }
 
-func integer(_ *Decoder, v bpfgen.Value) any {
+func integer(_ *Decoder, v object.Value) any {
 	if v.Type.Signed {
 		return v.Int()
 	}
 	return uint64(v.Int())
 }
 
-func hexText(_ *Decoder, v bpfgen.Value) string {
+func hexText(_ *Decoder, v object.Value) string {
 	return "0x" + strconv.FormatUint(uint64(v.Int()), 16)
 }
 
@@ -127,7 +127,7 @@ func cString(b []byte) string {
 	return s
 }
 
-func (d *Decoder) probe(v bpfgen.Value) string {
+func (d *Decoder) probe(v object.Value) string {
 	id := v.Int()
 	if id < 0 || id >= int64(len(d.places)) {
 		return "probe " + strconv.FormatInt(id, 10)

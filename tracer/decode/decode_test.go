@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -48,7 +48,7 @@ func TestText(t *testing.T) {
 		{shown(plylang.ShowUser), word(123456), "123456"},
 		{shown(plylang.ShowDevice), word(4000<<20 | 3), "4000:3"},
 	} {
-		if got := d.Text(bpfgen.Value{Type: row.typ, Raw: row.raw}); got != row.want {
+		if got := d.Text(object.Value{Type: row.typ, Raw: row.raw}); got != row.want {
 			t.Errorf("Text(%+v, %x) = %q, want %q", *row.typ, row.raw, got, row.want)
 		}
 	}
@@ -56,10 +56,10 @@ func TestText(t *testing.T) {
 
 func TestJSONKeepsIntegersExact(t *testing.T) {
 	d := New(nil, nil, nil)
-	if got := d.JSON(bpfgen.Value{Type: plylang.U64, Raw: word(-1)}); got != uint64(1<<64-1) {
+	if got := d.JSON(object.Value{Type: plylang.U64, Raw: word(-1)}); got != uint64(1<<64-1) {
 		t.Errorf("u64: %v", got)
 	}
-	if got := d.JSON(bpfgen.Value{Type: plylang.DurationT, Raw: word(1500)}); got != int64(1500) {
+	if got := d.JSON(object.Value{Type: plylang.DurationT, Raw: word(1500)}); got != int64(1500) {
 		t.Errorf("duration: %v", got)
 	}
 }

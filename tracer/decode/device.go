@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // devices knows block devices' names by number. A number that is not known
@@ -20,7 +20,7 @@ const deviceRefresh = 10 * time.Second
 
 // device is a dev_t as the kernel has it inside (12 bits major, 20 minor), as
 // the device's name, or major:minor when there is none.
-func (d *Decoder) device(v bpfgen.Value) string {
+func (d *Decoder) device(v object.Value) string {
 	if d.devices == nil {
 		d.devices = &devices{}
 	}

@@ -8,11 +8,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // errnoName takes an error number of either sign: -2 and 2 are ENOENT.
-func errnoName(_ *Decoder, v bpfgen.Value) string {
+func errnoName(_ *Decoder, v object.Value) string {
 	n := v.Int()
 	if n < 0 {
 		n = -n
@@ -23,7 +23,7 @@ func errnoName(_ *Decoder, v bpfgen.Value) string {
 	return Number(v)
 }
 
-func signalName(_ *Decoder, v bpfgen.Value) string {
+func signalName(_ *Decoder, v object.Value) string {
 	if name := unix.SignalName(unix.Signal(v.Int())); name != "" {
 		return name
 	}
@@ -31,7 +31,7 @@ func signalName(_ *Decoder, v bpfgen.Value) string {
 }
 
 // inet is an address as its bytes lie in memory: 4 are IPv4, 16 are IPv6.
-func inet(_ *Decoder, v bpfgen.Value) string {
+func inet(_ *Decoder, v object.Value) string {
 	if len(v.Raw) >= 16 {
 		return netip.AddrFrom16([16]byte(v.Raw[:16])).String()
 	}
@@ -39,7 +39,7 @@ func inet(_ *Decoder, v bpfgen.Value) string {
 }
 
 // user is a user id's name in /etc/passwd, read once.
-func (d *Decoder) user(v bpfgen.Value) string {
+func (d *Decoder) user(v object.Value) string {
 	if d.users == nil {
 		d.users = readUsers("/etc/passwd")
 	}

@@ -3,25 +3,25 @@ package decode
 import (
 	"strings"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // recordValues are the values in a record that mem(p, "format") read.
-func recordValues(v bpfgen.Value) []bpfgen.Value {
+func recordValues(v object.Value) []object.Value {
 	_, format, _ := strings.Cut(v.Type.Show, ":")
-	fields, _, err := bpfgen.ParseRecord(format)
+	fields, _, err := object.ParseRecord(format)
 	if err != nil {
 		return nil
 	}
-	values := make([]bpfgen.Value, len(fields))
+	values := make([]object.Value, len(fields))
 	for i, f := range fields {
-		values[i] = bpfgen.Value{Type: f.Type, Raw: v.Raw[f.Offset:][:f.Type.Size]}
+		values[i] = object.Value{Type: f.Type, Raw: v.Raw[f.Offset:][:f.Type.Size]}
 	}
 	return values
 }
 
 // record is the record's values in braces, as C writes a struct.
-func (d *Decoder) record(v bpfgen.Value) string {
+func (d *Decoder) record(v object.Value) string {
 	values := recordValues(v)
 	texts := make([]string, len(values))
 	for i, x := range values {
@@ -30,7 +30,7 @@ func (d *Decoder) record(v bpfgen.Value) string {
 	return "{" + strings.Join(texts, ", ") + "}"
 }
 
-func (d *Decoder) recordList(v bpfgen.Value) any {
+func (d *Decoder) recordList(v object.Value) any {
 	values := recordValues(v)
 	list := make([]any, len(values))
 	for i, x := range values {

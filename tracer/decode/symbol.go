@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // lookup finds the symbol an address is in. Symbols are read on first use; a
@@ -28,7 +28,7 @@ func (d *Decoder) lookup(addr uint64) (name string, offset uint64, ok bool) {
 }
 
 // symbol is a kernel address as name+0xoffset.
-func (d *Decoder) symbol(v bpfgen.Value) string { return d.address(uint64(v.Int())) }
+func (d *Decoder) symbol(v object.Value) string { return d.address(uint64(v.Int())) }
 
 func (d *Decoder) address(addr uint64) string {
 	name, offset, ok := d.lookup(addr)
@@ -43,7 +43,7 @@ func (d *Decoder) address(addr uint64) string {
 
 // function is the traced function: a kernel address, shown without an offset,
 // or the number of a system call, of which no address is as small.
-func (d *Decoder) function(v bpfgen.Value) string {
+func (d *Decoder) function(v object.Value) string {
 	addr := uint64(v.Int())
 	if addr < 4096 {
 		return "sys_" + d.syscallName(int(addr))
@@ -54,7 +54,7 @@ func (d *Decoder) function(v bpfgen.Value) string {
 	return "0x" + strconv.FormatUint(addr, 16)
 }
 
-func (d *Decoder) syscall(v bpfgen.Value) string {
+func (d *Decoder) syscall(v object.Value) string {
 	n := v.Int()
 	if n < 0 || n >= 4096 {
 		return strconv.FormatInt(n, 10)
@@ -73,7 +73,7 @@ func (d *Decoder) syscallName(n int) string {
 const noSpace = -int64(unix.EEXIST)
 
 // frames are a stack's functions, innermost first.
-func (d *Decoder) frames(v bpfgen.Value) []string {
+func (d *Decoder) frames(v object.Value) []string {
 	id := v.Int()
 	if id == noSpace {
 		return []string{"[lost stack]"}
@@ -124,7 +124,7 @@ func isProgram(frame string) bool {
 
 // foldedStack is the stack on one line, outermost first, as flame graph tools
 // read it.
-func (d *Decoder) foldedStack(v bpfgen.Value) string {
+func (d *Decoder) foldedStack(v object.Value) string {
 	frames := d.frames(v)
 	for i, j := 0, len(frames)-1; i < j; i, j = i+1, j-1 {
 		frames[i], frames[j] = frames[j], frames[i]
@@ -135,4 +135,4 @@ func (d *Decoder) foldedStack(v bpfgen.Value) string {
 	return strings.Join(frames, ";")
 }
 
-func (d *Decoder) stackList(v bpfgen.Value) any { return d.frames(v) }
+func (d *Decoder) stackList(v object.Value) any { return d.frames(v) }

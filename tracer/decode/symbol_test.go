@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -53,7 +53,7 @@ func TestStackFrames(t *testing.T) {
 		{"gone", 1, nil, "[lost stack]"},
 	} {
 		d := New(k, nil, func(int64) []uint64 { return row.addrs })
-		if got := d.Text(bpfgen.Value{Type: stack, Raw: word(row.id)}); got != row.want {
+		if got := d.Text(object.Value{Type: stack, Raw: word(row.id)}); got != row.want {
 			t.Errorf("%s: %s, want %s", row.name, got, row.want)
 		}
 	}

@@ -5,11 +5,11 @@ import (
 	"strconv"
 	"time"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 )
 
 // timeText is a duration with three digits and its unit.
-func timeText(_ *Decoder, v bpfgen.Value) string { return Scaled(v.Int()) }
+func timeText(_ *Decoder, v object.Value) string { return Scaled(v.Int()) }
 
 // Scaled returns nanoseconds as 512ns, 1.02us, 35.1ms or 2.5s, cut after three
 // digits; from 1000 s on as whole seconds.
@@ -51,6 +51,6 @@ func trimZeros(s string) string {
 }
 
 // walltime is the time of day in the machine's time zone.
-func walltime(_ *Decoder, v bpfgen.Value) string {
+func walltime(_ *Decoder, v object.Value) string {
 	return time.Unix(0, v.Int()).Format("15:04:05.000000000")
 }

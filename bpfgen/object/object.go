@@ -1,38 +1,13 @@
-// Package bpfgen turns a checked script into eBPF: programs, maps and a plan
-// of what to attach where. It makes no bpf(2) call: the same source and the
-// same kernel facts give the same Object.
-package bpfgen
+// Package object is what a script was compiled to, as data: programs with the
+// sites they attach to, maps and how their values are read, and events. It
+// generates no code and makes no system call.
+package object
 
 import (
 	"github.com/cilium/ebpf"
 
 	"ply-exporter/plylang"
 )
-
-// Options say what the script cannot.
-type Options struct {
-	// Run compiles for "run": exit() is allowed and histograms are counted
-	// into ply's own half-open buckets.
-	Run bool
-
-	// PlainAttach attaches every specification in the way its provider's name
-	// says, without looking for a cheaper one.
-	PlainAttach bool
-
-	// MaxEntries is the number of keys of a map that Maps does not mention;
-	// 0 means 10240, and 1024 for histograms.
-	MaxEntries int
-
-	// Maps refines single maps, by their name with its sigil.
-	Maps map[string]MapOptions
-}
-
-// MapOptions refine one map.
-type MapOptions struct {
-	MaxEntries int      // 0: the default
-	Evict      bool     // forget the oldest key instead of refusing a new one
-	Bounds     []uint64 // histograms: ascending inclusive upper bounds to count into instead of the aggregation's own buckets
-}
 
 // An Object is a compiled script.
 type Object struct {
@@ -63,6 +38,11 @@ const (
 	// Events is not empty.
 	RingMap = "ply_ring"
 
+	// ClockMap is an array of one number: how many nanoseconds the time of day
+	// is ahead of the monotonic clock. It exists only where the script asks for
+	// the time of day, and is not part of an object's hash.
+	ClockMap = "ply_clock"
+
 	// StackMap holds the stacks that keys and values refer to by id.
 	StackMap = "ply_stacks"
 )
@@ -82,6 +62,18 @@ const (
 	AttachBegin          AttachKind = "begin"           // run once, before the others are attached
 	AttachEnd            AttachKind = "end"             // run once, after the others are gone
 )
+
+// Result is what a program must return. At 0 the kernel drops the event for
+// every other perf user of the attach point (trace_call_bpf), so programs
+// attached through perf return 1. The others' result has no meaning, or only
+// the 0 is allowed.
+func (k AttachKind) Result() int32 {
+	switch k {
+	case AttachTracepoint, AttachKprobe, AttachKretprobe, AttachPerfEvent:
+		return 1
+	}
+	return 0
+}
 
 // A Program is one eBPF program and the places it attaches to. All clauses of
 // the script that run at these places are in it, in source order.

@@ -1,10 +1,13 @@
-package bpfgen
+package object
 
 import (
 	"fmt"
 
 	"ply-exporter/plylang"
 )
+
+// MaxText is how many bytes a text or record has at most.
+const MaxText = 512
 
 // A RecordField is one value of a record that mem(p, "format") reads.
 type RecordField struct {
@@ -29,7 +32,7 @@ var recordTypes = map[byte]*plylang.Type{
 func ParseRecord(format string) (fields []RecordField, size int, err error) {
 	for i := 0; i < len(format); i++ {
 		count, digits := 0, 0
-		for ; i < len(format) && format[i] >= '0' && format[i] <= '9' && count <= maxText; i, digits = i+1, digits+1 {
+		for ; i < len(format) && format[i] >= '0' && format[i] <= '9' && count <= MaxText; i, digits = i+1, digits+1 {
 			count = 10*count + int(format[i]-'0')
 		}
 		if digits == 0 {
@@ -46,15 +49,15 @@ func ParseRecord(format string) (fields []RecordField, size int, err error) {
 			fields = append(fields, RecordField{plylang.StringType(count), size})
 			size += count
 		case ok:
-			for ; count > 0 && size <= maxText; count-- {
+			for ; count > 0 && size <= MaxText; count-- {
 				fields = append(fields, RecordField{t, size})
 				size += t.Size
 			}
 		default:
 			return nil, 0, fmt.Errorf("no letter %q in the format of a record: there are b B h H i I l L q Q, s for text and x for a byte to pass over", format[i])
 		}
-		if size > maxText {
-			return nil, 0, fmt.Errorf("the record is larger than %d bytes", maxText)
+		if size > MaxText {
+			return nil, 0, fmt.Errorf("the record is larger than %d bytes", MaxText)
 		}
 	}
 	if len(fields) == 0 {

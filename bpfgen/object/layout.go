@@ -1,4 +1,4 @@
-package bpfgen
+package object
 
 import (
 	"encoding/binary"

@@ -1,0 +1,29 @@
+// Package bpfgen turns a checked script into eBPF: programs, maps and a plan
+// of what to attach where. It makes no bpf(2) call: the same source and the
+// same kernel facts give the same Object.
+package bpfgen
+
+// Options say what the script cannot.
+type Options struct {
+	// Run compiles for "run": exit() is allowed and histograms are counted
+	// into ply's own half-open buckets.
+	Run bool
+
+	// PlainAttach attaches every specification in the way its provider's name
+	// says, without looking for a cheaper one.
+	PlainAttach bool
+
+	// MaxEntries is the number of keys of a map that Maps does not mention;
+	// 0 means 10240, and 1024 for histograms.
+	MaxEntries int
+
+	// Maps refines single maps, by their name with its sigil.
+	Maps map[string]MapOptions
+}
+
+// MapOptions refine one map.
+type MapOptions struct {
+	MaxEntries int      // 0: the default
+	Evict      bool     // forget the oldest key instead of refusing a new one
+	Bounds     []uint64 // histograms: ascending inclusive upper bounds to count into instead of the aggregation's own buckets
+}
