@@ -52,8 +52,9 @@ var guestTests = []guestTest{
 	{"./internal/property", "RandomScripts|TracedScripts|Expressions", ""},
 	{"./tracer", ".", ""},
 	{"./internal/conformance", "Records|Ply24", ""},
-	{".", "Program$|TestRun$|ExamplesOfTheReference$|RunReads|FullDisk|BinaryNamedPly|Kprobe|EachCapability|HardwareEvents|ProcessorGoes|SIGTERMEndsCleanly|OneScript|PortInUse|OwnMetrics|Prometheus|LostEvents|ExitInBEGIN", ""},
-	{".", "LockdownLevels", ""}, // a boot of its own: there is no way back
+	{"./docs", "ExamplesOfTheReference$", ""},
+	{"./cli", "Program$|TestRun$|RunReads|FullDisk|BinaryNamedPly|Kprobe|EachCapability|HardwareEvents|ProcessorGoes|SIGTERMEndsCleanly|OneScript|PortInUse|OwnMetrics|Prometheus|LostEvents|ExitInBEGIN", ""},
+	{"./cli", "LockdownLevels", ""}, // a boot of its own: there is no way back
 }
 
 // archTests are the tests that differ between architectures: registers,
@@ -63,7 +64,7 @@ var archTests = []guestTest{
 	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges|Exactly|Random|LargeScripts"},
 	{"./tracer", "Scripts|Kprobe|Cookies|RawTracepoint|PerfEvent|Storages|Detect", ""},
 	{"./internal/conformance", "Records/(providers|kprobes|registers|errors|real)", ""},
-	{".", "Run$|Program$|BinaryNamedPly|KprobeAtAddress", ""},
+	{"./cli", "Run$|Program$|BinaryNamedPly|KprobeAtAddress", ""},
 }
 
 // qemuCommands is what boots each architecture, and Debian's package of it.

@@ -1,4 +1,4 @@
-package main
+package docs
 
 import (
 	_ "embed"
@@ -16,7 +16,7 @@ import (
 	"ply-exporter/plylang"
 )
 
-//go:embed docs/language.md
+//go:embed language.md
 var language string
 
 var update = flag.Bool("update", false, "rewrite the table of built-ins in docs/language.md")
@@ -116,7 +116,7 @@ func TestBuiltinsInTheReference(t *testing.T) {
 	}
 	want := builtinTable()
 	if *update {
-		if err := os.WriteFile("docs/language.md", []byte(before+want+after), 0o644); err != nil {
+		if err := os.WriteFile("language.md", []byte(before+want+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

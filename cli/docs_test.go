@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"os"
@@ -16,12 +16,12 @@ var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 
 // Every configuration in the documentation is one, and its scripts are scripts.
 func TestConfigurationsInTheDocumentation(t *testing.T) {
-	files, err := filepath.Glob("docs/*.md")
+	files, err := filepath.Glob("../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	blocks := 0
-	for _, file := range append(files, "README.md") {
+	for _, file := range append(files, "../README.md") {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -59,8 +59,8 @@ var helpFlag = regexp.MustCompile(`(?m)^  (-\w,|   ) --(?:\[no-])?([a-z][a-z.-]*
 // Every flag is in the documentation of its command, by its short name where it has one.
 func TestFlagsInTheDocumentation(t *testing.T) {
 	for command, file := range map[string]string{
-		"serve": "docs/configuration.md", "check": "docs/configuration.md",
-		"run": "docs/run.md", "list": "docs/run.md", "fmt": "docs/run.md",
+		"serve": "../docs/configuration.md", "check": "../docs/configuration.md",
+		"run": "../docs/run.md", "list": "../docs/run.md", "fmt": "../docs/run.md",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

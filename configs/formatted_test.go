@@ -1,4 +1,4 @@
-package main
+package configs_test
 
 import (
 	"os"
@@ -12,7 +12,7 @@ import (
 
 // The configurations that come with the exporter are in canonical spelling.
 func TestShippedConfigurationsAreFormatted(t *testing.T) {
-	files, err := filepath.Glob("configs/*.yaml")
+	files, err := filepath.Glob("*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no configurations: %v", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -205,7 +205,7 @@ func buildBinary(b *testing.B) string {
 			return
 		}
 		binary.path = folder + "/ply-exporter/bench/ply-exporter"
-		out, err := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w", "-o", binary.path, ".").CombinedOutput()
+		out, err := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w", "-o", binary.path, "ply-exporter").CombinedOutput()
 		if err != nil {
 			binary.err = fmt.Errorf("go build: %w: %s", err, out)
 		}
