@@ -1,5 +1,7 @@
 package kernel
 
+import "slices"
+
 // An Arch is what a processor architecture fixes: registers, calling
 // conventions and system call numbers.
 type Arch struct {
@@ -66,4 +68,14 @@ func alias(regs map[string]Register, size int, names map[string]string) map[stri
 		regs[name] = Register{Offset: regs[of].Offset, Size: size}
 	}
 	return regs
+}
+
+// withCalls adds an architecture's own system calls to the generic table.
+func withCalls(generic []string, own map[int]string) []string {
+	calls := slices.Clone(generic)
+	for number, name := range own {
+		calls = append(calls, make([]string, max(0, number+1-len(calls)))...)
+		calls[number] = name
+	}
+	return calls
 }

@@ -20,7 +20,7 @@ var archARM64 = Arch{
 	Link:            "x30",
 	SyscallPrefixes: []string{"__arm64_sys_", "sys_", "SyS_"},
 	Compat:          CompatBit{Field: "thread_info.flags", Mask: 1 << 22}, // TIF_32BIT
-	syscalls:        syscallsARM64,
+	syscalls:        withCalls(syscallsGeneric, syscallsARM64),
 	wrappers: map[string]string{
 		"personality": "arm64_personality",
 		"fadvise64":   "fadvise64_64",

@@ -27,6 +27,6 @@ var archRISCV64 = Arch{
 	Link:            "ra",
 	Sigreturn:       "cause",
 	SyscallPrefixes: []string{"__riscv_sys_", "sys_", "SyS_"},
-	syscalls:        syscallsRISCV64,
+	syscalls:        withCalls(syscallsGeneric, syscallsRISCV64),
 	wrappers:        map[string]string{"fadvise64": "fadvise64_64"},
 }
