@@ -1,0 +1,67 @@
+package golden
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
+	"ply-exporter/exporter"
+	"ply-exporter/plylang"
+)
+
+// configured are the scripts of the configurations that come with the program.
+func configured(t *testing.T) (all []script) {
+	t.Helper()
+	files, err := filepath.Glob("../../configs/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no configurations: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := exporter.Parse(file, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range cfg.Scripts {
+			all = append(all, script{fmt.Sprintf("%s: %s", filepath.Base(file), s.Name), export(s)})
+		}
+	}
+	return all
+}
+
+// export compiles a script as the exporter does, with the options that the
+// metrics of its configuration ask for.
+func export(s *exporter.Script) func(*kernel.Kernel, bool) (*object.Object, error) {
+	return func(k *kernel.Kernel, plain bool) (*object.Object, error) {
+		b := &backend{Backend: exporter.NewBackend(k, slog.New(slog.DiscardHandler), plain)}
+		err := exporter.Check(io.Discard, &exporter.Config{Scripts: []*exporter.Script{s}}, b)
+		if err == nil && b.object == nil {
+			err = errors.New("nothing was compiled")
+		}
+		return b.object, err
+	}
+}
+
+// A backend keeps what was compiled, and shows it to no kernel.
+type backend struct {
+	exporter.Backend
+	object *object.Object
+}
+
+func (b *backend) Compile(s *plylang.Script, opt bpfgen.Options) (*object.Object, error) {
+	o, err := b.Backend.Compile(s, opt)
+	b.object = o
+	return o, err
+}
+
+func (b *backend) Verify(*object.Object) error { return nil }
