@@ -57,6 +57,7 @@ func addServe(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)
 // serve runs until a signal asks it to end, which is a normal end. Before
 // anything is attached, a signal ends the process as it does any.
 func serve(paths []string, attach string, opt exporter.Options) int {
+	defer ignoreHangups(opt.Log)()
 	cfg, err := loadConfig(paths)
 	if err != nil {
 		return fail(plylang.Detail(err))
@@ -70,6 +71,23 @@ func serve(paths []string, attach string, opt exporter.Options) int {
 		return fail(plylang.Detail(err))
 	}
 	return statusOK
+}
+
+// ignoreHangups keeps SIGHUP from ending the process: service managers and
+// rotation of logs send it to daemons to have them reload their configuration.
+// The function it returns restores what SIGHUP did before.
+func ignoreHangups(log *slog.Logger) (restore func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			log.Warn("SIGHUP ignored: the configuration is not reloaded; restart the exporter to apply changes")
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}
 }
 
 // thisKernel returns what compiles for, and runs on, this machine.

@@ -65,6 +65,16 @@ func (s *server) logText(t *testing.T) string {
 	return string(b)
 }
 
+// waitLog waits until the log contains text.
+func (s *server) waitLog(t *testing.T, text string) {
+	t.Helper()
+	for end := time.Now().Add(patience); !strings.Contains(s.logText(t), text); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not in the log: %s\n%s", text, s.logText(t))
+		}
+	}
+}
+
 func (s *server) get(t *testing.T, path string) (status int, body string) {
 	t.Helper()
 	r, err := http.Get("http://" + s.address + path)

@@ -92,6 +92,30 @@ func TestSIGTERMWhileStarting(t *testing.T) {
 	}
 }
 
+// SIGHUP neither ends the exporter nor resets what it has counted.
+func TestSIGHUPDoesNotEndTheExporter(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, exactConfig)
+	runWorkload(t, 10)
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.waitLog(t, "SIGHUP ignored: the configuration is not reloaded; restart the exporter to apply changes")
+	runWorkload(t, 10)
+	if status, text := s.get(t, "/metrics"); status != http.StatusOK || !strings.Contains(text, `ply_calls_total{func="sys_getpriority"} 20`+"\n") {
+		t.Errorf("status %d after SIGHUP, and\n%s", status, text)
+	}
+	if n := strings.Count(s.logText(t), "SIGHUP"); n != 1 {
+		t.Errorf("SIGHUP is logged %d times:\n%s", n, s.logText(t))
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("status %v\n%s", err, s.logText(t))
+	}
+}
+
 // A scrape that is under way is answered in full, and the process ends with 0.
 func TestSIGTERMDuringScrapes(t *testing.T) {
 	need.BPF(t)
