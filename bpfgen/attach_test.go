@@ -31,7 +31,7 @@ import (
 func running(t testing.TB) *kernel.Kernel {
 	t.Helper()
 	need.BPF(t)
-	k, err := kernel.Open("/")
+	k, err := kernel.Running()
 	if err != nil {
 		t.Fatal(err)
 	}

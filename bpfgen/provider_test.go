@@ -2,7 +2,6 @@ package bpfgen
 
 import (
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,13 +9,14 @@ import (
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
+	archive "ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
 )
 
-// recorded returns a kernel of package kernel's test data.
+// recorded returns a kernel to compile for on any machine.
 func recorded(t testing.TB, name string) *kernel.Kernel {
 	t.Helper()
-	k, err := kernel.Open(filepath.Join("kernel", "testdata", name))
+	k, err := kernel.Open(archive.Files(name))
 	if err != nil {
 		t.Fatal(err)
 	}

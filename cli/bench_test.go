@@ -32,7 +32,7 @@ import (
 // the same events; the kernel measures their run time.
 func BenchmarkEvent(b *testing.B) {
 	need.BPF(b)
-	k, err := kernel.Open("/")
+	k, err := kernel.Running()
 	if err != nil {
 		b.Fatal(err)
 	}

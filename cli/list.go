@@ -22,7 +22,7 @@ func addList(app *kingpin.Application, add func(*kingpin.CmdClause, func() int))
 
 func list(pattern string, verbose bool) int {
 	_ = tracer.MountTracefs() // what needs it says what is wrong, and the cure
-	k, err := kernel.Open("/")
+	k, err := kernel.Running()
 	if err != nil {
 		return fail("ply-exporter: " + err.Error())
 	}

@@ -128,7 +128,7 @@ func build(f *runFlags, src *plylang.Source, child *child) (*kernel.Kernel, *obj
 	if !f.onlyComp {
 		_ = tracer.MountTracefs() // what needs it says what is wrong, and the cure
 	}
-	k, err := kernel.Open("/")
+	k, err := kernel.Running()
 	if err != nil {
 		return nil, nil, err
 	}

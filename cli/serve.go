@@ -93,7 +93,7 @@ func ignoreHangups(log *slog.Logger) (restore func()) {
 // thisKernel returns what compiles for, and runs on, this machine.
 func thisKernel(log *slog.Logger, attach string) (exporter.Backend, error) {
 	_ = tracer.MountTracefs() // what needs it says what is wrong, and the cure
-	k, err := kernel.Open("/")
+	k, err := kernel.Running()
 	if err != nil {
 		return nil, err
 	}

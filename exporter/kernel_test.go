@@ -14,7 +14,7 @@ import (
 
 func runningKernel(t *testing.T) *kernel.Kernel {
 	t.Helper()
-	k, err := kernel.Open("/")
+	k, err := kernel.Running()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 // runningKernel is the kernel of this machine.
 func runningKernel(t testing.TB) *kernel.Kernel {
 	t.Helper()
-	k, err := kernel.Open("/")
+	k, err := kernel.Running()
 	if err != nil {
 		t.Fatal(err)
 	}

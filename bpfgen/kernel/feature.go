@@ -2,8 +2,8 @@ package kernel
 
 import (
 	"bufio"
-	"os"
-	"path/filepath"
+	"io/fs"
+	"path"
 	"strings"
 	"sync"
 )
@@ -152,18 +152,18 @@ func (k *Kernel) marked(f Feature) (has, known bool) {
 	if !ok {
 		return false, false
 	}
-	_, errMark := os.Stat(k.path(name))
-	_, errFolder := os.Stat(filepath.Dir(k.path(name)))
+	_, errMark := fs.Stat(k.files, name)
+	_, errFolder := fs.Stat(k.files, path.Dir(name))
 	return errMark == nil, errMark == nil || errFolder == nil
 }
 
 // readRecorded reads the features of a recorded kernel, one name to a line; nil
 // when there is no such list. "#" begins a comment.
 func (k *Kernel) readRecorded() map[Feature]bool {
-	if k.live() {
+	if k.running() {
 		return nil
 	}
-	file, err := os.Open(k.path("features"))
+	file, err := k.files.Open("features")
 	if err != nil {
 		return nil
 	}

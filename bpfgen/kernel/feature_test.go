@@ -1,9 +1,11 @@
 package kernel
 
 import (
-	"os"
+	"io/fs"
 	"strings"
 	"testing"
+
+	"ply-exporter/internal/recorded"
 )
 
 // Without a list and a prober the version decides.
@@ -78,13 +80,13 @@ func TestRecordedFeatures(t *testing.T) {
 
 // Every recorded feature is one, so that a typing error in a list shows.
 func TestFeatureLists(t *testing.T) {
-	for _, name := range recorded {
+	for _, name := range recorded.Names() {
 		for feature := range open(t, name).recorded() {
 			if _, ok := FeatureInfo(feature); !ok {
 				t.Errorf("%s: no feature is called %s", name, feature)
 			}
 		}
-		text, err := os.ReadFile("testdata/" + name + "/features")
+		text, err := fs.ReadFile(recorded.Files(name), "features")
 		if err != nil || !strings.HasPrefix(string(text), "#") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -6,8 +6,7 @@ import (
 	"cmp"
 	"hash/maphash"
 	"iter"
-	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 )
@@ -242,7 +241,7 @@ func notFunction(name string) bool {
 // The file is in debugfs and often not readable: attaching then tells.
 func (k *Kernel) readBlacklist() map[string]bool {
 	names := map[string]bool{}
-	file, err := os.Open(k.path("sys/kernel/debug/kprobes/blacklist"))
+	file, err := k.files.Open("sys/kernel/debug/kprobes/blacklist")
 	if err != nil {
 		return names
 	}
@@ -293,7 +292,7 @@ func (k *Kernel) eachTraceable(each func(name []byte)) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.Open(filepath.Join(folder, "available_filter_functions"))
+	file, err := k.files.Open(path.Join(folder, "available_filter_functions"))
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,8 @@ package kernel
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -16,12 +16,12 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// A Kernel is a kernel whose files lie under a root folder: that of the running
-// one, or a recorded one in a test's data. Everything is read when it is first
-// asked for, and kept. A Kernel may be used from several goroutines.
+// A Kernel is the running kernel, or a recorded one by its files. Everything is
+// read when it is first asked for, and kept. A Kernel may be used from several
+// goroutines.
 type Kernel struct {
-	root string
-	arch *Arch
+	files fs.FS // named as under /, without the slash: "proc/kallsyms"
+	arch  *Arch
 
 	release    func() string
 	tracing    func() (string, error)
@@ -38,23 +38,25 @@ type Kernel struct {
 	tracepoint formatCache
 }
 
-// Open returns the kernel whose files lie under root: "/" is the running one.
-func Open(root string) (*Kernel, error) {
-	return OpenArch(root, machine(root))
+// Running returns the running kernel.
+func Running() (*Kernel, error) { return Open(root{}) }
+
+// Open returns the kernel that has these files, named as under / without the
+// slash: "proc/kallsyms".
+func Open(files fs.FS) (*Kernel, error) {
+	return OpenArch(files, machine(files))
 }
 
 // OpenArch is Open for a given architecture, by Go's name for it.
-func OpenArch(root, goarch string) (*Kernel, error) {
+func OpenArch(files fs.FS, goarch string) (*Kernel, error) {
 	arch, ok := arches[goarch]
 	if !ok {
 		return nil, fmt.Errorf("architecture %s is not supported: amd64, arm64 and riscv64 are", goarch)
 	}
-	if info, err := os.Stat(root); err != nil {
+	if _, err := fs.Stat(files, "."); err != nil {
 		return nil, fmt.Errorf("kernel: %w", err)
-	} else if !info.IsDir() {
-		return nil, fmt.Errorf("kernel: %s is not a folder", root)
 	}
-	k := &Kernel{root: filepath.Clean(root), arch: arch, types: btf.NewCache()}
+	k := &Kernel{files: files, arch: arch, types: btf.NewCache()}
 	k.release = sync.OnceValue(k.readRelease)
 	k.tracing = sync.OnceValues(k.findTracing)
 	k.kallsyms = sync.OnceValues(k.readKallsyms)
@@ -67,11 +69,18 @@ func OpenArch(root, goarch string) (*Kernel, error) {
 	return k, nil
 }
 
-// machine returns Go's name of the root's architecture. Kernels before 6.1 do
+// root has the files of this machine. Its errors name them by their whole path,
+// which those of os.DirFS("/") do not.
+type root struct{}
+
+func (root) Open(name string) (fs.File, error)     { return os.Open("/" + name) }
+func (root) Stat(name string) (fs.FileInfo, error) { return os.Stat("/" + name) }
+
+// machine returns Go's name of the architecture. Kernels before 6.1 do
 // not tell theirs: a recorded one has the file all the same, and a running one
 // has the architecture of this program.
-func machine(root string) string {
-	text, err := os.ReadFile(filepath.Join(root, "proc/sys/kernel/arch"))
+func machine(files fs.FS) string {
+	text, err := fs.ReadFile(files, "proc/sys/kernel/arch")
 	if err != nil {
 		return runtime.GOARCH
 	}
@@ -84,11 +93,8 @@ func machine(root string) string {
 	return name
 }
 
-// path returns where a file of the machine lies.
-func (k *Kernel) path(name string) string { return filepath.Join(k.root, name) }
-
-// live says whether this is the running kernel.
-func (k *Kernel) live() bool { return k.root == string(filepath.Separator) }
+// running says whether this is the running kernel.
+func (k *Kernel) running() bool { return k.files == fs.FS(root{}) }
 
 // Arch returns the kernel's architecture.
 func (k *Kernel) Arch() *Arch { return k.arch }
@@ -97,7 +103,7 @@ func (k *Kernel) Arch() *Arch { return k.arch }
 func (k *Kernel) Release() string { return k.release() }
 
 func (k *Kernel) readRelease() string {
-	text, err := os.ReadFile(k.path("proc/sys/kernel/osrelease"))
+	text, err := fs.ReadFile(k.files, "proc/sys/kernel/osrelease")
 	if err != nil {
 		return ""
 	}

@@ -1,17 +1,18 @@
 package kernel
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
-)
+	"testing/fstest"
 
-// recorded are the kernels in testdata.
-var recorded = []string{"5.10-amd64", "6.12-arm64", "6.18-amd64", "7.3-amd64"}
+	"ply-exporter/internal/recorded"
+)
 
 func open(t testing.TB, name string) *Kernel {
 	t.Helper()
-	k, err := Open("testdata/" + name)
+	k, err := Open(recorded.Files(name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestRecordedKernels(t *testing.T) {
-	for _, name := range recorded {
+	for _, name := range recorded.Names() {
 		k := open(t, name)
 		version, arch, _ := strings.Cut(name, "-")
 		if !strings.HasPrefix(k.Release(), version+".") || k.Arch().Name != arch {
@@ -59,12 +60,12 @@ func TestRecordedKernels(t *testing.T) {
 
 func TestOpenErrors(t *testing.T) {
 	tests := []struct{ root, arch, want string }{
-		{"testdata/no-such", "amd64", "kernel: stat testdata/no-such: no such file or directory"},
-		{"kernel.go", "amd64", "kernel: kernel.go is not a folder"},
-		{"testdata", "s390x", "architecture s390x is not supported: amd64, arm64 and riscv64 are"},
+		{"no-such", "amd64", "kernel: stat .: no such file or directory"},
+		{"kernel.go", "amd64", "kernel: stat .: not a directory"},
+		{".", "s390x", "architecture s390x is not supported: amd64, arm64 and riscv64 are"},
 	}
 	for _, tt := range tests {
-		if _, err := OpenArch(tt.root, tt.arch); err == nil || err.Error() != tt.want {
+		if _, err := OpenArch(os.DirFS(tt.root), tt.arch); err == nil || err.Error() != tt.want {
 			t.Errorf("OpenArch(%q, %q): %v, want %s", tt.root, tt.arch, err, tt.want)
 		}
 	}
@@ -99,7 +100,7 @@ func TestSysctls(t *testing.T) {
 	if n := k.PerfEventParanoid(); n != 2 {
 		t.Errorf("perf_event_paranoid is %d", n)
 	}
-	empty, err := OpenArch(t.TempDir(), "amd64")
+	empty, err := OpenArch(fstest.MapFS{}, "amd64")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // live returns the running kernel.
 func live(t testing.TB) *Kernel {
 	t.Helper()
-	k, err := Open("/")
+	k, err := Running()
 	if err != nil {
 		t.Fatal(err)
 	}

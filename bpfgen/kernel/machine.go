@@ -2,7 +2,7 @@ package kernel
 
 import (
 	"fmt"
-	"os"
+	"io/fs"
 	"strconv"
 	"strings"
 )
@@ -21,14 +21,14 @@ func (k *Kernel) readPossible() (int, error) {
 func (k *Kernel) OnlineCPUs() ([]int, error) { return k.readCPUs("online") }
 
 func (k *Kernel) readCPUs(which string) ([]int, error) {
-	name := k.path("sys/devices/system/cpu/" + which)
-	text, err := os.ReadFile(name)
+	name := "sys/devices/system/cpu/" + which
+	text, err := fs.ReadFile(k.files, name)
 	if err != nil {
 		return nil, fmt.Errorf("%s processors: %w", which, err)
 	}
 	cpus, err := parseCPUs(strings.TrimSpace(string(text)))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("/%s: %w", name, err)
 	}
 	return cpus, nil
 }
@@ -66,7 +66,7 @@ func (k *Kernel) PerfEventParanoid() int { return k.sysctl("perf_event_paranoid"
 func (k *Kernel) KptrRestrict() int { return k.sysctl("kptr_restrict", 0) }
 
 func (k *Kernel) sysctl(name string, unknown int) int {
-	text, err := os.ReadFile(k.path("proc/sys/kernel/" + name))
+	text, err := fs.ReadFile(k.files, "proc/sys/kernel/"+name)
 	if err != nil {
 		return unknown
 	}
@@ -80,7 +80,7 @@ func (k *Kernel) sysctl(name string, unknown int) int {
 // Lockdown returns the kernel's lockdown mode: "none", "integrity" or
 // "confidentiality"; "" where the kernel does not tell.
 func (k *Kernel) Lockdown() string {
-	text, err := os.ReadFile(k.path("sys/kernel/security/lockdown"))
+	text, err := fs.ReadFile(k.files, "sys/kernel/security/lockdown")
 	if err != nil {
 		return ""
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -42,14 +41,14 @@ func (k *Kernel) Symbols() (*Symbols, error) {
 }
 
 func (k *Kernel) readKallsyms() (*Symbols, error) {
-	file, err := os.Open(k.path("proc/kallsyms"))
+	file, err := k.files.Open("proc/kallsyms")
 	if err != nil {
 		return nil, fmt.Errorf("kernel symbols: %w", err)
 	}
 	defer file.Close()
 	symbols, err := parseSymbols(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file.Name(), err)
+		return nil, fmt.Errorf("/proc/kallsyms: %w", err)
 	}
 	return symbols, nil
 }

@@ -2,11 +2,10 @@ package kernel
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 const someSymbols = `ffffffff81000000 T _stext
@@ -96,20 +95,14 @@ func TestSymbolErrors(t *testing.T) {
 	}
 }
 
-// files makes a root with the given files.
+// files makes a kernel with the given files.
 func files(t *testing.T, texts map[string]string) *Kernel {
 	t.Helper()
-	root := t.TempDir()
+	files := fstest.MapFS{}
 	for name, text := range texts {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		files[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	k, err := OpenArch(root, "amd64")
+	k, err := OpenArch(files, "amd64")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -18,18 +17,17 @@ var ErrNotFound = errors.New("not found")
 // errNoTracing tells how to get at tracefs.
 var errNoTracing = errors.New("tracefs is not mounted: run \"mount -t tracefs tracefs /sys/kernel/tracing\"")
 
-// Tracing returns the tracefs folder.
+// Tracing returns the tracefs folder among the kernel's files.
 func (k *Kernel) Tracing() (string, error) { return k.tracing() }
 
 func (k *Kernel) findTracing() (string, error) {
-	for _, name := range []string{"sys/kernel/tracing", "sys/kernel/debug/tracing"} {
-		folder := k.path(name)
-		_, err := os.Stat(filepath.Join(folder, "events"))
+	for _, folder := range []string{"sys/kernel/tracing", "sys/kernel/debug/tracing"} {
+		_, err := fs.Stat(k.files, folder+"/events")
 		switch {
 		case err == nil:
 			return folder, nil
 		case errors.Is(err, fs.ErrPermission):
-			return "", fmt.Errorf("%s may not be read: run as root or with CAP_DAC_READ_SEARCH", folder)
+			return "", fmt.Errorf("/%s may not be read: run as root or with CAP_DAC_READ_SEARCH", folder)
 		}
 	}
 	return "", errNoTracing
@@ -42,8 +40,8 @@ func (k *Kernel) Tracepoints(categoryGlob, eventGlob string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	events := filepath.Join(folder, "events")
-	categories, err := matchFolders(events, categoryGlob)
+	events := path.Join(folder, "events")
+	categories, err := k.matchFolders(events, categoryGlob)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +50,7 @@ func (k *Kernel) Tracepoints(categoryGlob, eventGlob string) ([]string, error) {
 		if category == "ftrace" { // records of the tracers; nothing can attach to them
 			continue
 		}
-		names, err := matchFolders(filepath.Join(events, category), eventGlob)
+		names, err := k.matchFolders(path.Join(events, category), eventGlob)
 		if err != nil {
 			return nil, err
 		}
@@ -66,18 +64,18 @@ func (k *Kernel) Tracepoints(categoryGlob, eventGlob string) ([]string, error) {
 
 // matchFolders returns the folders under a folder whose name matches. A plain
 // name is looked up instead of listed, which is faster by far.
-func matchFolders(under, glob string) ([]string, error) {
+func (k *Kernel) matchFolders(under, glob string) ([]string, error) {
 	if !IsGlob(glob) {
 		if !isFileName(glob) {
 			return nil, nil
 		}
-		info, err := os.Stat(filepath.Join(under, glob))
+		info, err := fs.Stat(k.files, path.Join(under, glob))
 		if err != nil || !info.IsDir() {
 			return nil, nil
 		}
 		return []string{glob}, nil
 	}
-	entries, err := os.ReadDir(under)
+	entries, err := fs.ReadDir(k.files, under)
 	if err != nil {
 		return nil, fmt.Errorf("list tracepoints: %w", err)
 	}
@@ -130,7 +128,7 @@ func (k *Kernel) readFormat(category, event string) (*Format, error) {
 	if !isFileName(category) || !isFileName(event) || category == "ftrace" {
 		return nil, ErrNotFound
 	}
-	file, err := os.Open(filepath.Join(folder, "events", category, event, "format"))
+	file, err := k.files.Open(path.Join(folder, "events", category, event, "format"))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
 		return nil, ErrNotFound
 	}

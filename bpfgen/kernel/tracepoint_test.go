@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"ply-exporter/internal/recorded"
 )
 
 func TestTracepoints(t *testing.T) {
@@ -64,7 +66,7 @@ func TestTracepointErrors(t *testing.T) {
 
 // Every format of the recorded kernels parses.
 func TestRecordedFormats(t *testing.T) {
-	for _, name := range recorded {
+	for _, name := range recorded.Names() {
 		checkFormats(t, open(t, name), 100)
 	}
 }

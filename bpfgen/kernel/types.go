@@ -1,9 +1,10 @@
 package kernel
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"strings"
 	"sync"
 
@@ -24,18 +25,27 @@ func (k *Kernel) TypeCache() *btf.Cache { return k.types }
 func (k *Kernel) readVmlinux() (*btf.Spec, error) {
 	var spec *btf.Spec
 	var err error
-	if k.live() {
+	if k.running() {
 		spec, err = k.types.Kernel() // maps the file into memory instead of copying it
 	} else {
-		spec, err = btf.LoadSpec(k.path("sys/kernel/btf/vmlinux"))
+		spec, err = k.readTypes("vmlinux", nil)
 	}
 	switch {
-	case errors.Is(err, btf.ErrNotSupported), errors.Is(err, os.ErrNotExist):
+	case errors.Is(err, btf.ErrNotSupported), errors.Is(err, fs.ErrNotExist):
 		return nil, errNoBTF
 	case err != nil:
 		return nil, fmt.Errorf("kernel types: %w", err)
 	}
 	return spec, nil
+}
+
+// readTypes reads the types of the kernel, or of a module on those of base.
+func (k *Kernel) readTypes(name string, base *btf.Spec) (*btf.Spec, error) {
+	raw, err := fs.ReadFile(k.files, "sys/kernel/btf/"+name)
+	if err != nil {
+		return nil, err
+	}
+	return btf.LoadSplitSpecFromReader(bytes.NewReader(raw), base)
 }
 
 // moduleTypes are the types of the modules that were asked for.
@@ -55,7 +65,7 @@ func (k *Kernel) moduleBTF(module string) (*btf.Spec, error) {
 	if spec := k.modules.specs[module]; spec != nil {
 		return spec, nil
 	}
-	spec, err := btf.LoadSplitSpec(k.path("sys/kernel/btf/"+module), base)
+	spec, err := k.readTypes(module, base)
 	if err != nil {
 		return nil, fmt.Errorf("types of module %s: %w", module, err)
 	}

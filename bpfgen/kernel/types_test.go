@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
+
+	"ply-exporter/internal/recorded"
 )
 
 func TestBTFFunc(t *testing.T) {
@@ -42,7 +44,7 @@ func TestBTFFunc(t *testing.T) {
 }
 
 func TestFieldOffset(t *testing.T) {
-	for _, name := range recorded {
+	for _, name := range recorded.Names() {
 		k := open(t, name)
 		bit := k.Arch().Compat
 		if _, err := k.FieldOffset("task_struct", bit.Field); err != nil {

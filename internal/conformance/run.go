@@ -39,7 +39,7 @@ func Open() (*kernel.Kernel, error) {
 	if err := tracer.MountTracefs(); err != nil {
 		return nil, err
 	}
-	k, err := kernel.Open("/")
+	k, err := kernel.Running()
 	if err == nil {
 		tracer.Detect(k)
 	}

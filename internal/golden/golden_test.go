@@ -19,6 +19,7 @@ import (
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
+	archive "ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
 )
 
@@ -57,7 +58,7 @@ func TestObjects(t *testing.T) {
 	compare(t, b.String())
 }
 
-// A recorded kernel has its folder's name.
+// A recorded kernel has its archive's name.
 type recorded struct {
 	*kernel.Kernel
 	name string
@@ -65,17 +66,12 @@ type recorded struct {
 
 func openKernels(t *testing.T) (all []recorded) {
 	t.Helper()
-	folder := "../../bpfgen/kernel/testdata"
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		k, err := kernel.Open(filepath.Join(folder, e.Name()))
+	for _, name := range archive.Names() {
+		k, err := kernel.Open(archive.Files(name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, recorded{k, e.Name()})
+		all = append(all, recorded{k, name})
 	}
 	return all
 }

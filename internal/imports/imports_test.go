@@ -24,7 +24,6 @@ var mayImport = map[string][]string{
 	"bpfgen":                        {"bpfgen/kernel", "bpfgen/object", "plylang"},
 	"bpfgen/object":                 {"bpfgen/kernel", "plylang"},
 	"bpfgen/kernel":                 {"plylang"},
-	"bpfgen/kernel/internal/record": {"bpfgen/kernel"},
 	"bpfgen/kernel/internal/sysnum": {},
 	"plylang":                       {},
 	"configs":                       {},

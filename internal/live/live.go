@@ -18,7 +18,7 @@ func Kernel(t testing.TB) *kernel.Kernel {
 	if err := rlimit.RemoveMemlock(); err != nil { // kernels before 5.11 count maps
 		t.Fatal(err)
 	}
-	k, err := kernel.Open("/")
+	k, err := kernel.Running()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"ply-exporter/bpfgen/kernel"
+	archive "ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
 )
 
 // recorded returns a kernel to compile for on any machine.
 func recorded(t *testing.T) *kernel.Kernel {
 	t.Helper()
-	k, err := kernel.Open("../../bpfgen/kernel/testdata/7.3-amd64")
+	k, err := kernel.Open(archive.Files("7.3-amd64"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,8 @@
 package decode
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
+	"testing/fstest"
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
@@ -21,14 +20,7 @@ ffffffffc0001000 t bpf_prog_6deef7357e7b4530_ply_read	[bpf]
 `
 
 func TestStackFrames(t *testing.T) {
-	root := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(root, "proc"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(root, "proc/kallsyms"), []byte(someSymbols), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	k, err := kernel.OpenArch(root, "amd64")
+	k, err := kernel.OpenArch(fstest.MapFS{"proc/kallsyms": {Data: []byte(someSymbols)}}, "amd64")
 	if err != nil {
 		t.Fatal(err)
 	}
