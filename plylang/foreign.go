@@ -1,7 +1,5 @@
 package plylang
 
-import "strings"
-
 // Words of other languages
 //
 // Who comes from bpftrace, DTrace, awk or C writes their words. A word of the
@@ -216,39 +214,6 @@ func (p *parser) foreignStmt(s Stmt) bool {
 func stmtWord(s Stmt) string {
 	if x, ok := s.(*ExprStmt); ok {
 		return firstName(x.X)
-	}
-	return ""
-}
-
-// foreignProviders says the same of what stands before a probe's colon.
-var foreignProviders = []struct{ name, cure string }{
-	{"kfunc", functionEntry}, {"fentry", functionEntry}, {"fbt", functionBoth}, {"kretfunc", functionReturn}, {"fexit", functionReturn},
-	{"syscall", systemCall}, {"syscalls", systemCall}, {"sys", systemCall},
-	{"uprobe", userSpace}, {"uretprobe", userSpace}, {"usdt", userSpace}, {"u", userSpace}, {"ur", userSpace}, {"pid", userSpace},
-	{"tp", "write tracepoint:category/event"}, {"tick", everySecond}, {"timer", everySecond},
-	{"dtrace", "write BEGIN or END"}, {"self", "write BEGIN or END"},
-	{"proc", "write tracepoint:sched/sched_process_exec and its kin"}, {"io", "write tracepoint:block/block_rq_issue and its kin"},
-	{"watchpoint", noProvider}, {"asyncwatchpoint", noProvider}, {"iter", noProvider},
-}
-
-const (
-	functionEntry  = "write kprobe:function, whose arguments are args->name"
-	functionReturn = "write kretprobe:function, whose result is retval"
-	functionBoth   = "write kprobe:function where it begins, kretprobe:function where it returns"
-	systemCall     = "write kprobe:sys_read where the call begins, kretprobe:sys_read where it returns"
-	userSpace      = "functions of programs cannot be traced yet, those of the kernel can: kprobe:function"
-	everySecond    = "write interval:1s"
-	noProvider     = "nothing of that kind can be observed; ply-exporter list shows what can"
-)
-
-// ForeignProvider returns what to write in place of another language's
-// provider, "" for a name that none of them has.
-func ForeignProvider(name string) string {
-	name = strings.TrimRight(name, "0123456789") // pid123
-	for _, p := range foreignProviders {
-		if p.name == name {
-			return p.cure
-		}
 	}
 	return ""
 }

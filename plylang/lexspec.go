@@ -1,86 +1,9 @@
 package plylang
 
-import (
-	"slices"
-	"strings"
-)
-
-// spellings of the providers that trace functions: in their specifications a
-// "/" begins the predicate. All others have "/" in their names and paths.
-var functionProviders = []string{"kprobe", "kretprobe", "fentry", "fexit", "kfunc", "kretfunc"}
-
-var otherProviders = []string{
-	"tracepoint", "trace", "rawtracepoint", "uprobe", "uretprobe", "usdt",
-	"profile", "interval", "software", "hardware",
-}
-
-// providerAliases are the short names that are no prefixes, or that would be
-// ambiguous ones.
-var providerAliases = map[string]string{
-	"k": "kprobe", "kr": "kretprobe", "t": "tracepoint", "rt": "rawtracepoint", "u": "uprobe", "ur": "uretprobe",
-}
-
-// exampleSpecs shows how the probes of a provider are written.
-var exampleSpecs = map[string]string{
-	"kretprobe": "kretprobe:vfs_read", "tracepoint": "tracepoint:sched/sched_switch", "trace": "trace:sched/sched_switch",
-	"rawtracepoint": "rawtracepoint:sched_switch", "profile": "profile:99hz", "interval": "interval:1s",
-	"software": "software:page-faults:100", "hardware": "hardware:cache-misses:1M",
-}
-
-// exampleSpec is how a probe of the provider is written, and of any if there is
-// no such provider.
-func exampleSpec(provider string) string {
-	if example, ok := exampleSpecs[fullProvider(provider)]; ok {
-		return example
-	}
-	return "kprobe:vfs_read"
-}
-
-// tracesFunctions says whether a provider, as written, traces functions.
-func tracesFunctions(name string) bool {
-	return slices.Contains(functionProviders, fullProvider(name))
-}
-
-// isProvider says whether a name can be a provider's.
-func isProvider(name string) bool { return fullProvider(name) != "" }
-
-// fullProvider is the first provider that a name may stand for, "" when it is
-// none's.
-func fullProvider(name string) string {
-	if full, ok := providerAliases[name]; ok {
-		return full
-	}
-	for _, full := range slices.Concat(functionProviders, otherProviders) {
-		if strings.HasPrefix(full, name) {
-			return full
-		}
-	}
-	return ""
-}
-
-// predicateIn returns where the "/" stands in the target of a provider that
-// can only begin a predicate, -1 when there is none. A tracepoint's name has
-// one that does not, and a path any number.
-func predicateIn(provider, target string) int {
-	name := 0
-	switch fullProvider(provider) {
-	case "tracepoint", "trace":
-		name = strings.IndexAny(target, "/:") + 1
-	case "rawtracepoint", "profile", "interval", "software", "hardware":
-	default:
-		return -1
-	}
-	if i := strings.IndexByte(target[name:], '/'); i >= 0 {
-		return name + i
-	}
-	return -1
-}
+import "strings"
 
 // maxSpec is the longest specification in bytes.
 const maxSpec = 4096
-
-// isEdge says whether a name is a whole specification, at probe position.
-func isEdge(name string) bool { return name == "BEGIN" || name == "END" }
 
 // spec reads a probe specification:
 //
@@ -95,14 +18,14 @@ func (l *lexer) spec() token {
 	n := nameLen(l.text[pos:])
 	name := l.text[pos : pos+n]
 	if !strings.HasPrefix(l.text[pos+n:], ":") {
-		if !isEdge(name) {
+		if !isWholeSpec(name) {
 			return token{kind: bad, pos: pos, end: pos}
 		}
 		l.off += n
 		return l.token(SPEC, pos)
 	}
 	stop := " \t\n\r\v\f,{"
-	if tracesFunctions(name) {
+	if slashEndsTarget(name) {
 		stop += "/"
 	}
 	rest := l.text[pos+n+1:]

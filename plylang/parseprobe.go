@@ -1,9 +1,6 @@
 package plylang
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 const (
 	openPredicate  = `"/" ends a predicate only before "{": put braces around what follows`
@@ -85,7 +82,7 @@ func (p *parser) noSpec(probe *Probe) {
 		p.fail(t.pos, `"}" without a "{" before it`)
 	case t.kind == NAME && p.lex.before(COLON):
 		p.fail(t.pos, "no blank may stand before the colon of a probe, as in kprobe:vfs_read")
-	case t.kind == NAME && isEdge(strings.ToUpper(t.text)):
+	case t.kind == NAME && isWholeSpec(strings.ToUpper(t.text)):
 		p.fail(t.pos, "%q is written in capitals: %s", t.text, strings.ToUpper(t.text))
 	case t.kind == NAME && p.lex.before(SUB):
 		p.fail(t.pos, "a probe is written with a colon, as in profile:99hz and interval:1s")
@@ -101,7 +98,7 @@ func (p *parser) noSpec(probe *Probe) {
 		p.unexpected("a probe behind the comma")
 	case t.kind == NAME && keywordStmts[t.text] != nil:
 		p.fail(t.pos, outsideProbe)
-	case t.kind == NAME && slices.Contains(slices.Concat(functionProviders, otherProviders), t.text):
+	case t.kind == NAME && ProviderNamed(t.text) != nil:
 		p.fail(t.pos, "%q names nothing to trace: write it behind a colon, as in %s", t.text, exampleSpec(t.text))
 	case t.kind == NAME && p.lex.before(LBRACE, COMMA, DIV, EOF):
 		p.fail(t.pos, "%q has no provider: write, for example, kprobe:%s", short(t.text), short(t.text))

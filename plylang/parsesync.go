@@ -99,7 +99,7 @@ func (p *parser) skipProbe() bool {
 
 // isSpec says whether a specification stands at t, a name at probe position.
 func (p *parser) isSpec(t token) bool {
-	return t.kind == NAME && (strings.HasPrefix(p.src.Text[t.end:], ":") || isEdge(t.text))
+	return t.kind == NAME && (strings.HasPrefix(p.src.Text[t.end:], ":") || isWholeSpec(t.text))
 }
 
 // endsBlock says whether t, where a statement should begin, is a probe
@@ -109,7 +109,7 @@ func (p *parser) endsBlock(t token) bool {
 		return false
 	}
 	rest := p.src.Text[t.end:]
-	if isEdge(t.text) {
+	if isWholeSpec(t.text) {
 		return strings.HasPrefix(strings.TrimLeft(rest, " \t\r\n"), "{")
 	}
 	return len(rest) > 1 && rest[0] == ':' && !isBlank(rest[1])
@@ -118,7 +118,7 @@ func (p *parser) endsBlock(t token) bool {
 // beginsProbe says whether t, anywhere in text that is being skipped, is a
 // probe: it is the first on its line and has the name of a provider.
 func (p *parser) beginsProbe(t token) bool {
-	if !p.endsBlock(t) || !isEdge(t.text) && !isProvider(t.text) {
+	if !p.endsBlock(t) || !isWholeSpec(t.text) && meantProvider(t.text) == nil {
 		return false
 	}
 	before := strings.TrimRight(p.src.Text[:t.pos], " \t")
