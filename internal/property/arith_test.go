@@ -47,7 +47,7 @@ func TestExpressions(t *testing.T) {
 // TestEvaluate does the same with the reference evaluator.
 func TestEvaluate(t *testing.T) {
 	compareExpressions(t, recorded(t), 1000, func(obj *object.Object) ([]string, error) {
-		return Evaluate(obj.Script, here())
+		return evaluateBegin(obj.Script, here())
 	})
 }
 

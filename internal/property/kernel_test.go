@@ -36,7 +36,7 @@ func parameters(name string) (string, bool) {
 }
 
 // An observer runs a compiled script and returns what is in its maps, as
-// Evaluate does.
+// evaluateBegin does.
 type observer func(k *kernel.Kernel, obj *object.Object) ([]string, error)
 
 // observeTraced runs a script as everybody does.

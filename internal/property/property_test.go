@@ -89,12 +89,12 @@ type subject struct {
 
 // begins is a script of BEGIN clauses.
 func begins(seed int64, observe observer) subject {
-	return subject{Script(seed), observe, func(s *plylang.Script) ([]string, error) { return Evaluate(s, here()) }}
+	return subject{randomScript(seed), observe, func(s *plylang.Script) ([]string, error) { return evaluateBegin(s, here()) }}
 }
 
 // traces is a script with probes at system calls.
 func traces(seed int64) subject {
-	t := Traced(seed)
+	t := tracedScript(seed)
 	var calls []call
 	observe := func(k *kernel.Kernel, obj *object.Object) ([]string, error) {
 		return observeWhile(k, obj, func() { calls = makeCalls() })
@@ -135,7 +135,7 @@ func shrunk(k *kernel.Kernel, s subject, fault string) (small, smallFault string
 		s.text = smaller
 		return try(k, s)
 	}
-	small = Shrink(s.text, func(smaller string) bool { return strings.HasPrefix(again(smaller), class+":") })
+	small = shrink(s.text, func(smaller string) bool { return strings.HasPrefix(again(smaller), class+":") })
 	return small, again(small)
 }
 

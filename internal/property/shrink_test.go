@@ -6,10 +6,10 @@ import (
 	"ply-exporter/plylang"
 )
 
-// Shrink returns a script that still fails and that no single step makes
+// shrink returns a script that still fails and that no single step makes
 // smaller: leaving out a probe or a statement, unwrapping a block, or putting
 // an operand in the place of its expression.
-func Shrink(text string, fails func(string) bool) string {
+func shrink(text string, fails func(string) bool) string {
 	for {
 		smaller, ok := shrinkOnce(text, fails)
 		if !ok {

@@ -44,8 +44,8 @@ type trace struct {
 	enter, leave hook // of lseek
 }
 
-// Traced returns a random script with probes at system calls.
-func Traced(seed int64) trace {
+// tracedScript returns a random script with probes at system calls.
+func tracedScript(seed int64) trace {
 	g := &generator{Rand: rand.New(rand.NewSource(seed)), rounds: 1, traced: true}
 	g.declare()
 	t := trace{enter: lseekEntries[g.Intn(len(lseekEntries))], leave: lseekExits[g.Intn(len(lseekExits))]}
@@ -125,7 +125,7 @@ func (c call) returned(w world) world {
 	return w
 }
 
-// evaluate runs all clauses of a checked script, as Evaluate does.
+// evaluate runs all clauses of a checked script, as evaluateBegin does.
 func (t trace) evaluate(script *plylang.Script, w world, calls []call) ([]string, error) {
 	return evaluate(script, t.firings(w, calls))
 }

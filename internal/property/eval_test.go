@@ -11,7 +11,7 @@ import (
 // The reference evaluator
 //
 // It walks the tree as docs/language.md reads, slowly and with Go's own
-// arithmetic. The types it finds by itself, see infer.go.
+// arithmetic. The types it finds by itself, see infer_test.go.
 
 // A world is what a script sees of the process that runs it.
 type world map[string]value
@@ -22,10 +22,10 @@ type firing struct {
 	world world
 }
 
-// Evaluate runs the BEGIN clauses of a checked script. It returns what is then
+// evaluateBegin runs the BEGIN clauses of a checked script. It returns what is then
 // in its maps: a line for each key, "@x[0x1, \"a\"] 0x2a", and what was printed,
 // in order. An error says what the checker got wrong.
-func Evaluate(script *plylang.Script, w world) ([]string, error) {
+func evaluateBegin(script *plylang.Script, w world) ([]string, error) {
 	return evaluate(script, []firing{{"BEGIN", w}})
 }
 
