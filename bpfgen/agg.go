@@ -3,6 +3,7 @@ package bpfgen
 import (
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -18,11 +19,11 @@ type aggregation struct {
 	buckets func(args []plylang.Expr) (object.Buckets, error)
 
 	// update adds the number in x to the value at R7.
-	update func(g *gen, m *object.Map, x mem)
+	update func(g *gen, m *object.Map, x emit.Mem)
 
 	// first makes the value of a new key from the number in x. A histogram's
 	// is too large for that.
-	first func(g *gen, m *object.Map, x, dst mem)
+	first func(g *gen, m *object.Map, x, dst emit.Mem)
 }
 
 // argument is the first parameter of all aggregations but count.
@@ -80,39 +81,39 @@ func histogramRow(name, doc string, buckets func([]plylang.Expr) (object.Buckets
 	}
 }
 
-func addOne(g *gen, _ *object.Map, _ mem) {
-	g.emit(asm.Mov.Imm(asm.R1, 1))
-	g.atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
+func addOne(g *gen, _ *object.Map, _ emit.Mem) {
+	g.Emit(asm.Mov.Imm(asm.R1, 1))
+	g.Atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
 }
 
-func firstOne(g *gen, _ *object.Map, _, dst mem) { g.storeImm(dst, 1) }
+func firstOne(g *gen, _ *object.Map, _, dst emit.Mem) { g.StoreImm(dst, 1) }
 
-func addX(g *gen, x mem) {
-	g.load(asm.R1, x)
-	g.atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
+func addX(g *gen, x emit.Mem) {
+	g.Load(asm.R1, x)
+	g.Atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
 }
 
-func addToSum(g *gen, m *object.Map, x mem) {
+func addToSum(g *gen, m *object.Map, x emit.Mem) {
 	addX(g, x)
 	if m.Storage == object.Cell {
 		g.markCell(asm.R7)
 	}
 }
 
-func firstX(g *gen, _ *object.Map, x, dst mem) {
-	g.load(asm.R1, x)
-	g.store(dst, asm.R1)
+func firstX(g *gen, _ *object.Map, x, dst emit.Mem) {
+	g.Load(asm.R1, x)
+	g.Store(dst, asm.R1)
 }
 
-func addToMean(g *gen, _ *object.Map, x mem) {
+func addToMean(g *gen, _ *object.Map, x emit.Mem) {
 	addX(g, x)
-	g.emit(asm.Mov.Imm(asm.R1, 1))
-	g.atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
+	g.Emit(asm.Mov.Imm(asm.R1, 1))
+	g.Atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
 }
 
-func firstMean(g *gen, m *object.Map, x, dst mem) {
-	firstX(g, m, x, dst.at(0, 8))
-	g.storeImm(dst.at(8, 8), 1)
+func firstMean(g *gen, m *object.Map, x, dst emit.Mem) {
+	firstX(g, m, x, dst.At(0, 8))
+	g.StoreImm(dst.At(8, 8), 1)
 }
 
 // extremeRounds is how often an update of an extreme is tried again when
@@ -121,67 +122,67 @@ func firstMean(g *gen, m *object.Map, x, dst mem) {
 const extremeRounds = 8
 
 // transform leaves x in R1 as Map.Extreme says.
-func transform(g *gen, m *object.Map, x mem) {
-	g.load(asm.R1, x)
+func transform(g *gen, m *object.Map, x emit.Mem) {
+	g.Load(asm.R1, x)
 	if m.Value.Signed {
-		g.imm(asm.R2, -1<<63)
-		g.emit(asm.Xor.Reg(asm.R1, asm.R2))
+		g.Imm(asm.R2, -1<<63)
+		g.Emit(asm.Xor.Reg(asm.R1, asm.R2))
 	}
 	if m.Kind == object.KindMin {
-		g.emit(asm.Xor.Imm(asm.R1, -1))
+		g.Emit(asm.Xor.Imm(asm.R1, -1))
 	}
 }
 
-func firstExtreme(g *gen, m *object.Map, x, dst mem) {
+func firstExtreme(g *gen, m *object.Map, x, dst emit.Mem) {
 	transform(g, m, x)
-	g.store(dst, asm.R1)
+	g.Store(dst, asm.R1)
 }
 
 // keepExtreme keeps the larger of the stored number and x, both transformed.
 // An update that never wins is counted as refused. The number that becomes 0
 // leaves a cell as it is, but for the mark.
-func keepExtreme(g *gen, m *object.Map, x mem) {
-	done := g.label()
+func keepExtreme(g *gen, m *object.Map, x emit.Mem) {
+	done := g.Label()
 	transform(g, m, x)
 	if m.Storage == object.Cell {
-		other := g.label()
-		g.jump(asm.JNE, asm.R1, 0, other)
-		g.storeImm(mem{asm.R7, -mark, 8}, 1)
-		g.goto_(done)
-		g.bind(other)
+		other := g.Label()
+		g.Jump(asm.JNE, asm.R1, 0, other)
+		g.StoreImm(emit.Mem{Reg: asm.R7, Off: -mark, Size: 8}, 1)
+		g.Goto(done)
+		g.Bind(other)
 	}
-	g.load(asm.R0, mem{asm.R7, 0, 8})
+	g.Load(asm.R0, emit.Mem{Reg: asm.R7, Off: 0, Size: 8})
 	if !g.kernel.Has(kernel.FetchingAtomics) {
-		g.jumpReg(asm.JGE, asm.R0, asm.R1, done)
-		g.store(mem{asm.R7, 0, 8}, asm.R1)
-		g.bind(done)
+		g.JumpReg(asm.JGE, asm.R0, asm.R1, done)
+		g.Store(emit.Mem{Reg: asm.R7, Off: 0, Size: 8}, asm.R1)
+		g.Bind(done)
 		return
 	}
 	for range extremeRounds {
-		g.jumpReg(asm.JGE, asm.R0, asm.R1, done)
-		g.emit(asm.Mov.Reg(asm.R2, asm.R0))
-		g.atomic(asm.CmpXchg, asm.R7, 0, asm.R1)
-		g.jumpReg(asm.JEq, asm.R0, asm.R2, done)
+		g.JumpReg(asm.JGE, asm.R0, asm.R1, done)
+		g.Emit(asm.Mov.Reg(asm.R2, asm.R0))
+		g.Atomic(asm.CmpXchg, asm.R7, 0, asm.R1)
+		g.JumpReg(asm.JEq, asm.R0, asm.R2, done)
 	}
 	g.increment(1 + m.ID)
-	g.bind(done)
+	g.Bind(done)
 }
 
 // countInBucket adds x to the sum of a histogram, and one to its bucket.
-func countInBucket(g *gen, m *object.Map, x mem) {
+func countInBucket(g *gen, m *object.Map, x emit.Mem) {
 	addX(g, x)
-	g.load(asm.R1, x)
+	g.Load(asm.R1, x)
 	g.bucket(m.Buckets, wide(m.Value))
 	g.forget()
-	outside := g.label()
-	g.jump(asm.JGT, asm.R0, int32(m.Buckets.Len()-1), outside)
-	g.emit(
+	outside := g.Label()
+	g.Jump(asm.JGT, asm.R0, int32(m.Buckets.Len()-1), outside)
+	g.Emit(
 		asm.LSh.Imm(asm.R0, 3),
 		asm.Add.Reg(asm.R7, asm.R0),
 		asm.Mov.Imm(asm.R1, 1),
 	)
-	g.atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
-	g.bind(outside)
+	g.Atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
+	g.Bind(outside)
 }
 
 // forget makes the verifier forget what it knows of R0, which is below 65536.
@@ -190,10 +191,10 @@ func countInBucket(g *gen, m *object.Map, x mem) {
 // track of registers and of aligned words on the stack, but not of two bytes
 // in the middle of a word.
 func (g *gen) forget() {
-	slot := g.slot(8)
-	g.emit(
-		asm.StoreMem(slot.reg, int16(slot.off+2), asm.R0, asm.Half),
-		asm.LoadMem(asm.R0, slot.reg, int16(slot.off+2), asm.Half),
+	slot := g.Slot(8)
+	g.Emit(
+		asm.StoreMem(slot.Reg, int16(slot.Off+2), asm.R0, asm.Half),
+		asm.LoadMem(asm.R0, slot.Reg, int16(slot.Off+2), asm.Half),
 	)
-	g.free(slot)
+	g.Free(slot)
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
@@ -87,7 +88,7 @@ var variables = []*builtin{
 	variable("gid", "Group id of the current task.", plylang.U32, idPart(asm.FnGetCurrentUidGid, true)),
 	{
 		Func: plylang.Func{Name: "comm", Aliases: []string{"execname"}, Doc: "Name of the current task.", Result: plylang.StringType(commSize)},
-		mem:  func(g *gen, _ []plylang.Expr, dst mem) { g.comm(dst) },
+		mem:  func(g *gen, _ []plylang.Expr, dst emit.Mem) { g.comm(dst) },
 	},
 	variable("cpu", "Number of the processor.", plylang.U32, helper(asm.FnGetSmpProcessorId)),
 	variable("numaid", "Number of the memory node.", plylang.U32, helper(asm.FnGetNumaNodeId)),
@@ -109,68 +110,68 @@ var variables = []*builtin{
 const commSize = 16
 
 // helper leaves what a helper without arguments returns.
-func helper(fn asm.BuiltinFunc) func(*gen) { return func(g *gen) { g.call(fn) } }
+func helper(fn asm.BuiltinFunc) func(*gen) { return func(g *gen) { g.Call(fn) } }
 
 // idPart leaves one half of a pair of ids.
 func idPart(fn asm.BuiltinFunc, upper bool) func(*gen) {
 	return func(g *gen) {
-		g.call(fn)
+		g.Call(fn)
 		if upper {
-			g.emit(asm.RSh.Imm(asm.R0, 32))
+			g.Emit(asm.RSh.Imm(asm.R0, 32))
 			return
 		}
-		g.extend(plylang.U32)
+		g.Extend(plylang.U32)
 	}
 }
 
 // comm writes the thread's name to dst. Linux 6.1 leaves what is behind the
 // name's NUL as it was.
-func (g *gen) comm(dst mem) {
-	g.zero(dst)
-	g.address(asm.R1, dst)
-	g.emit(asm.Mov.Imm(asm.R2, commSize))
-	g.call(asm.FnGetCurrentComm)
+func (g *gen) comm(dst emit.Mem) {
+	g.Zero(dst)
+	g.Address(asm.R1, dst)
+	g.Emit(asm.Mov.Imm(asm.R2, commSize))
+	g.Call(asm.FnGetCurrentComm)
 }
 
 func random(g *gen) {
-	g.call(asm.FnGetPrandomU32)
-	g.extend(plylang.U32)
+	g.Call(asm.FnGetPrandomU32)
+	g.Extend(plylang.U32)
 }
 
 // walltime is the monotonic clock and what the time of day is ahead of it.
 // bpf_ktime_get_tai_ns is there from Linux 6.1 only.
 func walltime(g *gen) {
 	g.compiler.clock = true
-	g.call(asm.FnKtimeGetNs)
-	g.mapValue(asm.R1, object.ClockMap, 0)
-	g.load(asm.R1, mem{asm.R1, 0, 8})
-	g.emit(asm.Add.Reg(asm.R0, asm.R1))
+	g.Call(asm.FnKtimeGetNs)
+	g.MapValue(asm.R1, object.ClockMap, 0)
+	g.Load(asm.R1, emit.Mem{Reg: asm.R1, Off: 0, Size: 8})
+	g.Emit(asm.Add.Reg(asm.R0, asm.R1))
 }
 
 func seconds(g *gen) {
-	g.call(asm.FnKtimeGetBootNs)
-	g.emit(asm.Div.Imm(asm.R0, 1e9))
+	g.Call(asm.FnKtimeGetBootNs)
+	g.Emit(asm.Div.Imm(asm.R0, 1e9))
 }
 
 // parentID reads current->real_parent->tgid.
 func parentID(g *gen) {
-	g.call(asm.FnGetCurrentTask)
-	slot := g.slot(8)
+	g.Call(asm.FnGetCurrentTask)
+	slot := g.Slot(8)
 	g.follow(slot, "real_parent", 8)
-	g.load(asm.R0, slot)
+	g.Load(asm.R0, slot)
 	g.follow(slot, "tgid", 4)
-	g.loadTyped(plylang.S32, slot.reg, slot.off)
-	g.free(slot)
+	g.LoadTyped(plylang.S32, slot.Reg, slot.Off)
+	g.Free(slot)
 }
 
 // follow reads a member of the task at the address in R0.
-func (g *gen) follow(dst mem, member string, size int) {
+func (g *gen) follow(dst emit.Mem, member string, size int) {
 	offset, err := g.kernel.FieldOffset("task_struct", member)
 	if err != nil {
 		g.errs.Add(g.script.Src, g.pos, "ppid: %v", err)
 	}
-	g.emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(offset)))
-	g.probeRead(dst.at(0, size), false)
+	g.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(offset)))
+	g.ProbeRead(dst.At(0, size), false)
 }
 
 var kernelStack = &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Show: plylang.ShowStack}
@@ -184,9 +185,9 @@ func stackID(g *gen) {
 	if g.program.spec.Type == ebpf.RawTracepoint {
 		skip = 1
 	}
-	g.emit(asm.Mov.Reg(asm.R1, asm.R6))
-	g.mapPtr(asm.R2, object.StackMap)
-	g.emit(asm.Mov.Imm(asm.R3, skip))
-	g.call(asm.FnGetStackid)
-	g.extend(plylang.S32)
+	g.Emit(asm.Mov.Reg(asm.R1, asm.R6))
+	g.MapPtr(asm.R2, object.StackMap)
+	g.Emit(asm.Mov.Imm(asm.R3, skip))
+	g.Call(asm.FnGetStackid)
+	g.Extend(plylang.S32)
 }

@@ -3,6 +3,7 @@ package bpfgen
 import (
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/plylang"
 )
 
@@ -27,7 +28,7 @@ var functions = []*builtin{
 			Params: []plylang.Param{{Name: "x", Want: plylang.WantValue}}, Result: plylang.Literal,
 			Fold: func(args []plylang.Expr) (uint64, bool) { return sizeOf(args[0]), true },
 		},
-		gen: func(g *gen, args []plylang.Expr) { g.imm(asm.R0, int64(sizeOf(args[0]))) },
+		gen: func(g *gen, args []plylang.Expr) { g.Imm(asm.R0, int64(sizeOf(args[0]))) },
 	},
 	{
 		Func: plylang.Func{
@@ -48,17 +49,17 @@ var functions = []*builtin{
 func sameValue(g *gen, args []plylang.Expr) { g.expr(args[0]) }
 
 func callLog2(g *gen, args []plylang.Expr) {
-	end, positive := g.label(), g.label()
+	end, positive := g.Label(), g.Label()
 	g.expr(args[0])
-	g.emit(asm.Mov.Reg(asm.R1, asm.R0))
+	g.Emit(asm.Mov.Reg(asm.R1, asm.R0))
 	if !wide(args[0].Type()) {
-		g.jump(asm.JSGE, asm.R1, 0, positive)
-		g.emit(asm.Mov.Imm(asm.R0, -1))
-		g.goto_(end)
-		g.bind(positive)
+		g.Jump(asm.JSGE, asm.R1, 0, positive)
+		g.Emit(asm.Mov.Imm(asm.R0, -1))
+		g.Goto(end)
+		g.Bind(positive)
 	}
 	g.log2()
-	g.bind(end)
+	g.Bind(end)
 }
 
 func callAbs(g *gen, args []plylang.Expr) {
@@ -131,7 +132,7 @@ var displays = []*builtin{
 			Params: []plylang.Param{{Name: "x", Want: plylang.WantValue}}, Infer: inetType,
 		},
 		gen: sameValue,
-		mem: func(g *gen, args []plylang.Expr, dst mem) { g.memInto(args[0], dst) },
+		mem: func(g *gen, args []plylang.Expr, dst emit.Mem) { g.memInto(args[0], dst) },
 	},
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
@@ -31,7 +32,7 @@ var stringFunctions = []*builtin{
 			Params: []plylang.Param{{Name: "field", Want: plylang.WantValue}},
 			Infer:  dynamicField,
 		},
-		mem: func(g *gen, args []plylang.Expr, dst mem) { g.memInto(args[0], dst) },
+		mem: func(g *gen, args []plylang.Expr, dst emit.Mem) { g.memInto(args[0], dst) },
 	},
 	{
 		Func: plylang.Func{
@@ -120,7 +121,7 @@ func constantLength(args []plylang.Expr) (n int64, ok bool) {
 
 // readText reads text at an address. Text that is there already is cut to the
 // wanted length.
-func readText(g *gen, args []plylang.Expr, dst mem) {
+func readText(g *gen, args []plylang.Expr, dst emit.Mem) {
 	typ, _ := textType(args)
 	_, known := constantLength(args)
 	t := args[0].Type()
@@ -129,12 +130,12 @@ func readText(g *gen, args []plylang.Expr, dst mem) {
 		g.readTextUpTo(args, dst, typ.Size)
 	case t.Kind != plylang.String:
 		g.expr(args[0])
-		g.emit(asm.Mov.Reg(asm.R3, asm.R0))
-		g.readString(dst, typ.Size, t.User)
+		g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
+		g.ReadString(dst, typ.Size, t.User)
 	default:
 		g.memInto(args[0], dst)
 		if rest := typ.Size % 8; rest != 0 {
-			g.keepBytes(dst.word(dst.words()-1), rest)
+			g.keepBytes(dst.Word(dst.Words()-1), rest)
 		}
 	}
 }
@@ -157,12 +158,12 @@ func bytesAt(args []plylang.Expr) (*plylang.Type, error) {
 	return &plylang.Type{Kind: plylang.Bytes, Size: int(n)}, nil
 }
 
-func readBytes(g *gen, args []plylang.Expr, dst mem) {
-	g.zero(dst.word(dst.words() - 1))
+func readBytes(g *gen, args []plylang.Expr, dst emit.Mem) {
+	g.Zero(dst.Word(dst.Words() - 1))
 	g.expr(args[0])
-	g.emit(asm.Mov.Reg(asm.R3, asm.R0))
+	g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
 	typ, _ := bytesAt(args)
-	g.probeRead(dst.at(0, typ.Size), args[0].Type().User)
+	g.ProbeRead(dst.At(0, typ.Size), args[0].Type().User)
 }
 
 func limitedLength(args []plylang.Expr) (*plylang.Type, error) {
@@ -175,11 +176,11 @@ func limitedLength(args []plylang.Expr) (*plylang.Type, error) {
 func startsWith(g *gen, args []plylang.Expr) {
 	prefix := g.text(args[1])
 	g.orderText(g.text(args[0]), prefix, len(prefix.lit))
-	no, end := g.label(), g.label()
-	g.jump(asm.JNE, asm.R0, 0, no)
-	g.emit(asm.Mov.Imm(asm.R0, 1))
-	g.goto_(end)
-	g.bind(no)
-	g.emit(asm.Mov.Imm(asm.R0, 0))
-	g.bind(end)
+	no, end := g.Label(), g.Label()
+	g.Jump(asm.JNE, asm.R0, 0, no)
+	g.Emit(asm.Mov.Imm(asm.R0, 1))
+	g.Goto(end)
+	g.Bind(no)
+	g.Emit(asm.Mov.Imm(asm.R0, 0))
+	g.Bind(end)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -115,16 +116,16 @@ func (c *compiler) compileProgram(i int, p *planned) {
 	scratch := ""
 	g := newGen(c, p, scratch)
 	g.programCode()
-	if g.memory.overflow {
+	if g.Overflowed() {
 		scratch = fmt.Sprintf("%s%d", scratchMap, i)
 		g = newGen(c, p, scratch)
 		g.programCode()
-		c.obj.Spec.Maps[scratch] = scratchSpec(scratch, 8*max(g.memory.scratch.most, 1))
+		c.obj.Spec.Maps[scratch] = scratchSpec(scratch, g.ScratchBytes())
 	}
 	c.obj.Events = append(c.obj.Events, g.events...)
 	c.checkLimits(g)
 	spec := p.spec
-	spec.Name, spec.License, spec.Instructions = programName(p.Name), license, g.insns
+	spec.Name, spec.License, spec.Instructions = programName(p.Name), license, g.Instructions()
 	p.Name = spec.Name
 	c.obj.Spec.Programs[spec.Name] = &spec
 	c.obj.Programs = append(c.obj.Programs, &p.Program)
@@ -132,11 +133,11 @@ func (c *compiler) compileProgram(i int, p *planned) {
 
 func (c *compiler) checkLimits(g *gen) {
 	pos := g.program.clauses[0].Probe.Pos
-	switch n := g.insns.Size() / asm.InstructionSize; {
+	switch n := g.Instructions().Size() / asm.InstructionSize; {
 	case g.rounds > maxInstructions:
 		c.errs.Add(c.script.Src, pos, "probe repeats too much: its loops have more than %d rounds in all, use a smaller unroll()", maxInstructions)
-	case g.memory.overflow:
-		c.errs.Add(c.script.Src, pos, "probe needs more than %d bytes of memory for its values: use shorter strings", stackSize+scratchSize)
+	case g.Overflowed():
+		c.errs.Add(c.script.Src, pos, "probe needs more than %d bytes of memory for its values: use shorter strings", emit.StackSize+emit.ScratchSize)
 	case n > maxInstructions:
 		c.errs.Add(c.script.Src, pos, "probe is too long: it has more than %d instructions, use a smaller unroll() or several probes", maxInstructions)
 	}
@@ -153,34 +154,18 @@ func programName(name string) string {
 
 // programCode generates the whole program.
 func (g *gen) programCode() {
-	g.finish = g.label()
+	g.finish = g.Label()
 	g.at(g.program.clauses[0].Spec)
-	g.emit(asm.Mov.Reg(asm.R6, asm.R1))
+	g.Emit(asm.Mov.Reg(asm.R6, asm.R1))
 	if g.exits && g.program.Attach != object.AttachEnd {
 		g.leaveIfEnded(g.finish)
 	}
-	if g.memory.scratchName != "" {
-		g.findScratch()
-	}
+	g.FindScratch(g.finish)
 	for _, clause := range g.program.clauses {
 		if g.tooLong() {
 			break
 		}
 		g.clauseCode(clause)
 	}
-	g.bind(g.finish)
-	g.dead = false
-	g.emit(asm.Mov.Imm(asm.R0, g.program.Attach.Result()), asm.Return())
-}
-
-// findScratch leaves the address of the scratch memory in R8.
-func (g *gen) findScratch() {
-	key := g.slot(8)
-	g.zero(key)
-	g.address(asm.R2, key)
-	g.mapPtr(asm.R1, g.memory.scratchName)
-	g.call(asm.FnMapLookupElem)
-	g.jump(asm.JEq, asm.R0, 0, g.finish)
-	g.emit(asm.Mov.Reg(asm.R8, asm.R0))
-	g.free(key)
+	g.Exit(g.finish, g.program.Attach.Result())
 }

@@ -3,6 +3,7 @@ package bpfgen
 import (
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
@@ -15,35 +16,35 @@ func (g *gen) send(e *object.Event, args []plylang.Expr) {
 	for _, a := range args {
 		t := a.Type()
 		e.Args = append(e.Args, object.KeyPart{Type: t, Offset: e.Size})
-		e.Size += padded(t.Size)
+		e.Size += emit.Padded(t.Size)
 	}
 	g.events = append(g.events, e)
-	record := g.slot(e.Size)
-	g.storeImm(record.word(0), int64(id))
+	record := g.Slot(e.Size)
+	g.StoreImm(record.Word(0), int64(id))
 	for i, a := range args {
-		g.storeValue(record.at(e.Args[i].Offset, padded(e.Args[i].Type.Size)), a)
+		g.storeValue(record.At(e.Args[i].Offset, emit.Padded(e.Args[i].Type.Size)), a)
 	}
-	g.address(asm.R2, record)
-	g.emit(asm.Mov.Imm(asm.R3, int32(e.Size)), asm.Mov.Imm(asm.R4, 0))
-	g.mapPtr(asm.R1, object.RingMap)
-	g.call(asm.FnRingbufOutput)
+	g.Address(asm.R2, record)
+	g.Emit(asm.Mov.Imm(asm.R3, int32(e.Size)), asm.Mov.Imm(asm.R4, 0))
+	g.MapPtr(asm.R1, object.RingMap)
+	g.Call(asm.FnRingbufOutput)
 	if e.Kind == object.EventExit {
 		return // what it says is in the state map
 	}
-	sent := g.label()
-	g.jump(asm.JEq, asm.R0, 0, sent)
+	sent := g.Label()
+	g.Jump(asm.JEq, asm.R0, 0, sent)
 	g.increment(0)
-	g.bind(sent)
+	g.Bind(sent)
 }
 
 // storeValue evaluates x into memory.
-func (g *gen) storeValue(dst mem, x plylang.Expr) {
+func (g *gen) storeValue(dst emit.Mem, x plylang.Expr) {
 	if !x.Type().Scalar() {
 		g.memInto(x, dst)
 		return
 	}
 	g.expr(x)
-	g.store(dst, asm.R0)
+	g.Store(dst, asm.R0)
 }
 
 // sendPrint is print(): maps as they are when the event is read, and values.
@@ -81,21 +82,21 @@ func sendExit(g *gen, args []plylang.Expr) {
 	if len(args) == 0 {
 		args = []plylang.Expr{zeroLiteral}
 	}
-	leave := pick(g.program.Attach == object.AttachEnd, g.done, g.finish)
+	leave := emit.Pick(g.program.Attach == object.AttachEnd, g.done, g.finish)
 	g.expr(args[0])
-	g.emit(asm.And.Imm(asm.R0, 0xff), asm.Add.Imm(asm.R0, 1))
+	g.Emit(asm.And.Imm(asm.R0, 0xff), asm.Add.Imm(asm.R0, 1))
 	g.leaveIfEnded(leave)
-	g.store(mem{asm.R1, 0, 8}, asm.R0)
+	g.Store(emit.Mem{Reg: asm.R1, Off: 0, Size: 8}, asm.R0)
 	g.send(&object.Event{Kind: object.EventExit}, nil)
-	g.goto_(leave)
+	g.Goto(leave)
 }
 
 // leaveIfEnded goes to label if the script has called exit(). It leaves the
 // address of the state map's word in R1.
 func (g *gen) leaveIfEnded(label string) {
-	g.mapValue(asm.R1, object.StateMap, 8*(1+len(g.script.Maps)))
-	g.load(asm.R2, mem{asm.R1, 0, 8})
-	g.jump(asm.JNE, asm.R2, 0, label)
+	g.MapValue(asm.R1, object.StateMap, 8*(1+len(g.script.Maps)))
+	g.Load(asm.R2, emit.Mem{Reg: asm.R1, Off: 0, Size: 8})
+	g.Jump(asm.JNE, asm.R2, 0, label)
 }
 
 // callsExit says whether the script has an exit().

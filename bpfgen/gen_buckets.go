@@ -42,40 +42,40 @@ func newLog2(args []plylang.Expr) (object.Buckets, error) {
 }
 
 func (g *gen) log2Bucket(h object.Log2, unsigned bool) {
-	negative, end, parts := g.label(), g.label(), g.label()
+	negative, end, parts := g.Label(), g.Label(), g.Label()
 	if !unsigned {
-		g.jump(asm.JSLT, asm.R1, 0, negative)
+		g.Jump(asm.JSLT, asm.R1, 0, negative)
 	}
 	if h.Bits > 0 {
-		g.jump(asm.JGE, asm.R1, int32(h.Exact()), parts)
-		g.emit(asm.Mov.Reg(asm.R0, asm.R1), asm.Add.Imm(asm.R0, 1))
-		g.goto_(end)
-		g.bind(parts)
+		g.Jump(asm.JGE, asm.R1, int32(h.Exact()), parts)
+		g.Emit(asm.Mov.Reg(asm.R0, asm.R1), asm.Add.Imm(asm.R0, 1))
+		g.Goto(end)
+		g.Bind(parts)
 	}
-	g.emit(asm.Mov.Reg(asm.R2, asm.R1))
+	g.Emit(asm.Mov.Reg(asm.R2, asm.R1))
 	g.log2()
 	g.log2Part(h, unsigned)
 	if !unsigned {
-		g.goto_(end)
-		g.bind(negative)
-		g.emit(asm.Mov.Imm(asm.R0, 0))
+		g.Goto(end)
+		g.Bind(negative)
+		g.Emit(asm.Mov.Imm(asm.R0, 0))
 	}
-	g.bind(end)
+	g.Bind(end)
 }
 
 // log2Part turns the logarithm in R0 of the number in R2 into a bucket.
 func (g *gen) log2Part(h object.Log2, unsigned bool) {
 	if unsigned {
-		fits := g.label()
-		g.jump(asm.JLE, asm.R0, 62, fits)
-		g.emit(asm.Mov.Imm(asm.R0, 62), asm.Mov.Imm(asm.R2, -1), asm.RSh.Imm(asm.R2, 1))
-		g.bind(fits)
+		fits := g.Label()
+		g.Jump(asm.JLE, asm.R0, 62, fits)
+		g.Emit(asm.Mov.Imm(asm.R0, 62), asm.Mov.Imm(asm.R2, -1), asm.RSh.Imm(asm.R2, 1))
+		g.Bind(fits)
 	}
 	if h.Bits == 0 {
-		g.emit(asm.Add.Imm(asm.R0, 1))
+		g.Emit(asm.Add.Imm(asm.R0, 1))
 		return
 	}
-	g.emit(
+	g.Emit(
 		asm.Mov.Reg(asm.R1, asm.R0),
 		asm.Sub.Imm(asm.R1, int32(h.Bits)),
 		asm.RSh.Reg(asm.R2, asm.R1), // 2^Bits + part
@@ -90,47 +90,47 @@ func (g *gen) log2Part(h object.Log2, unsigned bool) {
 // log2 leaves in R0 the place of the highest bit of R1, and 0 when R1 is 0. R1
 // and R3 are lost.
 func (g *gen) log2() {
-	g.emit(asm.Mov.Imm(asm.R0, 0))
+	g.Emit(asm.Mov.Imm(asm.R0, 0))
 	for shift := int32(32); shift > 0; shift /= 2 {
-		low := g.label()
-		g.emit(asm.Mov.Reg(asm.R3, asm.R1), asm.RSh.Imm(asm.R3, shift))
-		g.jump(asm.JEq, asm.R3, 0, low)
-		g.emit(asm.Add.Imm(asm.R0, shift), asm.Mov.Reg(asm.R1, asm.R3))
-		g.bind(low)
+		low := g.Label()
+		g.Emit(asm.Mov.Reg(asm.R3, asm.R1), asm.RSh.Imm(asm.R3, shift))
+		g.Jump(asm.JEq, asm.R3, 0, low)
+		g.Emit(asm.Add.Imm(asm.R0, shift), asm.Mov.Reg(asm.R1, asm.R3))
+		g.Bind(low)
 	}
 }
 
 // findBound leaves in R0 the index of the first bound that the number in R1
 // does not exceed, plus first; for negative numbers it leaves negative.
 func (g *gen) findBound(bounds []uint64, first, negative int, unsigned bool) {
-	below, end := g.label(), g.label()
+	below, end := g.Label(), g.Label()
 	if !unsigned {
-		g.jump(asm.JSLT, asm.R1, 0, below)
+		g.Jump(asm.JSLT, asm.R1, 0, below)
 	}
 	g.compareTree(bounds, first, end)
 	if !unsigned {
-		g.bind(below)
-		g.emit(asm.Mov.Imm(asm.R0, int32(negative)))
+		g.Bind(below)
+		g.Emit(asm.Mov.Imm(asm.R0, int32(negative)))
 	}
-	g.bind(end)
+	g.Bind(end)
 }
 
 // compareTree is a binary search written out as code.
 func (g *gen) compareTree(bounds []uint64, first int, end string) {
 	if len(bounds) == 0 {
-		g.emit(asm.Mov.Imm(asm.R0, int32(first)))
-		g.goto_(end)
+		g.Emit(asm.Mov.Imm(asm.R0, int32(first)))
+		g.Goto(end)
 		return
 	}
-	mid, below := len(bounds)/2, g.label()
+	mid, below := len(bounds)/2, g.Label()
 	if v := bounds[mid]; v <= math.MaxInt32 {
-		g.jump(asm.JLE, asm.R1, int32(v), below)
+		g.Jump(asm.JLE, asm.R1, int32(v), below)
 	} else {
-		g.imm(asm.R2, int64(v))
-		g.jumpReg(asm.JLE, asm.R1, asm.R2, below)
+		g.Imm(asm.R2, int64(v))
+		g.JumpReg(asm.JLE, asm.R1, asm.R2, below)
 	}
 	g.compareTree(bounds[mid+1:], first+mid+1, end)
-	g.bind(below)
+	g.Bind(below)
 	g.compareTree(bounds[:mid], first, end)
 }
 
@@ -156,28 +156,28 @@ func constantArg(args []plylang.Expr, i int) int64 {
 }
 
 func (g *gen) linearBucket(h object.Linear, unsigned bool) {
-	below, above, end := g.label(), g.label(), g.label()
-	g.imm(asm.R2, h.Lo)
+	below, above, end := g.Label(), g.Label(), g.Label()
+	g.Imm(asm.R2, h.Lo)
 	if unsigned {
-		g.jump(asm.JSLT, asm.R1, 0, above)
+		g.Jump(asm.JSLT, asm.R1, 0, above)
 	}
-	g.jumpReg(asm.JSLT, asm.R1, asm.R2, below)
-	g.imm(asm.R3, h.Hi)
-	g.jumpReg(asm.JSGE, asm.R1, asm.R3, above)
-	g.imm(asm.R3, h.Step)
-	g.emit(
+	g.JumpReg(asm.JSLT, asm.R1, asm.R2, below)
+	g.Imm(asm.R3, h.Hi)
+	g.JumpReg(asm.JSGE, asm.R1, asm.R3, above)
+	g.Imm(asm.R3, h.Step)
+	g.Emit(
 		asm.Sub.Reg(asm.R1, asm.R2),
 		asm.Div.Reg(asm.R1, asm.R3),
 		asm.Add.Imm(asm.R1, 1),
 		asm.Mov.Reg(asm.R0, asm.R1),
 	)
-	g.goto_(end)
-	g.bind(below)
-	g.emit(asm.Mov.Imm(asm.R0, 0))
-	g.goto_(end)
-	g.bind(above)
-	g.emit(asm.Mov.Imm(asm.R0, int32(h.Steps()+1)))
-	g.bind(end)
+	g.Goto(end)
+	g.Bind(below)
+	g.Emit(asm.Mov.Imm(asm.R0, 0))
+	g.Goto(end)
+	g.Bind(above)
+	g.Emit(asm.Mov.Imm(asm.R0, int32(h.Steps()+1)))
+	g.Bind(end)
 }
 
 func newLogLinear(args []plylang.Expr) (object.Buckets, error) {

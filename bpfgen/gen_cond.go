@@ -3,6 +3,7 @@ package bpfgen
 import (
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/plylang"
 )
 
@@ -36,9 +37,9 @@ func (g *gen) nonzero(x plylang.Expr, label string, when bool) {
 		g.expr(x)
 	} else {
 		m := g.mem(x)
-		g.emit(asm.LoadMem(asm.R0, m.reg, int16(m.off), asm.Byte))
+		g.Emit(asm.LoadMem(asm.R0, m.Reg, int16(m.Off), asm.Byte))
 	}
-	g.jump(pick(when, asm.JNE, asm.JEq), asm.R0, 0, label)
+	g.Jump(emit.Pick(when, asm.JNE, asm.JEq), asm.R0, 0, label)
 }
 
 func (g *gen) both(x *plylang.Binary, label string, when bool) {
@@ -47,10 +48,10 @@ func (g *gen) both(x *plylang.Binary, label string, when bool) {
 		g.cond(x.Y, label, false)
 		return
 	}
-	skip := g.label()
+	skip := g.Label()
 	g.cond(x.X, skip, false)
 	g.cond(x.Y, label, true)
-	g.bind(skip)
+	g.Bind(skip)
 }
 
 func (g *gen) either(x *plylang.Binary, label string, when bool) {
@@ -59,10 +60,10 @@ func (g *gen) either(x *plylang.Binary, label string, when bool) {
 		g.cond(x.Y, label, true)
 		return
 	}
-	skip := g.label()
+	skip := g.Label()
 	g.cond(x.X, skip, true)
 	g.cond(x.Y, label, false)
-	g.bind(skip)
+	g.Bind(skip)
 }
 
 // A comparison is one row: the jumps that go when it holds, and its negation.
@@ -90,23 +91,23 @@ func (g *gen) compare(x *plylang.Binary, label string, when bool) {
 		g.compareText(x.X, x.Y, label, row.signed)
 		return
 	}
-	op := pick(plylang.Unsigned(x.Op, x.X.Type(), x.Y.Type()), row.unsigned, row.signed)
+	op := emit.Pick(plylang.Unsigned(x.Op, x.X.Type(), x.Y.Type()), row.unsigned, row.signed)
 	if v, ok := small(x.Y); ok {
 		g.expr(x.X)
-		g.jump(op, asm.R0, v, label)
+		g.Jump(op, asm.R0, v, label)
 		return
 	}
 	g.operands(x.X, x.Y)
-	g.jumpReg(op, asm.R0, asm.R1, label)
+	g.JumpReg(op, asm.R0, asm.R1, label)
 }
 
 // truth leaves 1 in R0 if x is true, else 0.
 func (g *gen) truth(x plylang.Expr) {
-	no, end := g.label(), g.label()
+	no, end := g.Label(), g.Label()
 	g.cond(x, no, false)
-	g.emit(asm.Mov.Imm(asm.R0, 1))
-	g.goto_(end)
-	g.bind(no)
-	g.emit(asm.Mov.Imm(asm.R0, 0))
-	g.bind(end)
+	g.Emit(asm.Mov.Imm(asm.R0, 1))
+	g.Goto(end)
+	g.Bind(no)
+	g.Emit(asm.Mov.Imm(asm.R0, 0))
+	g.Bind(end)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/plylang"
 )
 
@@ -58,33 +59,33 @@ func (g *gen) element(x *plylang.Index) (off int, user bool) {
 		return off + int(i)*size, user
 	}
 	off, user = g.base(x.X)
-	base := g.spill()
+	base := g.Spill()
 	g.expr(x.I)
-	end := g.label()
+	end := g.Label()
 	if t.Kind == plylang.Array && t.Len > 0 {
-		inside := g.label()
-		g.jump(asm.JLT, asm.R0, int32(t.Len), inside)
-		g.emit(asm.Mov.Imm(asm.R0, 0))
-		g.goto_(end)
-		g.bind(inside)
+		inside := g.Label()
+		g.Jump(asm.JLT, asm.R0, int32(t.Len), inside)
+		g.Emit(asm.Mov.Imm(asm.R0, 0))
+		g.Goto(end)
+		g.Bind(inside)
 	}
-	g.emit(asm.Mul.Imm(asm.R0, int32(size)))
-	g.load(asm.R1, base)
-	g.free(base)
-	g.emit(asm.Add.Reg(asm.R1, asm.R0), asm.Mov.Reg(asm.R0, asm.R1))
+	g.Emit(asm.Mul.Imm(asm.R0, int32(size)))
+	g.Load(asm.R1, base)
+	g.Free(base)
+	g.Emit(asm.Add.Reg(asm.R1, asm.R0), asm.Mov.Reg(asm.R0, asm.R1))
 	if off != 0 {
-		g.emit(asm.Add.Imm(asm.R0, int32(off)))
+		g.Emit(asm.Add.Imm(asm.R0, int32(off)))
 	}
-	g.bind(end)
+	g.Bind(end)
 	return 0, user
 }
 
 // pointR3 makes R3 the address of the place x.
 func (g *gen) pointR3(x plylang.Expr) (user bool) {
 	off, user := g.place(x)
-	g.emit(asm.Mov.Reg(asm.R3, asm.R0))
+	g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
 	if off != 0 {
-		g.emit(asm.Add.Imm(asm.R3, int32(off)))
+		g.Emit(asm.Add.Imm(asm.R3, int32(off)))
 	}
 	return user
 }
@@ -103,10 +104,10 @@ func (g *gen) loadPlace(x plylang.Expr) {
 		t = m.Field.Type
 	}
 	user := g.pointR3(x)
-	slot := g.slot(8)
-	g.probeRead(slot.at(0, t.Size), user)
-	g.loadTyped(t, slot.reg, slot.off)
-	g.free(slot)
+	slot := g.Slot(8)
+	g.ProbeRead(slot.At(0, t.Size), user)
+	g.LoadTyped(t, slot.Reg, slot.Off)
+	g.Free(slot)
 	if isMember {
 		g.bitField(m.Field)
 	}
@@ -117,14 +118,14 @@ func (g *gen) bitField(f plylang.Field) {
 	if f.BitSize == 0 {
 		return
 	}
-	g.emit(
+	g.Emit(
 		asm.LSh.Imm(asm.R0, int32(64-f.BitOffset-f.BitSize)),
-		pick(f.Type.Signed, asm.ArSh, asm.RSh).Imm(asm.R0, int32(64-f.BitSize)),
+		emit.Pick(f.Type.Signed, asm.ArSh, asm.RSh).Imm(asm.R0, int32(64-f.BitSize)),
 	)
 }
 
 // copyPlace copies a string, struct or array to dst.
-func (g *gen) copyPlace(x plylang.Expr, dst mem) {
+func (g *gen) copyPlace(x plylang.Expr, dst emit.Mem) {
 	if m, ok := x.(*plylang.Member); ok {
 		if row := rowWithMembers(m); row != nil && row.memberMem != nil {
 			row.memberMem(g, m.Field, dst)
@@ -134,27 +135,11 @@ func (g *gen) copyPlace(x plylang.Expr, dst mem) {
 	t := x.Type()
 	user := g.pointR3(x)
 	if t.Kind == plylang.String {
-		g.readString(dst, t.Size, user)
+		g.ReadString(dst, t.Size, user)
 		return
 	}
 	if t.Size%8 != 0 {
-		g.zero(dst.word(dst.words() - 1))
+		g.Zero(dst.Word(dst.Words() - 1))
 	}
-	g.probeRead(dst.at(0, t.Size), user)
-}
-
-// readString reads the string of at most size bytes at the address in R3 into
-// dst. The helper ends what it reads with a NUL; where dst has no room for
-// that the string is read elsewhere first.
-func (g *gen) readString(dst mem, size int, user bool) {
-	room := dst
-	if dst.size <= size {
-		room = g.slot(size + 1)
-	}
-	g.zero(room)
-	g.probeReadString(room, size, user)
-	if room != dst {
-		g.copy(dst, room.at(0, dst.size))
-		g.free(room)
-	}
+	g.ProbeRead(dst.At(0, t.Size), user)
 }

@@ -6,13 +6,14 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/plylang"
 )
 
 // expr leaves the value of a scalar expression in R0.
 func (g *gen) expr(x plylang.Expr) {
 	if v, ok := plylang.ConstInt(x); ok {
-		g.imm(asm.R0, v)
+		g.Imm(asm.R0, v)
 		return
 	}
 	switch x := x.(type) {
@@ -30,7 +31,7 @@ func (g *gen) expr(x plylang.Expr) {
 		g.choose(x, func(y plylang.Expr) { g.expr(y) })
 	case *plylang.Cast:
 		g.expr(x.X)
-		g.extend(x.Type())
+		g.Extend(x.Type())
 	case *plylang.Member, *plylang.Index:
 		g.loadPlace(x)
 	default:
@@ -41,7 +42,7 @@ func (g *gen) expr(x plylang.Expr) {
 // name is a local or a built-in variable.
 func (g *gen) name(x *plylang.Name) {
 	if x.Local != nil {
-		g.load(asm.R0, g.locals[x.Local])
+		g.Load(asm.R0, g.locals[x.Local])
 		return
 	}
 	g.scalarOf(x.Func, nil)
@@ -54,17 +55,17 @@ func (g *gen) unary(x *plylang.Unary) {
 	switch x.Op {
 	case plylang.SUB:
 		g.expr(x.X)
-		g.emit(asm.Neg.Imm(asm.R0, 0))
+		g.Emit(asm.Neg.Imm(asm.R0, 0))
 	case plylang.TILDE:
 		g.expr(x.X)
-		g.emit(asm.Xor.Imm(asm.R0, -1))
+		g.Emit(asm.Xor.Imm(asm.R0, -1))
 	case plylang.NOT:
 		g.truth(x)
 	case plylang.MUL:
 		g.loadPlace(x)
 	case plylang.AND:
 		if off, _ := g.place(x.X); off != 0 {
-			g.emit(asm.Add.Imm(asm.R0, int32(off)))
+			g.Emit(asm.Add.Imm(asm.R0, int32(off)))
 		}
 	default:
 		panic(fmt.Sprintf("bpfgen: no code for unary operator %d", x.Op))
@@ -73,13 +74,13 @@ func (g *gen) unary(x *plylang.Unary) {
 
 // choose evaluates one side of a conditional expression.
 func (g *gen) choose(x *plylang.Cond, eval func(plylang.Expr)) {
-	no, end := g.label(), g.label()
+	no, end := g.Label(), g.Label()
 	g.cond(x.X, no, false)
 	eval(x.Then)
-	g.goto_(end)
-	g.bind(no)
+	g.Goto(end)
+	g.Bind(no)
 	eval(x.Else)
-	g.bind(end)
+	g.Bind(end)
 }
 
 func (g *gen) binary(x *plylang.Binary) {
@@ -88,11 +89,11 @@ func (g *gen) binary(x *plylang.Binary) {
 		g.truth(x)
 	case plylang.LXOR:
 		g.truth(x.X)
-		left := g.spill()
+		left := g.Spill()
 		g.truth(x.Y)
-		g.load(asm.R1, left)
-		g.free(left)
-		g.emit(asm.Xor.Reg(asm.R0, asm.R1))
+		g.Load(asm.R1, left)
+		g.Free(left)
+		g.Emit(asm.Xor.Reg(asm.R0, asm.R1))
 	default:
 		g.operate(x)
 	}
@@ -107,7 +108,7 @@ func (g *gen) operate(x *plylang.Binary) {
 	}
 	g.operands(x.X, x.Y)
 	if scales(x) {
-		g.emit(asm.Mul.Imm(asm.R1, int32(x.X.Type().Elem.Size)))
+		g.Emit(asm.Mul.Imm(asm.R1, int32(x.X.Type().Elem.Size)))
 	}
 	g.arith(x.Op, unsigned)
 }
@@ -120,11 +121,11 @@ func (g *gen) operands(x, y plylang.Expr) {
 		return
 	}
 	g.expr(x)
-	left := g.spill()
+	left := g.Spill()
 	g.expr(y)
-	g.emit(asm.Mov.Reg(asm.R1, asm.R0))
-	g.load(asm.R0, left)
-	g.free(left)
+	g.Emit(asm.Mov.Reg(asm.R1, asm.R0))
+	g.Load(asm.R0, left)
+	g.Free(left)
 }
 
 // simple says that x can be put into a register without disturbing another.
@@ -136,10 +137,10 @@ func (g *gen) simple(x plylang.Expr) bool {
 
 func (g *gen) loadSimple(reg asm.Register, x plylang.Expr) {
 	if v, ok := plylang.ConstInt(x); ok {
-		g.imm(reg, v)
+		g.Imm(reg, v)
 		return
 	}
-	g.load(reg, g.locals[x.(*plylang.Name).Local])
+	g.Load(reg, g.locals[x.(*plylang.Name).Local])
 }
 
 // scales says that x is pointer arithmetic, whose second operand counts
@@ -165,14 +166,14 @@ var simpleOps = map[plylang.Token]asm.ALUOp{
 // arith computes R0 op R1 into R0. R2 to R4 are lost.
 func (g *gen) arith(op plylang.Token, unsigned bool) {
 	if alu, ok := simpleOps[op]; ok {
-		g.emit(alu.Reg(asm.R0, asm.R1))
+		g.Emit(alu.Reg(asm.R0, asm.R1))
 		return
 	}
 	switch op {
 	case plylang.SHL:
-		g.emit(asm.And.Imm(asm.R1, 63), asm.LSh.Reg(asm.R0, asm.R1))
+		g.Emit(asm.And.Imm(asm.R1, 63), asm.LSh.Reg(asm.R0, asm.R1))
 	case plylang.SHR:
-		g.emit(asm.And.Imm(asm.R1, 63), pick(unsigned, asm.RSh, asm.ArSh).Reg(asm.R0, asm.R1))
+		g.Emit(asm.And.Imm(asm.R1, 63), emit.Pick(unsigned, asm.RSh, asm.ArSh).Reg(asm.R0, asm.R1))
 	case plylang.DIV, plylang.MOD:
 		g.divide(divisions[op], unsigned)
 	default:
@@ -185,19 +186,19 @@ func (g *gen) arithImm(op plylang.Token, v int32, unsigned bool) {
 	alu, isSimple := simpleOps[op]
 	switch {
 	case isSimple:
-		g.emit(alu.Imm(asm.R0, v))
+		g.Emit(alu.Imm(asm.R0, v))
 	case op == plylang.SHL:
-		g.emit(asm.LSh.Imm(asm.R0, v&63))
+		g.Emit(asm.LSh.Imm(asm.R0, v&63))
 	case op == plylang.SHR:
-		g.emit(pick(unsigned, asm.RSh, asm.ArSh).Imm(asm.R0, v&63))
+		g.Emit(emit.Pick(unsigned, asm.RSh, asm.ArSh).Imm(asm.R0, v&63))
 	case v > 0 && unsigned:
-		g.emit(divisions[op].Imm(asm.R0, v))
+		g.Emit(divisions[op].Imm(asm.R0, v))
 	case v > 0:
-		g.emit(asm.Mov.Reg(asm.R2, asm.R0), asm.ArSh.Imm(asm.R2, 63))
+		g.Emit(asm.Mov.Reg(asm.R2, asm.R0), asm.ArSh.Imm(asm.R2, 63))
 		g.absolute(asm.R0, asm.R3)
-		g.emit(divisions[op].Imm(asm.R0, v), asm.Xor.Reg(asm.R0, asm.R2), asm.Sub.Reg(asm.R0, asm.R2))
+		g.Emit(divisions[op].Imm(asm.R0, v), asm.Xor.Reg(asm.R0, asm.R2), asm.Sub.Reg(asm.R0, asm.R2))
 	default:
-		g.imm(asm.R1, int64(v))
+		g.Imm(asm.R1, int64(v))
 		g.arith(op, unsigned)
 	}
 }
@@ -210,17 +211,17 @@ var divisions = map[plylang.Token]asm.ALUOp{plylang.DIV: asm.Div, plylang.MOD: a
 // dividend is. x/0 is 0 and x%0 is x, as in BPF itself.
 func (g *gen) divide(op asm.ALUOp, unsigned bool) {
 	if unsigned {
-		g.emit(op.Reg(asm.R0, asm.R1))
+		g.Emit(op.Reg(asm.R0, asm.R1))
 		return
 	}
-	g.emit(asm.Mov.Reg(asm.R2, asm.R0))
+	g.Emit(asm.Mov.Reg(asm.R2, asm.R0))
 	if op == asm.Div {
-		g.emit(asm.Xor.Reg(asm.R2, asm.R1))
+		g.Emit(asm.Xor.Reg(asm.R2, asm.R1))
 	}
-	g.emit(asm.ArSh.Imm(asm.R2, 63))
+	g.Emit(asm.ArSh.Imm(asm.R2, 63))
 	g.absolute(asm.R0, asm.R3)
 	g.absolute(asm.R1, asm.R3)
-	g.emit(
+	g.Emit(
 		op.Reg(asm.R0, asm.R1),
 		asm.Xor.Reg(asm.R0, asm.R2),
 		asm.Sub.Reg(asm.R0, asm.R2),
@@ -229,7 +230,7 @@ func (g *gen) divide(op asm.ALUOp, unsigned bool) {
 
 // absolute makes reg its absolute value. temp is lost.
 func (g *gen) absolute(reg, temp asm.Register) {
-	g.emit(
+	g.Emit(
 		asm.Mov.Reg(temp, reg),
 		asm.ArSh.Imm(temp, 63),
 		asm.Xor.Reg(reg, temp),

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/plylang"
 )
 
@@ -13,28 +14,28 @@ type unroll struct{ next, end string }
 
 // clauseCode generates one clause: filter, predicate and body.
 func (g *gen) clauseCode(c *plylang.Clause) {
-	g.clause, g.scope, g.done = c, c.Scope.(*scope), g.label()
+	g.clause, g.scope, g.done = c, c.Scope.(*scope), g.Label()
 	g.at(c.Spec)
-	g.scoped(func() {
+	g.Scoped(func() {
 		if g.scope.filter != nil {
 			g.scope.filter(g, g.done)
 		}
 		g.declare(c.Locals)
 		if c.Pred != nil {
 			g.at(c.Pred)
-			g.scoped(func() { g.cond(c.Pred, g.done, false) })
+			g.Scoped(func() { g.cond(c.Pred, g.done, false) })
 		}
 		g.block(c.Body)
 	})
-	g.bind(g.done)
+	g.Bind(g.done)
 }
 
 // declare makes room for the locals of a clause, which begin as zero.
 func (g *gen) declare(locals []*plylang.Local) {
-	g.locals = map[*plylang.Local]mem{}
+	g.locals = map[*plylang.Local]emit.Mem{}
 	for _, l := range locals {
-		m := g.slot(l.Type.Size)
-		g.zero(m)
+		m := g.Slot(l.Type.Size)
+		g.Zero(m)
 		g.locals[l] = m
 	}
 }
@@ -44,7 +45,7 @@ func (g *gen) block(b *plylang.Block) {
 		if g.tooLong() {
 			return
 		}
-		g.scoped(func() { g.stmt(s) })
+		g.Scoped(func() { g.stmt(s) })
 	}
 }
 
@@ -58,11 +59,11 @@ func (g *gen) stmt(s plylang.Stmt) {
 	case *plylang.Unroll:
 		g.unroll(s)
 	case *plylang.Break:
-		g.goto_(g.loops[len(g.loops)-1].end)
+		g.Goto(g.loops[len(g.loops)-1].end)
 	case *plylang.Continue:
-		g.goto_(g.loops[len(g.loops)-1].next)
+		g.Goto(g.loops[len(g.loops)-1].next)
 	case *plylang.Return:
-		g.goto_(g.done)
+		g.Goto(g.done)
 	case *plylang.Delete:
 		g.delete(s.Map)
 	case *plylang.Assign:
@@ -84,32 +85,32 @@ func start(s plylang.Stmt) plylang.Node {
 }
 
 func (g *gen) ifStmt(s *plylang.If) {
-	no, end := g.label(), g.label()
-	g.scoped(func() { g.cond(s.Cond, no, false) })
+	no, end := g.Label(), g.Label()
+	g.Scoped(func() { g.cond(s.Cond, no, false) })
 	g.block(s.Then)
 	if s.Else == nil {
-		g.bind(no)
+		g.Bind(no)
 		return
 	}
-	g.goto_(end)
-	g.bind(no)
+	g.Goto(end)
+	g.Bind(no)
 	g.stmt(s.Else)
-	g.bind(end)
+	g.Bind(end)
 }
 
 func (g *gen) unroll(s *plylang.Unroll) {
-	end := g.label()
+	end := g.Label()
 	for range s.Count.Value {
-		if g.rounds++; g.dead || g.tooLong() {
+		if g.rounds++; g.Unreachable() || g.tooLong() {
 			break
 		}
-		round := unroll{next: g.label(), end: end}
+		round := unroll{next: g.Label(), end: end}
 		g.loops = append(g.loops, round)
 		g.block(s.Body)
 		g.loops = g.loops[:len(g.loops)-1]
-		g.bind(round.next)
+		g.Bind(round.next)
 	}
-	g.bind(end)
+	g.Bind(end)
 }
 
 // effect evaluates an expression whose value nobody wants.
@@ -150,11 +151,11 @@ func (g *gen) assignLocal(lhs *plylang.Name, s *plylang.Assign) {
 		return
 	default:
 		op := g.amount(s)
-		g.emit(asm.Mov.Reg(asm.R1, asm.R0))
-		g.load(asm.R0, dst)
+		g.Emit(asm.Mov.Reg(asm.R1, asm.R0))
+		g.Load(asm.R0, dst)
 		g.arith(op, compoundUnsigned(op, lhs.Local.Type, s.X))
 	}
-	g.store(dst, asm.R0)
+	g.Store(dst, asm.R0)
 }
 
 // amount leaves in R0 what a compound assignment operates with, and returns
@@ -162,10 +163,10 @@ func (g *gen) assignLocal(lhs *plylang.Name, s *plylang.Assign) {
 func (g *gen) amount(s *plylang.Assign) plylang.Token {
 	switch s.Op {
 	case plylang.INC:
-		g.imm(asm.R0, 1)
+		g.Imm(asm.R0, 1)
 		return plylang.ADD
 	case plylang.DEC:
-		g.imm(asm.R0, 1)
+		g.Imm(asm.R0, 1)
 		return plylang.SUB
 	}
 	g.expr(s.X)

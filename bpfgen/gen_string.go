@@ -6,25 +6,26 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/plylang"
 )
 
 // mem returns the value of an expression that lives in memory. It must not be
 // written to.
-func (g *gen) mem(x plylang.Expr) mem {
+func (g *gen) mem(x plylang.Expr) emit.Mem {
 	if n, ok := x.(*plylang.Name); ok && n.Local != nil {
 		return g.locals[n.Local]
 	}
-	m := g.slot(x.Type().Size)
+	m := g.Slot(x.Type().Size)
 	g.memInto(x, m)
 	return m
 }
 
 // memInto writes the value of x to dst and clears what is left of dst.
-func (g *gen) memInto(x plylang.Expr, dst mem) {
-	value := dst.at(0, padded(x.Type().Size))
-	if value.size > dst.size {
-		g.copy(dst, g.mem(x))
+func (g *gen) memInto(x plylang.Expr, dst emit.Mem) {
+	value := dst.At(0, emit.Padded(x.Type().Size))
+	if value.Size > dst.Size {
+		g.Copy(dst, g.mem(x))
 		return
 	}
 	switch x := x.(type) {
@@ -36,7 +37,7 @@ func (g *gen) memInto(x plylang.Expr, dst mem) {
 		return
 	case *plylang.Name:
 		if x.Local != nil {
-			g.copy(dst, g.locals[x.Local])
+			g.Copy(dst, g.locals[x.Local])
 			return
 		}
 		rowOf(x.Func).mem(g, nil, value)
@@ -49,17 +50,17 @@ func (g *gen) memInto(x plylang.Expr, dst mem) {
 	default:
 		panic(fmt.Sprintf("bpfgen: no code for a %T in memory", x))
 	}
-	g.zero(dst.at(value.size, dst.size-value.size))
+	g.Zero(dst.At(value.Size, dst.Size-value.Size))
 }
 
 // storeText writes a literal to dst. R1 is lost.
-func (g *gen) storeText(dst mem, s string) {
+func (g *gen) storeText(dst emit.Mem, s string) {
 	lit := literal(s)
-	for i := range dst.words() {
+	for i := range dst.Words() {
 		if v := lit.constant(i); i > 0 && v == lit.constant(i-1) {
-			g.store(dst.word(i), asm.R1)
+			g.Store(dst.Word(i), asm.R1)
 		} else {
-			g.storeImm(dst.word(i), v)
+			g.StoreImm(dst.Word(i), v)
 		}
 	}
 }
@@ -68,7 +69,7 @@ func (g *gen) storeText(dst mem, s string) {
 type text struct {
 	lit   string
 	isLit bool
-	m     mem
+	m     emit.Mem
 }
 
 func literal(s string) text { return text{lit: s, isLit: true} }
@@ -82,9 +83,9 @@ func (g *gen) text(x plylang.Expr) text {
 
 func (t text) words() int {
 	if t.isLit {
-		return padded(len(t.lit)) / 8
+		return emit.Padded(len(t.lit)) / 8
 	}
-	return t.m.words()
+	return t.m.Words()
 }
 
 // known returns word i of t where the script tells it.
@@ -104,10 +105,10 @@ func (t text) constant(i int) int64 {
 // loadWord puts word i of t into a register; a string is followed by NULs.
 func (g *gen) loadWord(reg asm.Register, t text, i int) {
 	if v, ok := t.known(i); ok {
-		g.imm(reg, v)
+		g.Imm(reg, v)
 		return
 	}
-	g.load(reg, t.m.word(i))
+	g.Load(reg, t.m.Word(i))
 }
 
 // compareText goes to label if x op y holds for two strings, or other values
@@ -116,20 +117,20 @@ func (g *gen) compareText(x, y plylang.Expr, label string, op asm.JumpOp) {
 	a, b := g.text(x), g.text(y)
 	differ := label
 	if op == asm.JEq {
-		differ = g.label()
+		differ = g.Label()
 	}
 	for i := range max(a.words(), b.words()) {
 		g.loadWord(asm.R1, a, i)
 		if v, ok := b.known(i); ok && v == int64(int32(v)) {
-			g.jump(asm.JNE, asm.R1, int32(v), differ)
+			g.Jump(asm.JNE, asm.R1, int32(v), differ)
 			continue
 		}
 		g.loadWord(asm.R2, b, i)
-		g.jumpReg(asm.JNE, asm.R1, asm.R2, differ)
+		g.JumpReg(asm.JNE, asm.R1, asm.R2, differ)
 	}
 	if op == asm.JEq {
-		g.goto_(label)
-		g.bind(differ)
+		g.Goto(label)
+		g.Bind(differ)
 	}
 }
 
@@ -137,48 +138,48 @@ func (g *gen) compareText(x, y plylang.Expr, label string, op asm.JumpOp) {
 // equal or follow those of b; n < 0 is all of them. The first words that
 // differ decide, as big-endian numbers.
 func (g *gen) orderText(a, b text, n int) {
-	differ, end := g.label(), g.label()
+	differ, end := g.Label(), g.Label()
 	words := max(a.words(), b.words())
 	if n >= 0 {
-		words = min(words, padded(n)/8)
+		words = min(words, emit.Padded(n)/8)
 	}
 	for i := range words {
 		g.loadWord(asm.R1, a, i)
 		g.loadWord(asm.R2, b, i)
 		if rest := n - 8*i; n >= 0 && rest < 8 {
-			g.imm(asm.R3, int64(1)<<(8*rest)-1)
-			g.emit(asm.And.Reg(asm.R1, asm.R3), asm.And.Reg(asm.R2, asm.R3))
+			g.Imm(asm.R3, int64(1)<<(8*rest)-1)
+			g.Emit(asm.And.Reg(asm.R1, asm.R3), asm.And.Reg(asm.R2, asm.R3))
 		}
-		g.jumpReg(asm.JNE, asm.R1, asm.R2, differ)
+		g.JumpReg(asm.JNE, asm.R1, asm.R2, differ)
 	}
-	g.emit(asm.Mov.Imm(asm.R0, 0))
-	g.goto_(end)
-	g.bind(differ)
-	g.emit(
+	g.Emit(asm.Mov.Imm(asm.R0, 0))
+	g.Goto(end)
+	g.Bind(differ)
+	g.Emit(
 		asm.HostTo(asm.BE, asm.R1, asm.DWord),
 		asm.HostTo(asm.BE, asm.R2, asm.DWord),
 		asm.Mov.Imm(asm.R0, 1),
 	)
-	g.jumpReg(asm.JGT, asm.R1, asm.R2, end)
-	g.emit(asm.Mov.Imm(asm.R0, -1))
-	g.bind(end)
+	g.JumpReg(asm.JGT, asm.R1, asm.R2, end)
+	g.Emit(asm.Mov.Imm(asm.R0, -1))
+	g.Bind(end)
 }
 
 // length leaves the length of a string in R0. A word whose last byte is not
 // NUL is full; the bytes of the first one that is not full are counted.
-func (g *gen) length(m mem) {
-	last, end := g.label(), g.label()
-	for i := range m.words() {
-		g.load(asm.R1, m.word(i))
-		g.emit(asm.Mov.Imm(asm.R0, int32(8*i)), asm.Mov.Reg(asm.R2, asm.R1), asm.RSh.Imm(asm.R2, 56))
-		g.jump(asm.JEq, asm.R2, 0, last)
+func (g *gen) length(m emit.Mem) {
+	last, end := g.Label(), g.Label()
+	for i := range m.Words() {
+		g.Load(asm.R1, m.Word(i))
+		g.Emit(asm.Mov.Imm(asm.R0, int32(8*i)), asm.Mov.Reg(asm.R2, asm.R1), asm.RSh.Imm(asm.R2, 56))
+		g.Jump(asm.JEq, asm.R2, 0, last)
 	}
-	g.emit(asm.Mov.Imm(asm.R0, int32(8*m.words())))
-	g.goto_(end)
-	g.bind(last)
+	g.Emit(asm.Mov.Imm(asm.R0, int32(8*m.Words())))
+	g.Goto(end)
+	g.Bind(last)
 	for range 7 {
-		g.jump(asm.JEq, asm.R1, 0, end)
-		g.emit(asm.Add.Imm(asm.R0, 1), asm.RSh.Imm(asm.R1, 8))
+		g.Jump(asm.JEq, asm.R1, 0, end)
+		g.Emit(asm.Add.Imm(asm.R0, 1), asm.RSh.Imm(asm.R1, 8))
 	}
-	g.bind(end)
+	g.Bind(end)
 }

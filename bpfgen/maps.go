@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
@@ -36,7 +37,7 @@ const (
 
 	// maxKeySize bounds the size of a key; before Linux 5.11 it was the stack's.
 	maxKeySize    = 4096
-	maxOldKeySize = stackSize
+	maxOldKeySize = emit.StackSize
 )
 
 // Names of maps that only programs use.
@@ -52,7 +53,7 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
 	opt := c.opt.Maps[pm.Name]
 	m.MaxEntries = c.entries(m, opt)
 	if pm.Agg == nil {
-		m.Kind, m.Size = object.KindTable, padded(pm.Value.Size)
+		m.Kind, m.Size = object.KindTable, emit.Padded(pm.Value.Size)
 	} else {
 		c.layoutAggregation(m, opt)
 	}
@@ -70,9 +71,9 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
 func (c *compiler) layoutKey(m *object.Map) {
 	for _, t := range m.Keys {
 		m.Key = append(m.Key, object.KeyPart{Type: t, Offset: m.KeySize})
-		m.KeySize += padded(t.Size)
+		m.KeySize += emit.Padded(t.Size)
 	}
-	if limit := pick(c.kernel.AtLeast(5, 11), maxKeySize, maxOldKeySize); m.KeySize > limit {
+	if limit := emit.Pick(c.kernel.AtLeast(5, 11), maxKeySize, maxOldKeySize); m.KeySize > limit {
 		c.errs.Add(c.script.Src, m.Pos, "the key of %s has %d bytes, the limit of this kernel is %d: use shorter strings, as in str(p, 64)", m.Name, m.KeySize, limit)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -87,19 +88,19 @@ type multiAttach struct {
 
 // A builtin is one row: what the checker sees of a built-in and what it
 // becomes. gen leaves a scalar in R0; mem writes a value that lives in memory
-// to dst, all its bytes, with NULs up to its padded size (see gen_memory.go).
+// to dst, all its bytes, with NULs up to its padded size (see emit.Mem).
 // Exactly one of gen, mem and agg is set.
 type builtin struct {
 	plylang.Func
 	gen func(g *gen, args []plylang.Expr)
-	mem func(g *gen, args []plylang.Expr, dst mem)
+	mem func(g *gen, args []plylang.Expr, dst emit.Mem)
 	agg *aggregation
 
 	// member and memberMem load a member of a variable whose members are not
 	// behind an address (args of a function), or are cheaper had otherwise
 	// (data of a tracepoint): a scalar to R0, anything else to memory.
 	member    func(g *gen, f plylang.Field)
-	memberMem func(g *gen, f plylang.Field, dst mem)
+	memberMem func(g *gen, f plylang.Field, dst emit.Mem)
 }
 
 // providers is the table of providers, filled in init because its rows reach
@@ -253,12 +254,12 @@ func (s *scope) emitPlaceID(g *gen) {
 	switch places := g.program.Places; {
 	case s.placeID != nil:
 		s.placeID(g)
-		g.emit(asm.Add.Imm(asm.R0, int32(s.base)))
+		g.Emit(asm.Add.Imm(asm.R0, int32(s.base)))
 	case len(places) == 1:
-		g.emit(asm.Mov.Imm(asm.R0, int32(places[0].ID)))
+		g.Emit(asm.Mov.Imm(asm.R0, int32(places[0].ID)))
 	default:
-		g.emit(asm.Mov.Reg(asm.R1, asm.R6))
-		g.call(asm.FnGetAttachCookie)
+		g.Emit(asm.Mov.Reg(asm.R1, asm.R6))
+		g.Call(asm.FnGetAttachCookie)
 	}
 }
 

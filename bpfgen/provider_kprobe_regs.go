@@ -6,6 +6,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/plylang"
 )
@@ -14,7 +15,7 @@ import (
 // its programs is pt_regs.
 func loadRegister(g *gen, name string) {
 	r := g.kernel.Arch().Registers[name]
-	g.emit(asm.LoadMem(asm.R0, asm.R6, int16(r.Offset), sizeOp(r.Size)))
+	g.Emit(asm.LoadMem(asm.R0, asm.R6, int16(r.Offset), emit.SizeOp(r.Size)))
 }
 
 // loadArg leaves argument i of the traced function in R0. Those that the
@@ -30,12 +31,12 @@ func loadArg(g *gen, i int) {
 	if arch.Link == "" {
 		off += 8
 	}
-	slot := g.slot(8)
+	slot := g.Slot(8)
 	loadRegister(g, arch.SP)
-	g.emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(off)))
-	g.probeRead(slot, false)
-	g.load(asm.R0, slot)
-	g.free(slot)
+	g.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(off)))
+	g.ProbeRead(slot, false)
+	g.Load(asm.R0, slot)
+	g.Free(slot)
 }
 
 // loadFunction leaves the address of the traced function in R0. Inside a
@@ -44,13 +45,13 @@ func loadArg(g *gen, i int) {
 func loadFunction(whole bool) generate {
 	return func(g *gen, _ []plylang.Expr) {
 		if whole && g.kernel.Has(kernel.FuncIP) {
-			g.emit(asm.Mov.Reg(asm.R1, asm.R6))
-			g.call(asm.FnGetFuncIp)
+			g.Emit(asm.Mov.Reg(asm.R1, asm.R6))
+			g.Call(asm.FnGetFuncIp)
 			return
 		}
 		loadRegister(g, g.kernel.Arch().IP)
 		if g.kernel.Arch().Name == "amd64" {
-			g.emit(asm.Sub.Imm(asm.R0, 1))
+			g.Emit(asm.Sub.Imm(asm.R0, 1))
 		}
 	}
 }
@@ -59,8 +60,8 @@ func loadFunction(whole bool) generate {
 // the kernel's help a program knows it only when it serves a single function.
 func loadReturning(g *gen, _ []plylang.Expr) {
 	if g.kernel.Has(kernel.FuncIP) {
-		g.emit(asm.Mov.Reg(asm.R1, asm.R6))
-		g.call(asm.FnGetFuncIp)
+		g.Emit(asm.Mov.Reg(asm.R1, asm.R6))
+		g.Call(asm.FnGetFuncIp)
 		return
 	}
 	place := g.program.Places[0]
@@ -68,7 +69,7 @@ func loadReturning(g *gen, _ []plylang.Expr) {
 	if addr == 0 {
 		addr = functionAddress(g.kernel, place.Target)
 	}
-	g.imm(asm.R0, int64(addr))
+	g.Imm(asm.R0, int64(addr))
 }
 
 // wordType is a register, or an argument whose type is not known.
@@ -100,7 +101,7 @@ func (r registerFields) Names() []string {
 func regVars(k *kernel.Kernel) []*builtin {
 	return []*builtin{
 		{
-			gen:    func(g *gen, _ []plylang.Expr) { g.emit(asm.Mov.Reg(asm.R0, asm.R6)) },
+			gen:    func(g *gen, _ []plylang.Expr) { g.Emit(asm.Mov.Reg(asm.R0, asm.R6)) },
 			member: func(g *gen, f plylang.Field) { loadRegister(g, f.Name) },
 			Func: plylang.Func{
 				Name: "regs", Role: plylang.Variable, Doc: "the processor's registers: regs->ip",

@@ -182,7 +182,7 @@ func (s *scope) functionVars(e *env, proto *prototype, whole bool) []*builtin {
 		}
 		return append(regs, funcVar(loadReturning), retvalVar(t, func(g *gen, _ []plylang.Expr) {
 			loadRegister(g, g.kernel.Arch().Return)
-			g.extend(t)
+			g.Extend(t)
 		}))
 	}
 	address := loadFunction(whole)
@@ -196,7 +196,7 @@ func (s *scope) functionVars(e *env, proto *prototype, whole bool) []*builtin {
 // loadParam leaves a declared argument in R0, widened from its own size.
 func loadParam(g *gen, f plylang.Field) {
 	loadArg(g, f.Offset)
-	g.extend(f.Type)
+	g.Extend(f.Type)
 }
 
 // listPrototype lists the parameters or the result of a function.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/plylang"
 )
 
@@ -47,9 +48,9 @@ func retvalVar(t *plylang.Type, code generate) *builtin {
 }
 
 // argsVar is args, whose members are the declared arguments.
-func argsVar(fields plylang.Fields, load func(*gen, plylang.Field), copyTo func(*gen, plylang.Field, mem)) *builtin {
+func argsVar(fields plylang.Fields, load func(*gen, plylang.Field), copyTo func(*gen, plylang.Field, emit.Mem)) *builtin {
 	return &builtin{
-		gen:    func(g *gen, _ []plylang.Expr) { g.emit(asm.Mov.Reg(asm.R0, asm.R6)) },
+		gen:    func(g *gen, _ []plylang.Expr) { g.Emit(asm.Mov.Reg(asm.R0, asm.R6)) },
 		member: load, memberMem: copyTo,
 		Func: plylang.Func{
 			Name: "args", Role: plylang.Variable,

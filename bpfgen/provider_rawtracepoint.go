@@ -51,7 +51,7 @@ func rawScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) 
 	s.why = "the tracepoint itself, without a record"
 	for i := range maxArg + 1 {
 		s.vars = append(s.vars, argVar(i, wordType, func(g *gen, _ []plylang.Expr) {
-			g.emit(asm.LoadMem(asm.R0, asm.R6, int16(8*i), asm.DWord))
+			g.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*i), asm.DWord))
 		}))
 	}
 	return []*scope{s}, nil

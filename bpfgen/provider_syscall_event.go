@@ -3,6 +3,7 @@ package bpfgen
 import (
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/plylang"
 )
 
@@ -25,17 +26,17 @@ const (
 func (k syscallKind) number(g *gen) {
 	switch {
 	case !g.raw():
-		g.emit(asm.LoadMem(asm.R0, asm.R6, recordNumber, asm.DWord))
+		g.Emit(asm.LoadMem(asm.R0, asm.R6, recordNumber, asm.DWord))
 	case k.exit:
 		loadCallersRegister(g, g.kernel.Arch().SyscallNr, plylang.S32)
 	default:
-		g.emit(asm.LoadMem(asm.R0, asm.R6, rawNumber, asm.DWord))
+		g.Emit(asm.LoadMem(asm.R0, asm.R6, rawNumber, asm.DWord))
 	}
 }
 
 // loadResult leaves the call's result in a register, and the others alone.
 func loadResult(g *gen, reg asm.Register) {
-	g.emit(asm.LoadMem(reg, asm.R6, pick(g.raw(), int16(rawResult), recordResult), asm.DWord))
+	g.Emit(asm.LoadMem(reg, asm.R6, emit.Pick(g.raw(), int16(rawResult), recordResult), asm.DWord))
 }
 
 // loadCallArg leaves argument i of the call in R0.
@@ -44,27 +45,27 @@ func loadCallArg(g *gen, i int) {
 		loadCallersRegister(g, g.kernel.Arch().SyscallArgs[i], plylang.U64)
 		return
 	}
-	g.emit(asm.LoadMem(asm.R0, asm.R6, int16(recordArgs+8*i), asm.DWord))
+	g.Emit(asm.LoadMem(asm.R0, asm.R6, int16(recordArgs+8*i), asm.DWord))
 }
 
 // loadCallersRegister leaves a register of the caller in R0. A record does not
 // hold the registers; they are then the task's.
 func loadCallersRegister(g *gen, name string, t *plylang.Type) {
-	slot := g.slot(8)
+	slot := g.Slot(8)
 	if g.raw() {
-		g.emit(asm.LoadMem(asm.R3, asm.R6, rawRegisters, asm.DWord))
+		g.Emit(asm.LoadMem(asm.R3, asm.R6, rawRegisters, asm.DWord))
 	} else {
-		g.call(asm.FnGetCurrentTaskBtf)
-		g.emit(asm.Mov.Reg(asm.R1, asm.R0))
-		g.call(asm.FnTaskPtRegs)
-		g.emit(asm.Mov.Reg(asm.R3, asm.R0))
+		g.Call(asm.FnGetCurrentTaskBtf)
+		g.Emit(asm.Mov.Reg(asm.R1, asm.R0))
+		g.Call(asm.FnTaskPtRegs)
+		g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
 	}
 	if off := g.kernel.Arch().Registers[name].Offset; off != 0 {
-		g.emit(asm.Add.Imm(asm.R3, int32(off)))
+		g.Emit(asm.Add.Imm(asm.R3, int32(off)))
 	}
-	g.probeRead(slot.at(0, t.Size), false)
-	g.loadTyped(t, slot.reg, slot.off)
-	g.free(slot)
+	g.ProbeRead(slot.At(0, t.Size), false)
+	g.LoadTyped(t, slot.Reg, slot.Off)
+	g.Free(slot)
 }
 
 // field leaves a field of the tracepoint of a single call in R0. The record of
@@ -82,5 +83,5 @@ func (k syscallKind) field(g *gen, f plylang.Field) {
 	default:
 		loadCallArg(g, (f.Offset-recordArgs)/8)
 	}
-	g.extend(f.Type)
+	g.Extend(f.Type)
 }

@@ -30,9 +30,9 @@ func rangesOf(numbers []int) []callRange {
 // emitRanges goes to skip unless R0 is in one of the ranges: a tree of
 // comparisons, so that 30 of them cost 5. What is negative is large here.
 func emitRanges(g *gen, ranges []callRange, skip string) {
-	in := g.label()
+	in := g.Label()
 	rangeTree(g, ranges, in, skip)
-	g.bind(in)
+	g.Bind(in)
 }
 
 func rangeTree(g *gen, ranges []callRange, in, skip string) {
@@ -41,24 +41,24 @@ func rangeTree(g *gen, ranges []callRange, in, skip string) {
 		return
 	}
 	mid := len(ranges) / 2
-	below := g.label()
-	g.jump(asm.JLT, asm.R0, ranges[mid].lo, below)
+	below := g.Label()
+	g.Jump(asm.JLT, asm.R0, ranges[mid].lo, below)
 	rangeTree(g, ranges[mid:], in, skip)
-	g.goto_(in)
-	g.bind(below)
+	g.Goto(in)
+	g.Bind(below)
 	rangeTree(g, ranges[:mid], in, skip)
 }
 
 // inRange falls through when R0 is in r.
 func inRange(g *gen, r callRange, skip string) {
 	if r.lo == r.hi {
-		g.jump(asm.JNE, asm.R0, r.lo, skip)
+		g.Jump(asm.JNE, asm.R0, r.lo, skip)
 		return
 	}
 	if r.lo > 0 {
-		g.jump(asm.JLT, asm.R0, r.lo, skip)
+		g.Jump(asm.JLT, asm.R0, r.lo, skip)
 	}
-	g.jump(asm.JGT, asm.R0, r.hi, skip)
+	g.Jump(asm.JGT, asm.R0, r.hi, skip)
 }
 
 // filterCalls is the filter of a clause on the system calls of s.calls, which
@@ -88,13 +88,13 @@ func (s *scope) filterCalls(calls []kernel.Syscall, kind syscallKind, own bool) 
 // skipChildren goes to skip when a new child comes out of a call that its parent
 // made: with 0, where the parent gets the child's id. R0 is the number.
 func skipChildren(g *gen, cloning []int, skip string) {
-	keep := g.label()
+	keep := g.Label()
 	loadResult(g, asm.R1)
-	g.jump(asm.JNE, asm.R1, 0, keep)
+	g.Jump(asm.JNE, asm.R1, 0, keep)
 	for _, nr := range cloning {
-		g.jump(asm.JEq, asm.R0, int32(nr), skip)
+		g.Jump(asm.JEq, asm.R0, int32(nr), skip)
 	}
-	g.bind(keep)
+	g.Bind(keep)
 }
 
 // skipSigreturn goes to skip when what returns is rt_sigreturn with the number
@@ -102,7 +102,7 @@ func skipChildren(g *gen, cloning []int, skip string) {
 func skipSigreturn(g *gen, skip string) {
 	if register := g.kernel.Arch().Sigreturn; register != "" {
 		loadCallersRegister(g, register, plylang.U64)
-		g.jump(asm.JEq, asm.R0, -1, skip)
+		g.Jump(asm.JEq, asm.R0, -1, skip)
 	}
 }
 
@@ -117,12 +117,12 @@ func nativeOnly(g *gen, skip string) {
 	if err != nil {
 		return
 	}
-	slot := g.slot(8)
-	g.call(asm.FnGetCurrentTask)
-	g.emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(offset)))
-	g.zero(slot)
-	g.probeRead(slot.at(0, 4), false)
-	g.load(asm.R0, slot)
-	g.free(slot)
-	g.jump(asm.JSet, asm.R0, int32(bit.Mask), skip)
+	slot := g.Slot(8)
+	g.Call(asm.FnGetCurrentTask)
+	g.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(offset)))
+	g.Zero(slot)
+	g.ProbeRead(slot.At(0, 4), false)
+	g.Load(asm.R0, slot)
+	g.Free(slot)
+	g.Jump(asm.JSet, asm.R0, int32(bit.Mask), skip)
 }

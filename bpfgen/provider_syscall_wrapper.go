@@ -56,7 +56,7 @@ func wrapperScopes(e *env, s *scope, calls []kernel.Syscall) ([]*scope, error) {
 func (s *scope) wrapperVars(direct bool) []*builtin {
 	number := func(g *gen, _ []plylang.Expr) {
 		s.emitPlaceID(g)
-		g.emit(asm.Sub.Imm(asm.R0, int32(s.base)))
+		g.Emit(asm.Sub.Imm(asm.R0, int32(s.base)))
 	}
 	vars := []*builtin{funcVar(number)}
 	if s.attach == object.AttachKretprobe {
@@ -80,11 +80,11 @@ func (s *scope) wrapperVars(direct bool) []*builtin {
 // argument points to the registers of the caller.
 func loadCallersArg(g *gen, i int) {
 	arch := g.kernel.Arch()
-	slot := g.slot(8)
+	slot := g.Slot(8)
 	loadArg(g, 0)
-	g.emit(asm.Mov.Reg(asm.R3, asm.R0),
+	g.Emit(asm.Mov.Reg(asm.R3, asm.R0),
 		asm.Add.Imm(asm.R3, int32(arch.Registers[arch.SyscallArgs[i]].Offset)))
-	g.probeRead(slot, false)
-	g.load(asm.R0, slot)
-	g.free(slot)
+	g.ProbeRead(slot, false)
+	g.Load(asm.R0, slot)
+	g.Free(slot)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -151,7 +152,7 @@ func cutTracepoint(target string) (category, event string, ok bool) {
 
 // dataVar is the variable data: its value is the record's address, its members
 // are the fields: load leaves a scalar one in R0, copyTo copies another.
-func dataVar(f *eventFields, load func(*gen, plylang.Field), copyTo func(*gen, plylang.Field, mem)) *builtin {
+func dataVar(f *eventFields, load func(*gen, plylang.Field), copyTo func(*gen, plylang.Field, emit.Mem)) *builtin {
 	return &builtin{
 		Func: plylang.Func{
 			Name: "data", Aliases: []string{"args"}, Role: plylang.Variable,
@@ -159,7 +160,7 @@ func dataVar(f *eventFields, load func(*gen, plylang.Field), copyTo func(*gen, p
 			Result: &plylang.Type{Kind: plylang.Pointer, Size: 8,
 				Elem: &plylang.Type{Kind: plylang.Struct, Struct: f}},
 		},
-		gen:       func(g *gen, _ []plylang.Expr) { g.emit(asm.Mov.Reg(asm.R0, asm.R6)) },
+		gen:       func(g *gen, _ []plylang.Expr) { g.Emit(asm.Mov.Reg(asm.R0, asm.R6)) },
 		member:    load,
 		memberMem: copyTo,
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -120,31 +121,31 @@ func (s fieldSources) load(g *gen, f plylang.Field) {
 		return
 	}
 	if source.member == "" {
-		g.emit(asm.LoadMem(asm.R0, asm.R6, int16(8*source.arg), asm.DWord))
-		g.extend(f.Type)
+		g.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*source.arg), asm.DWord))
+		g.Extend(f.Type)
 		return
 	}
-	slot := g.slot(8)
+	slot := g.Slot(8)
 	source.pointR3(g)
-	g.probeRead(slot.at(0, f.Type.Size), false)
-	g.loadTyped(f.Type, slot.reg, slot.off)
-	g.free(slot)
+	g.ProbeRead(slot.At(0, f.Type.Size), false)
+	g.LoadTyped(f.Type, slot.Reg, slot.Off)
+	g.Free(slot)
 }
 
 // copy copies text to dst, as the program is attached.
-func (s fieldSources) copy(g *gen, f plylang.Field, dst mem) {
+func (s fieldSources) copy(g *gen, f plylang.Field, dst emit.Mem) {
 	source, ok := s[f.Name]
 	if !g.raw() || !ok {
 		copyField(g, f, dst)
 		return
 	}
 	source.pointR3(g)
-	g.readString(dst, f.Type.Size, false)
+	g.ReadString(dst, f.Type.Size, false)
 }
 
 // pointR3 makes R3 the address of the member.
 func (s fieldSource) pointR3(g *gen) {
-	g.emit(asm.LoadMem(asm.R3, asm.R6, int16(8*s.arg), asm.DWord), asm.Add.Imm(asm.R3, int32(s.offset)))
+	g.Emit(asm.LoadMem(asm.R3, asm.R6, int16(8*s.arg), asm.DWord), asm.Add.Imm(asm.R3, int32(s.offset)))
 }
 
 // raw says whether the program is attached to raw tracepoints.

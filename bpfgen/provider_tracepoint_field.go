@@ -6,6 +6,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/plylang"
 )
@@ -195,44 +196,44 @@ func pointee(e *env, text string, known *plylang.Type) *plylang.Type {
 func loadField(g *gen, f plylang.Field) {
 	switch {
 	case f.Offset == commonPID:
-		g.call(asm.FnGetCurrentPidTgid)
-		g.extend(plylang.S32)
+		g.Call(asm.FnGetCurrentPidTgid)
+		g.Extend(plylang.S32)
 	case f.Offset < 0:
-		g.imm(asm.R0, int64(-f.Offset))
+		g.Imm(asm.R0, int64(-f.Offset))
 	case f.Offset%f.Type.Size != 0:
 		loadUnaligned(g, f)
 	default:
-		g.loadTyped(f.Type, asm.R6, f.Offset)
+		g.LoadTyped(f.Type, asm.R6, f.Offset)
 	}
 }
 
 // loadUnaligned reads a field that the verifier would not let be loaded.
 func loadUnaligned(g *gen, f plylang.Field) {
-	m := g.slot(8)
-	g.zero(m)
-	g.emit(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(f.Offset)))
-	g.probeRead(m.at(0, f.Type.Size), false)
-	g.loadTyped(f.Type, m.reg, m.off)
-	g.free(m)
+	m := g.Slot(8)
+	g.Zero(m)
+	g.Emit(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(f.Offset)))
+	g.ProbeRead(m.At(0, f.Type.Size), false)
+	g.LoadTyped(f.Type, m.Reg, m.Off)
+	g.Free(m)
 }
 
 // copyField copies a string, an array or bytes out of the record to dst. Text
 // is zero behind its NUL: what a record has there is left over from earlier
 // text.
-func copyField(g *gen, f plylang.Field, dst mem) {
+func copyField(g *gen, f plylang.Field, dst emit.Mem) {
 	if f.Type.Dyn != plylang.NotDyn {
 		locateDynamic(g, f)
 	} else {
-		g.emit(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(f.Offset)))
+		g.Emit(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(f.Offset)))
 	}
 	switch {
 	case f.Type.Kind == plylang.String:
-		g.readString(dst, f.Type.Size, false)
+		g.ReadString(dst, f.Type.Size, false)
 	case f.Type.Dyn != plylang.NotDyn:
 		readDynamic(g, f, dst)
 	default:
-		g.zero(dst)
-		g.probeRead(dst.at(0, f.Type.Size), false)
+		g.Zero(dst)
+		g.ProbeRead(dst.At(0, f.Type.Size), false)
 	}
 }
 
@@ -241,24 +242,24 @@ func copyField(g *gen, f plylang.Field, dst mem) {
 // lower ones where the value begins: counted from the record for __data_loc,
 // from the end of the field for __rel_loc.
 func locateDynamic(g *gen, f plylang.Field) {
-	g.emit(
+	g.Emit(
 		asm.LoadMem(asm.R2, asm.R6, int16(f.Offset), asm.Word),
 		asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, 0xffff),
 		asm.RSh.Imm(asm.R2, 16),
 		asm.Add.Reg(asm.R3, asm.R6),
 	)
 	if f.Type.Dyn == plylang.RelLoc {
-		g.emit(asm.Add.Imm(asm.R3, int32(f.Offset)+4))
+		g.Emit(asm.Add.Imm(asm.R3, int32(f.Offset)+4))
 	}
 }
 
 // readDynamic reads the R2 bytes at R3, as many as fit.
-func readDynamic(g *gen, f plylang.Field, m mem) {
-	g.zero(m)
-	fits := g.label()
-	g.jump(asm.JLE, asm.R2, int32(f.Type.Size), fits)
-	g.emit(asm.Mov.Imm(asm.R2, int32(f.Type.Size)))
-	g.bind(fits)
-	g.address(asm.R1, m)
-	g.call(asm.FnProbeReadKernel)
+func readDynamic(g *gen, f plylang.Field, m emit.Mem) {
+	g.Zero(m)
+	fits := g.Label()
+	g.Jump(asm.JLE, asm.R2, int32(f.Type.Size), fits)
+	g.Emit(asm.Mov.Imm(asm.R2, int32(f.Type.Size)))
+	g.Bind(fits)
+	g.Address(asm.R1, m)
+	g.Call(asm.FnProbeReadKernel)
 }
