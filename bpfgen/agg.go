@@ -40,30 +40,30 @@ func boundParam(name string) plylang.Param {
 
 var aggregations = []*builtin{
 	{
-		Func: plylang.Func{Name: "count", Doc: "Counts how often it is reached."},
+		Func: plylang.Func{Name: "count", Doc: "Number of times it is executed."},
 		agg:  &aggregation{kind: object.KindCount, reduce: object.ReduceSum, words: 1, update: addOne, first: firstOne},
 	},
 	{
-		Func: plylang.Func{Name: "sum", Doc: "Adds up x.", Params: []plylang.Param{argument}},
+		Func: plylang.Func{Name: "sum", Doc: "Sum of x.", Params: []plylang.Param{argument}},
 		agg:  &aggregation{kind: object.KindSum, reduce: object.ReduceSum, words: 1, update: addToSum, first: firstX},
 	},
 	{
-		Func: plylang.Func{Name: "min", Doc: "Keeps the smallest x.", Params: []plylang.Param{argument}},
+		Func: plylang.Func{Name: "min", Doc: "Minimum of x.", Params: []plylang.Param{argument}},
 		agg:  &aggregation{kind: object.KindMin, reduce: object.ReduceMax, words: 1, update: keepExtreme, first: firstExtreme},
 	},
 	{
-		Func: plylang.Func{Name: "max", Doc: "Keeps the largest x.", Params: []plylang.Param{argument}},
+		Func: plylang.Func{Name: "max", Doc: "Maximum of x.", Params: []plylang.Param{argument}},
 		agg:  &aggregation{kind: object.KindMax, reduce: object.ReduceMax, words: 1, update: keepExtreme, first: firstExtreme},
 	},
 	{
-		Func: plylang.Func{Name: "avg", Doc: "Averages x.", Params: []plylang.Param{argument}},
+		Func: plylang.Func{Name: "avg", Doc: "Average of x.", Params: []plylang.Param{argument}},
 		agg:  &aggregation{kind: object.KindAvg, reduce: object.ReduceSum, words: 2, update: addToMean, first: firstMean},
 	},
-	histogramRow("quantize", "Counts x by powers of two, each cut into 2^bits parts (0 to 4; 0 if left out).",
+	histogramRow("quantize", "Distribution of x over powers of two, each divided into 2^bits equal parts (0 to 4, default 0).",
 		newLog2, constantParam("bits", true)),
-	histogramRow("lquantize", "Counts x in steps from lo to hi.",
+	histogramRow("lquantize", "Distribution of x in steps from lo to hi.",
 		newLinear, boundParam("lo"), boundParam("hi"), boundParam("step")),
-	histogramRow("llquantize", "Counts x from factor^lo to factor^(hi+1), each power cut into equal steps.",
+	histogramRow("llquantize", "Distribution of x from factor^lo to factor^(hi+1), each power divided into equal steps.",
 		newLogLinear, constantParam("factor", false), constantParam("lo", false), constantParam("hi", false), constantParam("steps", false)),
 }
 

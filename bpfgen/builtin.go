@@ -82,28 +82,28 @@ func variable(name, doc string, t *plylang.Type, code func(g *gen), aliases ...s
 }
 
 var variables = []*builtin{
-	variable("pid", "Process id.", plylang.U32, idPart(asm.FnGetCurrentPidTgid, true), "tgid"),
-	variable("tid", "Thread id.", plylang.U32, idPart(asm.FnGetCurrentPidTgid, false), "kpid"),
-	variable("uid", "User id of the current task.", plylang.U32, idPart(asm.FnGetCurrentUidGid, false)),
-	variable("gid", "Group id of the current task.", plylang.U32, idPart(asm.FnGetCurrentUidGid, true)),
+	variable("pid", "Process ID.", plylang.U32, idPart(asm.FnGetCurrentPidTgid, true), "tgid"),
+	variable("tid", "Thread ID.", plylang.U32, idPart(asm.FnGetCurrentPidTgid, false), "kpid"),
+	variable("uid", "User ID of the current task.", plylang.U32, idPart(asm.FnGetCurrentUidGid, false)),
+	variable("gid", "Group ID of the current task.", plylang.U32, idPart(asm.FnGetCurrentUidGid, true)),
 	{
 		Func: plylang.Func{Name: "comm", Aliases: []string{"execname"}, Doc: "Name of the current task.", Result: plylang.StringType(commSize)},
 		mem:  func(g *gen, _ []plylang.Expr, dst emit.Mem) { g.comm(dst) },
 	},
-	variable("cpu", "Number of the processor.", plylang.U32, helper(asm.FnGetSmpProcessorId)),
-	variable("numaid", "Number of the memory node.", plylang.U32, helper(asm.FnGetNumaNodeId)),
-	variable("cgroup", "Id of the current task's control group, shown as its path.",
+	variable("cpu", "Number of the current CPU.", plylang.U32, helper(asm.FnGetSmpProcessorId)),
+	variable("numaid", "Number of the current NUMA node.", plylang.U32, helper(asm.FnGetNumaNodeId)),
+	variable("cgroup", "ID of the current task's cgroup, shown as its path.",
 		shown(plylang.U64, plylang.ShowCgroup), helper(asm.FnGetCurrentCgroupId)),
-	variable("ppid", "Process id of the parent.", plylang.U32, parentID),
+	variable("ppid", "Process ID of the parent process.", plylang.U32, parentID),
 	variable("curtask", "The current task, a pointer to its struct task_struct.", nil, helper(asm.FnGetCurrentTask)),
-	variable("rand", "A random number.", plylang.U32, random),
-	variable("time", "Nanoseconds since boot without sleep, shown with a unit.", scaled, helper(asm.FnKtimeGetNs)),
-	variable("nsecs", "Nanoseconds since boot without sleep, shown as a number.", monotonic, helper(asm.FnKtimeGetNs)),
+	variable("rand", "A random 32-bit number.", plylang.U32, random),
+	variable("time", "Nanoseconds since boot, excluding suspend, shown with a unit.", scaled, helper(asm.FnKtimeGetNs)),
+	variable("nsecs", "Nanoseconds since boot, excluding suspend, shown as a plain number.", monotonic, helper(asm.FnKtimeGetNs)),
 	variable("walltime", "Time of day.", wallclock, walltime),
-	variable("secs", "Seconds since boot.", plylang.U64, seconds),
+	variable("secs", "Seconds since boot, including suspend.", plylang.U64, seconds),
 	variable("probe", "Full name of the probe that fired.", shown(plylang.U64, plylang.ShowProbe),
 		func(g *gen) { g.scope.emitPlaceID(g) }),
-	variable("kstack", "Stack of the kernel.", kernelStack, stackID, "stack"),
+	variable("kstack", "Kernel stack trace.", kernelStack, stackID, "stack"),
 }
 
 // commSize is TASK_COMM_LEN.

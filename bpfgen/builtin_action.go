@@ -3,15 +3,15 @@ package bpfgen
 import "ply-exporter/plylang"
 
 var actions = []*builtin{
-	action("print", "Prints values, or a map as it is then.", sendPrint,
+	action("print", "Prints values, or the current contents of a map.", sendPrint,
 		plylang.Param{Name: "x", Want: plylang.WantPrint, Optional: true, Variadic: true}),
-	action("printf", "Prints text formatted as in C; %v is a value's own format.", sendPrintf,
+	action("printf", "Prints text formatted as in C; %v prints a value in its own format.", sendPrintf,
 		plylang.Param{Name: "format", Want: plylang.WantFormat},
 		plylang.Param{Name: "x", Want: plylang.WantValue, Optional: true, Variadic: true}),
 	action("clear", "Empties a map.", sendClear, plylang.Param{Name: "map", Want: plylang.WantMap}),
 	{
 		Func: plylang.Func{
-			Name: "exit", Doc: "Leaves the probe at once and ends the run with status n (0 if left out).",
+			Name: "exit", Doc: "Leaves the probe immediately and ends the run with status n (default 0).",
 			Params:  []plylang.Param{{Name: "n", Want: plylang.WantPlain, Optional: true}},
 			Infer:   checkStatus,
 			Leaves:  true,

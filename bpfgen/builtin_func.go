@@ -10,7 +10,7 @@ import (
 var functions = []*builtin{
 	{
 		Func: plylang.Func{
-			Name: "log2", Doc: "Place of the highest bit of x; 0 for 0, -1 for negative numbers.",
+			Name: "log2", Doc: "Position of the highest bit set in x; 0 for 0, -1 for negative numbers.",
 			Params: []plylang.Param{{Name: "x", Want: plylang.WantInt}}, Result: plylang.S64,
 		},
 		gen: callLog2,
@@ -24,7 +24,7 @@ var functions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "sizeof", Doc: "Number of bytes of x, a value or a type; text counts its NUL.",
+			Name: "sizeof", Doc: "Size in bytes of x, a value or a type; strings include their NUL.",
 			Params: []plylang.Param{{Name: "x", Want: plylang.WantValue}}, Result: plylang.Literal,
 			Fold: func(args []plylang.Expr) (uint64, bool) { return sizeOf(args[0]), true },
 		},
@@ -32,14 +32,14 @@ var functions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "uptr", Doc: "The address p in user memory.",
+			Name: "uptr", Doc: "Address p, in user memory.",
 			Params: []plylang.Param{{Name: "p", Want: plylang.WantAddress}}, Infer: intoMemory(true),
 		},
 		gen: sameValue,
 	},
 	{
 		Func: plylang.Func{
-			Name: "kptr", Doc: "The address p in the kernel's memory.",
+			Name: "kptr", Doc: "Address p, in kernel memory.",
 			Params: []plylang.Param{{Name: "p", Want: plylang.WantAddress}}, Infer: intoMemory(false),
 		},
 		gen: sameValue,
@@ -120,15 +120,15 @@ func display(name, doc, show string) *builtin {
 }
 
 var displays = []*builtin{
-	display("ksym", "Shows an address of the kernel as a symbol.", plylang.ShowSymbol),
-	display("errno", "Shows a number as the name of an error.", plylang.ShowErrno),
-	display("signal", "Shows a number as the name of a signal.", plylang.ShowSignal),
-	display("syscall", "Shows a number as the name of a system call.", plylang.ShowSyscall),
-	display("dev", "Shows a device number as the device's name.", plylang.ShowDevice),
-	display("username", "Shows a user id as the user's name.", plylang.ShowUser),
+	display("ksym", "Shows a kernel address as a symbol.", plylang.ShowSymbol),
+	display("errno", "Shows a number as an error name.", plylang.ShowErrno),
+	display("signal", "Shows a number as a signal name.", plylang.ShowSignal),
+	display("syscall", "Shows a number as a system call name.", plylang.ShowSyscall),
+	display("dev", "Shows a device number as a device name.", plylang.ShowDevice),
+	display("username", "Shows a user ID as a user name.", plylang.ShowUser),
 	{
 		Func: plylang.Func{
-			Name: "ntop", Doc: "Shows four or sixteen bytes in network order as an address.",
+			Name: "ntop", Doc: "Shows 4 or 16 bytes in network byte order as an IP address.",
 			Params: []plylang.Param{{Name: "x", Want: plylang.WantValue}}, Infer: inetType,
 		},
 		gen: sameValue,

@@ -17,7 +17,7 @@ const defaultText = 127
 var stringFunctions = []*builtin{
 	{
 		Func: plylang.Func{
-			Name: "str", Doc: "Text at address p, at most n bytes of it (127 if left out, and where n is no constant).",
+			Name: "str", Doc: "String at address p, at most n bytes (127 by default, and if n is not a constant).",
 			Params: []plylang.Param{
 				{Name: "p", Want: plylang.WantValue},
 				{Name: "n", Want: plylang.WantPlain, Optional: true},
@@ -28,7 +28,7 @@ var stringFunctions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "dyn", Doc: "A tracepoint's field whose place varies; data->field alone means the same.",
+			Name: "dyn", Doc: "Value of a dynamic tracepoint field; data->field alone means the same.",
 			Params: []plylang.Param{{Name: "field", Want: plylang.WantValue}},
 			Infer:  dynamicField,
 		},
@@ -36,7 +36,7 @@ var stringFunctions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "mem", Doc: "The n bytes at address p; or, where n is a format such as \"2Hx8s\", the record there.",
+			Name: "mem", Doc: "The n bytes at address p; if n is a format such as \"2Hx8s\", the record there.",
 			Params: []plylang.Param{
 				{Name: "p", Want: plylang.WantAddress},
 				{Name: "n", Want: plylang.WantValue},
@@ -47,7 +47,7 @@ var stringFunctions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "strcmp", Doc: "Negative, zero or positive as a comes before, equals or follows b.",
+			Name: "strcmp", Doc: "Negative, zero or positive if a sorts before, equals or sorts after b.",
 			Params: []plylang.Param{{Name: "a", Want: plylang.WantString}, {Name: "b", Want: plylang.WantString}},
 			Result: plylang.S64,
 		},
@@ -55,7 +55,7 @@ var stringFunctions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "strncmp", Doc: "As strcmp, of the first n bytes.",
+			Name: "strncmp", Doc: "Like strcmp, for the first n bytes.",
 			Params: []plylang.Param{
 				{Name: "a", Want: plylang.WantString}, {Name: "b", Want: plylang.WantString},
 				{Name: "n", Want: plylang.WantPlain, Const: true},
@@ -69,14 +69,14 @@ var stringFunctions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "strlen", Doc: "Number of bytes of a.",
+			Name: "strlen", Doc: "Length of a in bytes.",
 			Params: []plylang.Param{{Name: "a", Want: plylang.WantString}}, Result: plylang.S64,
 		},
 		gen: func(g *gen, args []plylang.Expr) { g.length(g.mem(args[0])) },
 	},
 	{
 		Func: plylang.Func{
-			Name: "startswith", Doc: "1 if a begins with the literal text b, else 0.",
+			Name: "startswith", Doc: "1 if a begins with the string literal b, else 0.",
 			Params: []plylang.Param{{Name: "a", Want: plylang.WantString}, {Name: "b", Want: plylang.WantString, Const: true}},
 			Result: plylang.S64,
 		},

@@ -104,14 +104,14 @@ func regVars(k *kernel.Kernel) []*builtin {
 			gen:    func(g *gen, _ []plylang.Expr) { g.Emit(asm.Mov.Reg(asm.R0, asm.R6)) },
 			member: func(g *gen, f plylang.Field) { loadRegister(g, f.Name) },
 			Func: plylang.Func{
-				Name: "regs", Role: plylang.Variable, Doc: "the processor's registers: regs->ip",
+				Name: "regs", Role: plylang.Variable, Doc: "the CPU registers: regs->ip",
 				Result: pointerTo(&plylang.Type{Kind: plylang.Struct, Struct: registerFields{k.Arch()}}, false),
 			},
 		},
 		{
 			gen: func(g *gen, args []plylang.Expr) { loadRegister(g, registerName(args)) },
 			Func: plylang.Func{Name: "reg", Role: plylang.Function, Result: wordType,
-				Doc:    "a register by its name",
+				Doc:    "a register by name",
 				Params: []plylang.Param{{Name: "name", Want: plylang.WantString, Const: true}},
 				Infer:  func(args []plylang.Expr) (*plylang.Type, error) { return inferRegister(k, args) }},
 		},

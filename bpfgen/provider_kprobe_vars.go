@@ -18,7 +18,7 @@ type generate = func(g *gen, _ []plylang.Expr)
 func funcVar(code generate) *builtin {
 	return &builtin{gen: code, Func: plylang.Func{
 		Name: "func", Aliases: []string{"probefunc"}, Role: plylang.Variable,
-		Doc:    "the traced function, or the system call",
+		Doc:    "the traced function or system call",
 		Result: &plylang.Type{Kind: plylang.Int, Size: 8, Show: plylang.ShowFunc},
 	}}
 }
@@ -26,7 +26,7 @@ func funcVar(code generate) *builtin {
 func callerVar(code generate, show string) *builtin {
 	return &builtin{gen: code, Func: plylang.Func{
 		Name: "caller", Role: plylang.Variable,
-		Doc:    "the address at the probe",
+		Doc:    "the address of the probe",
 		Result: &plylang.Type{Kind: plylang.Int, Size: 8, Show: show},
 	}}
 }
@@ -34,7 +34,7 @@ func callerVar(code generate, show string) *builtin {
 func argVar(i int, t *plylang.Type, code generate) *builtin {
 	return &builtin{gen: code, Func: plylang.Func{
 		Name: fmt.Sprintf("arg%d", i), Role: plylang.Variable,
-		Doc:    "argument by its number, from 0",
+		Doc:    "argument by number, counted from 0",
 		Result: t,
 	}}
 }
@@ -42,7 +42,7 @@ func argVar(i int, t *plylang.Type, code generate) *builtin {
 func retvalVar(t *plylang.Type, code generate) *builtin {
 	return &builtin{gen: code, Func: plylang.Func{
 		Name: "retval", Role: plylang.Variable,
-		Doc:    "what the function returns",
+		Doc:    "the return value",
 		Result: t,
 	}}
 }
@@ -54,7 +54,7 @@ func argsVar(fields plylang.Fields, load func(*gen, plylang.Field), copyTo func(
 		member: load, memberMem: copyTo,
 		Func: plylang.Func{
 			Name: "args", Role: plylang.Variable,
-			Doc: "the declared arguments: args->name",
+			Doc: "the declared arguments by name: args->name",
 			Result: &plylang.Type{Kind: plylang.Pointer, Size: 8,
 				Elem: &plylang.Type{Kind: plylang.Struct, Struct: fields}},
 		},

@@ -156,7 +156,7 @@ func dataVar(f *eventFields, load func(*gen, plylang.Field), copyTo func(*gen, p
 	return &builtin{
 		Func: plylang.Func{
 			Name: "data", Aliases: []string{"args"}, Role: plylang.Variable,
-			Doc: "what the tracepoint carries: data->field",
+			Doc: "the fields of the tracepoint: data->field",
 			Result: &plylang.Type{Kind: plylang.Pointer, Size: 8,
 				Elem: &plylang.Type{Kind: plylang.Struct, Struct: f}},
 		},
