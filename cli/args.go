@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -90,14 +89,4 @@ func fromSeconds(seconds float64) time.Duration {
 		return time.Duration(d)
 	}
 	return -1 // NaN too
-}
-
-// usage is what is said of a wrong command line.
-func usage(args []string, err error) int {
-	text := unmark(err.Error())
-	if len(args) > 0 && args[0] == "run" && strings.HasPrefix(text, "unknown ") {
-		text += "; write -- before it if it is for the script"
-	}
-	fmt.Fprintf(os.Stderr, "ply-exporter: %s; see ply-exporter --help\n", text)
-	return statusUsage
 }

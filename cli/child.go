@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -22,6 +21,7 @@ const grace = 5 * time.Second
 // that its process id is known before the script is compiled and nothing it
 // does is missed; release lets it go. A nil child is no command.
 type child struct {
+	Streams
 	cmd     *exec.Cmd
 	letGo   chan struct{}
 	started chan error
@@ -35,13 +35,13 @@ type child struct {
 // must come from the thread that started it, so one goroutine owns it. However
 // this process ends, the command is not left behind: the kernel kills it while
 // it is held, and sends it SIGTERM later.
-func startChild(command string) (*child, error) {
+func startChild(streams Streams, command string) (*child, error) {
 	if command == "" {
 		return nil, nil
 	}
-	c := &child{letGo: make(chan struct{}), started: make(chan error), done: make(chan struct{})}
+	c := &child{Streams: streams, letGo: make(chan struct{}), started: make(chan error), done: make(chan struct{})}
 	c.cmd = exec.Command("sh", "-c", shellScript(command))
-	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = c.In, c.Out, c.Err
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Pdeathsig: syscall.SIGTERM}
 	go c.own()
 	switch err := <-c.started; {
@@ -82,7 +82,7 @@ func (c *child) own() {
 	}
 	<-c.letGo
 	if err := syscall.PtraceDetach(c.pid()); err != nil && !errors.Is(err, syscall.ESRCH) {
-		fmt.Fprintf(os.Stderr, "ply-exporter: cannot let the command go: %v\n", err)
+		fmt.Fprintf(c.Err, "ply-exporter: cannot let the command go: %v\n", err)
 		_ = c.cmd.Process.Kill()
 	}
 	err = c.cmd.Wait()
@@ -91,9 +91,9 @@ func (c *child) own() {
 	switch {
 	case err == nil || c.ending.Load():
 	case c.unable:
-		fmt.Fprintf(os.Stderr, "ply-exporter: the command could not be run: %v\n", err)
+		fmt.Fprintf(c.Err, "ply-exporter: the command could not be run: %v\n", err)
 	default:
-		fmt.Fprintf(os.Stderr, "ply-exporter: command: %v\n", err)
+		fmt.Fprintf(c.Err, "ply-exporter: command: %v\n", err)
 	}
 }
 
@@ -160,12 +160,12 @@ func (c *child) endOnce() {
 	default:
 	}
 	c.terminate()
-	fmt.Fprintln(os.Stderr, "ending the command")
+	fmt.Fprintln(c.Err, "ending the command")
 	select {
 	case <-c.done:
 	case <-time.After(grace):
 		pids := strings.Trim(fmt.Sprint(family(c.pid(), parents())), "[]")
-		fmt.Fprintf(os.Stderr, "ply-exporter: the command did not end within %v of SIGTERM and is left running: kill -KILL %s ends it\n", grace, pids)
+		fmt.Fprintf(c.Err, "ply-exporter: the command did not end within %v of SIGTERM and is left running: kill -KILL %s ends it\n", grace, pids)
 	}
 }
 

@@ -4,10 +4,10 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/version"
@@ -22,39 +22,66 @@ const (
 
 // Main runs the program with its arguments, the first of which is the name it
 // is called by, and returns the exit status.
-func Main(args []string) int { return command(filepath.Base(args[0]), args[1:]) }
+func Main(args []string) int { return Run(args, Streams{os.Stdin, os.Stdout, os.Stderr}) }
 
-// command parses the command line and runs what it asks for. A binary called
-// ply is "ply-exporter run".
-func command(name string, args []string) (status int) {
-	defer ourBug(&status)
-	if name == "ply" {
-		args = append([]string{"run"}, args...)
+// Run is Main with other streams than those of the process. What a process has
+// only once stays so: signals, the environment, the current folder. One run of
+// a script after the other is fine.
+func Run(args []string, streams Streams) (status int) {
+	p := &program{Streams: streams, args: args[1:], commands: map[string]func() int{}}
+	defer p.recover(&status)
+	if filepath.Base(args[0]) == "ply" { // a binary called ply is "ply-exporter run"
+		p.args = append([]string{"run"}, p.args...)
 	}
-	if len(args) > 0 && args[0] == "run" {
-		args = markDashes(args)
+	return p.run()
+}
+
+// A program is one call of the program.
+type program struct {
+	Streams
+	args     []string
+	app      *kingpin.Application
+	commands map[string]func() int // by name
+}
+
+// run parses the command line and runs the command that it names.
+func (p *program) run() int {
+	if p.isRun() {
+		p.args = markDashes(p.args)
 	}
 	kingpin.EnableFileExpansion = false // an argument may begin with @
-	app := kingpin.New("ply-exporter", "Prometheus exporter driven by ply scripts, and ply itself.")
-	app.Version(version.Print("ply-exporter"))
-	app.HelpFlag.Short('h')
-	help := &output{w: os.Stdout}
-	app.UsageWriter(help)
-	app.Terminate(func(code int) { panic(terminated(max(code, help.status()))) })
-
-	commands := map[string]func() int{}
-	add := func(c *kingpin.CmdClause, run func() int) { commands[c.FullCommand()] = run }
-	addServe(app, add)
-	addRun(app, add)
-	addCheck(app, add)
-	addList(app, add)
-	addFmt(app, add)
-
-	selected, err := app.Parse(args)
+	p.app = kingpin.New("ply-exporter", "Prometheus exporter driven by ply scripts, and ply itself.")
+	p.app.Version(version.Print("ply-exporter"))
+	p.app.HelpFlag.Short('h')
+	help := &output{w: p.Out}
+	p.app.UsageWriter(help)
+	p.app.Terminate(func(code int) { panic(terminated(max(code, p.failOutput(help.err)))) })
+	p.addServe()
+	p.addRun()
+	p.addCheck()
+	p.addList()
+	p.addFmt()
+	selected, err := p.app.Parse(p.args)
 	if err != nil {
-		return usage(args, err)
+		return p.usage(err)
 	}
-	return commands[selected]()
+	return p.commands[selected]()
+}
+
+// isRun says whether the command line is one of "run".
+func (p *program) isRun() bool { return len(p.args) > 0 && p.args[0] == "run" }
+
+// add makes a command known.
+func (p *program) add(c *kingpin.CmdClause, run func() int) { p.commands[c.FullCommand()] = run }
+
+// usage reports a wrong command line.
+func (p *program) usage(err error) int {
+	text := unmark(err.Error())
+	if p.isRun() && strings.HasPrefix(text, "unknown ") {
+		text += "; write -- before it if it is for the script"
+	}
+	fmt.Fprintf(p.Err, "ply-exporter: %s; see ply-exporter --help\n", text)
+	return statusUsage
 }
 
 // terminated is what --help and --version end with.
@@ -63,47 +90,20 @@ type terminated int
 // debugVariable is in the environment of who wants stack traces.
 const debugVariable = "PLY_DEBUG"
 
-// ourBug turns a panic into a message: no stack trace reaches a user unless
+// recover turns a panic into a message: no stack trace reaches a user unless
 // debugVariable is set.
-func ourBug(status *int) {
+func (p *program) recover(status *int) {
 	switch r := recover().(type) {
 	case nil:
 	case terminated:
 		*status = int(r)
 	default:
-		fmt.Fprintf(os.Stderr, "ply-exporter: internal error, please report it: %v\n", r)
+		fmt.Fprintf(p.Err, "ply-exporter: internal error, please report it: %v\n", r)
 		if os.Getenv(debugVariable) != "" {
 			debug.PrintStack()
 		} else {
-			fmt.Fprintln(os.Stderr, debugVariable+"=1 in the environment adds where it happened")
+			fmt.Fprintln(p.Err, debugVariable+"=1 in the environment adds where it happened")
 		}
 		*status = statusError
 	}
-}
-
-// An output remembers that it could not be written, for those who write and do
-// not ask.
-type output struct {
-	w   io.Writer
-	err error
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	if o.err == nil {
-		_, o.err = o.w.Write(b)
-	}
-	return len(b), nil
-}
-
-// status says what went wrong, and returns what to exit with.
-func (o *output) status() int {
-	if o.err != nil {
-		return fail("ply-exporter: standard output: " + o.err.Error())
-	}
-	return statusOK
-}
-
-func fail(text string) int {
-	fmt.Fprintln(os.Stderr, text)
-	return statusError
 }

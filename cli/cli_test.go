@@ -32,7 +32,7 @@ const workloadName = "ply-workload"
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(asCommand); name != "" {
-		os.Exit(command(name, os.Args[1:]))
+		os.Exit(Main(append([]string{name}, os.Args[1:]...)))
 	}
 	if n, err := strconv.Atoi(os.Getenv(asWorkload)); err == nil {
 		os.Exit(work(n))

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"os"
 
-	"github.com/alecthomas/kingpin/v2"
-
 	"ply-exporter/plylang"
 )
 
@@ -16,66 +14,58 @@ type fmtFlags struct {
 	files []string
 }
 
-func addFmt(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) {
+func (p *program) addFmt() {
 	var f fmtFlags
-	c := app.Command("fmt", "Print scripts in today's spelling, whatever dialect they are in.")
+	c := p.app.Command("fmt", "Print scripts in today's spelling, whatever dialect they are in.")
 	c.Flag("write", "Write the result back into the files instead of printing it.").Short('w').BoolVar(&f.write)
 	c.Flag("list", "Only list the files whose spelling is another; status 1 if there are any.").Short('l').BoolVar(&f.list)
 	c.Arg("file", "Files with scripts, or - for standard input.").Required().StringsVar(&f.files)
-	add(c, func() int { return formatFiles(&f) })
+	p.add(c, func() int { return p.formatFiles(&f) })
 }
 
-func formatFiles(f *fmtFlags) int {
+func (p *program) formatFiles(f *fmtFlags) int {
 	if f.write && f.list {
-		return usage(nil, errors.New("fmt lists files with -l or writes them with -w, not both"))
+		return p.usage(errors.New("fmt lists files with -l or writes them with -w, not both"))
 	}
 	status := statusOK
 	for _, file := range f.files {
-		status = max(status, f.format(file))
+		status = max(status, p.format(f, file))
 	}
 	return status
 }
 
 // format prints one script, or does with it what the options say.
-func (f *fmtFlags) format(file string) int {
-	src, err := readUnformatted(file)
+func (p *program) format(f *fmtFlags, file string) int {
+	src, err := p.readUnformatted(file)
 	if err != nil {
-		return fail("ply-exporter: " + err.Error())
+		return p.fail("ply-exporter: " + err.Error())
 	}
 	if f.write && src.File != file {
-		return usage(nil, errors.New("fmt -w writes into files, and standard input is none: leave -w out"))
+		return p.usage(errors.New("fmt -w writes into files, and standard input is none: leave -w out"))
 	}
 	out, err := plylang.Format(src)
 	if err != nil {
-		return fail(plylang.Detail(err))
+		return p.fail(plylang.Detail(err))
 	}
 	switch {
 	case f.list && out != src.Text:
-		return max(statusError, show(src.File+"\n"))
+		return max(statusError, p.show(src.File+"\n"))
 	case f.list, f.write && out == src.Text:
 		return statusOK
 	case f.write:
 		if err := rewrite(file, src.Text, out); err != nil {
-			return fail("ply-exporter: " + err.Error())
+			return p.fail("ply-exporter: " + err.Error())
 		}
 		return statusOK
 	}
-	return show(out)
-}
-
-// show writes to standard output.
-func show(text string) int {
-	if _, err := os.Stdout.WriteString(text); err != nil {
-		return fail("ply-exporter: standard output: " + err.Error())
-	}
-	return statusOK
+	return p.show(out)
 }
 
 // readUnformatted reads a file, or standard input, for which kingpin's form of
 // "-" stands, and the name is another then.
-func readUnformatted(file string) (*plylang.Source, error) {
+func (s Streams) readUnformatted(file string) (*plylang.Source, error) {
 	if file == "" {
-		return readText("standard input", os.Stdin)
+		return readText("standard input", s.In)
 	}
 	return readScriptFile(file)
 }

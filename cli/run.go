@@ -10,13 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kingpin/v2"
-
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
-	"ply-exporter/tracer"
 )
 
 // runFlags are the options of "run".
@@ -35,9 +32,9 @@ type runFlags struct {
 	args     textValues
 }
 
-func addRun(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) {
+func (p *program) addRun() {
 	f := runFlags{time: timeValue{flag: "-t", least: time.Nanosecond}, interval: timeValue{flag: "-i", least: time.Millisecond}}
-	c := app.Command("run", "Run one ply script; ^C ends it and prints its maps.")
+	c := p.app.Command("run", "Run one ply script; ^C ends it and prints its maps.")
 	c.Flag("command", "Run this command with sh -c and stop when it ends; $target is its process id. It is ended with the run.").
 		Short('c').PlaceHolder("CMD").IsSetByUser(&f.commands).SetValue(&f.command)
 	c.Flag("time", "Stop after this many seconds, or a time as in 1h30m.").Short('t').PlaceHolder("SECONDS").SetValue(&f.time)
@@ -50,44 +47,44 @@ func addRun(app *kingpin.Application, add func(*kingpin.CmdClause, func() int)) 
 	f.attach = attachFlag(c)
 	c.Arg("script", "The script, a file with it, or - for standard input.").Required().SetValue(&f.script)
 	c.Arg("args", "What $1, $2 … in the script mean.").SetValue(&f.args)
-	add(c, func() int { return run(&f) })
+	p.add(c, func() int { return p.runScript(&f) })
 }
 
-// run compiles a script and runs it to its end.
-func run(f *runFlags) int {
+// runScript compiles a script and runs it to its end.
+func (p *program) runScript(f *runFlags) int {
 	if f.commands && strings.TrimSpace(string(f.command)) == "" {
-		return usage(nil, errors.New("the command of -c is empty"))
+		return p.usage(errors.New("the command of -c is empty"))
 	}
-	src, err := readScript(string(f.script))
+	src, err := p.readScript(string(f.script))
 	if err != nil {
-		return fail("ply-exporter: " + err.Error())
+		return p.fail("ply-exporter: " + err.Error())
 	}
-	child, err := startChild(string(f.command))
+	child, err := startChild(p.Streams, string(f.command))
 	if err != nil {
-		return fail("ply-exporter: " + err.Error())
+		return p.fail("ply-exporter: " + err.Error())
 	}
 	defer child.end()
 	k, obj, err := build(f, src, child)
 	if err != nil {
-		return fail(plylang.Detail(err))
+		return p.fail(plylang.Detail(err))
 	}
 	for _, w := range append(obj.Script.Warnings, obj.Warnings...) {
-		fmt.Fprintln(os.Stderr, "warning:", w.Detail())
+		fmt.Fprintln(p.Err, "warning:", w.Detail())
 	}
 	if f.dump {
-		dump(os.Stderr, obj)
+		dump(p.Err, obj)
 	}
 	if f.onlyComp {
 		return statusOK
 	}
-	return trace(f, k, obj, child)
+	return p.trace(f, k, obj, child)
 }
 
 // readScript takes the argument as a file's name if there is such a file, else
 // as the script itself.
-func readScript(arg string) (*plylang.Source, error) {
+func (s Streams) readScript(arg string) (*plylang.Source, error) {
 	if arg == "-" {
-		return readText("standard input", os.Stdin)
+		return readText("standard input", s.In)
 	}
 	if strings.ContainsAny(arg, "{\n") {
 		return &plylang.Source{Text: arg}, nil
@@ -125,14 +122,14 @@ func readText(name string, r io.Reader) (*plylang.Source, error) {
 }
 
 func build(f *runFlags, src *plylang.Source, child *child) (*kernel.Kernel, *object.Object, error) {
-	if !f.onlyComp {
-		_ = tracer.MountTracefs() // what needs it says what is wrong, and the cure
+	open := openMachine
+	if f.onlyComp {
+		open = openKernel
 	}
-	k, err := kernel.Running()
+	k, err := open()
 	if err != nil {
 		return nil, nil, err
 	}
-	tracer.Detect(k)
 	obj, err := bpfgen.Build(src, k, bpfgen.Options{Run: true, PlainAttach: *f.attach == attachPlain}, f.params(child))
 	return k, obj, err
 }

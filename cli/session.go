@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -19,6 +18,7 @@ import (
 
 // A session is a script that runs.
 type session struct {
+	Streams
 	flags   *runFlags
 	obj     *object.Object
 	tracer  *tracer.Tracer
@@ -28,29 +28,31 @@ type session struct {
 	lock    chan struct{} // held while printing
 }
 
-func trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child *child) int {
+// trace runs a compiled script until it ends, or a signal ends it.
+func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child *child) int {
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
-	go quitAtOnce(child, ctx.Done(), stop)
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader who leaves ends us by the error of the write
-	s := &session{flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
+	defer quitAtOnce(child, ctx.Done(), stop)()
+	defer ignoreSIGPIPE()()
+	defer child.end()
+	s := &session{Streams: p.Streams, flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
 	ready := make(chan struct{})
 	t, err := tracer.Start(obj, tracer.Options{Kernel: k, OnEvent: func(e *object.Event, record []byte) {
 		<-ready
 		s.event(e, record)
 	}})
 	if err != nil {
-		return fail(plylang.Detail(tracer.Diagnose(err)))
+		return s.fail(plylang.Detail(tracer.Diagnose(err)))
 	}
 	defer t.Close()
 	s.tracer = t
 	s.decoder = decode.New(k, obj.Places, t.Stack)
-	s.printer = newPrinter(f.format, s.decoder)
+	s.printer = s.newPrinter()
 	s.attached()
 	close(ready)
 	status := s.wait(ctx, child)
 	stop()
-	fmt.Fprintln(os.Stderr, "de-activating probes")
+	fmt.Fprintln(s.Err, "de-activating probes")
 	late := time.AfterFunc(maxDelay, child.end)
 	defer late.Stop()
 	return s.finish(status)
@@ -60,42 +62,17 @@ func trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child *child) int 
 // which waits for who reads it.
 const maxDelay = time.Second
 
-// ends are the signals that end a run in order.
-var ends = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
-
-// quitAtOnce waits for what ends the process at once, without its maps: ^\, or
-// a signal of ends when the run is over already and something holds it up, such
-// as output that nobody reads. The command ends all the same.
-func quitAtOnce(child *child, over <-chan struct{}, stop func()) {
-	quit := make(chan os.Signal, 1)
-	if os.Getenv(debugVariable) == "" { // else ^\ shows what every goroutine does
-		signal.Notify(quit, syscall.SIGQUIT)
+func (s *session) newPrinter() report.Printer {
+	if s.flags.format == "json" {
+		return report.NewJSON(s.Out, s.decoder)
 	}
-	var sig os.Signal
-	select {
-	case sig = <-quit:
-	case <-over:
-		signal.Notify(quit, ends...)
-		stop()
-		sig = <-quit
-	}
-	child.terminate()
-	if n, ok := sig.(syscall.Signal); ok {
-		os.Exit(128 + int(n))
-	}
-}
-
-func newPrinter(format string, d *decode.Decoder) report.Printer {
-	if format == "json" {
-		return report.NewJSON(os.Stdout, d)
-	}
-	return report.NewText(os.Stdout, d, report.DrawsBlocks(os.Stdout))
+	return report.NewText(s.Out, s.decoder, report.DrawsBlocks(s.Out))
 }
 
 // attached says how many probes are active, and with -v how.
 func (s *session) attached() {
 	active := s.tracer.Active()
-	fmt.Fprintf(os.Stderr, "%d probes active\n", active)
+	fmt.Fprintf(s.Err, "%d probes active\n", active)
 	s.printer.Attached(active)
 	s.checkOutput()
 	for _, p := range s.tracer.Probes() {
@@ -104,10 +81,10 @@ func (s *session) attached() {
 			if p.Covers != 1 {
 				places = fmt.Sprintf("%d places", p.Covers)
 			}
-			fmt.Fprintf(os.Stderr, "%s: %s, %s: %s\n", p.Text, p.Attach, places, p.Why)
+			fmt.Fprintf(s.Err, "%s: %s, %s: %s\n", p.Text, p.Attach, places, p.Why)
 		}
 		if p.Err != nil {
-			fmt.Fprintf(os.Stderr, "warning: %s: %v\n", p.Text, p.Err)
+			fmt.Fprintf(s.Err, "warning: %s: %v\n", p.Text, p.Err)
 		}
 	}
 }
@@ -155,7 +132,7 @@ func never() <-chan time.Time { return nil }
 // finish detaches, prints the maps and what was lost, and returns the status.
 func (s *session) finish(status int) int {
 	if err := s.tracer.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "ply-exporter:", err)
+		fmt.Fprintln(s.Err, "ply-exporter:", err)
 		status = max(status, statusError)
 	}
 	select { // an exit() of END, or one that a signal overtook
@@ -171,8 +148,7 @@ func (s *session) finish(status int) int {
 	case errors.Is(err, syscall.EPIPE): // as "| head -1" means it
 		return statusError
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "ply-exporter: standard output: %v\n", err)
-		return statusError
+		return s.failOutput(err)
 	}
 	return status
 }
@@ -183,11 +159,11 @@ func (s *session) lost() bool {
 	for _, m := range s.obj.Maps {
 		if n := s.tracer.Dropped(m); n > 0 {
 			updates += n
-			fmt.Fprintf(os.Stderr, "%d updates of %s were refused: it is full at %d keys\n", n, m.Name, m.MaxEntries)
+			fmt.Fprintf(s.Err, "%d updates of %s were refused: it is full at %d keys\n", n, m.Name, m.MaxEntries)
 		}
 	}
 	if events > 0 {
-		fmt.Fprintf(os.Stderr, "%d events were lost: they came faster than they could be printed\n", events)
+		fmt.Fprintf(s.Err, "%d events were lost: they came faster than they could be printed\n", events)
 	}
 	if events+updates > 0 {
 		s.printer.Lost(events, updates)
@@ -197,9 +173,9 @@ func (s *session) lost() bool {
 
 // redraw prints the maps once more; on a terminal in place of what was there.
 func (s *session) redraw() {
-	if s.flags.format == "text" && report.IsTerminal(os.Stdout) {
+	if s.flags.format == "text" && report.IsTerminal(s.Out) {
 		const home, erase = "\x1b[H", "\x1b[J"
-		fmt.Print(home + erase)
+		fmt.Fprint(s.Out, home+erase)
 	}
 	s.maps()
 }
@@ -217,7 +193,7 @@ func (s *session) maps() {
 func (s *session) printMap(m *object.Map) {
 	rows, err := s.tracer.Rows(m)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "ply-exporter: %s: %v\n", m.Name, err)
+		fmt.Fprintf(s.Err, "ply-exporter: %s: %v\n", m.Name, err)
 		return
 	}
 	s.printer.Map(m, rows)

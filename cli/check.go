@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+
+	"ply-exporter/exporter"
+	"ply-exporter/plylang"
+)
+
+func (p *program) addCheck() {
+	c := p.app.Command("check", "Compile a configuration, let this kernel judge it, and list its metrics with labels and cost.")
+	paths, attach := configFlags(c), attachFlag(c)
+	p.add(c, func() int { return p.check(*paths, *attach) })
+}
+
+func (p *program) check(paths []string, attach string) int {
+	cfg, err := loadConfig(paths)
+	if err != nil {
+		return p.fail(plylang.Detail(err))
+	}
+	backend, err := openBackend(slog.New(slog.DiscardHandler), attach)
+	if err != nil {
+		return p.fail("ply-exporter: " + plylang.Detail(err))
+	}
+	out := &output{w: p.Out}
+	if err := exporter.Check(out, cfg, backend); err != nil {
+		return p.fail(plylang.Detail(err))
+	}
+	fmt.Fprintln(out, "all scripts run on this kernel")
+	return p.failOutput(out.err)
+}
