@@ -1,6 +1,7 @@
 package bpfgen
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -456,12 +457,11 @@ func TestProviderErrors(t *testing.T) {
 	} {
 		t.Run(row.kernel+" "+row.script, func(t *testing.T) {
 			_, err := Build(&plylang.Source{Text: row.script}, recorded(t, row.kernel), Options{}, nil)
-			list, ok := err.(plylang.ErrorList)
-			if !ok {
+			if _, ok := err.(plylang.ErrorList); !ok {
 				t.Fatalf("error is %v", err)
 			}
-			if got := err.Error(); got != row.want || list.Missing() != row.missing {
-				t.Errorf("got %s (missing: %v)\nwant %s", got, list.Missing(), row.want)
+			if got := err.Error(); got != row.want || errors.Is(err, plylang.ErrMissing) != row.missing {
+				t.Errorf("got %s (missing: %v)\nwant %s", got, errors.Is(err, plylang.ErrMissing), row.want)
 			}
 		})
 	}

@@ -66,18 +66,12 @@ func (u *unit) fail(err error) plylang.ErrorList {
 	var list plylang.ErrorList
 	var single *plylang.Error
 	switch {
-	case errors.As(err, &list):
-		if list.Missing() {
-			return nil
-		}
-		return list
-	case errors.As(err, &single):
-		if single.Missing {
-			return nil
-		}
-		return plylang.ErrorList{single}
 	case errors.Is(err, plylang.ErrMissing):
 		return nil
+	case errors.As(err, &list):
+		return list
+	case errors.As(err, &single):
+		return plylang.ErrorList{single}
 	}
 	return plylang.ErrorList{u.conf.name.errorf("script %s: %s", u.conf.Name, err)}
 }

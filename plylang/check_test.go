@@ -1,6 +1,7 @@
 package plylang
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -100,7 +101,7 @@ func TestCheckPositions(t *testing.T) {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 	list := err.(ErrorList)
-	if list[0].Missing || !list[1].Missing || list.Missing() {
+	if errors.Is(list[0], ErrMissing) || !errors.Is(list[1], ErrMissing) || errors.Is(err, ErrMissing) {
 		t.Error("only the second error is one of this kernel")
 	}
 }

@@ -127,7 +127,7 @@ func TestScopeErrors(t *testing.T) {
 			if err == nil || err.Error() != test.want {
 				t.Fatalf("got %v, want %s", err, test.want)
 			}
-			if err.(ErrorList).Missing() != test.missing {
+			if errors.Is(err, ErrMissing) != test.missing {
 				t.Errorf("missing is %v", !test.missing)
 			}
 			if len(script.Clauses) != 0 {

@@ -2,8 +2,10 @@ package plylang
 
 import "errors"
 
-// ErrMissing marks an error of Env.Scopes that says that this kernel lacks
-// what the specification names, while the specification itself is well formed.
+// ErrMissing is what errors.Is finds in an error that says only that this kernel
+// does not have what a script needs: the script is right, and may run on another
+// kernel. An Error and an ErrorList answer it, and so must the errors of
+// Env.Scopes.
 var ErrMissing = errors.New("missing in this kernel")
 
 // An Env is what Check must know from outside the script: the probes of the
@@ -11,8 +13,7 @@ var ErrMissing = errors.New("missing in this kernel")
 type Env interface {
 	// Scopes resolves a specification to the groups of places it matches. All
 	// places of a group look the same to the script: the members in uses have
-	// the same layout in each. An error is positioned at the specification;
-	// when errors.Is(err, ErrMissing) it is marked Missing.
+	// the same layout in each. An error is positioned at the specification.
 	Scopes(spec *Spec, uses Uses) ([]Scope, error)
 
 	// Lookup returns the built-in of that name or alias that every probe has,

@@ -32,6 +32,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Src.Name(), line, col, e.Msg)
 }
 
+// Is answers errors.Is(err, ErrMissing).
+func (e *Error) Is(target error) bool { return target == ErrMissing && e.Missing }
+
 // Detail returns Error with the source line and a caret below it.
 func (e *Error) Detail() string {
 	if e.Src == nil {
@@ -131,11 +134,11 @@ func (l ErrorList) Detail() string {
 	return strings.Join(parts, "\n")
 }
 
-// Missing says whether all that stands in the script's way is what this
-// kernel lacks.
-func (l ErrorList) Missing() bool {
+// Is answers errors.Is(err, ErrMissing): whether nothing is wrong but that this
+// kernel does not have what the script needs.
+func (l ErrorList) Is(target error) bool {
 	for _, e := range l {
-		if !e.Missing {
+		if !e.Is(target) {
 			return false
 		}
 	}
