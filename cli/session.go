@@ -81,10 +81,10 @@ func (s *session) attached() {
 			if p.Covers != 1 {
 				places = fmt.Sprintf("%d places", p.Covers)
 			}
-			fmt.Fprintf(s.Err, "%s: %s, %s: %s\n", p.Text, p.Attach, places, p.Why)
+			fmt.Fprintf(s.Err, "%s: %s, %s: %s\n", p.Spec, p.Attach, places, p.Why)
 		}
 		if p.Err != nil {
-			fmt.Fprintf(s.Err, "warning: %s: %v\n", p.Text, p.Err)
+			fmt.Fprintf(s.Err, "warning: %s: %v\n", p.Spec, p.Err)
 		}
 	}
 }

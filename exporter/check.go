@@ -66,7 +66,7 @@ func reason(why string) string {
 func specTexts(specs []*plylang.Spec) string {
 	texts := make([]string, len(specs))
 	for i, s := range specs {
-		texts[i] = specText(s)
+		texts[i] = s.String()
 	}
 	return strings.Join(texts, ", ")
 }

@@ -183,7 +183,7 @@ func (u *unit) specTexts() []string {
 		}
 		for _, probe := range script.Probes {
 			for _, spec := range probe.Specs {
-				u.specs = append(u.specs, validLabel(specText(spec)))
+				u.specs = append(u.specs, validLabel(spec.String()))
 			}
 		}
 		slices.Sort(u.specs)

@@ -51,7 +51,7 @@ func specList(checked *plylang.Script, decl *plylang.Map) string {
 			continue
 		}
 		for _, s := range p.Specs {
-			specs = append(specs, specText(s))
+			specs = append(specs, s.String())
 		}
 	}
 	if len(specs) > 3 {
@@ -73,27 +73,10 @@ func stores(s plylang.Stmt, mapName string) bool {
 
 // eachAssign calls f for every assignment in s, also in inner blocks.
 func eachAssign(s plylang.Stmt, f func(*plylang.Assign)) {
-	switch s := s.(type) {
-	case *plylang.Block:
-		for _, inner := range s.Stmts {
-			eachAssign(inner, f)
+	plylang.Walk(s, func(n plylang.Node) bool {
+		if a, ok := n.(*plylang.Assign); ok {
+			f(a)
 		}
-	case *plylang.If:
-		eachAssign(s.Then, f)
-		if s.Else != nil {
-			eachAssign(s.Else, f)
-		}
-	case *plylang.Unroll:
-		eachAssign(s.Body, f)
-	case *plylang.Assign:
-		f(s)
-	}
-}
-
-// specText is a probe specification as it was written.
-func specText(s *plylang.Spec) string {
-	if s.Target == "" {
-		return s.Provider
-	}
-	return s.Provider + ":" + s.Target
+		return true
+	})
 }

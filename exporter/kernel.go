@@ -76,7 +76,7 @@ func (t *kernelTracer) Probes() []Probe {
 	var out []Probe
 	for _, p := range t.Tracer.Probes() {
 		out = append(out, Probe{
-			Spec: p.Text, Kind: p.Attach, Why: p.Why, Places: p.Places, Covers: p.Covers, Attached: p.Attached, Err: p.Err,
+			Spec: p.Spec.String(), Kind: p.Attach, Why: p.Why, Places: p.Places, Covers: p.Covers, Attached: p.Attached, Err: p.Err,
 			Missed: p.Missed, MissedKnown: p.MissedKnown,
 		})
 	}

@@ -114,7 +114,7 @@ func TestCovers(t *testing.T) {
 	probes, all := tr.Probes(), 0
 	for i, want := range []int{20, 1, 1} {
 		if n := probes[i].Covers; n < want || want == 1 && n != 1 {
-			t.Errorf("%s covers %d", probes[i].Text, n)
+			t.Errorf("%s covers %d", probes[i].Spec, n)
 		}
 		all += probes[i].Covers
 	}

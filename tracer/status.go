@@ -15,7 +15,6 @@ import (
 // A ProbeStatus says what became of one probe specification of the script.
 type ProbeStatus struct {
 	Spec     *plylang.Spec
-	Text     string // as written: "kprobe:SyS_*"
 	Attach   string // the ways in, "raw_tracepoint"; several joined by "+"
 	Why      string // why that way
 	Places   int    // places that were attached
@@ -42,7 +41,7 @@ func (t *Tracer) Probes() []ProbeStatus {
 	index := map[*plylang.Spec]int{}
 	for _, spec := range t.specs() {
 		index[spec] = len(out)
-		out = append(out, ProbeStatus{Spec: spec, Text: specText(spec), MissedKnown: t.countsMisses})
+		out = append(out, ProbeStatus{Spec: spec, MissedKnown: t.countsMisses})
 	}
 	for _, p := range t.programs {
 		for i, spec := range p.Specs {
@@ -82,13 +81,6 @@ func (t *Tracer) specs() []*plylang.Spec {
 		}
 	}
 	return out
-}
-
-func specText(s *plylang.Spec) string {
-	if s.Target == "" {
-		return s.Provider
-	}
-	return s.Provider + ":" + s.Target
 }
 
 // addTo adds what p knows to the status of the i-th specification it serves.
