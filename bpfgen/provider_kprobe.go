@@ -206,20 +206,7 @@ func noFunction(k *kernel.Kernel, t functionTarget) error {
 	case symbols.Has(t.name) && t.module == "":
 		return missingf("the kernel allows no probe in its function %s", t.name)
 	}
-	return missingf("this kernel has no function %s%s", t.pattern(),
-		suggest(kernel.Nearest(t.name, symbols.Names(), 3)))
-}
-
-// suggest is the end of a message with names that may have been meant.
-func suggest(names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = strconv.Quote(n)
-	}
-	return "; did you mean " + orList(quoted) + "?"
+	return missingf("this kernel has no function %s%s", t.pattern(), plylang.DidYouMeanLike(t.name, symbols.Names()))
 }
 
 // isFunction says whether a target is a function of this kernel.

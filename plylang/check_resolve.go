@@ -238,10 +238,10 @@ func (c *clause) nearName(name string) string {
 // maxSuggested is how many names of a script are compared with a wrong one.
 const maxSuggested = 200
 
-// nearest is Nearest, with the other names of built-ins where no first name is
+// nearest is the function nearest, with the other names of built-ins where no first name is
 // near.
 func (c *clause) nearest(name string, names []string) []string {
-	if near := Nearest(name, names); len(near) > 0 {
+	if near := nearest(name, names); len(near) > 0 {
 		return near
 	}
 	var aliases []string
@@ -250,7 +250,7 @@ func (c *clause) nearest(name string, names []string) []string {
 			aliases = append(aliases, f.Aliases...)
 		}
 	}
-	return Nearest(name, aliases)
+	return nearest(name, aliases)
 }
 
 // namesInScope lists what a name could have been meant to be.

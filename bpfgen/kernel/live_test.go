@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"ply-exporter/internal/need"
+	"ply-exporter/plylang"
 )
 
 // live returns the running kernel.
@@ -134,13 +135,13 @@ func BenchmarkAllTracepoints(b *testing.B) {
 	}
 }
 
-func BenchmarkNearest(b *testing.B) {
+func BenchmarkDidYouMeanLike(b *testing.B) {
 	need.Root(b)
 	s, err := live(b).Symbols()
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		Nearest("__netif_recieve_skb_core", s.Names(), 3)
+		plylang.DidYouMeanLike("__netif_recieve_skb_core", s.Names())
 	}
 }
