@@ -9,6 +9,17 @@ import (
 	"ply-exporter/plylang"
 )
 
+// A builtin is one row: what the checker sees of a built-in and what it
+// becomes. gen leaves a scalar in R0; mem writes a value that lives in memory
+// to dst, all its bytes, with NULs up to its padded size (see emit.Mem).
+// Exactly one of gen, mem and agg is set.
+type builtin struct {
+	plylang.Func
+	gen func(g *gen, args []plylang.Expr)
+	mem func(g *gen, args []plylang.Expr, dst emit.Mem)
+	agg *aggregation
+}
+
 // universal is the table of built-ins that every probe has. It is put together
 // in init, because rows may reach it themselves.
 var universal []*builtin
@@ -102,7 +113,7 @@ var variables = []*builtin{
 	variable("walltime", "Time of day.", wallclock, walltime),
 	variable("secs", "Seconds since boot, including suspend.", plylang.U64, seconds),
 	variable("probe", "Full name of the probe that fired.", shown(plylang.U64, plylang.ShowProbe),
-		func(g *gen) { g.scope.emitPlaceID(g) }),
+		func(g *gen) { g.Site() }),
 	variable("kstack", "Kernel stack trace.", kernelStack, stackID, "stack"),
 }
 
@@ -182,7 +193,7 @@ var kernelStack = &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Show
 func stackID(g *gen) {
 	g.compiler.stacks = true
 	skip := int32(0)
-	if g.program.spec.Type == ebpf.RawTracepoint {
+	if g.program.Spec.Type == ebpf.RawTracepoint {
 		skip = 1
 	}
 	g.Emit(asm.Mov.Reg(asm.R1, asm.R6))

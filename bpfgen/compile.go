@@ -90,29 +90,39 @@ func (c *compiler) warnOf(m *object.Map) {
 }
 
 func (c *compiler) compilePrograms() {
-	p := newPlan(c.kernel, c.script.Clauses)
-	c.obj.Places = p.names
-	if c.refuseApart(p.apart); c.errs != nil {
+	p := NewPlan(c.kernel, c.script.Clauses)
+	c.obj.Places = p.Names
+	if c.refuseApart(p.Apart); c.errs != nil {
 		return
 	}
-	for i, program := range p.programs {
+	for i, program := range p.Programs {
 		c.compileProgram(i, program)
 	}
 }
 
+// maxApart is how many programs a specification may need because its sites
+// cannot share one. Each takes memory, and freeing very many of them at once
+// can stop a machine.
+const maxApart = 128
+
 // refuseApart finds the specifications that would need very many programs.
-func (c *compiler) refuseApart(all []*apart) {
+func (c *compiler) refuseApart(all []*Apart) {
 	for _, a := range all {
-		if a.places > maxApart {
-			c.errs.Add(c.script.Src, a.spec.Pos, "%s matches %d places, and this kernel tells which of them fired only to a program for each, of which %d are allowed: "+
-				"leave out probe and func, or name fewer places%s", a.spec, a.places, maxApart, a.cure)
+		if a.Sites <= maxApart {
+			continue
 		}
+		hint := ""
+		if row, ok := kernel.FeatureInfo(a.Tells); ok {
+			hint = fmt.Sprintf(", or run Linux %d.%d or later, where one program serves all", row.Since[0], row.Since[1])
+		}
+		c.errs.Add(c.script.Src, a.Spec.Pos, "%s matches %d places, and this kernel tells which of them fired only to a program for each, of which %d are allowed: "+
+			"leave out probe and func, or name fewer places%s", a.Spec, a.Sites, maxApart, hint)
 	}
 }
 
 // compileProgram generates a program with its values on the stack, and if
 // there is not enough of that, again with scratch memory.
-func (c *compiler) compileProgram(i int, p *planned) {
+func (c *compiler) compileProgram(i int, p *Program) {
 	scratch := ""
 	g := newGen(c, p, scratch)
 	g.programCode()
@@ -124,7 +134,7 @@ func (c *compiler) compileProgram(i int, p *planned) {
 	}
 	c.obj.Events = append(c.obj.Events, g.events...)
 	c.checkLimits(g)
-	spec := p.spec
+	spec := p.Spec
 	spec.Name, spec.License, spec.Instructions = programName(p.Name), license, g.Instructions()
 	p.Name = spec.Name
 	c.obj.Spec.Programs[spec.Name] = &spec
@@ -132,7 +142,7 @@ func (c *compiler) compileProgram(i int, p *planned) {
 }
 
 func (c *compiler) checkLimits(g *gen) {
-	pos := g.program.clauses[0].Probe.Pos
+	pos := g.program.Clauses[0].Probe.Pos
 	switch n := g.Instructions().Size() / asm.InstructionSize; {
 	case g.rounds > maxInstructions:
 		c.errs.Add(c.script.Src, pos, "probe repeats too much: its loops have more than %d rounds in all, use a smaller unroll()", maxInstructions)
@@ -155,13 +165,13 @@ func programName(name string) string {
 // programCode generates the whole program.
 func (g *gen) programCode() {
 	g.finish = g.Label()
-	g.at(g.program.clauses[0].Spec)
+	g.at(g.program.Clauses[0].Spec)
 	g.Emit(asm.Mov.Reg(asm.R6, asm.R1))
 	if g.exits && g.program.Attach != object.AttachEnd {
 		g.leaveIfEnded(g.finish)
 	}
 	g.FindScratch(g.finish)
-	for _, clause := range g.program.clauses {
+	for _, clause := range g.program.Clauses {
 		if g.tooLong() {
 			break
 		}

@@ -8,11 +8,9 @@ import (
 // An env is what the checker sees of this machine: its probes, and the rows of
 // the table of built-ins.
 type env struct {
+	*Resolver
 	kernel *kernel.Kernel
-	opt    Options
 	params func(string) (string, bool)
-	places int // of all scopes so far
-	full   error
 
 	curtask *builtin
 }
@@ -25,7 +23,7 @@ func NewEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) p
 }
 
 func newEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) *env {
-	return &env{kernel: k, opt: opt, params: params}
+	return &env{Resolver: NewResolver(k, opt.PlainAttach), kernel: k, params: params}
 }
 
 // Lookup returns a built-in that every probe has; see plylang.Env.

@@ -19,10 +19,8 @@ import (
 // A gen writes the instructions of one program.
 type gen struct {
 	*compiler
-	*emit.Emitter
-	program *planned
-	clause  *plylang.Clause
-	scope   *scope // of clause
+	Context
+	program *Program
 
 	pos    plylang.Pos // of what is generated now
 	locals map[*plylang.Local]emit.Mem
@@ -33,8 +31,9 @@ type gen struct {
 	events []*object.Event
 }
 
-func newGen(c *compiler, p *planned, scratch string) *gen {
-	return &gen{compiler: c, Emitter: emit.New(scratch), program: p}
+func newGen(c *compiler, p *Program, scratch string) *gen {
+	context := Context{Emitter: emit.New(scratch), Kernel: c.kernel, Attach: p.Attach, Places: p.Places}
+	return &gen{compiler: c, Context: context, program: p}
 }
 
 // tooLong says whether there is more code than a program can have, or so many

@@ -13,12 +13,12 @@ import (
 // constant offset. Places are read through helpers that survive any address;
 // a fault reads as zero.
 
-// rowWithMembers returns the row of a variable that loads its members itself,
-// nil for all other expressions.
-func rowWithMembers(x *plylang.Member) *builtin {
+// withMembers returns the variable that x is a member of if it loads its members
+// itself, nil for all other expressions.
+func withMembers(x *plylang.Member) *Var {
 	if n, ok := x.X.(*plylang.Name); ok && n.Func != nil {
-		if row := rowOf(n.Func); row.member != nil {
-			return row
+		if v, ok := n.Func.Impl.(*Var); ok && v.Member != nil {
+			return v
 		}
 	}
 	return nil
@@ -94,8 +94,8 @@ func (g *gen) pointR3(x plylang.Expr) (user bool) {
 func (g *gen) loadPlace(x plylang.Expr) {
 	m, isMember := x.(*plylang.Member)
 	if isMember {
-		if row := rowWithMembers(m); row != nil {
-			row.member(g, m.Field)
+		if v := withMembers(m); v != nil {
+			v.Member(&g.Context, m.Field)
 			return
 		}
 	}
@@ -127,8 +127,8 @@ func (g *gen) bitField(f plylang.Field) {
 // copyPlace copies a string, struct or array to dst.
 func (g *gen) copyPlace(x plylang.Expr, dst emit.Mem) {
 	if m, ok := x.(*plylang.Member); ok {
-		if row := rowWithMembers(m); row != nil && row.memberMem != nil {
-			row.memberMem(g, m.Field, dst)
+		if v := withMembers(m); v != nil && v.CopyMember != nil {
+			v.CopyMember(&g.Context, m.Field, dst)
 			return
 		}
 	}

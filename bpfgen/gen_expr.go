@@ -49,7 +49,16 @@ func (g *gen) name(x *plylang.Name) {
 }
 
 // scalarOf leaves the value of a built-in in R0.
-func (g *gen) scalarOf(f *plylang.Func, args []plylang.Expr) { rowOf(f).gen(g, args) }
+func (g *gen) scalarOf(f *plylang.Func, args []plylang.Expr) {
+	switch row := f.Impl.(type) {
+	case *builtin:
+		row.gen(g, args)
+	case *Var:
+		row.Load(&g.Context, args)
+	default:
+		panic(fmt.Sprintf("bpfgen: no code for %s, a %T", f.Name, row))
+	}
+}
 
 func (g *gen) unary(x *plylang.Unary) {
 	switch x.Op {

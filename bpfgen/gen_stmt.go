@@ -13,13 +13,11 @@ import (
 type unroll struct{ next, end string }
 
 // clauseCode generates one clause: filter, predicate and body.
-func (g *gen) clauseCode(c *plylang.Clause) {
-	g.clause, g.scope, g.done = c, c.Scope.(*scope), g.Label()
+func (g *gen) clauseCode(c *Clause) {
+	g.Scope, g.Base, g.done = c.Scope, c.Base, g.Label()
 	g.at(c.Spec)
 	g.Scoped(func() {
-		if g.scope.filter != nil {
-			g.scope.filter(g, g.done)
-		}
+		c.Scope.Filter(&g.Context, g.done)
 		g.declare(c.Locals)
 		if c.Pred != nil {
 			g.at(c.Pred)

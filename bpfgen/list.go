@@ -34,7 +34,7 @@ func List(k *kernel.Kernel, pattern string, vars bool) ([]Listed, error) {
 	}
 	var out []Listed
 	for _, p := range providers {
-		if p.list == nil || p == kretprobeProvider {
+		if p.list == nil || p.returns {
 			continue
 		}
 		found, err := listOne(p, k, pattern, vars)
@@ -47,7 +47,7 @@ func List(k *kernel.Kernel, pattern string, vars bool) ([]Listed, error) {
 }
 
 // listNamed lists the probe of a name, or those a pattern matches.
-func listNamed(p *provider, k *kernel.Kernel, target string, vars bool) ([]Listed, error) {
+func listNamed(p *Provider, k *kernel.Kernel, target string, vars bool) ([]Listed, error) {
 	if p.list != nil && target != "" && !kernel.IsGlob(target) {
 		if found, err := p.list(k, kernel.Compile(target), vars); len(found) > 0 || err != nil {
 			return found, err
@@ -56,7 +56,7 @@ func listNamed(p *provider, k *kernel.Kernel, target string, vars bool) ([]Liste
 	return listOne(p, k, target, vars)
 }
 
-func listOne(p *provider, k *kernel.Kernel, pattern string, vars bool) ([]Listed, error) {
+func listOne(p *Provider, k *kernel.Kernel, pattern string, vars bool) ([]Listed, error) {
 	if p.list == nil {
 		return nil, nil
 	}
@@ -80,7 +80,7 @@ func listTracepoints(k *kernel.Kernel, glob *kernel.Glob, vars bool) ([]Listed, 
 		if !glob.Match(name) && !glob.Match(category+":"+event) {
 			continue
 		}
-		l := Listed{Name: tracepointProvider.name + ":" + name}
+		l := Listed{Name: tracepointProvider.Name + ":" + name}
 		if vars {
 			l.Vars = listFields(k, category, event)
 		}
@@ -106,7 +106,7 @@ func listFields(k *kernel.Kernel, category, event string) []ListedVar {
 
 // listFunctions lists system calls by their names, and the functions that can
 // be traced where the kernel has kprobes.
-func listFunctions(p *provider) func(*kernel.Kernel, *kernel.Glob, bool) ([]Listed, error) {
+func listFunctions(p *Provider) func(*kernel.Kernel, *kernel.Glob, bool) ([]Listed, error) {
 	return func(k *kernel.Kernel, glob *kernel.Glob, vars bool) ([]Listed, error) {
 		out := listCalls(p, k, glob, vars)
 		if !k.Has(kernel.Kprobe) {
@@ -120,7 +120,7 @@ func listFunctions(p *provider) func(*kernel.Kernel, *kernel.Glob, bool) ([]List
 			if !glob.Match(f.Name) {
 				continue
 			}
-			l := Listed{Name: p.name + ":" + f.Name}
+			l := Listed{Name: p.Name + ":" + f.Name}
 			if vars {
 				l.Vars = listPrototype(p, k, f.Name)
 			}
@@ -130,15 +130,15 @@ func listFunctions(p *provider) func(*kernel.Kernel, *kernel.Glob, bool) ([]List
 	}
 }
 
-func listCalls(p *provider, k *kernel.Kernel, glob *kernel.Glob, vars bool) []Listed {
+func listCalls(p *Provider, k *kernel.Kernel, glob *kernel.Glob, vars bool) []Listed {
 	var out []Listed
 	for _, c := range presentCalls(k, k.Arch().MatchSyscalls("*")) {
-		if !matchesCall(glob, c) || p == kretprobeProvider && c.NoReturn {
+		if !matchesCall(glob, c) || p.returns && c.NoReturn {
 			continue
 		}
-		l := Listed{Name: p.name + ":sys_" + c.Name}
+		l := Listed{Name: p.Name + ":sys_" + c.Name}
 		switch {
-		case vars && p == kretprobeProvider:
+		case vars && p.returns:
 			l.Vars = []ListedVar{{"retval", "long"}}
 		case vars:
 			l.Vars = listArguments(k, c)
@@ -176,18 +176,18 @@ func listRaw(k *kernel.Kernel, glob *kernel.Glob, _ bool) ([]Listed, error) {
 	var out []Listed
 	for _, name := range names {
 		if glob.Match(name) {
-			out = append(out, Listed{Name: rawProvider.name + ":" + name})
+			out = append(out, Listed{Name: rawProvider.Name + ":" + name})
 		}
 	}
 	return out, nil
 }
 
-func listCounters(p *provider, counters []counter) func(*kernel.Kernel, *kernel.Glob, bool) ([]Listed, error) {
+func listCounters(p *Provider, counters []counter) func(*kernel.Kernel, *kernel.Glob, bool) ([]Listed, error) {
 	return func(_ *kernel.Kernel, glob *kernel.Glob, _ bool) ([]Listed, error) {
 		var out []Listed
 		for _, c := range counters {
 			if glob.Match(c.name) {
-				out = append(out, Listed{Name: p.name + ":" + c.name})
+				out = append(out, Listed{Name: p.Name + ":" + c.name})
 			}
 		}
 		return out, nil

@@ -21,153 +21,153 @@ import (
 // learn which place fired where a clause asks: from the attach cookie, from
 // the event itself (a system call's number), or because it does not ask.
 
-// A plan says which programs to generate and what to attach them to.
-type plan struct {
-	programs []*planned
-	names    []string // Object.Places
-	apart    []*apart
+// A Plan says which programs to generate and what to attach them to.
+type Plan struct {
+	Programs []*Program
+	Names    []string // Object.Places
+	Apart    []*Apart
 }
 
-// An apart is a specification whose places need a program each.
-type apart struct {
-	spec   *plylang.Spec
-	places int
-	cure   string // what kernel would need one program; "" none
+// An Apart is a specification whose sites need a program each.
+type Apart struct {
+	Spec  *plylang.Spec
+	Sites int
+	Tells kernel.Feature // what a kernel would need for one program; "" there is none
 }
 
-// maxApart is how many programs a specification may need because its places
-// cannot share one. Each takes memory, and freeing very many of them at once
-// can stop a machine.
-const maxApart = 128
-
-// A planned is a program to generate.
-type planned struct {
+// A Program is a program to generate.
+type Program struct {
 	object.Program
-	spec    ebpf.ProgramSpec // type and attach type
-	clauses []*plylang.Clause
+	Spec    ebpf.ProgramSpec // type and attach type
+	Clauses []*Clause
 }
 
-// A site is one place with the clauses that run there.
-type site struct {
-	place   object.Place
-	name    string
-	attach  object.AttachKind
-	scope   *scope // of the first clause
-	clauses []int  // indexes into planner.clauses
-	again   []int  // those of specifications that name the place again
-	split   bool
+// A Clause is a clause of the script with what the plan makes of its scope.
+type Clause struct {
+	*plylang.Clause
+	Scope *Scope // without what others of the probe have taken
+	index int
+	Base  uint64 // where the names of the scope's bundle begin in Plan.Names
+}
+
+// A planned is one site with the clauses that run there.
+type planned struct {
+	site
+	scope   *Scope    // of the first clause
+	clauses []*Clause // in source order
+	again   []*Clause // those of specifications that name the site again
+	apart   bool
 }
 
 type planner struct {
-	kernel  *kernel.Kernel
-	clauses []*plylang.Clause
-	sites   []*site
-	byKey   map[string]*site
-	ids     map[string]uint64
-	tables  map[string]uint64
-	out     *plan
+	kernel *kernel.Kernel
+	sites  []*planned
+	byKey  map[string]*planned
+	ids    map[string]uint64
+	tables map[string]uint64
+	out    *Plan
 }
 
-// newPlan distributes clauses over programs.
-func newPlan(k *kernel.Kernel, clauses []*plylang.Clause) *plan {
+// NewPlan distributes clauses over programs.
+func NewPlan(k *kernel.Kernel, clauses []*plylang.Clause) *Plan {
 	p := &planner{
-		kernel: k, clauses: clauses, out: &plan{},
-		byKey: map[string]*site{}, ids: map[string]uint64{}, tables: map[string]uint64{},
+		kernel: k, out: &Plan{},
+		byKey: map[string]*planned{}, ids: map[string]uint64{}, tables: map[string]uint64{},
 	}
-	for i := range clauses {
-		p.addClause(i)
+	for i, c := range clauses {
+		p.addClause(&Clause{Clause: c, Scope: c.Scope.(*Scope), index: i})
 	}
-	for _, group := range p.groups() {
+	for _, group := range alike(p.sites, p.shareKey) {
 		p.addProgram(group)
 	}
 	return p.out
 }
 
-// addClause enters a clause at each of its places.
-func (p *planner) addClause(i int) {
-	s := p.clauses[i].Scope.(*scope)
-	p.table(s)
-	split := s.split || p.cannotTell(s)
-	if split {
-		p.noteApart(s)
+// addClause enters a clause at each of its sites.
+func (p *planner) addClause(c *Clause) {
+	p.table(c)
+	apart := c.Scope.apart(p.kernel)
+	if apart {
+		p.noteApart(c.Scope)
 	}
-	for n, place := range s.places {
-		key := siteKey(s.attach, place, s.names[n])
-		at := p.byKey[key]
-		if at == nil {
-			at = &site{place: place, name: s.names[n], attach: s.attach, scope: s}
-			at.place.Covers = 0
-			p.byKey[key] = at
-			p.sites = append(p.sites, at)
-		}
-		if p.named(at, i) {
-			at.again = append(at.again, i)
+	for _, s := range c.Scope.sites {
+		at := p.at(c.Scope, s)
+		if p.named(at, c) {
+			at.again = append(at.again, c)
 			continue
 		}
-		at.clauses = append(at.clauses, i)
-		at.place.Covers = max(at.place.Covers, s.covers)
-		at.place.Glob = at.place.Glob && place.Glob
-		at.split = at.split || split
+		at.clauses = append(at.clauses, c)
+		at.Covers = max(at.Covers, c.Scope.covers)
+		at.Glob = at.Glob && s.Glob
+		at.apart = at.apart || apart
 	}
 }
 
-// named says whether other specifications of the probe of clause i have named
-// all that it wants of a site: a probe runs there once. Of a site that stands
-// for many system calls the clause gets those that are left.
-func (p *planner) named(at *site, i int) bool {
-	c := p.clauses[i]
-	s := c.Scope.(*scope)
-	for _, j := range at.clauses {
-		before := p.clauses[j]
-		b := before.Scope.(*scope)
+// at returns what is planned for a site of a scope.
+func (p *planner) at(s *Scope, at site) *planned {
+	key := siteKey(s.attach, at.Place, at.name)
+	if p.byKey[key] == nil {
+		p.byKey[key] = &planned{site: at, scope: s}
+		p.sites = append(p.sites, p.byKey[key])
+	}
+	return p.byKey[key]
+}
+
+// named says whether other specifications of the probe of c have named all that
+// it wants of a site: a probe runs there once. Of a bundle the clause gets what
+// is left.
+func (p *planner) named(at *planned, c *Clause) bool {
+	for _, before := range at.clauses {
+		b := before.Scope
 		switch {
-		case before.Probe != c.Probe || b.provider != s.provider || (b.calls == nil) != (s.calls == nil):
+		case before.Probe != c.Probe || b.provider != c.Scope.provider || (b.bundle == nil) != (c.Scope.bundle == nil):
 			continue
-		case s.calls == nil:
+		case b.bundle == nil:
 			return true
 		}
-		s.wantCalls(slices.DeleteFunc(s.calls, func(nr int) bool { return slices.Contains(b.calls, nr) }))
+		left := c.Scope.bundle.without(c.Scope, b)
+		if left == nil {
+			return true
+		}
+		c.Scope = left
 	}
-	return s.calls != nil && len(s.calls) == 0
+	return false
 }
 
-// noteApart counts the places of s, which need a program each.
-func (p *planner) noteApart(s *scope) {
-	i := slices.IndexFunc(p.out.apart, func(a *apart) bool { return a.spec == s.spec })
+// noteApart counts the sites of s, which need a program each.
+func (p *planner) noteApart(s *Scope) {
+	i := slices.IndexFunc(p.out.Apart, func(a *Apart) bool { return a.Spec == s.spec })
 	if i < 0 {
-		i = len(p.out.apart)
-		p.out.apart = append(p.out.apart, &apart{spec: s.spec})
+		i = len(p.out.Apart)
+		p.out.Apart = append(p.out.Apart, &Apart{Spec: s.spec})
 	}
-	a := p.out.apart[i]
-	a.places += len(s.places)
-	if s.attach != object.AttachRawTracepoint {
-		a.cure = ", or run Linux 5.15 or later, where one program serves all"
+	p.out.Apart[i].Sites += len(s.sites)
+	if tells := attachKinds[s.attach].tells; tells != "" {
+		p.out.Apart[i].Tells = tells
 	}
 }
 
-// table enters the names that the places of s stand for, once for each kind of
-// probe, and sets where they begin.
-func (p *planner) table(s *scope) {
-	if s.ids == nil || s.placeID != nil && !s.wants("probe") {
+// table enters the names of a clause's bundle, once for each that has them, and
+// notes where they begin.
+func (p *planner) table(c *Clause) {
+	if c.Scope.bundle == nil {
 		return
 	}
-	key := s.ids[len(s.ids)-1] // differs by provider and direction
+	names := c.Scope.bundle.names()
+	if len(names) == 0 {
+		return
+	}
+	key := names[len(names)-1] // differs by provider and direction
 	base, ok := p.tables[key]
 	if !ok {
-		base = uint64(len(p.out.names))
+		base = uint64(len(p.out.Names))
 		p.tables[key] = base
-		for i, name := range s.ids {
+		for i, name := range names {
 			p.ids[name] = base + uint64(i)
 		}
-		p.out.names = append(p.out.names, s.ids...)
+		p.out.Names = append(p.out.Names, names...)
 	}
-	s.base = base
-}
-
-// cannotTell says that a program at several places of s could not know which
-// of them fired, and that the clause asks.
-func (p *planner) cannotTell(s *scope) bool {
-	return s.placeID == nil && len(s.places) > 1 && s.wants("probe") && !p.kernel.Has(kernel.Cookie)
+	c.Base = base
 }
 
 func siteKey(attach object.AttachKind, p object.Place, name string) string {
@@ -178,45 +178,29 @@ func siteKey(attach object.AttachKind, p object.Place, name string) string {
 	return key
 }
 
-// groups puts together the sites that can share a program, in order of first
-// appearance.
-func (p *planner) groups() [][]*site {
-	var order []string
-	groups := map[string][]*site{}
-	for i, s := range p.sites {
-		key := fmt.Sprint(s.attach, s.scope.program.Type, s.scope.program.AttachType, s.clauses)
-		if s.split {
-			key = fmt.Sprint("split ", i)
-		}
-		if groups[key] == nil {
-			order = append(order, key)
-		}
-		groups[key] = append(groups[key], s)
+// shareKey is equal for sites that can share a program.
+func (p *planner) shareKey(s *planned) string {
+	if s.apart {
+		return "apart " + siteKey(s.scope.attach, s.Place, s.name)
 	}
-	out := make([][]*site, len(order))
-	for i, key := range order {
-		out[i] = groups[key]
+	key := string(s.scope.attach)
+	for _, c := range s.clauses {
+		key += fmt.Sprint(" ", c.index)
 	}
-	return out
+	return key
 }
 
 // addProgram turns a group into a program.
-func (p *planner) addProgram(group []*site) {
+func (p *planner) addProgram(group []*planned) {
 	first := group[0]
-	prog := &planned{spec: first.scope.program}
-	prog.Attach = first.attach
-	prog.Name = fmt.Sprintf("%s_%d", first.scope.provider.name, len(p.out.programs))
-	if m := first.scope.multi; m != nil && len(group) > 1 {
-		prog.Attach, prog.spec = m.attach, m.program
-	}
-	raw := p.canBeRaw(group)
-	if raw {
-		prog.Attach, prog.spec = object.AttachRawTracepoint, rawProgram
-	}
+	prog := &Program{Clauses: first.clauses}
+	prog.Attach = p.attachKind(group)
+	prog.Spec = attachKinds[prog.Attach].program
+	prog.Name = fmt.Sprintf("%s_%d", first.scope.provider.Name, len(p.out.Programs))
 	for _, s := range group {
-		place := s.place
+		place := s.Place
 		place.ID = p.id(s.name)
-		if raw {
+		if prog.Attach == object.AttachRawTracepoint && first.scope.raw {
 			_, place.Target, _ = strings.Cut(place.Target, "/")
 		}
 		if place.Covers == 1 {
@@ -224,57 +208,65 @@ func (p *planner) addProgram(group []*site) {
 		}
 		prog.Places = append(prog.Places, place)
 	}
-	for _, i := range first.clauses {
-		prog.clauses = append(prog.clauses, p.clauses[i])
+	prog.Why = why(prog, first.apart)
+	prog.countSpecs(group)
+	p.out.Programs = append(p.out.Programs, prog)
+}
+
+// attachKind is how a program is attached to a group of sites.
+func (p *planner) attachKind(group []*planned) object.AttachKind {
+	first := group[0].scope
+	switch {
+	case p.canBeRaw(group):
+		return object.AttachRawTracepoint
+	case first.many != "" && len(group) > 1:
+		return first.many
 	}
-	prog.Why = why(prog, first.split)
-	prog.countSpecs()
-	for _, s := range group {
-		for _, i := range s.again {
-			prog.coverOf(p.clauses[i].Spec)
-		}
-	}
-	p.out.programs = append(p.out.programs, prog)
+	return first.attach
 }
 
 // canBeRaw says whether a group of tracepoints can be raw ones: no clause needs
-// the record, nor to know which of several places fired.
-func (p *planner) canBeRaw(group []*site) bool {
-	for _, i := range group[0].clauses {
-		s := p.clauses[i].Scope.(*scope)
-		if !s.raw || len(group) > 1 && s.wants("probe") {
+// the record, nor to know which of several sites fired.
+func (p *planner) canBeRaw(group []*planned) bool {
+	for _, c := range group[0].clauses {
+		if !c.Scope.raw || len(group) > 1 && c.Scope.wants("probe") {
 			return false
 		}
 	}
 	for _, s := range group {
-		if _, event, _ := strings.Cut(s.place.Target, "/"); !isRawTracepoint(p.kernel, event) {
+		if _, event, _ := strings.Cut(s.Target, "/"); !isRawTracepoint(p.kernel, event) {
 			return false
 		}
 	}
 	return true
 }
 
-// id returns the index of a probe's name in Object.Places.
+// id returns the index of a probe's name in Plan.Names.
 func (p *planner) id(name string) uint64 {
 	if id, ok := p.ids[name]; ok {
 		return id
 	}
-	id := uint64(len(p.out.names))
-	p.ids[name], p.out.names = id, append(p.out.names, name)
+	id := uint64(len(p.out.Names))
+	p.ids[name], p.out.Names = id, append(p.out.Names, name)
 	return id
 }
 
 // countSpecs lists the specifications that the program serves, and how many
 // probes of each.
-func (p *planned) countSpecs() {
-	for _, c := range p.clauses {
-		*p.coverOf(c.Spec) += len(p.Places) * max(c.Scope.(*scope).covers, 1)
+func (p *Program) countSpecs(group []*planned) {
+	for _, c := range p.Clauses {
+		*p.coverOf(c.Spec) += len(p.Places) * max(c.Scope.covers, 1)
+	}
+	for _, s := range group {
+		for _, c := range s.again {
+			p.coverOf(c.Spec)
+		}
 	}
 }
 
 // coverOf returns how many probes of a specification the program stands for,
 // which may be none when all are another one's too.
-func (p *planned) coverOf(spec *plylang.Spec) *int {
+func (p *Program) coverOf(spec *plylang.Spec) *int {
 	i := slices.Index(p.Specs, spec)
 	if i < 0 {
 		i = len(p.Specs)
@@ -284,28 +276,28 @@ func (p *planned) coverOf(spec *plylang.Spec) *int {
 }
 
 // why says in plain words how a program is attached.
-func why(p *planned, split bool) string {
+func why(p *Program, apart bool) string {
 	var parts []string
 	add := func(s string) {
 		if s != "" && !slices.Contains(parts, s) {
 			parts = append(parts, s)
 		}
 	}
-	for _, c := range p.clauses {
-		add(c.Scope.(*scope).why)
+	for _, c := range p.Clauses {
+		add(c.Scope.why)
 	}
 	switch {
-	case p.Attach == object.AttachRawTracepoint && p.clauses[0].Scope.(*scope).raw:
+	case p.Attach == object.AttachRawTracepoint && p.Clauses[0].Scope.raw:
 		add("as a raw tracepoint, at which this kernel skips nothing")
 	case p.Attach == object.AttachKprobeMulti, p.Attach == object.AttachKretprobeMulti:
 		add(fmt.Sprintf("one link for %d functions", len(p.Places)))
-	case split:
+	case apart:
 		add("a program for each place: this kernel cannot tell one program which place fired")
 	case len(p.Places) > 1:
 		add(fmt.Sprintf("one program for %d places", len(p.Places)))
 	}
-	if len(p.clauses) > 1 {
-		add(fmt.Sprintf("%d clauses in one program", len(p.clauses)))
+	if len(p.Clauses) > 1 {
+		add(fmt.Sprintf("%d clauses in one program", len(p.Clauses)))
 	}
 	if len(parts) == 0 {
 		return "through perf"

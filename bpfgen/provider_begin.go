@@ -3,8 +3,6 @@ package bpfgen
 import (
 	"fmt"
 
-	"github.com/cilium/ebpf"
-
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
@@ -17,18 +15,16 @@ var beginProvider = onceProvider("BEGIN", object.AttachBegin, "runs once, before
 
 var endProvider = onceProvider("END", object.AttachEnd, "runs once, after the other probes are gone")
 
-func onceProvider(name string, attach object.AttachKind, why string) *provider {
-	p := &provider{name: name, doc: "nothing"}
-	p.scopes = func(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
+func onceProvider(name string, attach object.AttachKind, why string) *Provider {
+	p := &Provider{Provider: plylang.ProviderNamed(name)}
+	p.scopes = func(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
 		if spec.Target != "" {
 			return nil, fmt.Errorf("%s takes no target: write %s { … }", name, name)
 		}
-		return []*scope{{
-			provider: p, spec: spec, uses: uses,
-			attach: attach, program: ebpf.ProgramSpec{Type: ebpf.RawTracepoint},
-			places: []object.Place{{Target: name}}, names: []string{name},
-			why: why,
-		}}, nil
+		s := newScope(p, spec, uses, attach)
+		s.sites = []site{{object.Place{Target: name}, name}}
+		s.why = why
+		return []*Scope{s}, nil
 	}
 	return p
 }

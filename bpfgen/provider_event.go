@@ -25,9 +25,9 @@ type counter struct {
 	period  uint64 // when the specification gives none
 }
 
-var softwareProvider = &provider{name: "software", aliases: []string{"s"}, doc: "event:period"}
+var softwareProvider = &Provider{Provider: plylang.ProviderNamed("software")}
 
-var hardwareProvider = &provider{name: "hardware", aliases: []string{"h"}, doc: "event:period"}
+var hardwareProvider = &Provider{Provider: plylang.ProviderNamed("hardware")}
 
 func init() {
 	softwareProvider.scopes = counterScopes(softwareProvider, perfTypeSoftware, softwareCounters)
@@ -64,17 +64,17 @@ var hardwareCounters = []counter{
 	{"ref-cycles", nil, 9, 1e6},
 }
 
-func counterScopes(p *provider, kind uint32, counters []counter) func(*env, *plylang.Spec, plylang.Uses) ([]*scope, error) {
-	return func(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
-		c, err := parseCounter(p.name, spec.Target, counters)
+func counterScopes(p *Provider, kind uint32, counters []counter) func(*Resolver, *plylang.Spec, plylang.Uses) ([]*Scope, error) {
+	return func(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
+		c, err := parseCounter(p.Name, spec.Target, counters)
 		if err != nil {
 			return nil, err
 		}
-		cpus, err := e.kernel.OnlineCPUs()
+		cpus, err := r.kernel.OnlineCPUs()
 		if err != nil {
 			return nil, err
 		}
-		name := fmt.Sprintf("%s:%s:%d", p.name, c.name, c.period)
+		name := fmt.Sprintf("%s:%d", c.name, c.period)
 		event := &object.PerfEvent{Type: kind, Config: c.config, Period: c.period, CPUs: cpus}
 		why := fmt.Sprintf("perf event %s, one in %d, on %s", c.name, c.period, plural(len(cpus), "CPU"))
 		return timerScope(p, spec, uses, name, event, why), nil
@@ -102,11 +102,11 @@ func parseCounter(provider, target string, counters []counter) (counter, error) 
 		c.period = n
 		return c, checkCounter(provider, c)
 	}
-	cure := plylang.DidYouMean(name, names)
-	if cure == "" {
-		cure = ": there are " + strings.Join(names, ", ")
+	hint := plylang.DidYouMean(name, names)
+	if hint == "" {
+		hint = ": there are " + strings.Join(names, ", ")
 	}
-	return counter{}, fmt.Errorf("no %s event named %q%s", provider, name, cure)
+	return counter{}, fmt.Errorf("no %s event named %q%s", provider, name, hint)
 }
 
 // checkCounter refuses what would fire so often that the machine does little
@@ -116,7 +116,7 @@ func checkCounter(provider string, c counter) error {
 	switch {
 	case strings.HasSuffix(c.name, "-clock"):
 		least = 1e9 / maxRate
-	case provider == hardwareProvider.name:
+	case provider == hardwareProvider.Name:
 		least = 1000
 	}
 	if c.period < least {

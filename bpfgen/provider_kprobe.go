@@ -2,10 +2,9 @@ package bpfgen
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/cilium/ebpf"
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
@@ -18,21 +17,17 @@ import (
 // glob; a module's name and a colon may stand before the function. A function
 // that the compiler has made a variant of (.constprop.0, .isra.0) is found by
 // its plain name. Names of system calls (SyS_read, sys_read) mean the system
-// call, see provider_syscall.go. provider_kprobe_vars.go has the variables.
+// call, see provider_syscall.go.
 
-var kprobeProvider = &provider{
-	name:    "kprobe",
-	aliases: []string{"k"},
-	doc:     "function, function+offset, address or module:function",
-	vars: []string{"arg0", "arg1", "arg2", "arg3", "arg4", "arg5", "arg6", "arg7", "arg8", "arg9",
-		"args", "func", "probefunc", "caller", "regs", "reg"},
+var kprobeProvider = &Provider{
+	Provider: plylang.ProviderNamed("kprobe"),
+	vars:     append(slices.Clone(argRows), argsRow, funcRow, callerRow, regsRow, regRow),
 }
 
-var kretprobeProvider = &provider{
-	name:    "kretprobe",
-	aliases: []string{"kr"},
-	doc:     "function or module:function",
-	vars:    []string{"retval", "func", "probefunc", "regs", "reg"},
+var kretprobeProvider = &Provider{
+	Provider: plylang.ProviderNamed("kretprobe"),
+	vars:     []*plylang.Func{retvalRow, funcRow, regsRow, regRow},
+	returns:  true,
 }
 
 func init() {
@@ -40,30 +35,21 @@ func init() {
 	kretprobeProvider.scopes, kretprobeProvider.list = kretprobeScopes, listFunctions(kretprobeProvider)
 }
 
-var (
-	kprobeProgram      = ebpf.ProgramSpec{Type: ebpf.Kprobe}
-	kprobeMultiProgram = ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti}
-)
-
-func kprobeScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
-	return functionScopes(e, &scope{
-		provider: kprobeProvider, spec: spec, uses: uses,
-		attach: object.AttachKprobe, program: kprobeProgram,
-		multi: &multiAttach{object.AttachKprobeMulti, kprobeMultiProgram},
-	})
+func kprobeScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
+	s := newScope(kprobeProvider, spec, uses, object.AttachKprobe)
+	s.many = object.AttachKprobeMulti
+	return functionScopes(r, s)
 }
 
-func kretprobeScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
-	return functionScopes(e, &scope{
-		provider: kretprobeProvider, spec: spec, uses: uses,
-		attach: object.AttachKretprobe, program: kprobeProgram,
-		multi: &multiAttach{object.AttachKretprobeMulti, kprobeMultiProgram},
-	})
+func kretprobeScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
+	s := newScope(kretprobeProvider, spec, uses, object.AttachKretprobe)
+	s.many = object.AttachKretprobeMulti
+	return functionScopes(r, s)
 }
 
-// functionScopes resolves the target of s, whose places are not set yet.
-func functionScopes(e *env, s *scope) ([]*scope, error) {
-	if scopes, err := syscallScopes(e, s); scopes != nil || err != nil {
+// functionScopes resolves the target of s, which has no sites yet.
+func functionScopes(r *Resolver, s *Scope) ([]*Scope, error) {
+	if scopes, err := syscallScopes(r, s); scopes != nil || err != nil {
 		return scopes, err
 	}
 	target, err := parseFunction(s.spec.Target)
@@ -73,17 +59,17 @@ func functionScopes(e *env, s *scope) ([]*scope, error) {
 	if s.attach == object.AttachKretprobe && !target.wholeFunction() {
 		return nil, fmt.Errorf("kretprobe fires where a function returns: leave out the offset or address in %q", s.spec.Target)
 	}
-	if !e.kernel.Has(kernel.Kprobe) {
+	if !r.kernel.Has(kernel.Kprobe) {
 		return nil, missingf("this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; " +
 			"system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch")
 	}
-	if err := s.resolve(e, target); err != nil {
+	if err := s.resolve(r, target); err != nil {
 		return nil, err
 	}
-	if e.opt.PlainAttach || !target.wholeFunction() || !e.kernel.Has(kernel.KprobeMulti) {
-		s.multi = nil
+	if r.plain || !target.wholeFunction() || !r.kernel.Has(kernel.KprobeMulti) {
+		s.many = ""
 	}
-	return s.byPrototype(e, target.wholeFunction()), nil
+	return byPrototype(r, s, target.wholeFunction()), nil
 }
 
 // A functionTarget is what stands behind "kprobe:".
@@ -122,18 +108,18 @@ func parseFunction(target string) (t functionTarget, err error) {
 	return t, nil
 }
 
-// resolve sets the places of s.
-func (s *scope) resolve(e *env, t functionTarget) error {
-	if err := inText(e.kernel, t.addr); err != nil {
+// resolve finds the sites of s.
+func (s *Scope) resolve(r *Resolver, t functionTarget) error {
+	if err := inText(r.kernel, t.addr); err != nil {
 		return err
 	}
 	if t.addr != 0 {
-		s.addPlace(object.Place{Addr: t.addr}, fmt.Sprintf("%#x", t.addr))
+		s.add(object.Place{Addr: t.addr}, fmt.Sprintf("%#x", t.addr))
 		return nil
 	}
-	found, err := e.kernel.Functions(t.pattern())
+	found, err := r.kernel.Functions(t.pattern())
 	if err == nil && len(found) == 0 {
-		err = noFunction(e.kernel, t)
+		err = noFunction(r.kernel, t)
 	}
 	if err != nil {
 		return err
@@ -148,10 +134,10 @@ func (s *scope) resolve(e *env, t functionTarget) error {
 		if t.offset != 0 {
 			name = fmt.Sprintf("%s+%d", name, t.offset)
 		}
-		if err := inside(e.kernel, f, t.offset); err != nil {
+		if err := inside(r.kernel, f, t.offset); err != nil {
 			return err
 		}
-		s.addPlace(place, name)
+		s.add(place, name)
 	}
 	return nil
 }
@@ -223,9 +209,4 @@ func functionAddress(k *kernel.Kernel, name string) uint64 {
 	}
 	addr, _ := symbols.Addr(name)
 	return addr
-}
-
-func (s *scope) addPlace(p object.Place, name string) {
-	s.places = append(s.places, p)
-	s.names = append(s.names, s.provider.name+":"+name)
 }

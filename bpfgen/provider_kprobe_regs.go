@@ -13,67 +13,64 @@ import (
 
 // loadRegister leaves a register of the traced function in R0: the context of
 // its programs is pt_regs.
-func loadRegister(g *gen, name string) {
-	r := g.kernel.Arch().Registers[name]
-	g.Emit(asm.LoadMem(asm.R0, asm.R6, int16(r.Offset), emit.SizeOp(r.Size)))
+func loadRegister(c *Context, name string) {
+	r := c.Kernel.Arch().Registers[name]
+	c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(r.Offset), emit.SizeOp(r.Size)))
 }
 
 // loadArg leaves argument i of the traced function in R0. Those that the
 // calling convention puts on the stack lie above the return address where the
 // caller leaves that there.
-func loadArg(g *gen, i int) {
-	arch := g.kernel.Arch()
+func loadArg(c *Context, i int) {
+	arch := c.Kernel.Arch()
 	if i < len(arch.Args) {
-		loadRegister(g, arch.Args[i])
+		loadRegister(c, arch.Args[i])
 		return
 	}
 	off := 8 * (i - len(arch.Args))
 	if arch.Link == "" {
 		off += 8
 	}
-	slot := g.Slot(8)
-	loadRegister(g, arch.SP)
-	g.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(off)))
-	g.ProbeRead(slot, false)
-	g.Load(asm.R0, slot)
-	g.Free(slot)
+	slot := c.Slot(8)
+	loadRegister(c, arch.SP)
+	c.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(off)))
+	c.ProbeRead(slot, false)
+	c.Load(asm.R0, slot)
+	c.Free(slot)
 }
 
 // loadFunction leaves the address of the traced function in R0. Inside a
 // function, and where the kernel does not know, that is where the processor
 // stands; a breakpoint has moved that on by its own length on x86-64.
-func loadFunction(whole bool) generate {
-	return func(g *gen, _ []plylang.Expr) {
-		if whole && g.kernel.Has(kernel.FuncIP) {
-			g.Emit(asm.Mov.Reg(asm.R1, asm.R6))
-			g.Call(asm.FnGetFuncIp)
+func loadFunction(whole bool) func(*Context) {
+	return func(c *Context) {
+		if whole && c.Kernel.Has(kernel.FuncIP) {
+			c.Emit(asm.Mov.Reg(asm.R1, asm.R6))
+			c.Call(asm.FnGetFuncIp)
 			return
 		}
-		loadRegister(g, g.kernel.Arch().IP)
-		if g.kernel.Arch().Name == "amd64" {
-			g.Emit(asm.Sub.Imm(asm.R0, 1))
+		loadRegister(c, c.Kernel.Arch().IP)
+		if c.Kernel.Arch().Name == "amd64" {
+			c.Emit(asm.Sub.Imm(asm.R0, 1))
 		}
 	}
 }
 
 // loadReturning leaves the address of the function that returns in R0. Without
 // the kernel's help a program knows it only when it serves a single function.
-func loadReturning(g *gen, _ []plylang.Expr) {
-	if g.kernel.Has(kernel.FuncIP) {
-		g.Emit(asm.Mov.Reg(asm.R1, asm.R6))
-		g.Call(asm.FnGetFuncIp)
+func loadReturning(c *Context) {
+	if c.Kernel.Has(kernel.FuncIP) {
+		c.Emit(asm.Mov.Reg(asm.R1, asm.R6))
+		c.Call(asm.FnGetFuncIp)
 		return
 	}
-	place := g.program.Places[0]
+	place := c.Places[0]
 	addr := place.Addr
 	if addr == 0 {
-		addr = functionAddress(g.kernel, place.Target)
+		addr = functionAddress(c.Kernel, place.Target)
 	}
-	g.Imm(asm.R0, int64(addr))
+	c.Imm(asm.R0, int64(addr))
 }
-
-// wordType is a register, or an argument whose type is not known.
-var wordType = plylang.U64
 
 // registerFields are the members of regs: the machine's registers by name.
 type registerFields struct{ arch *kernel.Arch }
@@ -98,24 +95,12 @@ func (r registerFields) Names() []string {
 }
 
 // regVars are regs and reg("name").
-func regVars(k *kernel.Kernel) []*builtin {
-	return []*builtin{
-		{
-			gen:    func(g *gen, _ []plylang.Expr) { g.Emit(asm.Mov.Reg(asm.R0, asm.R6)) },
-			member: func(g *gen, f plylang.Field) { loadRegister(g, f.Name) },
-			Func: plylang.Func{
-				Name: "regs", Role: plylang.Variable, Doc: "the CPU registers: regs->ip",
-				Result: pointerTo(&plylang.Type{Kind: plylang.Struct, Struct: registerFields{k.Arch()}}, false),
-			},
-		},
-		{
-			gen: func(g *gen, args []plylang.Expr) { loadRegister(g, registerName(args)) },
-			Func: plylang.Func{Name: "reg", Role: plylang.Function, Result: wordType,
-				Doc:    "a register by name",
-				Params: []plylang.Param{{Name: "name", Want: plylang.WantString, Const: true}},
-				Infer:  func(args []plylang.Expr) (*plylang.Type, error) { return inferRegister(k, args) }},
-		},
-	}
+func regVars(k *kernel.Kernel) []*Var {
+	regs := newFields(regsRow, registerFields{k.Arch()}, func(c *Context, f plylang.Field) { loadRegister(c, f.Name) }, nil)
+	reg := newVar(regRow, wordType, nil)
+	reg.Load = func(c *Context, args []plylang.Expr) { loadRegister(c, registerName(args)) }
+	reg.Infer = func(args []plylang.Expr) (*plylang.Type, error) { return inferRegister(k, args) }
+	return []*Var{regs, reg}
 }
 
 func registerName(args []plylang.Expr) string {

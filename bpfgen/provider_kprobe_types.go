@@ -7,35 +7,32 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"ply-exporter/bpfgen/kernel"
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
-// byPrototype splits s so that all functions of a scope declare what the
-// clause uses in the same way: the members of args, or the result.
-func (s *scope) byPrototype(e *env, whole bool) []*scope {
-	var out []*scope
-	groups, protos := map[string]*scope{}, map[*scope]*prototype{}
-	for i, place := range s.places {
-		proto := s.prototype(e, place)
-		key := proto.key(s)
-		group := groups[key]
-		if group != nil {
-			protos[group].others = append(protos[group].others, place.Target)
-		} else {
-			copied := *s
-			copied.places, copied.names = nil, nil
-			copied.vars = copied.functionVars(e, proto, whole)
-			group = &copied
-			groups[key], protos[group] = group, proto
-			out = append(out, group)
-		}
-		group.places = append(group.places, place)
-		group.names = append(group.names, s.names[i])
+// byPrototype divides s so that all functions of a scope declare what the
+// clause uses in the same way: the members of args, or the result. whole says
+// that the sites are where functions begin or return.
+func byPrototype(r *Resolver, s *Scope, whole bool) []*Scope {
+	if s.provider.returns && s.wants("func") {
+		s.tells = []kernel.Feature{kernel.FuncIP}
 	}
-	for _, group := range out {
-		returning := group.attach == object.AttachKretprobe && group.wants("func", "probefunc")
-		group.split = returning && len(group.places) > 1 && !e.kernel.Has(kernel.FuncIP)
+	protos := make([]*prototype, len(s.sites))
+	for i, at := range s.sites {
+		protos[i] = s.prototype(r, at)
+	}
+	var out []*Scope
+	for _, group := range alike(protos, func(p *prototype) string { return p.key(s) }) {
+		proto, one := group[0], *s
+		one.sites = nil
+		for i, p := range group {
+			one.sites = append(one.sites, p.site)
+			if i > 0 {
+				proto.others = append(proto.others, p.Target)
+			}
+		}
+		one.vars = one.functionVars(r, proto, whole)
+		out = append(out, &one)
 	}
 	return out
 }
@@ -43,10 +40,10 @@ func (s *scope) byPrototype(e *env, whole bool) []*scope {
 // A prototype is what BTF knows of a function; it implements plylang.Fields
 // with the parameters as members, whose offset is their number.
 type prototype struct {
-	function string
-	others   []string // functions that declare the same, as far as the clause sees
-	params   []plylang.Field
-	result   *plylang.Type // nil: not known
+	site
+	others []string // functions that declare the same, as far as the clause sees
+	params []plylang.Field
+	result *plylang.Type // nil: not known
 
 	// later declares the parameters where the clause uses none, for messages
 	// about names that are none; nil: they are declared.
@@ -55,22 +52,22 @@ type prototype struct {
 
 // prototype is what a function declares, which is looked up when the clause
 // uses it. A function whose declaration is not known has no named arguments.
-func (s *scope) prototype(e *env, place object.Place) *prototype {
-	p := &prototype{function: place.Target}
+func (s *Scope) prototype(r *Resolver, at site) *prototype {
+	p := &prototype{site: at}
 	switch {
-	case place.Target == "":
+	case at.Target == "":
 	case s.wants("args", "retval"):
-		p.declare(e)
+		p.declare(r)
 	default:
-		p.later = func() { p.declare(e) }
+		p.later = func() { p.declare(r) }
 	}
 	return p
 }
 
 // declare looks up the declaration of the function, if the kernel has it.
-func (p *prototype) declare(e *env) {
-	name, _, _ := strings.Cut(p.function, ".")
-	f, err := e.kernel.BTFFunc(name)
+func (p *prototype) declare(r *Resolver) {
+	name, _, _ := strings.Cut(p.Target, ".")
+	f, err := r.kernel.BTFFunc(name)
 	if err != nil {
 		return
 	}
@@ -105,9 +102,6 @@ func oneWord(t btf.Type) bool {
 	return err == nil && size > 0 && size <= 8
 }
 
-// maxArg is the last argument that has a variable.
-const maxArg = 9
-
 // resultType is the declared type of a result: what does not fit a register,
 // and nothing, are shown as the register.
 func resultType(t btf.Type) *plylang.Type {
@@ -118,7 +112,7 @@ func resultType(t btf.Type) *plylang.Type {
 }
 
 // key spells out what the clause sees of p.
-func (p *prototype) key(s *scope) string {
+func (p *prototype) key(s *Scope) string {
 	var b strings.Builder
 	if s.wants("retval") && p.result != nil {
 		fmt.Fprint(&b, typeKey(p.result), ";")
@@ -148,10 +142,10 @@ func typeKey(t *plylang.Type) string {
 }
 
 // Name names the function for messages.
-func (p *prototype) Name() string { return "function " + p.function }
+func (p *prototype) Name() string { return "function " + p.Target }
 
 // Functions names all functions that it is the declaration of.
-func (p *prototype) Functions() []string { return append([]string{p.function}, p.others...) }
+func (p *prototype) Functions() []string { return append([]string{p.Target}, p.others...) }
 
 // Member returns a parameter by name.
 func (p *prototype) Member(name string) (plylang.Field, bool) {
@@ -173,34 +167,37 @@ func (p *prototype) Names() []string {
 }
 
 // functionVars are the variables of the functions in a scope.
-func (s *scope) functionVars(e *env, proto *prototype, whole bool) []*builtin {
-	regs := regVars(e.kernel)
-	if s.attach == object.AttachKretprobe {
+func (s *Scope) functionVars(r *Resolver, proto *prototype, whole bool) []*Var {
+	vars := regVars(r.kernel)
+	if s.provider.returns {
 		t := proto.result
 		if t == nil {
 			t = plylang.S64
 		}
-		return append(regs, funcVar(loadReturning), retvalVar(t, func(g *gen, _ []plylang.Expr) {
-			loadRegister(g, g.kernel.Arch().Return)
-			g.Extend(t)
+		return append(vars, newVar(funcRow, addressType(plylang.ShowFunc), loadReturning), newVar(retvalRow, t, func(c *Context) {
+			loadRegister(c, c.Kernel.Arch().Return)
+			c.Extend(t)
 		}))
 	}
 	address := loadFunction(whole)
-	vars := append(regs, funcVar(address), callerVar(address, plylang.ShowSymbol), argsVar(proto, loadParam, nil))
-	for i := range maxArg + 1 {
-		vars = append(vars, argVar(i, wordType, func(g *gen, _ []plylang.Expr) { loadArg(g, i) }))
+	vars = append(vars,
+		newVar(funcRow, addressType(plylang.ShowFunc), address),
+		newVar(callerRow, addressType(plylang.ShowSymbol), address),
+		newFields(argsRow, proto, loadParam, nil))
+	for i, row := range argRows {
+		vars = append(vars, newVar(row, wordType, func(c *Context) { loadArg(c, i) }))
 	}
 	return vars
 }
 
 // loadParam leaves a declared argument in R0, widened from its own size.
-func loadParam(g *gen, f plylang.Field) {
-	loadArg(g, f.Offset)
-	g.Extend(f.Type)
+func loadParam(c *Context, f plylang.Field) {
+	loadArg(c, f.Offset)
+	c.Extend(f.Type)
 }
 
 // listPrototype lists the parameters or the result of a function.
-func listPrototype(p *provider, k *kernel.Kernel, name string) []ListedVar {
+func listPrototype(p *Provider, k *kernel.Kernel, name string) []ListedVar {
 	f, err := k.BTFFunc(name)
 	if err != nil {
 		return nil
@@ -209,7 +206,7 @@ func listPrototype(p *provider, k *kernel.Kernel, name string) []ListedVar {
 	if !ok {
 		return nil
 	}
-	if p == kretprobeProvider {
+	if p.returns {
 		return []ListedVar{{"retval", cText(proto.Return)}}
 	}
 	var vars []ListedVar

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 
@@ -21,40 +20,32 @@ import (
 // an event without its category; the tracepoints of single system calls are
 // none, all of them come through sys_enter and sys_exit.
 
-var rawProvider = &provider{
-	name:    "rawtracepoint",
-	aliases: []string{"rt"},
-	doc:     "event",
-	vars:    []string{"arg0", "arg1", "arg2", "arg3", "arg4", "arg5", "arg6", "arg7", "arg8", "arg9"},
-}
+var rawProvider = &Provider{Provider: plylang.ProviderNamed("rawtracepoint"), vars: argRows}
 
 func init() {
 	rawProvider.scopes = rawScopes
 	rawProvider.list = listRaw
 }
 
-var rawProgram = ebpf.ProgramSpec{Type: ebpf.RawTracepoint}
-
-func rawScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
-	names, err := rawTracepoints(e.kernel, spec.Target)
+func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
+	names, err := rawTracepoints(r.kernel, spec.Target)
 	if err != nil {
 		return nil, err
 	}
 	if len(names) == 0 {
-		return nil, noRaw(e.kernel, spec.Target)
+		return nil, noRaw(r.kernel, spec.Target)
 	}
-	s := &scope{provider: rawProvider, spec: spec, uses: uses, attach: object.AttachRawTracepoint, program: rawProgram}
+	s := newScope(rawProvider, spec, uses, object.AttachRawTracepoint)
 	for _, name := range names {
-		s.addPlace(object.Place{Target: name, Glob: kernel.IsGlob(spec.Target)}, name)
+		s.add(object.Place{Target: name, Glob: kernel.IsGlob(spec.Target)}, name)
 	}
-	s.split = len(names) > 1 && s.wants("probe")
 	s.why = "the tracepoint itself, without a record"
-	for i := range maxArg + 1 {
-		s.vars = append(s.vars, argVar(i, wordType, func(g *gen, _ []plylang.Expr) {
-			g.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*i), asm.DWord))
+	for i, row := range argRows {
+		s.vars = append(s.vars, newVar(row, wordType, func(c *Context) {
+			c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*i), asm.DWord))
 		}))
 	}
-	return []*scope{s}, nil
+	return []*Scope{s}, nil
 }
 
 // rawTracepoints returns the raw tracepoints that match, in order.

@@ -8,7 +8,6 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/kernel"
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -28,40 +27,40 @@ import (
 
 // A syscallKind is entering or leaving.
 type syscallKind struct {
-	tracepoint string
+	tracepoint string // of all calls
+	each       string // what the names of the tracepoints of single calls begin with
 	exit       bool
 }
 
 var (
-	syscallEnter = syscallKind{"raw_syscalls/sys_enter", false}
-	syscallExit  = syscallKind{"raw_syscalls/sys_exit", true}
+	syscallEnter = syscallKind{"raw_syscalls/sys_enter", "syscalls/sys_enter_", false}
+	syscallExit  = syscallKind{"raw_syscalls/sys_exit", "syscalls/sys_exit_", true}
 )
 
 // syscallScopes turns s into system calls when its target names some. It
 // returns nothing when the target is a function.
-func syscallScopes(e *env, s *scope) ([]*scope, error) {
+func syscallScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 	pattern, ok := cutSyscall(s.spec.Target)
 	if !ok {
 		return nil, nil
 	}
-	calls := presentCalls(e.kernel, e.kernel.Arch().MatchSyscalls(pattern))
+	calls := presentCalls(r.kernel, r.kernel.Arch().MatchSyscalls(pattern))
 	if len(calls) == 0 {
-		if isFunction(e.kernel, s.spec.Target) {
+		if isFunction(r.kernel, s.spec.Target) {
 			return nil, nil
 		}
-		return nil, noSyscall(e.kernel, pattern)
+		return nil, noSyscall(r.kernel, pattern)
 	}
-	if s.attach == object.AttachKretprobe {
+	if s.provider.returns {
 		var err error
 		if calls, err = returning(calls); err != nil {
 			return nil, err
 		}
 	}
-	s.ids = callNames(e.kernel, s.provider.name)
-	if useWrappers(e) {
-		return wrapperScopes(e, s, calls)
+	if useWrappers(r) {
+		return wrapperScopes(r, s, calls)
 	}
-	return []*scope{s.rawSyscalls(e, calls)}, nil
+	return []*Scope{s.atRawSyscalls(r, calls)}, nil
 }
 
 // presentCalls leaves out what this kernel is built without: it sees such
@@ -143,52 +142,36 @@ func callNames(k *kernel.Kernel, provider string) []string {
 	return names
 }
 
-// rawSyscalls makes s one attachment to raw_syscalls.
-func (s *scope) rawSyscalls(e *env, calls []kernel.Syscall) *scope {
+// atRawSyscalls makes s one attachment to the tracepoint of all system calls.
+func (s *Scope) atRawSyscalls(r *Resolver, calls []kernel.Syscall) *Scope {
 	kind := syscallEnter
-	if s.attach == object.AttachKretprobe {
+	if s.provider.returns {
 		kind = syscallExit
 	}
-	s.vars = syscallVars(e, calls, kind)
-	return s.atRawSyscalls(e, kind, calls, kind.exit)
-}
-
-// atRawSyscalls puts s to one of the tracepoints of all system calls; own is as
-// in filterCalls.
-func (s *scope) atRawSyscalls(e *env, kind syscallKind, calls []kernel.Syscall, own bool) *scope {
-	s.attach, s.program, s.multi = object.AttachTracepoint, tracepointProgram, nil
-	s.raw = rawIsExact(e) && !s.usesRecord()
-	s.places = []object.Place{{Target: kind.tracepoint}}
-	s.names = []string{tracepointProvider.name + ":" + kind.tracepoint}
-	s.placeID, s.filter = kind.number, s.filterCalls(calls, kind, own)
-	numbers := make([]int, len(calls))
-	for i, c := range calls {
-		numbers[i] = c.Number
+	var names []string
+	if s.wants("probe") {
+		names = callNames(r.kernel, s.provider.Name)
 	}
-	s.wantCalls(numbers)
-	return s
+	s.vars = syscallVars(r, calls, kind)
+	return newRawCalls(kind, calls, kind.exit, names).at(r, s)
 }
 
-// wantCalls says which calls the clause wants of all of them.
-func (s *scope) wantCalls(numbers []int) {
-	s.calls, s.covers = numbers, len(numbers)
-	s.why = fmt.Sprintf("one attachment to %s for %s", s.places[0].Target, plural(len(numbers), "system call"))
-}
+// callArgs is how many arguments a system call has at most.
+const callArgs = 6
 
 // syscallVars are the variables of a call: its own arguments, which are user
 // memory where they are pointers, or its result.
-func syscallVars(e *env, calls []kernel.Syscall, kind syscallKind) []*builtin {
-	number := func(g *gen, _ []plylang.Expr) { kind.number(g) }
-	vars := []*builtin{funcVar(number)}
+func syscallVars(r *Resolver, calls []kernel.Syscall, kind syscallKind) []*Var {
+	vars := []*Var{newVar(funcRow, addressType(plylang.ShowFunc), kind.number)}
 	if kind.exit {
-		return append(vars, retvalVar(plylang.S64, func(g *gen, _ []plylang.Expr) { loadResult(g, asm.R0) }))
+		return append(vars, newVar(retvalRow, plylang.S64, func(c *Context) { loadResult(c, asm.R0) }))
 	}
-	for i := range 6 {
-		vars = append(vars, argVar(i, userArg, func(g *gen, _ []plylang.Expr) { loadCallArg(g, i) }))
+	for i, row := range argRows[:callArgs] {
+		vars = append(vars, newVar(row, userArg, func(c *Context) { loadCallArg(c, i) }))
 	}
-	vars = append(vars, callerVar(number, plylang.ShowFunc))
-	if fields := callFields(e, calls); fields != nil {
-		vars = append(vars, argsVar(fields, kind.field, copyField))
+	vars = append(vars, newVar(callerRow, addressType(plylang.ShowFunc), kind.number))
+	if fields := callFields(r, calls); fields != nil {
+		vars = append(vars, newFields(argsRow, fields, kind.field, copyField))
 	}
 	return vars
 }
@@ -198,12 +181,12 @@ var userArg = &plylang.Type{Kind: plylang.Int, Size: 8, User: true}
 
 // callFields are the declared arguments of a single call: the fields of its
 // own tracepoint, which has them where raw_syscalls has its arguments.
-func callFields(e *env, calls []kernel.Syscall) *eventFields {
+func callFields(r *Resolver, calls []kernel.Syscall) *eventFields {
 	if len(calls) != 1 {
 		return nil
 	}
 	for _, name := range []string{calls[0].Wrapper, calls[0].Name} {
-		fields, err := readFields(e, "syscalls/sys_enter_"+name, nil)
+		fields, err := readFields(r, "syscalls/sys_enter_"+name, nil)
 		if err == nil {
 			return fields.arguments("system call sys_" + calls[0].Name)
 		}

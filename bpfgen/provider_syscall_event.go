@@ -23,65 +23,65 @@ const (
 )
 
 // number leaves the call's number in R0.
-func (k syscallKind) number(g *gen) {
+func (k syscallKind) number(c *Context) {
 	switch {
-	case !g.raw():
-		g.Emit(asm.LoadMem(asm.R0, asm.R6, recordNumber, asm.DWord))
+	case !c.raw():
+		c.Emit(asm.LoadMem(asm.R0, asm.R6, recordNumber, asm.DWord))
 	case k.exit:
-		loadCallersRegister(g, g.kernel.Arch().SyscallNr, plylang.S32)
+		loadCallersRegister(c, c.Kernel.Arch().SyscallNr, plylang.S32)
 	default:
-		g.Emit(asm.LoadMem(asm.R0, asm.R6, rawNumber, asm.DWord))
+		c.Emit(asm.LoadMem(asm.R0, asm.R6, rawNumber, asm.DWord))
 	}
 }
 
 // loadResult leaves the call's result in a register, and the others alone.
-func loadResult(g *gen, reg asm.Register) {
-	g.Emit(asm.LoadMem(reg, asm.R6, emit.Pick(g.raw(), int16(rawResult), recordResult), asm.DWord))
+func loadResult(c *Context, reg asm.Register) {
+	c.Emit(asm.LoadMem(reg, asm.R6, emit.Pick(c.raw(), int16(rawResult), recordResult), asm.DWord))
 }
 
 // loadCallArg leaves argument i of the call in R0.
-func loadCallArg(g *gen, i int) {
-	if g.raw() {
-		loadCallersRegister(g, g.kernel.Arch().SyscallArgs[i], plylang.U64)
+func loadCallArg(c *Context, i int) {
+	if c.raw() {
+		loadCallersRegister(c, c.Kernel.Arch().SyscallArgs[i], plylang.U64)
 		return
 	}
-	g.Emit(asm.LoadMem(asm.R0, asm.R6, int16(recordArgs+8*i), asm.DWord))
+	c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(recordArgs+8*i), asm.DWord))
 }
 
 // loadCallersRegister leaves a register of the caller in R0. A record does not
 // hold the registers; they are then the task's.
-func loadCallersRegister(g *gen, name string, t *plylang.Type) {
-	slot := g.Slot(8)
-	if g.raw() {
-		g.Emit(asm.LoadMem(asm.R3, asm.R6, rawRegisters, asm.DWord))
+func loadCallersRegister(c *Context, name string, t *plylang.Type) {
+	slot := c.Slot(8)
+	if c.raw() {
+		c.Emit(asm.LoadMem(asm.R3, asm.R6, rawRegisters, asm.DWord))
 	} else {
-		g.Call(asm.FnGetCurrentTaskBtf)
-		g.Emit(asm.Mov.Reg(asm.R1, asm.R0))
-		g.Call(asm.FnTaskPtRegs)
-		g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
+		c.Call(asm.FnGetCurrentTaskBtf)
+		c.Emit(asm.Mov.Reg(asm.R1, asm.R0))
+		c.Call(asm.FnTaskPtRegs)
+		c.Emit(asm.Mov.Reg(asm.R3, asm.R0))
 	}
-	if off := g.kernel.Arch().Registers[name].Offset; off != 0 {
-		g.Emit(asm.Add.Imm(asm.R3, int32(off)))
+	if off := c.Kernel.Arch().Registers[name].Offset; off != 0 {
+		c.Emit(asm.Add.Imm(asm.R3, int32(off)))
 	}
-	g.ProbeRead(slot.At(0, t.Size), false)
-	g.LoadTyped(t, slot.Reg, slot.Off)
-	g.Free(slot)
+	c.ProbeRead(slot.At(0, t.Size), false)
+	c.LoadTyped(t, slot.Reg, slot.Off)
+	c.Free(slot)
 }
 
 // field leaves a field of the tracepoint of a single call in R0. The record of
 // such a tracepoint has the same things at the same places as that of all
 // calls.
-func (k syscallKind) field(g *gen, f plylang.Field) {
+func (k syscallKind) field(c *Context, f plylang.Field) {
 	switch {
-	case !g.raw() || f.Offset < 0:
-		loadField(g, f)
+	case !c.raw() || f.Offset < 0:
+		loadField(c, f)
 		return
 	case f.Offset < recordArgs:
-		k.number(g)
+		k.number(c)
 	case k.exit:
-		loadResult(g, asm.R0)
+		loadResult(c, asm.R0)
 	default:
-		loadCallArg(g, (f.Offset-recordArgs)/8)
+		loadCallArg(c, (f.Offset-recordArgs)/8)
 	}
-	g.Extend(f.Type)
+	c.Extend(f.Type)
 }

@@ -1,11 +1,14 @@
 package bpfgen
 
 import (
+	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -29,100 +32,148 @@ func rangesOf(numbers []int) []callRange {
 
 // emitRanges goes to skip unless R0 is in one of the ranges: a tree of
 // comparisons, so that 30 of them cost 5. What is negative is large here.
-func emitRanges(g *gen, ranges []callRange, skip string) {
-	in := g.Label()
-	rangeTree(g, ranges, in, skip)
-	g.Bind(in)
+func emitRanges(c *Context, ranges []callRange, skip string) {
+	in := c.Label()
+	rangeTree(c, ranges, in, skip)
+	c.Bind(in)
 }
 
-func rangeTree(g *gen, ranges []callRange, in, skip string) {
+func rangeTree(c *Context, ranges []callRange, in, skip string) {
 	if len(ranges) == 1 {
-		inRange(g, ranges[0], skip)
+		inRange(c, ranges[0], skip)
 		return
 	}
 	mid := len(ranges) / 2
-	below := g.Label()
-	g.Jump(asm.JLT, asm.R0, ranges[mid].lo, below)
-	rangeTree(g, ranges[mid:], in, skip)
-	g.Goto(in)
-	g.Bind(below)
-	rangeTree(g, ranges[:mid], in, skip)
+	below := c.Label()
+	c.Jump(asm.JLT, asm.R0, ranges[mid].lo, below)
+	rangeTree(c, ranges[mid:], in, skip)
+	c.Goto(in)
+	c.Bind(below)
+	rangeTree(c, ranges[:mid], in, skip)
 }
 
 // inRange falls through when R0 is in r.
-func inRange(g *gen, r callRange, skip string) {
+func inRange(c *Context, r callRange, skip string) {
 	if r.lo == r.hi {
-		g.Jump(asm.JNE, asm.R0, r.lo, skip)
+		c.Jump(asm.JNE, asm.R0, r.lo, skip)
 		return
 	}
 	if r.lo > 0 {
-		g.Jump(asm.JLT, asm.R0, r.lo, skip)
+		c.Jump(asm.JLT, asm.R0, r.lo, skip)
 	}
-	g.Jump(asm.JGT, asm.R0, r.hi, skip)
+	c.Jump(asm.JGT, asm.R0, r.hi, skip)
 }
 
-// filterCalls is the filter of a clause on the system calls of s.calls, which
-// are some or all of calls. own leaves out
-// the children that come out of their parents' calls, and what rt_sigreturn
-// makes look like the return of a call.
-func (s *scope) filterCalls(calls []kernel.Syscall, kind syscallKind, own bool) func(g *gen, skip string) {
-	var cloning []int
+// rawCalls is the bundle of a clause at the tracepoint of all system calls.
+type rawCalls struct {
+	kind    syscallKind
+	table   []string // names of all calls, by number; nil: not asked for
+	numbers []int    // of those that the clause wants
+	cloning []int    // those that a new child returns from too
+
+	// own leaves out the children that come out of their parents' calls, and
+	// what rt_sigreturn makes look like the return of a call.
+	own bool
+}
+
+func newRawCalls(kind syscallKind, calls []kernel.Syscall, own bool, table []string) *rawCalls {
+	r := &rawCalls{kind: kind, table: table, own: own}
 	for _, c := range calls {
+		r.numbers = append(r.numbers, c.Number)
 		if c.Forks {
-			cloning = append(cloning, c.Number)
+			r.cloning = append(r.cloning, c.Number)
 		}
 	}
-	return func(g *gen, skip string) {
-		kind.number(g)
-		emitRanges(g, rangesOf(s.calls), skip)
-		if own && len(cloning) > 0 {
-			skipChildren(g, cloning, skip)
+	return r
+}
+
+// at puts s to the tracepoint.
+func (r *rawCalls) at(res *Resolver, s *Scope) *Scope {
+	s.attach, s.many = object.AttachTracepoint, ""
+	s.raw = rawIsExact(res) && !wholeRecord(s.uses)
+	s.sites = []site{{object.Place{Target: r.kind.tracepoint}, tracepointProvider.Name + ":" + r.kind.tracepoint}}
+	return r.of(s)
+}
+
+// of makes r the bundle of s.
+func (r *rawCalls) of(s *Scope) *Scope {
+	s.bundle, s.covers = r, len(r.numbers)
+	s.why = fmt.Sprintf("one attachment to %s for %s", r.kind.tracepoint, plural(len(r.numbers), "system call"))
+	return s
+}
+
+func (r *rawCalls) names() []string { return r.table }
+
+func (r *rawCalls) fired(c *Context) {
+	r.kind.number(c)
+	c.Emit(asm.Add.Imm(asm.R0, int32(c.Base)))
+}
+
+func (r *rawCalls) without(s, other *Scope) *Scope {
+	left := *r
+	left.numbers = nil
+	for _, n := range r.numbers {
+		if !slices.Contains(other.bundle.(*rawCalls).numbers, n) {
+			left.numbers = append(left.numbers, n)
 		}
-		nativeOnly(g, skip)
-		if own {
-			skipSigreturn(g, skip)
-		}
+	}
+	if len(left.numbers) == 0 {
+		return nil
+	}
+	rest := *s
+	return left.of(&rest)
+}
+
+func (r *rawCalls) filter(c *Context, skip string) {
+	r.kind.number(c)
+	emitRanges(c, rangesOf(r.numbers), skip)
+	if r.own && len(r.cloning) > 0 {
+		skipChildren(c, r.cloning, skip)
+	}
+	nativeOnly(c, skip)
+	if r.own {
+		skipSigreturn(c, skip)
 	}
 }
 
 // skipChildren goes to skip when a new child comes out of a call that its parent
 // made: with 0, where the parent gets the child's id. R0 is the number.
-func skipChildren(g *gen, cloning []int, skip string) {
-	keep := g.Label()
-	loadResult(g, asm.R1)
-	g.Jump(asm.JNE, asm.R1, 0, keep)
+func skipChildren(c *Context, cloning []int, skip string) {
+	keep := c.Label()
+	loadResult(c, asm.R1)
+	c.Jump(asm.JNE, asm.R1, 0, keep)
 	for _, nr := range cloning {
-		g.Jump(asm.JEq, asm.R0, int32(nr), skip)
+		c.Jump(asm.JEq, asm.R0, int32(nr), skip)
 	}
-	g.Bind(keep)
+	c.Bind(keep)
 }
 
 // skipSigreturn goes to skip when what returns is rt_sigreturn with the number
 // of the call before the signal.
-func skipSigreturn(g *gen, skip string) {
-	if register := g.kernel.Arch().Sigreturn; register != "" {
-		loadCallersRegister(g, register, plylang.U64)
-		g.Jump(asm.JEq, asm.R0, -1, skip)
+func skipSigreturn(c *Context, skip string) {
+	if register := c.Kernel.Arch().Sigreturn; register != "" {
+		loadCallersRegister(c, register, plylang.U64)
+		c.Jump(asm.JEq, asm.R0, -1, skip)
 	}
 }
 
 // nativeOnly goes to skip when the call is one of another instruction set (a
 // 32-bit process on a 64-bit kernel): a bit of the task's thread_info says so.
-func nativeOnly(g *gen, skip string) {
-	bit := g.kernel.Arch().Compat
+func nativeOnly(c *Context, skip string) {
+	bit := c.Kernel.Arch().Compat
 	if bit.Mask == 0 {
 		return
 	}
-	offset, err := g.kernel.FieldOffset("task_struct", bit.Field)
+	offset, err := c.Kernel.FieldOffset("task_struct", bit.Field)
 	if err != nil {
 		return
 	}
-	slot := g.Slot(8)
-	g.Call(asm.FnGetCurrentTask)
-	g.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(offset)))
-	g.Zero(slot)
-	g.ProbeRead(slot.At(0, 4), false)
-	g.Load(asm.R0, slot)
-	g.Free(slot)
-	g.Jump(asm.JSet, asm.R0, int32(bit.Mask), skip)
+	slot := c.Slot(8)
+	c.Call(asm.FnGetCurrentTask)
+	c.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(offset)))
+	c.Zero(slot)
+	c.ProbeRead(slot.At(0, 4), false)
+	c.Load(asm.R0, slot)
+	c.Free(slot)
+	c.Jump(asm.JSet, asm.R0, int32(bit.Mask), skip)
 }

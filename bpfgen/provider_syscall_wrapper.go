@@ -13,78 +13,92 @@ import (
 
 // System calls through the kernel's functions for them. Such a function is a
 // wrapper that gets the caller's registers and takes the arguments from there;
-// old ones (SyS_read) get the arguments. The attach cookie is the place's id,
+// old ones (SyS_read) get the arguments. The attach cookie is the site's id,
 // which has the call's number in it.
 
 // useWrappers says whether the functions are to be probed.
-func useWrappers(e *env) bool {
-	return e.opt.PlainAttach && e.kernel.Has(kernel.Kprobe) || !hasTracepoint(e.kernel, "raw_syscalls", "sys_enter")
+func useWrappers(r *Resolver) bool {
+	return r.plain && r.kernel.Has(kernel.Kprobe) || !hasTracepoint(r.kernel, "raw_syscalls", "sys_enter")
 }
 
-func wrapperScopes(e *env, s *scope, calls []kernel.Syscall) ([]*scope, error) {
-	if _, err := e.kernel.Tracing(); err != nil && !e.kernel.Has(kernel.Kprobe) {
+func wrapperScopes(r *Resolver, s *Scope, calls []kernel.Syscall) ([]*Scope, error) {
+	if _, err := r.kernel.Tracing(); err != nil && !r.kernel.Has(kernel.Kprobe) {
 		return nil, missingf("%s", err)
 	}
-	if !e.kernel.Has(kernel.Kprobe) {
+	if !r.kernel.Has(kernel.Kprobe) {
 		return nil, missingf("this kernel has neither tracepoints of system calls (CONFIG_FTRACE_SYSCALLS) nor kprobes (CONFIG_KPROBES)")
 	}
 	glob := kernel.IsGlob(s.spec.Target)
 	direct := false
 	for _, c := range calls {
-		symbol, ok := e.kernel.SyscallFunction(c)
+		symbol, ok := r.kernel.SyscallFunction(c)
 		if !ok {
 			continue
 		}
 		direct = direct || strings.HasPrefix(symbol, "sys_") || strings.HasPrefix(symbol, "SyS_")
-		s.addPlace(object.Place{Target: symbol, Glob: glob}, "sys_"+c.Name)
+		s.add(object.Place{Target: symbol, Glob: glob}, "sys_"+c.Name)
 	}
-	if len(s.places) == 0 {
+	if len(s.sites) == 0 {
 		return nil, missingf("this kernel does not name the functions of its system calls (no /proc/kallsyms)")
 	}
-	if e.opt.PlainAttach || !e.kernel.Has(kernel.KprobeMulti) {
-		s.multi = nil
+	if r.plain || !r.kernel.Has(kernel.KprobeMulti) {
+		s.many = ""
 	}
-	s.filter = nativeOnly
+	if s.wants("func", "caller") {
+		s.tells = []kernel.Feature{kernel.Cookie}
+	}
+	s.bundle = wrapperCalls(callNames(r.kernel, s.provider.Name))
 	s.vars = s.wrapperVars(direct)
-	s.split = len(s.places) > 1 && s.wants("func", "probefunc", "caller") && !e.kernel.Has(kernel.Cookie)
-	s.why = fmt.Sprintf("the functions of %s", plural(len(s.places), "system call"))
-	return []*scope{s}, nil
+	s.why = fmt.Sprintf("the functions of %s", plural(len(s.sites), "system call"))
+	return []*Scope{s}, nil
 }
+
+// wrapperCalls is the bundle of a scope with a site for each system call: the
+// names of all calls by number, which the ids of sites index.
+type wrapperCalls []string
+
+func (w wrapperCalls) names() []string { return w }
+
+func (w wrapperCalls) fired(c *Context) { c.siteID() }
+
+func (w wrapperCalls) filter(c *Context, skip string) { nativeOnly(c, skip) }
+
+func (w wrapperCalls) without(_, _ *Scope) *Scope { return nil }
 
 // wrapperVars are the variables at the function of a system call; direct says
 // that it gets the arguments themselves.
-func (s *scope) wrapperVars(direct bool) []*builtin {
-	number := func(g *gen, _ []plylang.Expr) {
-		s.emitPlaceID(g)
-		g.Emit(asm.Sub.Imm(asm.R0, int32(s.base)))
+func (s *Scope) wrapperVars(direct bool) []*Var {
+	number := func(c *Context) {
+		c.Site()
+		c.Emit(asm.Sub.Imm(asm.R0, int32(c.Base)))
 	}
-	vars := []*builtin{funcVar(number)}
-	if s.attach == object.AttachKretprobe {
-		return append(vars, retvalVar(plylang.S64, func(g *gen, _ []plylang.Expr) {
-			loadRegister(g, g.kernel.Arch().Return)
+	vars := []*Var{newVar(funcRow, addressType(plylang.ShowFunc), number)}
+	if s.provider.returns {
+		return append(vars, newVar(retvalRow, plylang.S64, func(c *Context) {
+			loadRegister(c, c.Kernel.Arch().Return)
 		}))
 	}
-	for i := range 6 {
-		vars = append(vars, argVar(i, userArg, func(g *gen, _ []plylang.Expr) {
+	for i, row := range argRows[:callArgs] {
+		vars = append(vars, newVar(row, userArg, func(c *Context) {
 			if direct {
-				loadArg(g, i)
+				loadArg(c, i)
 				return
 			}
-			loadCallersArg(g, i)
+			loadCallersArg(c, i)
 		}))
 	}
-	return append(vars, callerVar(number, plylang.ShowFunc))
+	return append(vars, newVar(callerRow, addressType(plylang.ShowFunc), number))
 }
 
 // loadCallersArg leaves argument i of a system call in R0: the wrapper's
 // argument points to the registers of the caller.
-func loadCallersArg(g *gen, i int) {
-	arch := g.kernel.Arch()
-	slot := g.Slot(8)
-	loadArg(g, 0)
-	g.Emit(asm.Mov.Reg(asm.R3, asm.R0),
+func loadCallersArg(c *Context, i int) {
+	arch := c.Kernel.Arch()
+	slot := c.Slot(8)
+	loadArg(c, 0)
+	c.Emit(asm.Mov.Reg(asm.R3, asm.R0),
 		asm.Add.Imm(asm.R3, int32(arch.Registers[arch.SyscallArgs[i]].Offset)))
-	g.ProbeRead(slot, false)
-	g.Load(asm.R0, slot)
-	g.Free(slot)
+	c.ProbeRead(slot, false)
+	c.Load(asm.R0, slot)
+	c.Free(slot)
 }

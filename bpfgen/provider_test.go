@@ -73,7 +73,7 @@ func TestFindProvider(t *testing.T) {
 		{"kprob", "kprobe"},
 	} {
 		p, err := findProvider(row.name)
-		if err != nil || p.name != row.want {
+		if err != nil || p.Name != row.want {
 			t.Errorf("%s: %v, %v, want %s", row.name, p, err, row.want)
 		}
 	}

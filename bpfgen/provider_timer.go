@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cilium/ebpf"
-
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
@@ -28,64 +26,54 @@ const (
 	maxRate = 10_000
 )
 
-var perfProgram = ebpf.ProgramSpec{Type: ebpf.PerfEvent}
+var profileProvider = &Provider{Provider: plylang.ProviderNamed("profile")}
 
-var profileProvider = &provider{
-	name: "profile",
-	doc:  "[cpu:]Nhz, also hz:N",
-}
-
-var intervalProvider = &provider{
-	name: "interval",
-	doc:  "N[unit], the unit ns, us, ms, s, m, h or hz",
-}
+var intervalProvider = &Provider{Provider: plylang.ProviderNamed("interval")}
 
 func init() {
 	profileProvider.scopes = profileScopes
 	intervalProvider.scopes = intervalScopes
 }
 
-func profileScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
+func profileScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
 	p, err := parseProfile(spec.Target)
 	if err != nil {
 		return nil, err
 	}
-	cpus, err := e.kernel.OnlineCPUs()
+	cpus, err := r.kernel.OnlineCPUs()
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("profile:%dhz", p.rate)
+	name := fmt.Sprintf("%dhz", p.rate)
 	if p.cpu >= 0 {
 		if cpus, err = onlyCPU(cpus, p.cpu); err != nil {
 			return nil, err
 		}
-		name = fmt.Sprintf("profile:%d:%dhz", p.cpu, p.rate)
+		name = fmt.Sprintf("%d:%dhz", p.cpu, p.rate)
 	}
 	event := &object.PerfEvent{Type: perfTypeSoftware, Config: perfCPUClock, Freq: p.rate, CPUs: cpus}
 	return timerScope(profileProvider, spec, uses, name, event, "cpu-clock timer on "+plural(len(cpus), "CPU")), nil
 }
 
-func intervalScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
+func intervalScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
 	period, err := parseInterval(spec.Target)
 	if err != nil {
 		return nil, err
 	}
-	cpus, err := e.kernel.OnlineCPUs()
+	cpus, err := r.kernel.OnlineCPUs()
 	if err != nil {
 		return nil, err
 	}
 	event := &object.PerfEvent{Type: perfTypeSoftware, Config: perfCPUClock, Period: uint64(period), CPUs: cpus[:1]}
-	return timerScope(intervalProvider, spec, uses, "interval:"+intervalText(period), event, "cpu-clock timer on one CPU"), nil
+	return timerScope(intervalProvider, spec, uses, intervalText(period), event, "cpu-clock timer on one CPU"), nil
 }
 
-func timerScope(p *provider, spec *plylang.Spec, uses plylang.Uses, name string, event *object.PerfEvent, why string) []*scope {
-	return []*scope{{
-		provider: p, spec: spec, uses: uses,
-		attach: object.AttachPerfEvent, program: perfProgram,
-		places: []object.Place{{Target: strings.TrimPrefix(name, p.name+":"), Perf: event}},
-		names:  []string{name},
-		why:    why,
-	}}
+// timerScope is a scope of one event; name is what follows the provider.
+func timerScope(p *Provider, spec *plylang.Spec, uses plylang.Uses, name string, event *object.PerfEvent, why string) []*Scope {
+	s := newScope(p, spec, uses, object.AttachPerfEvent)
+	s.why = why
+	s.add(object.Place{Target: name, Perf: event}, name)
+	return []*Scope{s}
 }
 
 func onlyCPU(online []int, cpu int) ([]int, error) {
@@ -207,12 +195,4 @@ func intervalText(d time.Duration) string {
 		}
 	}
 	return fmt.Sprintf("%dns", d)
-}
-
-// plural counts things: 1 CPU, 2 CPUs.
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -5,10 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-
-	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -28,11 +24,9 @@ import (
 // where this kernel's raw tracepoints skip nothing and the fields it uses are
 // found among the arguments; see provider_tracepoint_args.go.
 
-var tracepointProvider = &provider{
-	name:    "tracepoint",
-	aliases: []string{"t", "trace"},
-	doc:     "category/event",
-	vars:    []string{"data", "dyn"},
+var tracepointProvider = &Provider{
+	Provider: plylang.ProviderNamed("tracepoint"),
+	vars:     []*plylang.Func{dataRow},
 }
 
 func init() {
@@ -40,64 +34,79 @@ func init() {
 	tracepointProvider.list = listTracepoints
 }
 
-var tracepointProgram = ebpf.ProgramSpec{Type: ebpf.TracePoint}
-
-func tracepointScopes(e *env, spec *plylang.Spec, uses plylang.Uses) ([]*scope, error) {
-	names, err := matchTracepoints(e.kernel, spec.Target)
+func tracepointScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
+	names, err := matchTracepoints(r.kernel, spec.Target)
 	if err != nil {
 		return nil, err
 	}
-	groups := &layoutGroups{uses: uses, byLayout: map[string]*scope{}}
-	groups.bundle = !e.opt.PlainAttach && hasTracepoint(e.kernel, "raw_syscalls", "sys_enter")
-	for _, name := range names {
-		if err := groups.add(e, spec, name); err != nil {
+	bundle := !r.plain && hasTracepoint(r.kernel, "raw_syscalls", "sys_enter")
+	events := make([]*event, len(names))
+	for i, name := range names {
+		if events[i], err = newEvent(r, name, uses); err != nil {
 			return nil, err
 		}
+		events[i].bundled = events[i].isCall && bundle
 	}
-	for _, s := range groups.scopes {
-		if groups.bundle {
-			s.bundleCalls(e)
-		}
+	var scopes []*Scope
+	for _, group := range alike(events, (*event).layout) {
+		scopes = append(scopes, eventScope(r, spec, uses, group))
 	}
-	return groups.scopes, nil
+	return scopes, nil
 }
 
-// layoutGroups sorts tracepoints by the layout of the fields in use.
-type layoutGroups struct {
-	uses     plylang.Uses
-	bundle   bool // keep the tracepoints of system calls apart, by direction
-	byLayout map[string]*scope
-	scopes   []*scope
+// An event is a tracepoint as a clause sees it.
+type event struct {
+	name   string
+	fields *eventFields
+	used   string       // where the fields in use are, and what they look like
+	args   fieldSources // of the fields in use, where raw
+	raw    bool         // the clause can do without the record
+
+	isCall  bool // it is of a single system call
+	call    kernel.Syscall
+	kind    syscallKind
+	bundled bool // and is had at the tracepoint of all
 }
 
-func (l *layoutGroups) add(e *env, spec *plylang.Spec, name string) error {
-	fields := laterFields(e, name)
-	layout := ""
-	if len(l.uses.Members) > 0 || l.uses.Names["data"] || l.uses.Names["args"] {
+func newEvent(r *Resolver, name string, uses plylang.Uses) (*event, error) {
+	e := &event{name: name, fields: laterFields(r, name)}
+	if len(uses.Members) > 0 || uses.Names[dataRow.Name] {
 		var err error
-		if fields, err = readFields(e, name, l.uses.Members); err != nil {
-			return err
+		if e.fields, err = readFields(r, name, uses.Members); err != nil {
+			return nil, err
 		}
-		layout = fields.layout(l.uses.Members)
+		e.used = e.fields.layout(uses.Members)
 	}
-	args, raw := fieldsInArgs(e, name, fields, l.uses)
-	if raw {
-		layout += fmt.Sprint(" raw ", args)
+	e.args, e.raw = fieldsInArgs(r, name, e.fields, uses)
+	e.call, e.kind, e.isCall = callOf(r.kernel, name)
+	return e, nil
+}
+
+// layout spells out what the clause sees of the event.
+func (e *event) layout() string {
+	layout := e.used
+	if e.raw {
+		layout += fmt.Sprint(" raw ", e.args)
 	}
-	if _, kind, ok := callOf(e.kernel, name); ok && l.bundle {
-		layout = kind.tracepoint + " " + layout
+	if e.bundled {
+		layout = e.kind.tracepoint + " " + layout
 	}
-	s := l.byLayout[layout]
-	if s == nil {
-		s = &scope{provider: tracepointProvider, spec: spec, uses: l.uses,
-			attach: object.AttachTracepoint, program: tracepointProgram, raw: raw, fields: fields}
-		s.vars = []*builtin{dataVar(fields, args.load, args.copy)}
-		l.byLayout[layout] = s
-		l.scopes = append(l.scopes, s)
+	return layout
+}
+
+// eventScope is the scope of events that are alike.
+func eventScope(r *Resolver, spec *plylang.Spec, uses plylang.Uses, group []*event) *Scope {
+	s := newScope(tracepointProvider, spec, uses, object.AttachTracepoint)
+	first := group[0]
+	if first.bundled {
+		return bundleCalls(r, s, group)
 	}
-	s.places = append(s.places, object.Place{Target: name, Glob: kernel.IsGlob(spec.Target)})
-	s.names = append(s.names, tracepointProvider.name+":"+name)
-	return nil
+	s.raw = first.raw
+	s.vars = []*Var{newFields(dataRow, first.fields, first.args.load, first.args.copy)}
+	for _, e := range group {
+		s.add(object.Place{Target: e.name, Glob: kernel.IsGlob(spec.Target)}, e.name)
+	}
+	return s
 }
 
 // matchTracepoints returns the tracepoints a target names, as category/event,
@@ -148,20 +157,4 @@ func cutTracepoint(target string) (category, event string, ok bool) {
 		return "", "", false
 	}
 	return target[:i], target[i+1:], true
-}
-
-// dataVar is the variable data: its value is the record's address, its members
-// are the fields: load leaves a scalar one in R0, copyTo copies another.
-func dataVar(f *eventFields, load func(*gen, plylang.Field), copyTo func(*gen, plylang.Field, emit.Mem)) *builtin {
-	return &builtin{
-		Func: plylang.Func{
-			Name: "data", Aliases: []string{"args"}, Role: plylang.Variable,
-			Doc: "the fields of the tracepoint: data->field",
-			Result: &plylang.Type{Kind: plylang.Pointer, Size: 8,
-				Elem: &plylang.Type{Kind: plylang.Struct, Struct: f}},
-		},
-		gen:       func(g *gen, _ []plylang.Expr) { g.Emit(asm.Mov.Reg(asm.R0, asm.R6)) },
-		member:    load,
-		memberMem: copyTo,
-	}
 }

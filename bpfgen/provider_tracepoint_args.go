@@ -11,7 +11,6 @@ import (
 
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -74,7 +73,7 @@ var knownSources = map[string]fieldSources{
 }
 
 // rawIsExact says whether raw tracepoints may stand in for those with a record.
-func rawIsExact(e *env) bool { return !e.opt.PlainAttach && e.kernel.Has(kernel.RawTracepointsExact) }
+func rawIsExact(r *Resolver) bool { return !r.plain && r.kernel.Has(kernel.RawTracepointsExact) }
 
 // rawIsSafe says whether a program at a raw tracepoint cannot be interrupted by
 // itself. Kernels before 6.1 do not prevent that, and one at a tracepoint that
@@ -84,17 +83,15 @@ func rawIsSafe(k *kernel.Kernel, event string) bool {
 	return k.AtLeast(6, 1) || knownSources[event] != nil
 }
 
-// usesRecord says whether a clause asks for the record itself.
-func (s *scope) usesRecord() bool { return wholeRecord(s.uses) }
-
+// wholeRecord says whether a clause asks for the record itself.
 func wholeRecord(uses plylang.Uses) bool {
-	return uses.Whole["data"] || uses.Whole["args"]
+	return uses.Whole[dataRow.Name] || uses.Whole[argsRow.Name]
 }
 
 // fieldsInArgs returns the sources of the fields in use; ok is false when the
 // record is needed.
-func fieldsInArgs(e *env, event string, fields *eventFields, uses plylang.Uses) (sources fieldSources, ok bool) {
-	if !rawIsExact(e) || wholeRecord(uses) || !rawIsSafe(e.kernel, event) {
+func fieldsInArgs(r *Resolver, event string, fields *eventFields, uses plylang.Uses) (sources fieldSources, ok bool) {
+	if !rawIsExact(r) || wholeRecord(uses) || !rawIsSafe(r.kernel, event) {
 		return nil, false
 	}
 	sources = fieldSources{}
@@ -105,7 +102,7 @@ func fieldsInArgs(e *env, event string, fields *eventFields, uses plylang.Uses) 
 		}
 		source, known := knownSources[event][name]
 		inPlace := field.Type.Scalar() || field.Type.Kind == plylang.String && field.Type.Dyn == plylang.NotDyn
-		if !known || !inPlace || !source.resolve(e.kernel, event) {
+		if !known || !inPlace || !source.resolve(r.kernel, event) {
 			return nil, false
 		}
 		sources[name] = source
@@ -114,42 +111,39 @@ func fieldsInArgs(e *env, event string, fields *eventFields, uses plylang.Uses) 
 }
 
 // load leaves a scalar field in R0, as the program is attached.
-func (s fieldSources) load(g *gen, f plylang.Field) {
+func (s fieldSources) load(c *Context, f plylang.Field) {
 	source, ok := s[f.Name]
-	if !g.raw() || !ok {
-		loadField(g, f)
+	if !c.raw() || !ok {
+		loadField(c, f)
 		return
 	}
 	if source.member == "" {
-		g.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*source.arg), asm.DWord))
-		g.Extend(f.Type)
+		c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*source.arg), asm.DWord))
+		c.Extend(f.Type)
 		return
 	}
-	slot := g.Slot(8)
-	source.pointR3(g)
-	g.ProbeRead(slot.At(0, f.Type.Size), false)
-	g.LoadTyped(f.Type, slot.Reg, slot.Off)
-	g.Free(slot)
+	slot := c.Slot(8)
+	source.pointR3(c)
+	c.ProbeRead(slot.At(0, f.Type.Size), false)
+	c.LoadTyped(f.Type, slot.Reg, slot.Off)
+	c.Free(slot)
 }
 
 // copy copies text to dst, as the program is attached.
-func (s fieldSources) copy(g *gen, f plylang.Field, dst emit.Mem) {
+func (s fieldSources) copy(c *Context, f plylang.Field, dst emit.Mem) {
 	source, ok := s[f.Name]
-	if !g.raw() || !ok {
-		copyField(g, f, dst)
+	if !c.raw() || !ok {
+		copyField(c, f, dst)
 		return
 	}
-	source.pointR3(g)
-	g.ReadString(dst, f.Type.Size, false)
+	source.pointR3(c)
+	c.ReadString(dst, f.Type.Size, false)
 }
 
 // pointR3 makes R3 the address of the member.
-func (s fieldSource) pointR3(g *gen) {
-	g.Emit(asm.LoadMem(asm.R3, asm.R6, int16(8*s.arg), asm.DWord), asm.Add.Imm(asm.R3, int32(s.offset)))
+func (s fieldSource) pointR3(c *Context) {
+	c.Emit(asm.LoadMem(asm.R3, asm.R6, int16(8*s.arg), asm.DWord), asm.Add.Imm(asm.R3, int32(s.offset)))
 }
-
-// raw says whether the program is attached to raw tracepoints.
-func (g *gen) raw() bool { return g.program.Attach == object.AttachRawTracepoint }
 
 // resolve finds where the member is, and makes sure that the argument is of the
 // kind that the table says.

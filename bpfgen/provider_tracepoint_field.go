@@ -29,9 +29,9 @@ type eventFields struct {
 }
 
 // laterFields are the fields of a tracepoint that the clause does not use.
-func laterFields(e *env, event string) *eventFields {
+func laterFields(r *Resolver, event string) *eventFields {
 	return &eventFields{title: "tracepoint " + event, later: func() []plylang.Field {
-		fields, err := readFields(e, event, nil)
+		fields, err := readFields(r, event, nil)
 		if err != nil {
 			return nil
 		}
@@ -88,9 +88,9 @@ func (f *eventFields) layout(used map[string]bool) string {
 //
 // Of the four common fields a program gets none: the kernel hands the registers
 // over in their place. The record's type and the thread are known all the same.
-func readFields(e *env, event string, used map[string]bool) (*eventFields, error) {
+func readFields(r *Resolver, event string, used map[string]bool) (*eventFields, error) {
 	category, name, _ := strings.Cut(event, "/")
-	format, err := e.kernel.Tracepoint(category, name)
+	format, err := r.kernel.Tracepoint(category, name)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func readFields(e *env, event string, used map[string]bool) (*eventFields, error
 		}
 		t := fieldType(&f, syscall)
 		if t.Kind == plylang.Pointer && used[f.Name] {
-			t.Elem = pointee(e, f.Elem, t.Elem)
+			t.Elem = pointee(r, f.Elem, t.Elem)
 		}
 		out.fields = append(out.fields, plylang.Field{Name: f.Name, Type: t, Offset: f.Offset})
 	}
@@ -181,59 +181,59 @@ func pointeeType(text string) *plylang.Type {
 }
 
 // pointee looks up the struct that a pointer's type names.
-func pointee(e *env, text string, known *plylang.Type) *plylang.Type {
+func pointee(r *Resolver, text string, known *plylang.Type) *plylang.Type {
 	text = strings.TrimPrefix(text, "const ")
 	if !strings.HasPrefix(text, "struct ") && !strings.HasPrefix(text, "union ") {
 		return known
 	}
-	if t := e.TypeNamed(text); t != nil && t.Elem != nil {
+	if t := typeNamed(r.kernel, text); t != nil && t.Elem != nil {
 		return t.Elem
 	}
 	return known
 }
 
 // loadField leaves a scalar field in R0.
-func loadField(g *gen, f plylang.Field) {
+func loadField(c *Context, f plylang.Field) {
 	switch {
 	case f.Offset == commonPID:
-		g.Call(asm.FnGetCurrentPidTgid)
-		g.Extend(plylang.S32)
+		c.Call(asm.FnGetCurrentPidTgid)
+		c.Extend(plylang.S32)
 	case f.Offset < 0:
-		g.Imm(asm.R0, int64(-f.Offset))
+		c.Imm(asm.R0, int64(-f.Offset))
 	case f.Offset%f.Type.Size != 0:
-		loadUnaligned(g, f)
+		loadUnaligned(c, f)
 	default:
-		g.LoadTyped(f.Type, asm.R6, f.Offset)
+		c.LoadTyped(f.Type, asm.R6, f.Offset)
 	}
 }
 
 // loadUnaligned reads a field that the verifier would not let be loaded.
-func loadUnaligned(g *gen, f plylang.Field) {
-	m := g.Slot(8)
-	g.Zero(m)
-	g.Emit(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(f.Offset)))
-	g.ProbeRead(m.At(0, f.Type.Size), false)
-	g.LoadTyped(f.Type, m.Reg, m.Off)
-	g.Free(m)
+func loadUnaligned(c *Context, f plylang.Field) {
+	m := c.Slot(8)
+	c.Zero(m)
+	c.Emit(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(f.Offset)))
+	c.ProbeRead(m.At(0, f.Type.Size), false)
+	c.LoadTyped(f.Type, m.Reg, m.Off)
+	c.Free(m)
 }
 
 // copyField copies a string, an array or bytes out of the record to dst. Text
 // is zero behind its NUL: what a record has there is left over from earlier
 // text.
-func copyField(g *gen, f plylang.Field, dst emit.Mem) {
+func copyField(c *Context, f plylang.Field, dst emit.Mem) {
 	if f.Type.Dyn != plylang.NotDyn {
-		locateDynamic(g, f)
+		locateDynamic(c, f)
 	} else {
-		g.Emit(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(f.Offset)))
+		c.Emit(asm.Mov.Reg(asm.R3, asm.R6), asm.Add.Imm(asm.R3, int32(f.Offset)))
 	}
 	switch {
 	case f.Type.Kind == plylang.String:
-		g.ReadString(dst, f.Type.Size, false)
+		c.ReadString(dst, f.Type.Size, false)
 	case f.Type.Dyn != plylang.NotDyn:
-		readDynamic(g, f, dst)
+		readDynamic(c, f, dst)
 	default:
-		g.Zero(dst)
-		g.ProbeRead(dst.At(0, f.Type.Size), false)
+		c.Zero(dst)
+		c.ProbeRead(dst.At(0, f.Type.Size), false)
 	}
 }
 
@@ -241,25 +241,25 @@ func copyField(g *gen, f plylang.Field, dst emit.Mem) {
 // length in R2. The field holds the length in its upper 16 bits and in the
 // lower ones where the value begins: counted from the record for __data_loc,
 // from the end of the field for __rel_loc.
-func locateDynamic(g *gen, f plylang.Field) {
-	g.Emit(
+func locateDynamic(c *Context, f plylang.Field) {
+	c.Emit(
 		asm.LoadMem(asm.R2, asm.R6, int16(f.Offset), asm.Word),
 		asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, 0xffff),
 		asm.RSh.Imm(asm.R2, 16),
 		asm.Add.Reg(asm.R3, asm.R6),
 	)
 	if f.Type.Dyn == plylang.RelLoc {
-		g.Emit(asm.Add.Imm(asm.R3, int32(f.Offset)+4))
+		c.Emit(asm.Add.Imm(asm.R3, int32(f.Offset)+4))
 	}
 }
 
 // readDynamic reads the R2 bytes at R3, as many as fit.
-func readDynamic(g *gen, f plylang.Field, m emit.Mem) {
-	g.Zero(m)
-	fits := g.Label()
-	g.Jump(asm.JLE, asm.R2, int32(f.Type.Size), fits)
-	g.Emit(asm.Mov.Imm(asm.R2, int32(f.Type.Size)))
-	g.Bind(fits)
-	g.Address(asm.R1, m)
-	g.Call(asm.FnProbeReadKernel)
+func readDynamic(c *Context, f plylang.Field, m emit.Mem) {
+	c.Zero(m)
+	fits := c.Label()
+	c.Jump(asm.JLE, asm.R2, int32(f.Type.Size), fits)
+	c.Emit(asm.Mov.Imm(asm.R2, int32(f.Type.Size)))
+	c.Bind(fits)
+	c.Address(asm.R1, m)
+	c.Call(asm.FnProbeReadKernel)
 }

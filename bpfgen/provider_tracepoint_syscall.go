@@ -14,60 +14,45 @@ import (
 // raw_syscalls/sys_enter, with the same things at the same places, and they are
 // made by it: they are one program there, which looks at the number.
 
-// directions are the two kinds of tracepoints of a system call, and where all
-// calls are had at once.
-var directions = []struct {
-	prefix string
-	kind   syscallKind
-}{
-	{"syscalls/sys_enter_", syscallEnter},
-	{"syscalls/sys_exit_", syscallExit},
-}
-
 // callOf returns the system call that a tracepoint is of, and the tracepoint
 // of all calls.
 func callOf(k *kernel.Kernel, name string) (call kernel.Syscall, kind syscallKind, ok bool) {
-	for _, d := range directions {
-		if wrapper, is := strings.CutPrefix(name, d.prefix); is {
+	for _, kind := range []syscallKind{syscallEnter, syscallExit} {
+		if wrapper, is := strings.CutPrefix(name, kind.each); is {
 			if number, known := k.Arch().SyscallNumber(wrapper); known {
 				call, ok = k.Arch().Syscall(number)
-				return call, d.kind, ok
+				return call, kind, ok
 			}
 		}
 	}
 	return kernel.Syscall{}, syscallKind{}, false
 }
 
-// bundleCalls makes a scope of tracepoints of system calls, all entering or all
-// leaving, one at raw_syscalls.
-func (s *scope) bundleCalls(e *env) {
-	var calls []kernel.Syscall
-	var kind syscallKind
-	for i, place := range s.places {
-		call, of, ok := callOf(e.kernel, place.Target)
-		if !ok || i > 0 && of != kind {
-			return
-		}
-		calls, kind = append(calls, call), of
+// bundleCalls makes s, of tracepoints of system calls, all entering or all
+// leaving, one at the tracepoint of all calls.
+func bundleCalls(r *Resolver, s *Scope, events []*event) *Scope {
+	kind := events[0].kind
+	calls := make([]kernel.Syscall, len(events))
+	for i, e := range events {
+		calls[i] = e.call
 	}
-	s.vars = []*builtin{dataVar(s.fields, kind.field, copyField)}
-	s.ids = callTracepoints(e.kernel, s.places[0].Target)
-	s.atRawSyscalls(e, kind, calls, false)
+	var names []string
+	if s.wants("probe") {
+		names = callTracepoints(r.kernel, kind)
+	}
+	s.vars = []*Var{newFields(dataRow, events[0].fields, kind.field, copyField)}
+	return newRawCalls(kind, calls, false, names).at(r, s)
 }
 
-// callTracepoints lists the probe names of all calls' tracepoints of the kind
-// of one of them, by number.
-func callTracepoints(k *kernel.Kernel, like string) []string {
-	kind := directions[0].prefix
-	if !strings.HasPrefix(like, kind) {
-		kind = directions[1].prefix
-	}
+// callTracepoints lists the probe names of all calls' tracepoints of a kind, by
+// number.
+func callTracepoints(k *kernel.Kernel, kind syscallKind) []string {
 	names := make([]string, 0, 512)
 	for _, c := range k.Arch().MatchSyscalls("*") {
 		for len(names) <= c.Number {
 			names = append(names, "")
 		}
-		names[c.Number] = tracepointProvider.name + ":" + kind + c.Wrapper
+		names[c.Number] = tracepointProvider.Name + ":" + kind.each + c.Wrapper
 	}
 	return names
 }

@@ -138,7 +138,9 @@ func TestForeignTable(t *testing.T) {
 		names = append(append(names, b.Name), b.Aliases...)
 	}
 	for _, p := range providers {
-		names = append(names, p.vars...)
+		for _, v := range p.vars {
+			names = append(append(names, v.Name), v.Aliases...)
+		}
 	}
 	for _, name := range names {
 		if cure := plylang.Foreign(name); cure != "" && name != "trace" {
