@@ -52,10 +52,6 @@ func (e example) runs() bool { return !otherProbe.MatchString(e.script) }
 // only run, and print what the reference says.
 func TestExamplesOfTheReference(t *testing.T) {
 	need.BPF(t)
-	k, err := conformance.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Setenv("target", "1")
 	t.Setenv("HOME", "/root")
 	for _, e := range examples() {
@@ -67,7 +63,7 @@ func TestExamplesOfTheReference(t *testing.T) {
 			if !e.runs() {
 				s.Flags = []string{"-e"}
 			}
-			got, err := conformance.Run(k, s)
+			got, err := conformance.Run(s)
 			if err != nil {
 				t.Fatal(err)
 			}

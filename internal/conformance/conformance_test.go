@@ -5,25 +5,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
-	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/internal/need"
 )
-
-// openKernel reads what is known of the running kernel once.
-var openKernel = sync.OnceValues(Open)
-
-func live(t testing.TB) *kernel.Kernel {
-	t.Helper()
-	need.BPF(t)
-	k, err := openKernel()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
 
 // spread is how many of the records that load programs run outside of guests.
 const spread = 50
@@ -32,11 +17,11 @@ const spread = 50
 // elsewhere those that only compile, and a spread of the others, the same each
 // time. A record that -run names runs everywhere.
 func TestRecords(t *testing.T) {
-	k := live(t)
+	need.BPF(t)
 	for _, r := range chosen(t, records(t), named()) {
 		t.Run(strings.TrimSuffix(filepath.Base(r.File), ".txt")+"/"+r.Name, func(t *testing.T) {
 			needs(t, r.Needs)
-			got, err := Run(k, r.Script)
+			got, err := Run(r.Script)
 			if err != nil {
 				t.Fatalf("%s:%d: %v\n%s", r.File, r.Line, err, r.Prog)
 			}

@@ -16,7 +16,8 @@ import (
 // outcome is a script's output, without empty lines.
 func outcome(t *testing.T, s Script) (string, Result) {
 	t.Helper()
-	res, err := Run(live(t), s)
+	need.BPF(t)
+	res, err := Run(s)
 	if err != nil {
 		t.Fatalf("%s\n%v", s.Prog, err)
 	}

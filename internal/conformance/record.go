@@ -18,13 +18,14 @@
 //	ERROR      a message of the compiler, with its position; one line each, all of them
 //	WARN       the same for warnings; a record without it must give none
 //	STATUS     the exit status, 0 if left out
-//	FLAGS      options of run: -f json, -t SECONDS, -k, --attach=plain, -e
+//	FLAGS      options of run, such as -f json; a time limit as -t SECONDS
 //	ARGS       what $1, $2 … stand for, split at blanks
 //	CMD        the command of -c
 //	NEEDS      kprobes, kprobe_multi, or the oldest kernel that can run it: 5.15
 //
 // A script without a command, a time limit and other probes than BEGIN and END
-// is ended at once; exit() ends any.
+// is ended at once; exit() ends any. What the command of CMD prints is part of
+// the output.
 package conformance
 
 import (
