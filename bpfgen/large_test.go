@@ -53,7 +53,7 @@ func TestLargeScripts(t *testing.T) {
 		{"BEGIN { " + list(100, "unroll(64){") + list(100, "}") + " }", "1:1: " + tooManyRounds},
 		{"BEGIN { " + list(100, "unroll(64){") + "break;" + list(100, "}") + " }", "1:1: " + tooManyRounds},
 		{"BEGIN { " + list(100, "unroll(64){") + "if(1==2){@=1;}" + list(100, "}") + " }", "1:1: " + tooLong},
-		{list(999, "interval:%ds,") + "BEGIN { " + list(20_000, "@=pid;") + " }", "script is too long once each of its probes has its copy: shorten this one, or name fewer places"},
+		{list(999, "interval:%ds,") + "BEGIN { " + list(20_000, "@=pid;") + " }", "script is too long once each of its probes has its copy: shorten this one, or name fewer attach points"},
 		{"BEGIN { @ = " + long + "; }", `1:13: no variable or built-in named "` + long[:59] + "…" + long[:19] + `"`},
 		{"BEGIN { @ = " + long + "(1); }", `1:13: no function named "` + long[:59] + "…" + long[:19] + `"`},
 		{"BEGIN { @ = @" + long + "; }", "1:13: @" + long[:59] + "…" + long[:20] + " is read but nothing is ever stored in it"},

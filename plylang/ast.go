@@ -29,7 +29,7 @@ type Comment struct {
 	Text string
 }
 
-// A Probe is one or more places, an optional predicate and a body, as written.
+// A Probe is one or more specifications, an optional predicate and a body, as written.
 type Probe struct {
 	Pos
 	Specs   []*Spec
@@ -46,7 +46,7 @@ type Spec struct {
 	Target   string
 }
 
-// A Clause is a probe as one group of places sees it: a copy of the probe's
+// A Clause is a probe as one group of sites sees it: a copy of the probe's
 // predicate and body, typed for that scope. Check makes them; bpfgen compiles
 // them.
 type Clause struct {
@@ -264,7 +264,7 @@ type (
 		X, I Expr
 	}
 
-	// Tuple is [a, b] in a place where a value is wanted, which is an error.
+	// Tuple is [a, b] where one value is wanted, which is an error.
 	Tuple struct {
 		Pos
 		Typed

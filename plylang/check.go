@@ -7,7 +7,7 @@ import (
 
 // How a script is checked
 //
-// Check works on copies: every probe becomes a Clause for each group of places
+// Check works on copies: every probe becomes a Clause for each group of sites
 // that looks different to it. Names are resolved first, then it is known which
 // maps there are and what feeds them, and last come the types.
 //
@@ -19,8 +19,15 @@ import (
 // known, and nobody complains about it.
 
 // Check resolves the names of a script and types it, in place: it fills
-// Clauses, Maps and Warnings. Its error is an ErrorList with all that is
-// wrong, in order, what Parse has said of the script included.
+// Clauses, Maps and Warnings, which bpfgen.Compile reads.
+//
+//	err := plylang.Check(script, bpfgen.NewEnv(kernel, options, params))
+//
+// Its error is an ErrorList with all that is wrong, in order, the errors of
+// Parse included; errors.Is(err, ErrMissing) says that nothing is wrong but that
+// the kernel does not have what the script needs. Check itself needs no kernel:
+// env says what there is, and may describe any, from Linux 5.10 on in bpfgen.
+// A script is checked once; what it keeps belongs to that env.
 func Check(script *Script, env Env) error {
 	c := &checker{
 		script:   script,
@@ -50,8 +57,8 @@ func Check(script *Script, env Env) error {
 type checker struct {
 	script   *Script
 	env      Env
-	errs     findings
-	warnings findings
+	errs     diagnostics
+	warnings diagnostics
 
 	stored   map[string]Pos // maps that something is stored in, and where first
 	assigned map[string]Pos // locals of any probe, and where first assigned
@@ -99,8 +106,8 @@ func (c *checker) warnf(pos Pos, format string, args ...any) {
 	c.warnings.add(newError(c.script.Src, pos, format, args...))
 }
 
-// place is how messages name another place of the script.
-func (c *checker) place(pos Pos) string {
+// where is how messages name another position in the script.
+func (c *checker) where(pos Pos) string {
 	if c.errs.full() {
 		return ""
 	}

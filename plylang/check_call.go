@@ -206,11 +206,11 @@ func (c *clause) fits(call *Call, slot *Expr, p *Param, want class) bool {
 	case t == nil:
 		return false
 	case !want.fits(t):
-		cure := ""
-		if p.Want == WantString && nameCure(t) != "" {
-			cure = ": " + nameCure(t)
+		hint := ""
+		if p.Want == WantString && nameHint(t) != "" {
+			hint = ": " + nameHint(t)
 		}
-		c.errorf((*slot).Position(), "%s of %s() must be %s, and this is %s%s", p.Name, call.Name, want.what, describe(t), cure)
+		c.errorf((*slot).Position(), "%s of %s() must be %s, and this is %s%s", p.Name, call.Name, want.what, describe(t), hint)
 		return false
 	case p.Const && !c.isConstant(*slot):
 		c.errorf((*slot).Position(), "%s of %s() must be a constant", p.Name, call.Name)

@@ -18,9 +18,9 @@ func (c *checker) gatherNames() {
 	for name, local := range c.assigned {
 		switch m, both := c.stored[name]; {
 		case both && m > local:
-			c.errorf(m, "%s is a map here but a variable at %s: use two names, or write @%s for the map", name, c.place(local), name)
+			c.errorf(m, "%s is a map here but a variable at %s: use two names, or write @%s for the map", name, c.where(local), name)
 		case both:
-			c.errorf(local, "%s is a variable here but a map at %s: use two names, or write @%s for the map", name, c.place(m), name)
+			c.errorf(local, "%s is a variable here but a map at %s: use two names, or write @%s for the map", name, c.where(m), name)
 		}
 	}
 }
@@ -49,7 +49,7 @@ func noteFirst(m map[string]Pos, name string, pos Pos) {
 // long body has a copy of it for each.
 const maxSize = 500_000
 
-// makeClauses makes a clause for every group of places. A probe none of whose
+// makeClauses makes a clause for every group of sites. A probe none of whose
 // specifications can be resolved is checked all the same, as far as it goes.
 func (c *checker) makeClauses() {
 	for _, p := range c.script.Probes {
@@ -63,7 +63,7 @@ func (c *checker) makeClauses() {
 			}
 			for _, s := range c.scopesOf(spec, uses[bare]) {
 				if c.size += size; c.size > maxSize {
-					c.errorf(spec.Pos, "script is too long once each of its probes has its copy: shorten this one, or name fewer places")
+					c.errorf(spec.Pos, "script is too long once each of its probes has its copy: shorten this one, or name fewer attach points")
 					return
 				}
 				c.addClause(p, spec, s, true)
@@ -110,11 +110,11 @@ func (c *checker) addClause(p *Probe, spec *Spec, scope Scope, known bool) {
 			Probe: p,
 			Spec:  spec,
 			Scope: scope,
-			Body:  CloneBlock(p.Body),
+			Body:  cloneBlock(p.Body),
 		},
 	}
 	if p.Pred != nil {
-		cl.Pred = CloneExpr(p.Pred)
+		cl.Pred = cloneExpr(p.Pred)
 	}
 	c.clauses = append(c.clauses, cl)
 	cl.findLocals()

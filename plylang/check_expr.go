@@ -168,7 +168,7 @@ func (c *clause) mapValue(x *MapRef) *Type {
 	m := c.maps[x.Name]
 	c.keysOf(x)
 	if m.Agg != nil {
-		c.errorf(x.Pos, "%s is fed by %s() at %s and cannot be read in a script: use print(%s), or a second map", m.Name, m.Agg.Name, c.place(m.agg), m.Name)
+		c.errorf(x.Pos, "%s is fed by %s() at %s and cannot be read in a script: use print(%s), or a second map", m.Name, m.Agg.Name, c.where(m.agg), m.Name)
 		return nil
 	}
 	return c.read(m.value)
@@ -223,13 +223,13 @@ func (c *clause) cast(x *Cast) *Type {
 
 func (c *clause) unknownType(x *Cast) {
 	name := strings.TrimRight(ctypeName(x.To), " *")
-	cure := ""
+	hint := ""
 	for _, keyword := range []string{"struct ", "union ", "enum "} {
 		if !strings.Contains(name, " ") && c.env.TypeNamed(keyword+name) != nil {
-			cure = "; did you mean \"" + keyword + name + "\"?"
+			hint = "; did you mean \"" + keyword + name + "\"?"
 		}
 	}
-	c.errorf(x.Pos, "this kernel has no type named %q%s", name, cure)
+	c.errorf(x.Pos, "this kernel has no type named %q%s", name, hint)
 }
 
 // withUser says of an address that it is one in user memory.

@@ -76,17 +76,17 @@ func (c *clause) surveyStore(m *mapState, a *Assign) {
 	switch {
 	case a.Op == ASSIGN && unresolved(a.X): // may have been meant for an aggregation
 	case call == nil && m.Agg != nil:
-		c.errorf(pos, "%s is changed with %v here but fed by %s() at %s: use two maps", m.Name, a.Op, m.Agg.Name, c.place(m.agg))
+		c.errorf(pos, "%s is changed with %v here but fed by %s() at %s: use two maps", m.Name, a.Op, m.Agg.Name, c.where(m.agg))
 	case call == nil:
 		if m.table < 0 {
 			m.table = pos
 		}
 	case m.table >= 0:
-		c.errorf(pos, "%s is fed by %s() here but holds plain values at %s: use two maps", m.Name, call.Name, c.place(m.table))
+		c.errorf(pos, "%s is fed by %s() here but holds plain values at %s: use two maps", m.Name, call.Name, c.where(m.table))
 	case m.Agg == nil:
 		m.Agg, m.agg, m.Args = call.Func, pos, call.Args
 	case m.Agg.Name != call.Func.Name:
-		c.errorf(pos, "%s is fed by %s() here but by %s() at %s: use two maps", m.Name, call.Name, m.Agg.Name, c.place(m.agg))
+		c.errorf(pos, "%s is fed by %s() here but by %s() at %s: use two maps", m.Name, call.Name, m.Agg.Name, c.where(m.agg))
 	}
 }
 
@@ -174,7 +174,7 @@ func (c *clause) keysOf(ref *MapRef) {
 			m.keys = append(m.keys, c.newCell("%s of %s", keyName(i, len(ref.Keys)), m.Name))
 		}
 	case len(ref.Keys) != len(m.keys):
-		c.errorf(ref.Pos, "%s has %s here but %s at %s", m.Name, keyCount(len(ref.Keys)), keyCount(len(m.keys)), c.place(m.keyPos))
+		c.errorf(ref.Pos, "%s has %s here but %s at %s", m.Name, keyCount(len(ref.Keys)), keyCount(len(m.keys)), c.where(m.keyPos))
 		return
 	}
 	for i, t := range types {

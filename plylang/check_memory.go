@@ -23,7 +23,7 @@ func (c *clause) member(x *Member) *Type {
 	}
 	f, ok := s.Struct.Member(x.Name)
 	if !ok {
-		c.errs.add(newLack(c.script.Src, x.Pos, s.Struct, x.Name, c.didYouMean(x.Name, s.Struct.Names)))
+		c.errs.add(newMissingMember(c.script.Src, x.Pos, s.Struct, x.Name, c.didYouMean(x.Name, s.Struct.Names)))
 		return nil
 	}
 	x.Field = f
@@ -58,11 +58,11 @@ func (c *clause) index(x *Index) *Type {
 	case t == nil:
 		return nil
 	case t.Kind != Array && t.Kind != Pointer:
-		cure := ifNumber(t, ": cast it, as in ((u64 *)p)[0]")
+		hint := ifNumber(t, ": cast it, as in ((u64 *)p)[0]")
 		if isText(t) {
-			cure = ": str(s, n) is its beginning"
+			hint = ": str(s, n) is its beginning"
 		}
-		c.errorf(x.Pos, "%s has no elements%s", describe(t), cure)
+		c.errorf(x.Pos, "%s has no elements%s", describe(t), hint)
 		return nil
 	case i != nil && (i.Kind != Int || i.Unit != Plain):
 		c.errorf(x.I.Position(), "an index is a plain number, and this is %s", describe(i))
@@ -87,12 +87,12 @@ func (c *clause) deref(x *Unary) *Type {
 	return c.behind(x, t)
 }
 
-// ifNumber is a cure that helps with what may be an address only.
-func ifNumber(t *Type, cure string) string {
+// ifNumber is a hint that helps with what may be an address only.
+func ifNumber(t *Type, hint string) string {
 	if !t.number() {
 		return ""
 	}
-	return cure
+	return hint
 }
 
 // behind is the type of what p points to.

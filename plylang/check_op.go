@@ -127,8 +127,8 @@ func textCure(x *Binary) string {
 		n, isLiteral := side.(*Number)
 		switch t := side.Type(); {
 		case !isText(x.X.Type()) && !isText(x.Y.Type()):
-		case nameCure(t) != "":
-			return ": " + nameCure(t)
+		case nameHint(t) != "":
+			return ": " + nameHint(t)
 		case isLiteral && n.Text != "":
 			return ": write " + quote(short(n.Text))
 		case t.number() && (t.Kind == Pointer || t.User):
@@ -169,11 +169,11 @@ func (c *clause) zero(s sided) bool {
 func (c *clause) operate(pos Pos, op Token, a, b sided) *Type {
 	for _, s := range []sided{a, b} {
 		if s.t != nil && !s.t.number() {
-			cure := ""
+			hint := ""
 			if op == ADD && isText(a.t) && isText(b.t) {
-				cure = ": text is not joined, print its parts side by side"
+				hint = ": text is not joined, print its parts side by side"
 			}
-			c.errorf(pos, "%v needs numbers, and this is %s%s", op, describe(s.t), cure)
+			c.errorf(pos, "%v needs numbers, and this is %s%s", op, describe(s.t), hint)
 			return nil
 		}
 	}

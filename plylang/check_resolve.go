@@ -26,20 +26,20 @@ func (c *clause) resolveStmt(s Stmt) {
 func (c *clause) noMethod(a *Assign) bool {
 	name, lhs := firstName(a.X), brief(a.LHS)
 	f := c.lookup(name)
-	cure := foreign(name)
+	hint := foreign(name)
 	switch {
 	case f != nil && f.Role == Aggregation:
 		return false
 	case name == "delete":
-		cure = ": write delete " + lhs
+		hint = ": write delete " + lhs
 	case f != nil && f.Role == Action:
-		cure = fmt.Sprintf(": write %s(%s)", f.Name, lhs)
+		hint = fmt.Sprintf(": write %s(%s)", f.Name, lhs)
 	case f != nil:
-		cure = fmt.Sprintf(": write %s = %s", lhs, brief(a.X))
-	case cure == "":
-		cure = c.didYouMean(name, c.aggregationNames)
+		hint = fmt.Sprintf(": write %s = %s", lhs, brief(a.X))
+	case hint == "":
+		hint = c.didYouMean(name, c.aggregationNames)
 	}
-	c.errorf(a.X.Position(), "no aggregation named %q%s", name, cure)
+	c.errorf(a.X.Position(), "no aggregation named %q%s", name, hint)
 	return true
 }
 
@@ -204,12 +204,12 @@ func (c *clause) unknownName(x *Name) {
 		c.errorf(x.Pos, "no variable or built-in named %q; write %s->%s", x.Name, data.Name, x.Name)
 		return
 	}
-	if cure := foreign(x.Name); cure != "" {
-		c.errorf(x.Pos, "there is no %q%s", x.Name, cure)
+	if hint := foreign(x.Name); hint != "" {
+		c.errorf(x.Pos, "there is no %q%s", x.Name, hint)
 		return
 	}
 	if at, ok := c.assigned[x.Name]; ok {
-		c.errorf(x.Pos, "no variable named %q in this probe: the one at %s belongs to another probe, use a map to pass it on", x.Name, c.place(at))
+		c.errorf(x.Pos, "no variable named %q in this probe: the one at %s belongs to another probe, use a map to pass it on", x.Name, c.where(at))
 		return
 	}
 	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, c.nearName(x.Name))
@@ -264,11 +264,11 @@ func (c *clause) namesInScope() []string {
 }
 
 func (c *clause) unknownFunction(x *Call) {
-	cure := foreign(x.Name)
+	hint := foreign(x.Name)
 	switch {
 	case !c.known || c.elsewhere(x.Pos, x.Name):
-	case cure != "":
-		c.errorf(x.Pos, "there is no %s()%s", x.Name, cure)
+	case hint != "":
+		c.errorf(x.Pos, "there is no %s()%s", x.Name, hint)
 	default:
 		near := func() []string { return c.nearest(x.Name, c.namesInScope()) }
 		c.errorf(x.Pos, "no function named %q%s", x.Name, c.didYouMean(x.Name, near))

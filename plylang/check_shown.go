@@ -3,9 +3,9 @@ package plylang
 // Values that are shown as names are numbers in the kernel, which knows none of
 // the names: they cannot be compared with text.
 
-// nameCure says what to do instead of comparing a value with a name; "" for
+// nameHint says what to do instead of comparing a value with a name; "" for
 // values that are not shown as one.
-func nameCure(t *Type) string {
+func nameHint(t *Type) string {
 	switch {
 	case t == nil || t.Kind != Int || t.Show == "" || t.Show == ShowTime || t.Show == ShowHex:
 		return ""

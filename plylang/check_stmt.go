@@ -134,11 +134,11 @@ func (c *clause) storeCompound(s *Assign, op Token, to *cell, right sided) {
 // unitLost reports a compound assignment that would change the unit of what it
 // changes.
 func (c *clause) unitLost(s *Assign, to *cell, before, after *Type) {
-	cure := "store the result under another name"
+	hint := "store the result under another name"
 	if after.Unit == Plain {
-		cure = "scale where the value is used"
+		hint = "scale where the value is used"
 	}
-	c.errorf(s.Pos, "%s holds %ss, and %v makes %s of one: %s", to.name, unitNames[before.Unit], s.Op, describe(after), cure)
+	c.errorf(s.Pos, "%s holds %ss, and %v makes %s of one: %s", to.name, unitNames[before.Unit], s.Op, describe(after), hint)
 }
 
 // feed types an aggregation.
@@ -196,7 +196,7 @@ func (c *clause) sameConstants(m *mapState, call *Call) {
 		a, hereAt, okA := argumentAt(call.Args, i, call.Pos)
 		b, thereAt, okB := argumentAt(m.Args, i, m.agg)
 		if okA && okB && a != b {
-			c.errorf(hereAt, "%s of %s() is %d here but %d at %s: it must be the same for one map", p.Name, call.Name, a, b, c.place(thereAt))
+			c.errorf(hereAt, "%s of %s() is %d here but %d at %s: it must be the same for one map", p.Name, call.Name, a, b, c.where(thereAt))
 		}
 	}
 }

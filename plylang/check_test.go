@@ -27,7 +27,7 @@ func TestCheckErrors(t *testing.T) {
 			if len(want) == 0 {
 				t.Fatal("the script expects nothing")
 			}
-			got := findingsOf(t, text)
+			got := diagnosticsOf(t, text)
 			if a, b := strings.Join(got, "\n"), strings.Join(want, "\n"); a != b {
 				t.Errorf("record %d:%s\ngot:\n%s\nwant:\n%s", i, text, a, b)
 			}
@@ -61,8 +61,8 @@ func promised(t *testing.T, text string) []string {
 	return want
 }
 
-// findingsOf lists what Check says, by line.
-func findingsOf(t *testing.T, text string) []string {
+// diagnosticsOf lists what Check says, by line.
+func diagnosticsOf(t *testing.T, text string) []string {
 	t.Helper()
 	script, err := Parse(&Source{Text: text})
 	if err != nil {

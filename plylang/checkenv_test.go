@@ -15,7 +15,7 @@ func TestCheckKeepsProbes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !Equal(script.Probes[0], again.Probes[0]) {
+	if !equal(script.Probes[0], again.Probes[0]) {
 		t.Errorf("the probe has become %s", script.Probes[0])
 	}
 	want := "/ 42 / { $m[comm, data->prev_pid] = count(); @t = nsecs; }"

@@ -2,9 +2,9 @@ package plylang
 
 import "fmt"
 
-// CloneExpr returns a deep copy of an expression as Parse made it: what Check
+// cloneExpr returns a deep copy of an expression as Parse made it: what Check
 // added is not copied. The copy of nil is nil.
-func CloneExpr(x Expr) Expr {
+func cloneExpr(x Expr) Expr {
 	switch x := x.(type) {
 	case nil:
 		return nil
@@ -19,17 +19,17 @@ func CloneExpr(x Expr) Expr {
 	case *MapRef:
 		return cloneMapRef(x)
 	case *Unary:
-		return &Unary{Pos: x.Pos, Op: x.Op, X: CloneExpr(x.X)}
+		return &Unary{Pos: x.Pos, Op: x.Op, X: cloneExpr(x.X)}
 	case *Binary:
-		return &Binary{Pos: x.Pos, Op: x.Op, X: CloneExpr(x.X), Y: CloneExpr(x.Y)}
+		return &Binary{Pos: x.Pos, Op: x.Op, X: cloneExpr(x.X), Y: cloneExpr(x.Y)}
 	case *Cond:
-		return &Cond{Pos: x.Pos, X: CloneExpr(x.X), Then: CloneExpr(x.Then), Else: CloneExpr(x.Else)}
+		return &Cond{Pos: x.Pos, X: cloneExpr(x.X), Then: cloneExpr(x.Then), Else: cloneExpr(x.Else)}
 	case *Cast:
-		return &Cast{Pos: x.Pos, To: x.To, X: CloneExpr(x.X)}
+		return &Cast{Pos: x.Pos, To: x.To, X: cloneExpr(x.X)}
 	case *Member:
-		return &Member{Pos: x.Pos, X: CloneExpr(x.X), Name: x.Name, Arrow: x.Arrow}
+		return &Member{Pos: x.Pos, X: cloneExpr(x.X), Name: x.Name, Arrow: x.Arrow}
 	case *Index:
-		return &Index{Pos: x.Pos, X: CloneExpr(x.X), I: CloneExpr(x.I)}
+		return &Index{Pos: x.Pos, X: cloneExpr(x.X), I: cloneExpr(x.I)}
 	case *Tuple:
 		return &Tuple{Pos: x.Pos, Elems: cloneList(x.Elems)}
 	}
@@ -47,14 +47,14 @@ func cloneMapRef(x *MapRef) *MapRef {
 func cloneList(list []Expr) []Expr {
 	var out []Expr
 	for _, x := range list {
-		out = append(out, CloneExpr(x))
+		out = append(out, cloneExpr(x))
 	}
 	return out
 }
 
-// CloneBlock returns a deep copy of a block as Parse made it. The copy of nil
+// cloneBlock returns a deep copy of a block as Parse made it. The copy of nil
 // is nil.
-func CloneBlock(b *Block) *Block {
+func cloneBlock(b *Block) *Block {
 	if b == nil {
 		return nil
 	}
@@ -70,11 +70,11 @@ func cloneStmt(s Stmt) Stmt {
 	case nil:
 		return nil
 	case *Block:
-		return CloneBlock(s)
+		return cloneBlock(s)
 	case *If:
-		return &If{Pos: s.Pos, Cond: CloneExpr(s.Cond), Then: CloneBlock(s.Then), Else: cloneStmt(s.Else)}
+		return &If{Pos: s.Pos, Cond: cloneExpr(s.Cond), Then: cloneBlock(s.Then), Else: cloneStmt(s.Else)}
 	case *Unroll:
-		return &Unroll{Pos: s.Pos, Count: cloneNumber(s.Count), Body: CloneBlock(s.Body)}
+		return &Unroll{Pos: s.Pos, Count: cloneNumber(s.Count), Body: cloneBlock(s.Body)}
 	case *Break:
 		return &Break{s.Pos}
 	case *Continue:
@@ -84,9 +84,9 @@ func cloneStmt(s Stmt) Stmt {
 	case *Delete:
 		return &Delete{Pos: s.Pos, Map: cloneMapRef(s.Map)}
 	case *Assign:
-		return &Assign{Pos: s.Pos, LHS: CloneExpr(s.LHS), Op: s.Op, X: CloneExpr(s.X), Method: s.Method}
+		return &Assign{Pos: s.Pos, LHS: cloneExpr(s.LHS), Op: s.Op, X: cloneExpr(s.X), Method: s.Method}
 	case *ExprStmt:
-		return &ExprStmt{Pos: s.Pos, X: CloneExpr(s.X)}
+		return &ExprStmt{Pos: s.Pos, X: cloneExpr(s.X)}
 	}
 	panic(fmt.Sprintf("plylang: cloning %T", s))
 }

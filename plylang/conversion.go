@@ -166,18 +166,18 @@ func (c *clause) checkConversion(conv Conversion, x Expr) bool {
 	if t == nil || want.fits(t) {
 		return t != nil
 	}
-	cure := "use %v"
+	hint := "use %v"
 	switch {
 	case t.Kind == Struct:
-		cure = "print some of its members"
+		hint = "print some of its members"
 	case t.Kind == String:
-		cure = "use %s"
+		hint = "use %s"
 	case conv.Verb == 's' && (t.Kind == Pointer || t.User):
-		cure = "write str(" + brief(x) + ")"
+		hint = "write str(" + brief(x) + ")"
 	case conv.Verb == 's' && t.number():
-		cure = "use %d"
+		hint = "use %d"
 	}
-	c.errorf(x.Position(), "%%%c needs %s, and this is %s: %s", conv.Verb, want.what, describe(t), cure)
+	c.errorf(x.Position(), "%%%c needs %s, and this is %s: %s", conv.Verb, want.what, describe(t), hint)
 	return false
 }
 

@@ -11,8 +11,8 @@ var ErrMissing = errors.New("missing in this kernel")
 // An Env is what Check must know from outside the script: the probes of the
 // machine and the built-ins of the code generator.
 type Env interface {
-	// Scopes resolves a specification to the groups of places it matches. All
-	// places of a group look the same to the script: the members in uses have
+	// Scopes resolves a specification to the groups of sites it matches. All
+	// sites of a group look the same to the script: the members in uses have
 	// the same layout in each. An error is positioned at the specification.
 	Scopes(spec *Spec, uses Uses) ([]Scope, error)
 
@@ -38,7 +38,7 @@ type Uses struct {
 	Whole   map[string]bool // variables used other than for the value of a member
 }
 
-// A Scope is a group of places as a clause sees it.
+// A Scope is a group of sites as a clause sees it.
 type Scope interface {
 	// Lookup returns the built-in of that name or alias that only this kind
 	// of probe has (arg0, retval, data, func …), nil when there is none.
@@ -47,7 +47,7 @@ type Scope interface {
 	// Names lists what Lookup knows, for suggestions.
 	Names() []string
 
-	// Elsewhere says in which probes a name exists that this one lacks:
+	// Elsewhere says in which probes a name exists that this one does not have:
 	// "kretprobe"; "" when it exists nowhere.
 	Elsewhere(name string) string
 }

@@ -4,26 +4,24 @@ import (
 	"fmt"
 	"sort"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
-// An Error is one finding about a script: where, what, and what to do. Every
-// room reports its findings as Errors, from the YAML reader to the kernel's
-// verifier.
+// An Error is one diagnostic about a script: where, what, and what to do. Every
+// package reports its diagnostics as Errors, from the YAML reader to the code
+// that shows what the kernel's verifier says.
 type Error struct {
 	Src *Source
 	Pos Pos
-	Msg string // lower case, no full stop, with the cure
+	Msg string // lower case, no full stop, with a hint
 
-	// Missing says that the script is right and this kernel lacks something
-	// (a function, a tracepoint, a feature); another kernel may run it.
+	// Missing says that the script is right and this kernel does not have
+	// something (a function, a tracepoint, a feature); see ErrMissing.
 	Missing bool
 
-	lack lack // what it says is missing, when others may say so of other holders
+	member missingMember // what functions do not have, when others may not have it either
 }
 
-// Error returns the finding in one line: file:line:column: message.
+// Error returns the diagnostic in one line: file:line:column: message.
 func (e *Error) Error() string {
 	if e.Src == nil {
 		return e.Msg
@@ -53,36 +51,10 @@ func (e *Error) Detail() string {
 	return fmt.Sprintf("%s\n    %s\n    %s^", e.Error(), text, caret.String())
 }
 
-// excerpt makes a line fit to be shown: at most 120 bytes around offset, with
-// what would upset a terminal replaced by question marks.
-func excerpt(text string, offset int) (string, int) {
-	const width = 120
-	if len(text) > width {
-		start := runeStart(text, max(0, min(offset-width/2, len(text)-width)))
-		end := runeStart(text, start+width)
-		text, offset = text[start:end], offset-start
-	}
-	var b strings.Builder
-	at := 0
-	for i, r := range text {
-		if i <= offset {
-			at = b.Len()
-		}
-		if r != '\t' && (r == utf8.RuneError || !unicode.IsPrint(r)) {
-			r = '?'
-		}
-		b.WriteRune(r)
-	}
-	if offset >= len(text) {
-		at = b.Len()
-	}
-	return b.String(), at
-}
-
 // An ErrorList is what one run over a script found.
 type ErrorList []*Error
 
-// Add appends a finding.
+// Add appends a diagnostic.
 func (l *ErrorList) Add(src *Source, pos Pos, format string, args ...any) {
 	*l = append(*l, newError(src, pos, format, args...))
 }
@@ -91,8 +63,8 @@ func newError(src *Source, pos Pos, format string, args ...any) *Error {
 	return &Error{Src: src, Pos: pos, Msg: clip(fmt.Sprintf(format, args...))}
 }
 
-// Sort orders the list by place and drops findings that say the same at the
-// same place.
+// Sort orders the list by position and drops diagnostics that say the same at
+// the same position.
 func (l *ErrorList) Sort() {
 	list := *l
 	sort.SliceStable(list, func(i, j int) bool { return list[i].Pos < list[j].Pos })
@@ -116,7 +88,7 @@ func (l ErrorList) Err() error {
 	return l
 }
 
-// Error returns all findings, a line each.
+// Error returns all diagnostics, a line each.
 func (l ErrorList) Error() string {
 	lines := make([]string, len(l))
 	for i, e := range l {
@@ -125,7 +97,7 @@ func (l ErrorList) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Detail returns all findings with their source lines and carets.
+// Detail returns all diagnostics with their source lines and carets.
 func (l ErrorList) Detail() string {
 	parts := make([]string, len(l))
 	for i, e := range l {

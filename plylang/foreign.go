@@ -153,8 +153,8 @@ func Foreign(word string) string { return foreignWords[word] }
 // foreign is how a message about a word that does not exist here ends: ": "
 // and what to do instead; "" where the table does not know it.
 func foreign(word string) string {
-	if cure, ok := foreignWords[word]; ok {
-		return ": " + cure
+	if hint, ok := foreignWords[word]; ok {
+		return ": " + hint
 	}
 	return ""
 }
@@ -167,33 +167,33 @@ func (p *parser) foreign(pos int) bool {
 	if p.failed || p.prev.pos > pos {
 		return false
 	}
-	return p.foreignWord([]placed{
+	return p.foreignWord([]wordAt{
 		{pos, text[pos:min(pos+2, len(text))]},
 		{pos, text[p.prev.pos:p.tok.end]},
-		placedWord(p.tok),
-		placedWord(p.prev),
+		wordOf(p.tok),
+		wordOf(p.prev),
 	})
 }
 
-// A placed word stands at pos.
-type placed struct {
+// A wordAt is a word and where it is.
+type wordAt struct {
 	pos  int
 	word string
 }
 
-// placedWord is the word of a token, but not what a string holds.
-func placedWord(t token) placed {
+// wordOf is the word of a token, but not what a string holds.
+func wordOf(t token) wordAt {
 	if t.kind == STRING {
-		return placed{t.pos, ""}
+		return wordAt{t.pos, ""}
 	}
-	return placed{t.pos, t.text}
+	return wordAt{t.pos, t.text}
 }
 
 // foreignWord reports the first of the words that the table knows.
-func (p *parser) foreignWord(words []placed) bool {
+func (p *parser) foreignWord(words []wordAt) bool {
 	for _, at := range words {
-		if cure := foreign(at.word); cure != "" {
-			p.fail(at.pos, "there is no %q%s", at.word, cure)
+		if hint := foreign(at.word); hint != "" {
+			p.fail(at.pos, "there is no %q%s", at.word, hint)
 			return true
 		}
 	}
@@ -205,9 +205,9 @@ func (p *parser) foreignWord(words []placed) bool {
 func (p *parser) foreignStmt(s Stmt) bool {
 	begin, name := int(s.Position()), stmtWord(s)
 	if name != "" {
-		return p.foreignWord([]placed{{begin, name}})
+		return p.foreignWord([]wordAt{{begin, name}})
 	}
-	return p.foreignWord([]placed{placedWord(p.prev), placedWord(p.tok)})
+	return p.foreignWord([]wordAt{wordOf(p.prev), wordOf(p.tok)})
 }
 
 // stmtWord is the word that an expression statement begins with.

@@ -8,7 +8,7 @@ import (
 // TestForeignWords: each word of the table is answered with what it says,
 // where the word stands.
 func TestForeignWords(t *testing.T) {
-	for word, cure := range foreignWords {
+	for word, hint := range foreignWords {
 		text := "BEGIN { @ = " + word + "; }"
 		if nameLen(word) < len(word) {
 			text = "BEGIN { @ = 5 " + word + " comm; }"
@@ -21,8 +21,8 @@ func TestForeignWords(t *testing.T) {
 		if word == "&" { // an operator, but for what C makes of it in front of a name
 			continue
 		}
-		if len(list) != 1 || list[0].Msg != "there is no \""+word+"\": "+cure || !strings.HasSuffix(Detail(err), "^") {
-			t.Errorf("%s gives\n%v\nwant %s", text, err, cure)
+		if len(list) != 1 || list[0].Msg != "there is no \""+word+"\": "+hint || !strings.HasSuffix(Detail(err), "^") {
+			t.Errorf("%s gives\n%v\nwant %s", text, err, hint)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func checkRoundTrip(t *testing.T, script *Script) {
 	if err != nil {
 		t.Fatalf("%q\nprints as\n%s\nwhich does not parse:\n%s", script.Src.Text, printed, Detail(err))
 	}
-	if !Equal(script, again) {
+	if !equal(script, again) {
 		t.Fatalf("%q\nprints as\n%s\nwhich is another tree:\n%s", script.Src.Text, printed, again)
 	}
 	if twice := again.String(); twice != printed {
@@ -51,7 +51,7 @@ func checkFormat(t *testing.T, script *Script) {
 	if err != nil {
 		t.Fatalf("%q\nformats as\n%s\nwhich does not parse:\n%s", script.Src.Text, formatted, Detail(err))
 	}
-	if !Equal(script, again) {
+	if !equal(script, again) {
 		t.Fatalf("%q\nformats as\n%s\nwhich is another tree", script.Src.Text, formatted)
 	}
 	if len(script.Comments) != len(again.Comments) {

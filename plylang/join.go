@@ -161,7 +161,6 @@ var shown = map[string]string{
 	ShowFunc:     "a function",
 	ShowProbe:    "the name of a probe",
 	ShowSymbol:   "a kernel symbol",
-	ShowUserSym:  "a user symbol",
 	ShowStack:    "a stack",
 	ShowErrno:    "an error number",
 	ShowSignal:   "a signal",
@@ -216,7 +215,7 @@ func (c *checker) put(v *cell, t *Type, pos Pos) {
 	}
 	joined, ok := join(v.next, t)
 	if !ok {
-		c.errorf(pos, "%s is %s here but %s at %s", v.name, describe(t), describe(v.next), c.place(v.pos))
+		c.errorf(pos, "%s is %s here but %s at %s", v.name, describe(t), describe(v.next), c.where(v.pos))
 		return
 	}
 	if v.next == nil || v.next == zeroT {

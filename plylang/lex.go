@@ -51,7 +51,7 @@ func (l *lexer) token(kind Token, pos int) token {
 	return token{kind: kind, pos: pos, end: l.off, text: l.text[pos:l.off]}
 }
 
-// errorf reports a finding unless the text is only being looked at.
+// errorf reports a diagnostic unless the text is only being looked at.
 func (l *lexer) errorf(pos int, format string, args ...any) {
 	if !l.quiet {
 		l.report(pos, format, args...)

@@ -55,14 +55,6 @@ func (l *lexer) number() token {
 	return t
 }
 
-// short keeps long text out of messages.
-func short(s string) string {
-	if len(s) > 40 {
-		return s[:runeStart(s, 37)] + "…"
-	}
-	return s
-}
-
 // parseNumber returns the meaning of a literal, or what is wrong with it.
 func parseNumber(text string) (number, string) {
 	base, digits := splitBase(text)

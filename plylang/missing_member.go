@@ -6,7 +6,7 @@ import (
 )
 
 // A probe may have many functions, each of which has its own arguments. That
-// some of them lack what the probe names is said once, with all their names.
+// some of them do not have what the probe names is said once, with all names.
 
 // Shared is implemented by the Fields that several functions have in common:
 // Functions names them.
@@ -14,34 +14,34 @@ type Shared interface {
 	Functions() []string
 }
 
-// A lack is a member that functions do not have.
-type lack struct {
+// A missingMember is a member that functions do not have.
+type missingMember struct {
 	functions string // separated by blanks; "" when the error is of another kind
-	member    string
+	name      string
 	hint      string // a suggestion
 }
 
-// newLack is the error that fields have no such member.
-func newLack(src *Source, pos Pos, fields Fields, member, hint string) *Error {
+// newMissingMember is the error that fields have no such member.
+func newMissingMember(src *Source, pos Pos, fields Fields, member, hint string) *Error {
 	e := newError(src, pos, "%s has no member %q%s", fields.Name(), member, hint)
 	shared, ok := fields.(Shared)
 	if !ok {
 		return e
 	}
 	if names := strings.Join(shared.Functions(), " "); names != "" {
-		e.lack = lack{names, member, hint}
-		e.Msg = e.lack.message()
+		e.member = missingMember{names, member, hint}
+		e.Msg = e.member.message()
 	}
 	return e
 }
 
-// message says which functions lack the member.
-func (l lack) message() string {
-	names := strings.Fields(l.functions)
+// message says which functions do not have the member.
+func (m missingMember) message() string {
+	names := strings.Fields(m.functions)
 	if len(names) == 1 {
-		return clip(fmt.Sprintf("function %s has no member %q%s", names[0], l.member, l.hint))
+		return clip(fmt.Sprintf("function %s has no member %q%s", names[0], m.name, m.hint))
 	}
-	return clip(fmt.Sprintf("functions %s have no member %q%s: give them a probe of their own", someOf(names), l.member, l.hint))
+	return clip(fmt.Sprintf("functions %s have no member %q%s: give them a probe of their own", someOf(names), m.name, m.hint))
 }
 
 // someOf names the first few of several things.
@@ -54,26 +54,26 @@ func someOf(names []string) string {
 	return strings.Join(names[:len(names)-1], ", ") + " and " + last
 }
 
-// joinLacks makes one error of those that say at one place that functions lack
-// the same member.
-func (l ErrorList) joinLacks() ErrorList {
-	type place struct {
+// joinMissingMembers makes one error of those that say at one position that
+// functions do not have the same member.
+func (l ErrorList) joinMissingMembers() ErrorList {
+	type use struct {
 		pos    Pos
 		member string
 	}
-	first := map[place]*Error{}
+	first := map[use]*Error{}
 	var out ErrorList
 	for _, e := range l {
-		at := place{e.Pos, e.lack.member}
-		if e.lack.functions == "" || first[at] == nil {
+		at := use{e.Pos, e.member.name}
+		if e.member.functions == "" || first[at] == nil {
 			first[at] = e
 			out = append(out, e)
 			continue
 		}
-		all := &first[at].lack
-		all.functions += " " + e.lack.functions
+		all := &first[at].member
+		all.functions += " " + e.member.functions
 		if all.hint == "" {
-			all.hint = e.lack.hint
+			all.hint = e.member.hint
 		}
 		first[at].Msg = all.message()
 	}

@@ -10,10 +10,15 @@ const (
 	maxSpecs  = 1000    // of a script; each may be a program in the kernel
 )
 
-// Parse returns the tree of a script. The error, if any, is an ErrorList with
-// everything that is wrong with its syntax, in order; the warnings are in the
-// Script. With an error comes the tree of the probes in which nothing is wrong,
-// so that Check can tell of everything in one go, or nil.
+// Parse returns the syntax tree of a script:
+//
+//	script, err := plylang.Parse(&plylang.Source{File: "x.ply", Text: text})
+//
+// The error, if any, is an ErrorList with every syntax error, in order; Detail
+// shows it with source lines. The warnings are in the Script. With an error
+// comes the tree of the probes that have none, so that Check can report
+// everything at once, or nil where there are no such probes. Parse accepts
+// scripts of at most 1 MiB. It needs no kernel and runs on any operating system.
 //
 //	script = probe { probe } ;
 func Parse(src *Source) (*Script, error) {
@@ -50,7 +55,7 @@ func Parse(src *Source) (*Script, error) {
 // then skips to where it can go on.
 type parser struct {
 	src  *Source
-	errs findings
+	errs diagnostics
 	lex  lexer
 
 	tok     token
@@ -81,7 +86,7 @@ func newParser(src *Source) *parser {
 	return p
 }
 
-// errorf reports a finding, wherever the parser is.
+// errorf reports a diagnostic, wherever the parser is.
 func (p *parser) errorf(pos int, format string, args ...any) {
 	p.faults++
 	p.errs.add(newError(p.src, Pos(pos), format, args...))

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestSyntaxErrorDetail shows findings as users see them, and those that
+// TestSyntaxErrorDetail shows diagnostics as users see them, and those that
 // testdata/syntax-errors.txt cannot hold.
 func TestSyntaxErrorDetail(t *testing.T) {
 	for _, row := range []struct{ script, want string }{

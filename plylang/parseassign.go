@@ -98,8 +98,8 @@ func (p *parser) target(x Expr) Expr {
 	case *Name:
 		return x
 	case *Member:
-		if cure := foreign(firstName(x)); cure != "" {
-			p.fail(int(t.X.Position()), "there is no %q%s", firstName(x), cure)
+		if hint := foreign(firstName(x)); hint != "" {
+			p.fail(int(t.X.Position()), "there is no %q%s", firstName(x), hint)
 		}
 	case *Binary:
 		if isTypeWord(firstName(t.X)) {
@@ -144,7 +144,7 @@ func (p *parser) mixWarnings() ErrorList {
 	if !p.dollar {
 		return nil
 	}
-	var found findings
+	var found diagnostics
 	from := 0 // behind the end of the last warning's line
 	slices.Sort(p.mixed)
 	for _, pos := range p.mixed {

@@ -226,7 +226,7 @@ func (p *parser) strayElse() Stmt {
 
 // loop reports a loop of C and checks its body.
 func (p *parser) loop() Stmt {
-	word, cure := p.tok, "use unroll (8) { ... }, with break to leave it"
+	word, hint := p.tok, "use unroll (8) { ... }, with break to leave it"
 	p.next()
 	open := 0
 	for p.tok.kind != EOF && p.tok.kind != LBRACE && p.tok.kind != RBRACE && !p.failed {
@@ -236,14 +236,14 @@ func (p *parser) loop() Stmt {
 		case p.tok.kind == RPAREN:
 			open--
 		case p.tok.kind == COLON, p.isName("in"):
-			cure = "a map cannot be walked, but print(@x) prints it; to repeat something, use unroll (8) { ... }"
+			hint = "a map cannot be walked, but print(@x) prints it; to repeat something, use unroll (8) { ... }"
 		}
 		p.next()
 		if open == 0 {
 			break
 		}
 	}
-	p.errorf(word.pos, "there is no %q: %s", word.text, cure)
+	p.errorf(word.pos, "there is no %q: %s", word.text, hint)
 	return p.branch()
 }
 

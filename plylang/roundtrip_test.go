@@ -38,7 +38,7 @@ func TestSpellings(t *testing.T) {
 	for _, row := range spellingRows {
 		want := normalTree(t, row[0])
 		for _, other := range row[1:] {
-			if got := normalTree(t, other); !Equal(want, got) {
+			if got := normalTree(t, other); !equal(want, got) {
 				t.Errorf("%s\nis %s\nand not %s", other, got, want)
 			}
 		}

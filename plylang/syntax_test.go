@@ -30,7 +30,7 @@ func readSyntaxErrors(t testing.TB) []syntaxRow {
 	return rows
 }
 
-// expected finds the findings that a line of a script announces:
+// expected finds the diagnostics that a line of a script announces:
 //
 //	x = 08; ### 5 "08: 8 is no octal digit"
 //
@@ -55,13 +55,13 @@ func TestSyntaxErrors(t *testing.T) {
 	}
 }
 
-// compareLine compares the findings of one line with its comment.
+// compareLine compares the diagnostics of one line with its comment.
 func compareLine(t *testing.T, line int, text string, got []*Error) {
 	t.Helper()
 	_, comment, _ := strings.Cut(text, "###")
 	want := expected.FindAllStringSubmatch(comment, -1)
 	if len(got) != len(want) {
-		t.Errorf("line %d: %d findings, not %d:\n%s\n%s", line, len(got), len(want), text, ErrorList(got))
+		t.Errorf("line %d: %d diagnostics, not %d:\n%s\n%s", line, len(got), len(want), text, ErrorList(got))
 		return
 	}
 	for i, e := range got {

@@ -40,8 +40,8 @@ type Type struct {
 	Literal bool
 
 	// Show names the decoder of tracer/decode that turns the value into text,
-	// with its argument behind a colon; "" is the kind's own text. Two types that differ in Show only can be
-	// joined when one of them is "".
+	// with its argument after a colon; "" is the kind's own text. Two types that
+	// differ in Show only can be joined when one of them is "".
 	Show string
 
 	User   bool // Pointer and addresses: into user memory
@@ -49,7 +49,7 @@ type Type struct {
 	Len    int
 	Struct Fields
 
-	// Dyn marks a tracepoint field that holds the place of its value in the
+	// Dyn marks a tracepoint field that holds where its value is in the
 	// record: __data_loc (offset from the record) or __rel_loc (offset from
 	// the end of the field).
 	Dyn Dyn
@@ -90,7 +90,6 @@ const (
 	ShowFunc     = "func"     // traced function: kernel address, or below 4096 a system call number ("sys_read")
 	ShowProbe    = "probe"    // index into Object.Places
 	ShowSymbol   = "symbol"   // kernel address
-	ShowUserSym  = "usymbol"  // user address
 	ShowStack    = "stack"
 	ShowErrno    = "errno"
 	ShowSignal   = "signal"
@@ -103,7 +102,7 @@ const (
 	ShowRecord   = "mem" // "mem:FORMAT": a record of that format
 )
 
-// The types that many places need.
+// Types in common use.
 var (
 	U8        = &Type{Kind: Int, Size: 1}
 	U16       = &Type{Kind: Int, Size: 2}

@@ -1,9 +1,6 @@
 package plylang
 
-import (
-	"fmt"
-	"reflect"
-)
+import "fmt"
 
 // Walk calls visit for n and, where visit returns true, for what is below it,
 // in source order.
@@ -113,64 +110,4 @@ func exprChildren(x Expr) []Node {
 		return nodes(x.Elems)
 	}
 	panic(fmt.Sprintf("plylang: walking %T", x))
-}
-
-// Equal says whether two trees mean the same: positions, types, and the
-// spelling of numbers do not count, nor whether a default clause was written
-// out.
-func Equal(a, b Node) bool {
-	if content(a) != content(b) {
-		return false
-	}
-	below, other := children(a), children(b)
-	if len(below) != len(other) {
-		return false
-	}
-	for i := range below {
-		if !Equal(below[i], other[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// own is what a node says by itself, without what is below it.
-type own struct {
-	kind  reflect.Type
-	text  string
-	op    Token
-	value uint64
-	unit  Unit
-	mark  bool
-}
-
-func content(n Node) own {
-	o := own{kind: reflect.TypeOf(n)}
-	switch n := n.(type) {
-	case *Spec:
-		o.text = n.Provider + ":" + n.Target
-	case *Probe:
-		o.mark = n.Pred != nil
-	case *Assign:
-		o.op = n.Op
-	case *Number:
-		o.value, o.unit, o.mark = n.Value, n.Unit, n.Negative()
-	case *StringLit:
-		o.text = n.Value
-	case *Name:
-		o.text = n.Name
-	case *Call:
-		o.text = n.Name
-	case *MapRef:
-		o.text = n.Name
-	case *Unary:
-		o.op = n.Op
-	case *Binary:
-		o.op = n.Op
-	case *Cast:
-		o.text = n.To
-	case *Member:
-		o.text, o.mark = n.Name, n.Arrow
-	}
-	return o
 }

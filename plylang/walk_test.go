@@ -14,7 +14,7 @@ func TestClone(t *testing.T) {
 			t.Fatalf("%s", Detail(err))
 		}
 		for _, probe := range script.Probes {
-			body, pred := CloneBlock(probe.Body), CloneExpr(probe.Pred)
+			body, pred := cloneBlock(probe.Body), cloneExpr(probe.Pred)
 			if !reflect.DeepEqual(body, probe.Body) || !reflect.DeepEqual(pred, probe.Pred) {
 				t.Errorf("%s\nis copied as\n%v %v", probe, pred, body)
 			}
@@ -28,7 +28,7 @@ func TestClone(t *testing.T) {
 			}
 		}
 	}
-	if CloneBlock(nil) != nil || CloneExpr(nil) != nil {
+	if cloneBlock(nil) != nil || cloneExpr(nil) != nil {
 		t.Error("the copy of nil is something")
 	}
 }
@@ -53,50 +53,6 @@ func spoil(n Node) {
 	case *Assign:
 		n.Op = SHR_ASSIGN
 	}
-}
-
-// TestEqual compares scripts that differ in one thing.
-func TestEqual(t *testing.T) {
-	for _, row := range []struct {
-		a, b string
-		want bool
-	}{
-		{"x = 1", " x=1 ; /* other */", true},
-		{"x = 10ms", "x = 10000us", true},
-		{"x = 10ms", "x = 10000000", false},
-		{"x = 9223372036854775808", "x = -9223372036854775808", false},
-		{"x = 1", "x = 2", false},
-		{"x = 1", "x += 1", false},
-		{"x = 1", "y = 1", false},
-		{"x = 1", "@x = 1", false},
-		{"@x = 1", "$x = 1", false},
-		{"@x = 1", "@x[1] = 1", false},
-		{"x = a + b", "x = a - b", false},
-		{"x = a.b", "x = a->b", false},
-		{"x = a.b", "x = a.c", false},
-		{"x = -a", "x = ~a", false},
-		{"x = (u32)a", "x = (s32)a", false},
-		{"x = \"a\"", "x = \"b\"", false},
-		{"if (x) y++", "if (x) { y++; }", true},
-		{"if (x) y++", "if (x) y++; else { }", false},
-		{"f(1)", "f(1, 2)", false},
-		{"f(1)", "g(1)", false},
-		{"return", "break", false},
-	} {
-		a, b := parseBody(t, row.a), parseBody(t, row.b)
-		if Equal(a, b) != row.want || Equal(b, a) != row.want {
-			t.Errorf("%s and %s: equal is not %v", a, b, row.want)
-		}
-	}
-}
-
-func parseBody(t *testing.T, stmts string) *Script {
-	t.Helper()
-	script, err := Parse(&Source{Text: body(stmts)})
-	if err != nil {
-		t.Fatalf("%s", Detail(err))
-	}
-	return script
 }
 
 // TestPositions shows where the nodes of a statement say they are.
