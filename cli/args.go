@@ -73,7 +73,7 @@ func (v *timeValue) Set(text string) error {
 		d, err = fromSeconds(seconds), nil
 	}
 	if err != nil || d != 0 && (d < v.least || d > longestTime) {
-		return fmt.Errorf("%s needs seconds, as in 1.5, or a time such as 1h30m or 200ms, from %v to 100 years: it is %q", v.flag, v.least, text)
+		return fmt.Errorf("invalid time %q for %s: use seconds, such as 1.5, or a duration, such as 1h30m or 200ms, from %v to 100 years", text, v.flag, v.least)
 	}
 	v.Duration = d
 	return nil

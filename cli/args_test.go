@@ -42,27 +42,27 @@ func TestTimes(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "-5", "-1s", "-0.1", "1d", "0x5", "five", "1e400", "NaN", "1e-10", "99999999h", "1 s", "-"} {
-		want := `ply-exporter: -t needs seconds, as in 1.5, or a time such as 1h30m or 200ms, from 1ns to 100 years: it is "` + text + `"; see ply-exporter --help` + "\n"
+		want := `ply-exporter: invalid time "` + text + `" for -t: use seconds, such as 1.5, or a duration, such as 1h30m or 200ms, from 1ns to 100 years; see ply-exporter --help` + "\n"
 		if r := ply(t, "run", "-e", "-t", text, "BEGIN { @ = 1; }"); r.status != 2 || !strings.HasSuffix(r.stderr, want) {
 			t.Errorf("-t %q: %+v", text, r)
 		}
 	}
 }
 
-// What is wrong with a command line is said with the cure, and the status is 2.
+// What is wrong with a command line is said with what to do, and the status is 2.
 func TestWrongUsage(t *testing.T) {
 	for _, row := range []struct {
 		args []string
 		want string
 	}{
 		{[]string{"run"}, "required argument 'script' not provided"},
-		{[]string{"run", "x", "-x"}, "unknown short flag '-x'; write -- before it if it is for the script"},
-		{[]string{"run", "x", "--x"}, "unknown long flag '--x'; write -- before it if it is for the script"},
+		{[]string{"run", "x", "-x"}, "unknown short flag '-x'; put -- before it if it is an argument of the script"},
+		{[]string{"run", "x", "--x"}, "unknown long flag '--x'; put -- before it if it is an argument of the script"},
 		{[]string{"list", "-x"}, "unknown short flag '-x'"},
 		{[]string{"run", "-c", "", "x"}, "the command of -c is empty"},
 		{[]string{"run", "-c", " \n", "x"}, "the command of -c is empty"},
 		{[]string{"run", "-f", "-", "x"}, "enum value must be one of text,json, got '-'"},
-		{[]string{"run", "-i", "100us", "x"}, `-i needs seconds, as in 1.5, or a time such as 1h30m or 200ms, from 1ms to 100 years: it is "100us"`},
+		{[]string{"run", "-i", "100us", "x"}, `invalid time "100us" for -i: use seconds, such as 1.5, or a duration, such as 1h30m or 200ms, from 1ms to 100 years`},
 		{[]string{"run", "-t"}, "expected argument for flag '-t'"},
 	} {
 		if r := ply(t, row.args...); r.status != 2 || r.stdout != "" || r.stderr != "ply-exporter: "+row.want+"; see ply-exporter --help\n" {

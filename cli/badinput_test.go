@@ -67,8 +67,8 @@ func TestConfigurationsThatCannotBeRead(t *testing.T) {
 		{[]string{"check", "--config", pipe}, pipe + `:1:1: empty: a configuration needs at least "scripts:" with one script` + "\n    \n    ^\n"},
 		{[]string{"run", "/nowhere/x.ply"}, "/nowhere/x.ply: no such file or directory\n"},
 		{[]string{"run", "x.ply"}, "x.ply: no such file or directory\n"},
-		{[]string{"run", empty}, empty + " is a folder, not a script\n"},
-		{[]string{"run", "/dev/zero"}, "/dev/zero is larger than any script may be\n"},
+		{[]string{"run", empty}, empty + " is a directory, not a script\n"},
+		{[]string{"run", "/dev/zero"}, "/dev/zero is too large to be a script\n"},
 		{[]string{"fmt", "/nowhere/x.ply"}, "/nowhere/x.ply: no such file or directory\n"},
 	} {
 		if r := ply(t, row.args...); r.status != 1 || !strings.HasSuffix(r.stderr, row.want) {
@@ -196,7 +196,7 @@ func TestUnknownProbes(t *testing.T) {
 func TestTimesThatCannotBeKept(t *testing.T) {
 	for _, args := range [][]string{{"-t", "1e300"}, {"-t", "nan"}, {"-t", "inf"}, {"--time=-1"}, {"-i", "1e-12"}, {"--interval=-1"}} {
 		r := ply(t, append(append([]string{"run"}, args...), "BEGIN { exit(0); }")...)
-		if r.status != 2 || !strings.Contains(r.stderr, "needs seconds, as in 1.5, or a time such as 1h30m or 200ms, from ") {
+		if r.status != 2 || !strings.Contains(r.stderr, "use seconds, such as 1.5, or a duration, such as 1h30m or 200ms, from ") {
 			t.Errorf("%q: status %d, standard error %q", args, r.status, r.stderr)
 		}
 	}

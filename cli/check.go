@@ -9,7 +9,7 @@ import (
 )
 
 func (p *program) addCheck() {
-	c := p.app.Command("check", "Compile a configuration, let this kernel judge it, and list its metrics with labels and cost.")
+	c := p.app.Command("check", "Compile a configuration, verify it on this kernel, and list its metrics with labels and cost.")
 	paths, attach := configFlags(c), attachFlag(c)
 	p.add(c, func() int { return p.check(*paths, *attach) })
 }

@@ -46,8 +46,8 @@ func startChild(streams Streams, command string) (*child, error) {
 	go c.own()
 	switch err := <-c.started; {
 	case errors.Is(err, syscall.EPERM):
-		return nil, fmt.Errorf("cannot start %q: -c holds the command by ptrace until the probes are attached, which is forbidden here: "+
-			"see kernel.yama.ptrace_scope and the container's seccomp profile, or start the command yourself", command)
+		return nil, fmt.Errorf("cannot start %q: -c stops the command by ptrace until the probes are attached, and ptrace is not permitted here: "+
+			"check kernel.yama.ptrace_scope and the container's seccomp profile, or start the command separately", command)
 	case err != nil:
 		return nil, fmt.Errorf("cannot start %q: %w", command, err)
 	}
@@ -82,7 +82,7 @@ func (c *child) own() {
 	}
 	<-c.letGo
 	if err := syscall.PtraceDetach(c.pid()); err != nil && !errors.Is(err, syscall.ESRCH) {
-		fmt.Fprintf(c.Err, "ply-exporter: cannot let the command go: %v\n", err)
+		fmt.Fprintf(c.Err, "ply-exporter: cannot resume the command: %v\n", err)
 		_ = c.cmd.Process.Kill()
 	}
 	err = c.cmd.Wait()
@@ -119,7 +119,7 @@ func (c *child) hold() error {
 		return err
 	}
 	if !ws.Stopped() {
-		return errors.New("it was killed before it began")
+		return errors.New("it was killed before it started")
 	}
 	return syscall.PtraceSetOptions(c.pid(), unix.PTRACE_O_EXITKILL)
 }
@@ -160,12 +160,12 @@ func (c *child) endOnce() {
 	default:
 	}
 	c.terminate()
-	fmt.Fprintln(c.Err, "ending the command")
+	fmt.Fprintln(c.Err, "terminating the command")
 	select {
 	case <-c.done:
 	case <-time.After(grace):
 		pids := strings.Trim(fmt.Sprint(family(c.pid(), parents())), "[]")
-		fmt.Fprintf(c.Err, "ply-exporter: the command did not end within %v of SIGTERM and is left running: kill -KILL %s ends it\n", grace, pids)
+		fmt.Fprintf(c.Err, "ply-exporter: the command did not exit within %v of SIGTERM and is left running; to kill it: kill -KILL %s\n", grace, pids)
 	}
 }
 

@@ -50,7 +50,7 @@ func (p *program) run() int {
 		p.args = markDashes(p.args)
 	}
 	kingpin.EnableFileExpansion = false // an argument may begin with @
-	p.app = kingpin.New("ply-exporter", "Prometheus exporter driven by ply scripts, and ply itself.")
+	p.app = kingpin.New("ply-exporter", "Prometheus exporter driven by ply scripts, and the ply command-line tool.")
 	p.app.Version(version.Print("ply-exporter"))
 	p.app.HelpFlag.Short('h')
 	help := &output{w: p.Out}
@@ -78,7 +78,7 @@ func (p *program) add(c *kingpin.CmdClause, run func() int) { p.commands[c.FullC
 func (p *program) usage(err error) int {
 	text := unmark(err.Error())
 	if p.isRun() && strings.HasPrefix(text, "unknown ") {
-		text += "; write -- before it if it is for the script"
+		text += "; put -- before it if it is an argument of the script"
 	}
 	fmt.Fprintf(p.Err, "ply-exporter: %s; see ply-exporter --help\n", text)
 	return statusUsage
@@ -102,7 +102,7 @@ func (p *program) recover(status *int) {
 		if os.Getenv(debugVariable) != "" {
 			debug.PrintStack()
 		} else {
-			fmt.Fprintln(p.Err, debugVariable+"=1 in the environment adds where it happened")
+			fmt.Fprintln(p.Err, "set "+debugVariable+"=1 in the environment for a stack trace")
 		}
 		*status = statusError
 	}

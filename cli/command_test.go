@@ -35,7 +35,7 @@ func TestRunEndsItsCommand(t *testing.T) {
 	} {
 		begin := time.Now()
 		r := ply(t, "run", "-t", "0.3", "-c", withMark(t, row.command), row.script)
-		if r.status != row.status || r.stdout != row.stdout || !strings.Contains(r.stderr, "ending the command\n") || strings.Contains(r.stderr, "command:") {
+		if r.status != row.status || r.stdout != row.stdout || !strings.Contains(r.stderr, "terminating the command\n") || strings.Contains(r.stderr, "command:") {
 			t.Errorf("%s: %+v", row.name, r)
 		}
 		if left := marked(t); len(left) > 0 || time.Since(begin) > grace {
@@ -88,9 +88,9 @@ func TestCommandThatIgnoresSIGTERM(t *testing.T) {
 	if r.status != 0 || r.stdout != "\n@: 1\n" || len(left) != 2 {
 		t.Errorf("%d processes are left, %+v", len(left), r)
 	}
-	want := "ply-exporter: the command did not end within 5s of SIGTERM and is left running: kill -KILL "
+	want := "ply-exporter: the command did not exit within 5s of SIGTERM and is left running; to kill it: kill -KILL "
 	_, rest, ok := strings.Cut(r.stderr, want)
-	advice, _, _ := strings.Cut(rest, " ends it\n")
+	advice, _, _ := strings.Cut(rest, "\n")
 	if !ok || len(strings.Fields(advice)) != 2 {
 		t.Errorf("standard error\n%s\nhas no %q with two processes", r.stderr, want)
 	}
@@ -135,7 +135,7 @@ func TestCommandEndsWithTheReader(t *testing.T) {
 	}
 	p := startPly(t, w, "run", "-c", withMark(t, "sleep 1000"), `interval:1ms { printf("y\n"); }`)
 	_, _ = w.Close(), r.Close()
-	p.waitFor(t, "ending the command")
+	p.waitFor(t, "terminating the command")
 	if status := p.wait(t); status.ExitStatus() != 1 {
 		t.Errorf("status %#x, want 1", status)
 	}
@@ -154,7 +154,7 @@ func TestOutputThatNobodyReads(t *testing.T) {
 	p := startPly(t, w, "run", "-c", withMark(t, "dd if=/dev/zero of=/dev/null bs=1 count=2000; sleep 1000"),
 		"kprobe:SyS_read / comm == \"dd\" / { printf(\"%500s\\n\", comm); } kprobe:SyS_nanosleep, kprobe:SyS_clock_nanosleep / comm == \"sleep\" / { exit(0); }")
 	_ = w.Close()
-	p.waitFor(t, "ending the command")
+	p.waitFor(t, "terminating the command")
 	waitMarked(t, 0)
 	select {
 	case <-p.ended:

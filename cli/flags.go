@@ -10,17 +10,17 @@ import (
 // configFlags adds --config and its other spelling.
 func configFlags(c *kingpin.CmdClause) *[]string {
 	var paths []string
-	c.Flag("config", "YAML file, or folder of *.yaml files, that lists the scripts; may be repeated. Without it an embedded default runs.").PlaceHolder("FILE").StringsVar(&paths)
-	c.Flag("config.file", "The same as --config.").PlaceHolder("FILE").Hidden().StringsVar(&paths)
+	c.Flag("config", "YAML configuration file, or directory of *.yaml files (repeatable). The default is a built-in configuration.").PlaceHolder("FILE").StringsVar(&paths)
+	c.Flag("config.file", "Same as --config.").PlaceHolder("FILE").Hidden().StringsVar(&paths)
 	return &paths
 }
 
 // attachFlag adds --attach, which all commands that attach have.
 func attachFlag(c *kingpin.CmdClause) *string {
-	return c.Flag("attach", "auto takes the cheapest exact way in; plain what the probe's name says.").Default("auto").Enum("auto", attachPlain)
+	return c.Flag("attach", "Attach type of the probes: auto chooses the cheapest one with exact results, plain the one that the provider is named after.").Default("auto").Enum("auto", attachPlain)
 }
 
-// attachPlain is the value of --attach that asks for no cheaper way in.
+// attachPlain is the value of --attach that asks for no cheaper attach type.
 const attachPlain = "plain"
 
 // loadConfig reads the configuration that --config names.

@@ -16,16 +16,16 @@ type fmtFlags struct {
 
 func (p *program) addFmt() {
 	var f fmtFlags
-	c := p.app.Command("fmt", "Print scripts in today's spelling, whatever dialect they are in.")
-	c.Flag("write", "Write the result back into the files instead of printing it.").Short('w').BoolVar(&f.write)
-	c.Flag("list", "Only list the files whose spelling is another; status 1 if there are any.").Short('l').BoolVar(&f.list)
-	c.Arg("file", "Files with scripts, or - for standard input.").Required().StringsVar(&f.files)
+	c := p.app.Command("fmt", "Format scripts, converting older ply syntax to the current one.")
+	c.Flag("write", "Write the result to the files instead of standard output.").Short('w').BoolVar(&f.write)
+	c.Flag("list", "List the files whose formatting differs and change nothing; exit status 1 if there are any.").Short('l').BoolVar(&f.list)
+	c.Arg("file", "Script files, or - for standard input.").Required().StringsVar(&f.files)
 	p.add(c, func() int { return p.formatFiles(&f) })
 }
 
 func (p *program) formatFiles(f *fmtFlags) int {
 	if f.write && f.list {
-		return p.usage(errors.New("fmt lists files with -l or writes them with -w, not both"))
+		return p.usage(errors.New("fmt: -l and -w cannot be used together"))
 	}
 	status := statusOK
 	for _, file := range f.files {
@@ -41,7 +41,7 @@ func (p *program) format(f *fmtFlags, file string) int {
 		return p.fail("ply-exporter: " + err.Error())
 	}
 	if f.write && src.File != file {
-		return p.usage(errors.New("fmt -w writes into files, and standard input is none: leave -w out"))
+		return p.usage(errors.New("fmt: -w cannot be used with standard input"))
 	}
 	out, err := plylang.Format(src)
 	if err != nil {

@@ -27,9 +27,9 @@ func TestFmt(t *testing.T) {
 		{[]string{"-l", "-"}, result{"standard input\n", "", 1}},
 		{[]string{"-l", file}, result{file + "\n", "", 1}},
 		{[]string{wrong, file}, result{oldToday, wrong + ":2:8: a value expected, found \";\"\n      @x = ;\n           ^\n", 1}},
-		{[]string{"-w", "-"}, result{"", "ply-exporter: fmt -w writes into files, and standard input is none: leave -w out; see ply-exporter --help\n", 2}},
-		{[]string{"-w", "-l", file}, result{"", "ply-exporter: fmt lists files with -l or writes them with -w, not both; see ply-exporter --help\n", 2}},
-		{[]string{"/dev/zero"}, result{"", "ply-exporter: /dev/zero is larger than any script may be\n", 1}},
+		{[]string{"-w", "-"}, result{"", "ply-exporter: fmt: -w cannot be used with standard input; see ply-exporter --help\n", 2}},
+		{[]string{"-w", "-l", file}, result{"", "ply-exporter: fmt: -l and -w cannot be used together; see ply-exporter --help\n", 2}},
+		{[]string{"/dev/zero"}, result{"", "ply-exporter: /dev/zero is too large to be a script\n", 1}},
 	} {
 		if r := plyInput(t, old2016, append([]string{"fmt"}, row.args...)...); r != row.want {
 			t.Errorf("%q: %+v\nwant %+v", row.args, r, row.want)

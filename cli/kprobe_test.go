@@ -181,7 +181,7 @@ func TestKprobeSameNames(t *testing.T) {
 	}
 }
 
-var activeProbes = regexp.MustCompile(`(\d+) probes active`)
+var activeProbes = regexp.MustCompile(`(\d+) probes? attached`)
 
 func TestKprobeErrors(t *testing.T) {
 	need.Kprobes(t)

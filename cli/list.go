@@ -9,9 +9,9 @@ import (
 )
 
 func (p *program) addList() {
-	c := p.app.Command("list", "List the probes of this machine.")
-	verbose := c.Flag("verbose", "With what each probe carries: fields, parameters, results.").Short('v').Bool()
-	pattern := c.Arg("pattern", "A glob for probes, as in 'tracepoint:sched/*'; any other text is looked for in their names.").String()
+	c := p.app.Command("list", "List the probes available on this machine.")
+	verbose := c.Flag("verbose", "Also list the fields, parameters and return values of each probe.").Short('v').Bool()
+	pattern := c.Arg("pattern", "Glob for probes, such as 'tracepoint:sched/*', or text to search for in their names.").String()
 	p.add(c, func() int { return p.list(*pattern, *verbose) })
 }
 
@@ -35,7 +35,7 @@ func (p *program) list(pattern string, verbose bool) int {
 		return p.failOutput(err)
 	}
 	if len(probes) == 0 {
-		return p.fail(fmt.Sprintf("ply-exporter: no probe of this machine matches %q", pattern))
+		return p.fail(fmt.Sprintf("ply-exporter: no probe on this machine matches %q", pattern))
 	}
 	return statusOK
 }

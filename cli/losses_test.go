@@ -132,7 +132,7 @@ func TestFullMapInRun(t *testing.T) {
 		if r.status != status || keys == 0 || keys+lost != all || lost < 1000 {
 			t.Errorf("run %s: status %d, %d keys and %d lost of %d\n%s", args, r.status, keys, lost, all, r.stderr)
 		}
-		if want := fmt.Sprintf("%d updates of @ were refused: it is full at %d keys\n", lost, keys); !strings.Contains(r.stderr, want) {
+		if want := fmt.Sprintf("%d updates of @ were lost: the map is full (%d keys)\n", lost, keys); !strings.Contains(r.stderr, want) {
 			t.Errorf("run %s: standard error\n%s\nhas no %q", args, r.stderr, want)
 		}
 	}

@@ -34,19 +34,19 @@ type runFlags struct {
 
 func (p *program) addRun() {
 	f := runFlags{time: timeValue{flag: "-t", least: time.Nanosecond}, interval: timeValue{flag: "-i", least: time.Millisecond}}
-	c := p.app.Command("run", "Run one ply script; ^C ends it and prints its maps.")
-	c.Flag("command", "Run this command with sh -c and stop when it ends; $target is its process id. It is ended with the run.").
+	c := p.app.Command("run", "Run a ply script until ^C, then print its maps.")
+	c.Flag("command", "Run CMD with sh -c and stop when it exits; $target is its process ID. If the script stops first, CMD is terminated.").
 		Short('c').PlaceHolder("CMD").IsSetByUser(&f.commands).SetValue(&f.command)
-	c.Flag("time", "Stop after this many seconds, or a time as in 1h30m.").Short('t').PlaceHolder("SECONDS").SetValue(&f.time)
-	c.Flag("interval", "Print the maps every so many seconds and keep counting.").Short('i').PlaceHolder("SECONDS").SetValue(&f.interval)
-	c.Flag("format", "text or json.").Short('f').Default("text").EnumVar(&f.format, "text", "json")
-	c.Flag("compile", "Compile only.").Short('e').BoolVar(&f.onlyComp)
-	c.Flag("dump", "Show the tree and the instructions on standard error.").Short('S').BoolVar(&f.dump)
-	c.Flag("keep-going", "Keep going when events were lost; without it a run that lost events ends with status 1.").Short('k').BoolVar(&f.keep)
-	c.Flag("verbose", "Say how each probe was attached, and why so.").Short('v').BoolVar(&f.verbose)
+	c.Flag("time", "Stop after this many seconds, or after a duration such as 1h30m.").Short('t').PlaceHolder("SECONDS").SetValue(&f.time)
+	c.Flag("interval", "Print the maps at this interval while counting continues.").Short('i').PlaceHolder("SECONDS").SetValue(&f.interval)
+	c.Flag("format", "Output format: text or json.").Short('f').Default("text").EnumVar(&f.format, "text", "json")
+	c.Flag("compile", "Compile the script without running it.").Short('e').BoolVar(&f.onlyComp)
+	c.Flag("dump", "Print the syntax tree and the BPF instructions to standard error.").Short('S').BoolVar(&f.dump)
+	c.Flag("keep-going", "Exit with status 0 even if events or map updates were lost (default: status 1).").Short('k').BoolVar(&f.keep)
+	c.Flag("verbose", "Print how each probe was attached, and why.").Short('v').BoolVar(&f.verbose)
 	f.attach = attachFlag(c)
-	c.Arg("script", "The script, a file with it, or - for standard input.").Required().SetValue(&f.script)
-	c.Arg("args", "What $1, $2 … in the script mean.").SetValue(&f.args)
+	c.Arg("script", "Script, script file, or - for standard input.").Required().SetValue(&f.script)
+	c.Arg("args", "Values of $1, $2 … in the script.").SetValue(&f.args)
 	p.add(c, func() int { return p.runScript(&f) })
 }
 
@@ -92,7 +92,7 @@ func (s Streams) readScript(arg string) (*plylang.Source, error) {
 	info, err := os.Stat(arg)
 	switch {
 	case err == nil && info.IsDir():
-		return nil, fmt.Errorf("%s is a folder, not a script", arg)
+		return nil, fmt.Errorf("%s is a directory, not a script", arg)
 	case err == nil || fileLike.MatchString(arg):
 		return readScriptFile(arg)
 	}
@@ -116,7 +116,7 @@ func readText(name string, r io.Reader) (*plylang.Source, error) {
 	const limit = 64 << 20
 	b, err := io.ReadAll(io.LimitReader(r, limit))
 	if err == nil && len(b) == limit {
-		err = fmt.Errorf("%s is larger than any script may be", name)
+		err = fmt.Errorf("%s is too large to be a script", name)
 	}
 	return &plylang.Source{File: name, Text: string(b)}, err
 }

@@ -21,7 +21,7 @@ func TestRun(t *testing.T) {
 		status int
 	}{
 		{"maps are printed at the end", []string{"BEGIN { @a = 1 + 2 * 3; @[\"x\"] = count(); exit(0); }"},
-			"\n@a: 7\n\n@:\nx                      1\n", "de-activating probes\n", 0},
+			"\n@a: 7\n\n@:\nx                      1\n", "detaching probes\n", 0},
 		{"exit's status", []string{"BEGIN { exit(7); }"}, "", "", 7},
 		{"printf", []string{`BEGIN { printf("%d|%5s|%x\n", -1, "ab", 255); exit(0); }`}, "-1|   ab|ff\n", "", 0},
 		{"print", []string{`BEGIN { print("a", 2, 3ms); exit(0); }`}, "a, 2, 3ms\n", "", 0},
@@ -56,7 +56,7 @@ func TestRunReadsScripts(t *testing.T) {
 	if r := plyInput(t, script, "run", "-"); r.stdout != "hello\n" {
 		t.Errorf("standard input: %+v", r)
 	}
-	if r := ply(t, "run", t.TempDir()); r.status != 1 || !strings.Contains(r.stderr, "is a folder") {
+	if r := ply(t, "run", t.TempDir()); r.status != 1 || !strings.Contains(r.stderr, "is a directory") {
 		t.Errorf("folder: %+v", r)
 	}
 }
@@ -92,7 +92,7 @@ func TestRunShows(t *testing.T) {
 	}{
 		{[]string{"-S", "-e", "kprobe:SyS_getppid { $n.count() }"}, []string{"kprobe:SyS_getppid { $n = count(); }\n", "; 1:22: $n.count()", "StXAtomicAddDW"}},
 		{[]string{"-v", "-t", "0.1", "kprobe:SyS_get* { @ = count(); }"}, []string{"\nkprobe:SyS_get*: ", "one attachment to raw_syscalls/sys_enter"}},
-		{[]string{"-v", "-t", "0.1", "--attach=plain", "tracepoint:sched/sched_switch { @ = count(); }"}, []string{"\ntracepoint:sched/sched_switch: tracepoint, 1 place: "}},
+		{[]string{"-v", "-t", "0.1", "--attach=plain", "tracepoint:sched/sched_switch { @ = count(); }"}, []string{"\ntracepoint:sched/sched_switch: tracepoint, 1 attach point: "}},
 	} {
 		r := ply(t, append([]string{"run"}, row.args...)...)
 		for _, want := range row.want {

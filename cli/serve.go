@@ -14,16 +14,16 @@ import (
 )
 
 func (p *program) addServe() {
-	c := p.app.Command("serve", "Serve the metrics of a configuration (the default command).").Default()
+	c := p.app.Command("serve", "Run the scripts of a configuration and serve their metrics (default command).").Default()
 	paths, attach := configFlags(c), attachFlag(c)
 	opt := exporter.Options{Web: kingpinflag.AddFlags(c, ":10759")}
-	c.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").StringVar(&opt.TelemetryPath)
-	own := c.Flag("web.disable-exporter-metrics", "Leave out metrics of the exporter's own process (process_*, go_*).").Bool()
-	c.Flag("metrics.max-series", "Most series of one scrape; 0 is no bound.").Default("50000").IntVar(&opt.MaxSeries)
-	c.Flag("strict", "Stop the start when a script cannot run on this kernel.").BoolVar(&opt.Strict)
+	c.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&opt.TelemetryPath)
+	own := c.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (process_*, go_*).").Bool()
+	c.Flag("metrics.max-series", "Maximum number of series per scrape (0 = unlimited).").Default("50000").IntVar(&opt.MaxSeries)
+	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)
 	level, format := promslog.NewLevel(), promslog.NewFormat()
-	c.Flag("log.level", "debug, info, warn or error.").Default("info").SetValue(level)
-	c.Flag("log.format", "logfmt or json.").Default("logfmt").SetValue(format)
+	c.Flag("log.level", "Only log messages of this severity or above: debug, info, warn or error.").Default("info").SetValue(level)
+	c.Flag("log.format", "Format of log messages: logfmt or json.").Default("logfmt").SetValue(format)
 	p.add(c, func() int {
 		opt.ProcessMetrics = !*own
 		opt.Log = promslog.New(&promslog.Config{Level: level, Format: format, Writer: p.Err})

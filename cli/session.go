@@ -52,7 +52,7 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	close(ready)
 	status := s.wait(ctx, child)
 	stop()
-	fmt.Fprintln(s.Err, "de-activating probes")
+	fmt.Fprintln(s.Err, "detaching probes")
 	late := time.AfterFunc(maxDelay, child.end)
 	defer late.Stop()
 	return s.finish(status)
@@ -72,21 +72,25 @@ func (s *session) newPrinter() report.Printer {
 // attached says how many probes are active, and with -v how.
 func (s *session) attached() {
 	active := s.tracer.Active()
-	fmt.Fprintf(s.Err, "%d probes active\n", active)
+	fmt.Fprintf(s.Err, "%s attached\n", plural(active, "probe"))
 	s.printer.Attached(active)
 	s.checkOutput()
 	for _, p := range s.tracer.Probes() {
 		if s.flags.verbose {
-			places := "1 place"
-			if p.Covers != 1 {
-				places = fmt.Sprintf("%d places", p.Covers)
-			}
-			fmt.Fprintf(s.Err, "%s: %s, %s: %s\n", p.Spec, p.Attach, places, p.Why)
+			fmt.Fprintf(s.Err, "%s: %s, %s: %s\n", p.Spec, p.Attach, plural(p.Covers, "attach point"), p.Why)
 		}
 		if p.Err != nil {
 			fmt.Fprintf(s.Err, "warning: %s: %v\n", p.Spec, p.Err)
 		}
 	}
+}
+
+// plural is "1 probe" or "2 probes".
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // wait lets the command go and returns when the run is over: ^C, the time
@@ -159,11 +163,11 @@ func (s *session) lost() bool {
 	for _, m := range s.obj.Maps {
 		if n := s.tracer.Dropped(m); n > 0 {
 			updates += n
-			fmt.Fprintf(s.Err, "%d updates of %s were refused: it is full at %d keys\n", n, m.Name, m.MaxEntries)
+			fmt.Fprintf(s.Err, "%d updates of %s were lost: the map is full (%d keys)\n", n, m.Name, m.MaxEntries)
 		}
 	}
 	if events > 0 {
-		fmt.Fprintf(s.Err, "%d events were lost: they came faster than they could be printed\n", events)
+		fmt.Fprintf(s.Err, "%d events were lost: they arrived faster than they could be printed\n", events)
 	}
 	if events+updates > 0 {
 		s.printer.Lost(events, updates)
