@@ -91,7 +91,7 @@ func (c *compiler) warnOf(m *object.Map) {
 
 func (c *compiler) compilePrograms() {
 	p := NewPlan(c.kernel, c.script.Clauses)
-	c.obj.Places = p.Names
+	c.obj.Probes = p.Names
 	if c.refuseApart(p.Apart); c.errs != nil {
 		return
 	}

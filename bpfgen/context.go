@@ -14,10 +14,10 @@ import (
 type Context struct {
 	*emit.Emitter
 	Kernel *kernel.Kernel
-	Attach object.AttachKind // of the program
-	Places []object.Place    // of the program
-	Scope  *Scope            // of the clause
-	Base   uint64            // where the names of the scope's bundle begin in Plan.Names
+	Attach object.AttachKind    // of the program
+	Points []object.AttachPoint // of the program
+	Scope  *Scope               // of the clause
+	Base   uint64               // where the names of the scope's bundle begin in Plan.Names
 }
 
 // A Var is one variable of a kind of probe, or a function that only such probes
@@ -62,8 +62,8 @@ func (c *Context) Site() {
 
 // siteID leaves in R0 the id of the site that fired.
 func (c *Context) siteID() {
-	if len(c.Places) == 1 {
-		c.Imm(asm.R0, int64(c.Places[0].ID))
+	if len(c.Points) == 1 {
+		c.Imm(asm.R0, int64(c.Points[0].ID))
 		return
 	}
 	c.Emit(asm.Mov.Reg(asm.R1, asm.R6))

@@ -32,7 +32,7 @@ type gen struct {
 }
 
 func newGen(c *compiler, p *Program, scratch string) *gen {
-	context := Context{Emitter: emit.New(scratch), Kernel: c.kernel, Attach: p.Attach, Places: p.Places}
+	context := Context{Emitter: emit.New(scratch), Kernel: c.kernel, Attach: p.Attach, Points: p.Points}
 	return &gen{compiler: c, Context: context, program: p}
 }
 

@@ -39,19 +39,15 @@ func (c *compiler) hash() string {
 	for _, e := range c.obj.Events {
 		fmt.Fprintf(h, "event %d %q %d\n", e.Kind, e.Format, e.Size)
 	}
-	fmt.Fprintf(h, "names %q\n", c.obj.Places)
+	fmt.Fprintf(h, "names %q\n", c.obj.Probes)
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 func (c *compiler) hashProgram(h io.Writer, p *object.Program) {
 	spec := c.obj.Spec.Programs[p.Name]
 	fmt.Fprintf(h, "program %s %v %v %v\n", p.Name, p.Attach, spec.Type, spec.AttachType)
-	for _, place := range p.Places {
-		var perf object.PerfEvent
-		if place.Perf != nil {
-			perf, place.Perf = *place.Perf, nil
-		}
-		fmt.Fprintf(h, "place %+v %+v\n", place, perf)
+	for _, at := range p.Points {
+		fmt.Fprintf(h, "site %q id %d covers %d glob %v\n", at.Key(), at.ID, at.Covers, at.Glob)
 	}
 	var code []byte
 	for _, ins := range spec.Instructions {

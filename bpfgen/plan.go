@@ -24,7 +24,7 @@ import (
 // A Plan says which programs to generate and what to attach them to.
 type Plan struct {
 	Programs []*Program
-	Names    []string // Object.Places
+	Names    []string // Object.Probes
 	Apart    []*Apart
 }
 
@@ -105,7 +105,7 @@ func (p *planner) addClause(c *Clause) {
 
 // at returns what is planned for a site of a scope.
 func (p *planner) at(s *Scope, at site) *planned {
-	key := siteKey(s.attach, at.Place, at.name)
+	key := siteKey(s.attach, at)
 	if p.byKey[key] == nil {
 		p.byKey[key] = &planned{site: at, scope: s}
 		p.sites = append(p.sites, p.byKey[key])
@@ -170,18 +170,14 @@ func (p *planner) table(c *Clause) {
 	c.Base = base
 }
 
-func siteKey(attach object.AttachKind, p object.Place, name string) string {
-	key := fmt.Sprintf("%s %s+%d@%x %s", attach, p.Target, p.Offset, p.Addr, name)
-	if p.Perf != nil {
-		key += fmt.Sprintf(" %+v", *p.Perf)
-	}
-	return key
+func siteKey(attach object.AttachKind, s site) string {
+	return fmt.Sprint(attach, " ", s.Key(), " ", s.name)
 }
 
 // shareKey is equal for sites that can share a program.
 func (p *planner) shareKey(s *planned) string {
 	if s.apart {
-		return "apart " + siteKey(s.scope.attach, s.Place, s.name)
+		return "apart " + siteKey(s.scope.attach, s.site)
 	}
 	key := string(s.scope.attach)
 	for _, c := range s.clauses {
@@ -198,15 +194,15 @@ func (p *planner) addProgram(group []*planned) {
 	prog.Spec = attachKinds[prog.Attach].program
 	prog.Name = fmt.Sprintf("%s_%d", first.scope.provider.Name, len(p.out.Programs))
 	for _, s := range group {
-		place := s.Place
-		place.ID = p.id(s.name)
-		if prog.Attach == object.AttachRawTracepoint && first.scope.raw {
-			_, place.Target, _ = strings.Cut(place.Target, "/")
+		at := s.AttachPoint
+		at.ID = p.id(s.name)
+		if t, ok := at.Site.(object.Tracepoint); ok && prog.Attach == object.AttachRawTracepoint {
+			at.Site = object.RawTracepoint{Event: t.Event}
 		}
-		if place.Covers == 1 {
-			place.Covers = 0
+		if at.Covers == 1 {
+			at.Covers = 0
 		}
-		prog.Places = append(prog.Places, place)
+		prog.Points = append(prog.Points, at)
 	}
 	prog.Why = why(prog, first.apart)
 	prog.countSpecs(group)
@@ -234,7 +230,7 @@ func (p *planner) canBeRaw(group []*planned) bool {
 		}
 	}
 	for _, s := range group {
-		if _, event, _ := strings.Cut(s.Target, "/"); !isRawTracepoint(p.kernel, event) {
+		if t, ok := s.Site.(object.Tracepoint); !ok || !isRawTracepoint(p.kernel, t.Event) {
 			return false
 		}
 	}
@@ -255,7 +251,7 @@ func (p *planner) id(name string) uint64 {
 // probes of each.
 func (p *Program) countSpecs(group []*planned) {
 	for _, c := range p.Clauses {
-		*p.coverOf(c.Spec) += len(p.Places) * max(c.Scope.covers, 1)
+		*p.coverOf(c.Spec) += len(p.Points) * max(c.Scope.covers, 1)
 	}
 	for _, s := range group {
 		for _, c := range s.again {
@@ -290,11 +286,11 @@ func why(p *Program, apart bool) string {
 	case p.Attach == object.AttachRawTracepoint && p.Clauses[0].Scope.raw:
 		add("as a raw tracepoint, at which this kernel skips nothing")
 	case p.Attach == object.AttachKprobeMulti, p.Attach == object.AttachKretprobeMulti:
-		add(fmt.Sprintf("one link for %d functions", len(p.Places)))
+		add(fmt.Sprintf("one link for %d functions", len(p.Points)))
 	case apart:
 		add("a program for each place: this kernel cannot tell one program which place fired")
-	case len(p.Places) > 1:
-		add(fmt.Sprintf("one program for %d places", len(p.Places)))
+	case len(p.Points) > 1:
+		add(fmt.Sprintf("one program for %d places", len(p.Points)))
 	}
 	if len(p.Clauses) > 1 {
 		add(fmt.Sprintf("%d clauses in one program", len(p.Clauses)))

@@ -22,7 +22,7 @@ func onceProvider(name string, attach object.AttachKind, why string) *Provider {
 			return nil, fmt.Errorf("%s takes no target: write %s { … }", name, name)
 		}
 		s := newScope(p, spec, uses, attach)
-		s.sites = []site{{object.Place{Target: name}, name}}
+		s.sites = []site{{object.AttachPoint{Site: object.Once{Name: name}}, name}}
 		s.why = why
 		return []*Scope{s}, nil
 	}

@@ -75,9 +75,9 @@ func counterScopes(p *Provider, kind uint32, counters []counter) func(*Resolver,
 			return nil, err
 		}
 		name := fmt.Sprintf("%s:%d", c.name, c.period)
-		event := &object.PerfEvent{Type: kind, Config: c.config, Period: c.period, CPUs: cpus}
+		event := object.PerfEvent{Name: name, Type: kind, Config: c.config, Period: c.period, CPUs: cpus}
 		why := fmt.Sprintf("perf event %s, one in %d, on %s", c.name, c.period, plural(len(cpus), "CPU"))
-		return timerScope(p, spec, uses, name, event, why), nil
+		return timerScope(p, spec, uses, event, why), nil
 	}
 }
 

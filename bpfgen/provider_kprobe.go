@@ -114,7 +114,7 @@ func (s *Scope) resolve(r *Resolver, t functionTarget) error {
 		return err
 	}
 	if t.addr != 0 {
-		s.add(object.Place{Addr: t.addr}, fmt.Sprintf("%#x", t.addr))
+		s.add(object.Function{Addr: t.addr}, fmt.Sprintf("%#x", t.addr), false)
 		return nil
 	}
 	found, err := r.kernel.Functions(t.pattern())
@@ -126,9 +126,9 @@ func (s *Scope) resolve(r *Resolver, t functionTarget) error {
 	}
 	several := kernel.IsGlob(t.name) || len(found) > 1
 	for _, f := range found {
-		place := object.Place{Target: f.Name, Offset: t.offset, Glob: several}
+		at := object.Function{Symbol: f.Name, Offset: t.offset}
 		if f.Shared {
-			place.Addr = f.Addr
+			at.Addr = f.Addr
 		}
 		name := f.Name
 		if t.offset != 0 {
@@ -137,7 +137,7 @@ func (s *Scope) resolve(r *Resolver, t functionTarget) error {
 		if err := inside(r.kernel, f, t.offset); err != nil {
 			return err
 		}
-		s.add(place, name)
+		s.add(at, name, several)
 	}
 	return nil
 }

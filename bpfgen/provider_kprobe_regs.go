@@ -8,6 +8,7 @@ import (
 
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -64,10 +65,10 @@ func loadReturning(c *Context) {
 		c.Call(asm.FnGetFuncIp)
 		return
 	}
-	place := c.Places[0]
-	addr := place.Addr
+	f := c.Points[0].Site.(object.Function)
+	addr := f.Addr
 	if addr == 0 {
-		addr = functionAddress(c.Kernel, place.Target)
+		addr = functionAddress(c.Kernel, f.Symbol)
 	}
 	c.Imm(asm.R0, int64(addr))
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -28,7 +29,7 @@ func byPrototype(r *Resolver, s *Scope, whole bool) []*Scope {
 		for i, p := range group {
 			one.sites = append(one.sites, p.site)
 			if i > 0 {
-				proto.others = append(proto.others, p.Target)
+				proto.others = append(proto.others, p.function)
 			}
 		}
 		one.vars = one.functionVars(r, proto, whole)
@@ -40,10 +41,11 @@ func byPrototype(r *Resolver, s *Scope, whole bool) []*Scope {
 // A prototype is what BTF knows of a function; it implements plylang.Fields
 // with the parameters as members, whose offset is their number.
 type prototype struct {
-	site
-	others []string // functions that declare the same, as far as the clause sees
-	params []plylang.Field
-	result *plylang.Type // nil: not known
+	site     site
+	function string
+	others   []string // functions that declare the same, as far as the clause sees
+	params   []plylang.Field
+	result   *plylang.Type // nil: not known
 
 	// later declares the parameters where the clause uses none, for messages
 	// about names that are none; nil: they are declared.
@@ -53,9 +55,9 @@ type prototype struct {
 // prototype is what a function declares, which is looked up when the clause
 // uses it. A function whose declaration is not known has no named arguments.
 func (s *Scope) prototype(r *Resolver, at site) *prototype {
-	p := &prototype{site: at}
+	p := &prototype{site: at, function: at.Site.(object.Function).Symbol}
 	switch {
-	case at.Target == "":
+	case p.function == "":
 	case s.wants("args", "retval"):
 		p.declare(r)
 	default:
@@ -66,7 +68,7 @@ func (s *Scope) prototype(r *Resolver, at site) *prototype {
 
 // declare looks up the declaration of the function, if the kernel has it.
 func (p *prototype) declare(r *Resolver) {
-	name, _, _ := strings.Cut(p.Target, ".")
+	name, _, _ := strings.Cut(p.function, ".")
 	f, err := r.kernel.BTFFunc(name)
 	if err != nil {
 		return
@@ -142,10 +144,10 @@ func typeKey(t *plylang.Type) string {
 }
 
 // Name names the function for messages.
-func (p *prototype) Name() string { return "function " + p.Target }
+func (p *prototype) Name() string { return "function " + p.function }
 
 // Functions names all functions that it is the declaration of.
-func (p *prototype) Functions() []string { return append([]string{p.Target}, p.others...) }
+func (p *prototype) Functions() []string { return append([]string{p.function}, p.others...) }
 
 // Member returns a parameter by name.
 func (p *prototype) Member(name string) (plylang.Field, bool) {

@@ -37,7 +37,7 @@ func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, er
 	}
 	s := newScope(rawProvider, spec, uses, object.AttachRawTracepoint)
 	for _, name := range names {
-		s.add(object.Place{Target: name, Glob: kernel.IsGlob(spec.Target)}, name)
+		s.add(object.RawTracepoint{Event: name}, name, kernel.IsGlob(spec.Target))
 	}
 	s.why = "the tracepoint itself, without a record"
 	for i, row := range argRows {

@@ -91,7 +91,7 @@ func newRawCalls(kind syscallKind, calls []kernel.Syscall, own bool, table []str
 func (r *rawCalls) at(res *Resolver, s *Scope) *Scope {
 	s.attach, s.many = object.AttachTracepoint, ""
 	s.raw = rawIsExact(res) && !wholeRecord(s.uses)
-	s.sites = []site{{object.Place{Target: r.kind.tracepoint}, tracepointProvider.Name + ":" + r.kind.tracepoint}}
+	s.sites = []site{{object.AttachPoint{Site: tracepointNamed(r.kind.tracepoint)}, tracepointProvider.Name + ":" + r.kind.tracepoint}}
 	return r.of(s)
 }
 

@@ -36,7 +36,7 @@ func wrapperScopes(r *Resolver, s *Scope, calls []kernel.Syscall) ([]*Scope, err
 			continue
 		}
 		direct = direct || strings.HasPrefix(symbol, "sys_") || strings.HasPrefix(symbol, "SyS_")
-		s.add(object.Place{Target: symbol, Glob: glob}, "sys_"+c.Name)
+		s.add(object.Function{Symbol: symbol}, "sys_"+c.Name, glob)
 	}
 	if len(s.sites) == 0 {
 		return nil, missingf("this kernel does not name the functions of its system calls (no /proc/kallsyms)")

@@ -30,8 +30,8 @@ func planText(o *object.Object) string {
 	var lines []string
 	for _, p := range o.Programs {
 		var places []string
-		for _, place := range p.Places {
-			places = append(places, placeText(place))
+		for _, at := range p.Points {
+			places = append(places, pointText(at))
 		}
 		if n := len(places); n > 4 {
 			places = append(places[:3], fmt.Sprintf("and %d more", n-3))
@@ -41,16 +41,19 @@ func planText(o *object.Object) string {
 	return strings.Join(lines, "\n")
 }
 
-func placeText(p object.Place) string {
-	text := p.Target
-	if p.Offset != 0 {
-		text += fmt.Sprintf("+%d", p.Offset)
-	}
-	if p.Addr != 0 {
-		text += fmt.Sprintf("@%x", p.Addr)
-	}
-	if p.Perf != nil {
-		text += fmt.Sprintf(" period=%d freq=%d cpus=%v", p.Perf.Period, p.Perf.Freq, p.Perf.CPUs)
+func pointText(p object.AttachPoint) string {
+	text := p.String()
+	switch s := p.Site.(type) {
+	case object.Function:
+		text = s.Symbol
+		if s.Offset != 0 {
+			text += fmt.Sprintf("+%d", s.Offset)
+		}
+		if s.Addr != 0 {
+			text += fmt.Sprintf("@%x", s.Addr)
+		}
+	case object.PerfEvent:
+		text += fmt.Sprintf(" period=%d freq=%d cpus=%v", s.Period, s.Freq, s.CPUs)
 	}
 	if p.Covers > 0 {
 		text += fmt.Sprintf("(%d)", p.Covers)

@@ -51,8 +51,8 @@ func profileScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope
 		}
 		name = fmt.Sprintf("%d:%dhz", p.cpu, p.rate)
 	}
-	event := &object.PerfEvent{Type: perfTypeSoftware, Config: perfCPUClock, Freq: p.rate, CPUs: cpus}
-	return timerScope(profileProvider, spec, uses, name, event, "cpu-clock timer on "+plural(len(cpus), "CPU")), nil
+	event := object.PerfEvent{Name: name, Type: perfTypeSoftware, Config: perfCPUClock, Freq: p.rate, CPUs: cpus}
+	return timerScope(profileProvider, spec, uses, event, "cpu-clock timer on "+plural(len(cpus), "CPU")), nil
 }
 
 func intervalScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
@@ -64,15 +64,15 @@ func intervalScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scop
 	if err != nil {
 		return nil, err
 	}
-	event := &object.PerfEvent{Type: perfTypeSoftware, Config: perfCPUClock, Period: uint64(period), CPUs: cpus[:1]}
-	return timerScope(intervalProvider, spec, uses, intervalText(period), event, "cpu-clock timer on one CPU"), nil
+	event := object.PerfEvent{Name: intervalText(period), Type: perfTypeSoftware, Config: perfCPUClock, Period: uint64(period), CPUs: cpus[:1]}
+	return timerScope(intervalProvider, spec, uses, event, "cpu-clock timer on one CPU"), nil
 }
 
-// timerScope is a scope of one event; name is what follows the provider.
-func timerScope(p *Provider, spec *plylang.Spec, uses plylang.Uses, name string, event *object.PerfEvent, why string) []*Scope {
+// timerScope is a scope of one event.
+func timerScope(p *Provider, spec *plylang.Spec, uses plylang.Uses, event object.PerfEvent, why string) []*Scope {
 	s := newScope(p, spec, uses, object.AttachPerfEvent)
 	s.why = why
-	s.add(object.Place{Target: name, Perf: event}, name)
+	s.add(event, event.Name, false)
 	return []*Scope{s}
 }
 

@@ -104,9 +104,15 @@ func eventScope(r *Resolver, spec *plylang.Spec, uses plylang.Uses, group []*eve
 	s.raw = first.raw
 	s.vars = []*Var{newFields(dataRow, first.fields, first.args.load, first.args.copy)}
 	for _, e := range group {
-		s.add(object.Place{Target: e.name, Glob: kernel.IsGlob(spec.Target)}, e.name)
+		s.add(tracepointNamed(e.name), e.name, kernel.IsGlob(spec.Target))
 	}
 	return s
+}
+
+// tracepointNamed is the site of category/event.
+func tracepointNamed(name string) object.Tracepoint {
+	category, event, _ := strings.Cut(name, "/")
+	return object.Tracepoint{Category: category, Event: event}
 }
 
 // matchTracepoints returns the tracepoints a target names, as category/event,

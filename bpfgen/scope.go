@@ -40,7 +40,7 @@ type Scope struct {
 
 // A site is one site of a scope with the canonical name of the probe there.
 type site struct {
-	object.Place
+	object.AttachPoint
 	name string
 }
 
@@ -68,9 +68,9 @@ func newScope(p *Provider, spec *plylang.Spec, uses plylang.Uses, attach object.
 	return &Scope{provider: p, spec: spec, uses: uses, attach: attach}
 }
 
-// add adds a site.
-func (s *Scope) add(p object.Place, name string) {
-	s.sites = append(s.sites, site{p, s.provider.Name + ":" + name})
+// add adds a site. glob says that it is one of several that a glob matches.
+func (s *Scope) add(at object.Site, name string, glob bool) {
+	s.sites = append(s.sites, site{object.AttachPoint{Site: at, Glob: glob}, s.provider.Name + ":" + name})
 }
 
 // alike sorts what a clause cannot tell apart into groups, in order of first

@@ -73,7 +73,7 @@ func specTexts(specs []*plylang.Spec) string {
 
 func (u *unit) places() (n int) {
 	for _, p := range u.object.Programs {
-		n += len(p.Places)
+		n += len(p.Points)
 	}
 	return n
 }

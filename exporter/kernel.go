@@ -53,7 +53,7 @@ func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	out := make([]Tracer, len(objs))
 	for i, t := range started {
 		if t != nil && errs[i] == nil {
-			out[i] = &kernelTracer{t, decode.New(b.kernel, objs[i].Places, t.Stack)}
+			out[i] = &kernelTracer{t, decode.New(b.kernel, objs[i].Probes, t.Stack)}
 		}
 	}
 	return out, errs
@@ -76,7 +76,7 @@ func (t *kernelTracer) Probes() []Probe {
 	var out []Probe
 	for _, p := range t.Tracer.Probes() {
 		out = append(out, Probe{
-			Spec: p.Spec.String(), Kind: p.Attach, Why: p.Why, Places: p.Places, Covers: p.Covers, Attached: p.Attached, Err: p.Err,
+			Spec: p.Spec.String(), Kind: p.Attach, Why: p.Why, Places: p.Sites, Covers: p.Covers, Attached: p.Attached, Err: p.Err,
 			Missed: p.Missed, MissedKnown: p.MissedKnown,
 		})
 	}

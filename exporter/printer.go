@@ -42,7 +42,7 @@ func (b *KernelBackend) newPrinter(objs []*object.Object) *printer {
 		limit: rate.NewLimiter(printsPerSecond, printsAtOnce),
 	}
 	for _, obj := range objs {
-		from := &printing{obj.Script.Src.Name(), decode.New(b.kernel, obj.Places, nil)}
+		from := &printing{obj.Script.Src.Name(), decode.New(b.kernel, obj.Probes, nil)}
 		for _, e := range obj.Events {
 			p.from[e] = from
 		}

@@ -10,26 +10,39 @@ import (
 	"ply-exporter/bpfgen/object"
 )
 
-// An attacher attaches a program in one of the ways of bpfgen.AttachKind. One
-// of its functions is set.
+// An attacher attaches programs of one object.AttachKind. One of its functions
+// is set.
 type attacher struct {
-	// one attaches to a single place. The cookie is 0 or the place's id.
-	one func(p *ebpf.Program, place object.Place, cookie uint64) (io.Closer, error)
+	// one attaches to a single site. The cookie is 0 or the attach point's id.
+	one func(p *ebpf.Program, at object.Site, cookie uint64) (io.Closer, error)
 
-	// many attaches to all places, with their ids as cookies, or to none.
-	many func(p *ebpf.Program, places []object.Place) (io.Closer, error)
+	// many attaches to all attach points of a list, with their ids as cookies,
+	// or to none. Each of the lists that divide makes of them takes a link.
+	many   func(p *ebpf.Program, points []object.AttachPoint) (io.Closer, error)
+	divide func(points []object.AttachPoint) [][]object.AttachPoint
 }
 
-// attachers has a row for each way in by which the kernel runs a program;
+// attachers has a row for each attach kind by which the kernel runs a program;
 // BEGIN and END are run by ourselves.
 var attachers = map[object.AttachKind]attacher{
-	object.AttachTracepoint:     {one: attachTracepoint},
-	object.AttachRawTracepoint:  {one: attachRawTracepoint},
-	object.AttachKprobe:         {one: attachKprobe},
-	object.AttachKretprobe:      {one: attachKretprobe},
-	object.AttachKprobeMulti:    {many: attachKprobeMulti},
-	object.AttachKretprobeMulti: {many: attachKretprobeMulti},
-	object.AttachPerfEvent:      {one: attachPerfEvent},
+	object.AttachTracepoint:     {one: siteOf(attachTracepoint)},
+	object.AttachRawTracepoint:  {one: siteOf(attachRawTracepoint)},
+	object.AttachKprobe:         {one: siteOf(attachKprobe)},
+	object.AttachKretprobe:      {one: siteOf(attachKretprobe)},
+	object.AttachKprobeMulti:    {many: attachKprobeMulti, divide: byNameOrAddress},
+	object.AttachKretprobeMulti: {many: attachKretprobeMulti, divide: byNameOrAddress},
+	object.AttachPerfEvent:      {one: siteOf(attachPerfEvent)},
+}
+
+// siteOf makes an attacher of a function that knows one kind of site.
+func siteOf[S object.Site](attach func(*ebpf.Program, S, uint64) (io.Closer, error)) func(*ebpf.Program, object.Site, uint64) (io.Closer, error) {
+	return func(p *ebpf.Program, at object.Site, cookie uint64) (io.Closer, error) {
+		known, ok := at.(S)
+		if !ok {
+			panic(fmt.Sprintf("tracer: a program for a %T is to be attached to a %T", known, at))
+		}
+		return attach(p, known, cookie)
+	}
 }
 
 // runByUs says whether programs of that kind are run once, by ourselves.
@@ -53,8 +66,8 @@ func (t *Tracer) attach() error {
 	return nil
 }
 
-// attach attaches p to its places. It fails when a place that the user named
-// refuses, or when all places of a glob do.
+// attach attaches p to its sites. It fails when a site that the user named
+// refuses, or when all sites of a glob do.
 func (p *program) attach() error {
 	a, ok := attachers[p.Attach]
 	if !ok {
@@ -64,7 +77,7 @@ func (p *program) attach() error {
 	if a.many != nil {
 		attach = p.attachLinks
 	}
-	if err := attach(a, p.Places); err != nil {
+	if err := attach(a, p.Points); err != nil {
 		return err
 	}
 	if len(p.attached) == 0 && len(p.refused) > 0 {
@@ -73,45 +86,33 @@ func (p *program) attach() error {
 	return nil
 }
 
-func (p *program) attachEach(a attacher, places []object.Place) error {
-	for _, place := range places {
-		l, err := p.attachOne(a, place)
-		if err := p.note(l, err, place); err != nil {
+func (p *program) attachEach(a attacher, points []object.AttachPoint) error {
+	for _, at := range points {
+		l, err := p.attachOne(a, at)
+		if err := p.note(l, err, at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// attachOne gives the place its id as a cookie when the program could not
-// tell its places apart otherwise. A kernel without cookies does without: the
-// code generator has then made programs that do not ask.
-func (p *program) attachOne(a attacher, place object.Place) (io.Closer, error) {
-	if len(p.Places) == 1 || place.ID == 0 {
-		return a.one(p.kernel, place, 0)
+// attachOne gives the attach point its id as a cookie when the program could
+// not tell its sites apart otherwise. A kernel without cookies does without:
+// the code generator has then made programs that do not ask.
+func (p *program) attachOne(a attacher, at object.AttachPoint) (io.Closer, error) {
+	if len(p.Points) == 1 || at.ID == 0 {
+		return a.one(p.kernel, at.Site, 0)
 	}
-	l, err := a.one(p.kernel, place, place.ID)
+	l, err := a.one(p.kernel, at.Site, at.ID)
 	if errors.Is(err, ebpf.ErrNotSupported) {
-		return a.one(p.kernel, place, 0)
+		return a.one(p.kernel, at.Site, 0)
 	}
 	return l, err
 }
 
-// attachLinks attaches by one link to all places that go by name, and by
-// another to those that go by address, because several have their name.
-func (p *program) attachLinks(a attacher, places []object.Place) error {
-	byName, byAddress := make([]object.Place, 0, len(places)), []object.Place(nil)
-	for _, place := range places {
-		if place.Addr != 0 {
-			byAddress = append(byAddress, place)
-		} else {
-			byName = append(byName, place)
-		}
-	}
-	for _, list := range [][]object.Place{byName, byAddress} {
-		if len(list) == 0 {
-			continue
-		}
+// attachLinks attaches to many sites by each link.
+func (p *program) attachLinks(a attacher, points []object.AttachPoint) error {
+	for _, list := range a.divide(points) {
 		if err := p.attachMany(a, list); err != nil {
 			return err
 		}
@@ -119,33 +120,33 @@ func (p *program) attachLinks(a attacher, places []object.Place) error {
 	return nil
 }
 
-// attachMany attaches to all places at once. One place that refuses makes the
-// kernel refuse all, without saying which; halving finds it.
-func (p *program) attachMany(a attacher, places []object.Place) error {
-	l, err := a.many(p.kernel, places)
-	if err == nil || len(places) == 1 || !refusal(err) {
-		return p.note(l, err, places...)
+// attachMany attaches to all sites at once. One that refuses makes the kernel
+// refuse all, without saying which; halving finds it.
+func (p *program) attachMany(a attacher, points []object.AttachPoint) error {
+	l, err := a.many(p.kernel, points)
+	if err == nil || len(points) == 1 || !refusal(err) {
+		return p.note(l, err, points...)
 	}
-	half := len(places) / 2
-	if err := p.attachMany(a, places[:half]); err != nil {
+	half := len(points) / 2
+	if err := p.attachMany(a, points[:half]); err != nil {
 		return err
 	}
-	return p.attachMany(a, places[half:])
+	return p.attachMany(a, points[half:])
 }
 
-// note records what became of places. That a glob's place refuses is no
+// note records what became of attach points. That one of a glob refuses is no
 // error.
-func (p *program) note(l io.Closer, err error, places ...object.Place) error {
+func (p *program) note(l io.Closer, err error, points ...object.AttachPoint) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err == nil {
 		p.links = append(p.links, l)
-		p.attached = append(p.attached, places...)
+		p.attached = append(p.attached, points...)
 		return nil
 	}
 	refused := refusal(err)
-	err = explainPlace(p.Attach, places[0], err)
-	if !refused || !places[0].Glob {
+	err = explainSite(p.Attach, points[0].Site, err)
+	if !refused || !points[0].Glob {
 		return err
 	}
 	p.refused = append(p.refused, err)

@@ -17,13 +17,13 @@ import (
 )
 
 // attachKprobe attaches to a function, or to an instruction of one.
-func attachKprobe(p *ebpf.Program, place object.Place, cookie uint64) (io.Closer, error) {
-	return openKprobe(p, place, kprobeEntry, cookie)
+func attachKprobe(p *ebpf.Program, f object.Function, cookie uint64) (io.Closer, error) {
+	return openKprobe(p, f, kprobeEntry, cookie)
 }
 
 // attachKretprobe attaches to a function's return.
-func attachKretprobe(p *ebpf.Program, place object.Place, cookie uint64) (io.Closer, error) {
-	return openKprobe(p, place, kprobeReturn, cookie)
+func attachKretprobe(p *ebpf.Program, f object.Function, cookie uint64) (io.Closer, error) {
+	return openKprobe(p, f, kprobeReturn, cookie)
 }
 
 // What bit 0 of the kprobe events' config says, in all kernels.
@@ -35,16 +35,16 @@ const (
 // openKprobe opens a probe at a name, or at an address, which the library
 // cannot. It also would answer a bad offset with its second attempt's error,
 // that there is no system call of such a name.
-func openKprobe(p *ebpf.Program, place object.Place, config, cookie uint64) (io.Closer, error) {
+func openKprobe(p *ebpf.Program, f object.Function, config, cookie uint64) (io.Closer, error) {
 	kind, err := kprobeType()
 	if err != nil {
 		return nil, err
 	}
-	attr := unix.PerfEventAttr{Type: kind, Config: config, Ext2: place.Addr + place.Offset}
-	if place.Addr == 0 {
-		name, err := unix.BytePtrFromString(place.Target)
+	attr := unix.PerfEventAttr{Type: kind, Config: config, Ext2: f.Addr + f.Offset}
+	if f.Addr == 0 {
+		name, err := unix.BytePtrFromString(f.Symbol)
 		if err != nil {
-			return nil, fmt.Errorf("function %q: %w", place.Target, err)
+			return nil, fmt.Errorf("function %q: %w", f.Symbol, err)
 		}
 		attr.Ext1 = uint64(uintptr(unsafe.Pointer(name)))
 		defer runtime.KeepAlive(name)
@@ -54,7 +54,7 @@ func openKprobe(p *ebpf.Program, place object.Place, config, cookie uint64) (io.
 
 // kprobeType is the type of perf events that kprobes have on this machine. It
 // is read once: reading it runs functions of the kernel, which a script may
-// have probed by the time that the next place is attached.
+// have probed by the time that the next probe is attached.
 var kprobeType = sync.OnceValues(func() (uint32, error) {
 	raw, err := os.ReadFile("/sys/bus/event_source/devices/kprobe/type")
 	if err != nil {

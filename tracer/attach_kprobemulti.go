@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/cilium/ebpf"
@@ -10,26 +11,53 @@ import (
 )
 
 // attachKprobeMulti attaches to functions by one link.
-func attachKprobeMulti(p *ebpf.Program, places []object.Place) (io.Closer, error) {
-	return link.KprobeMulti(p, multiOptions(places))
+func attachKprobeMulti(p *ebpf.Program, points []object.AttachPoint) (io.Closer, error) {
+	return link.KprobeMulti(p, multiOptions(points))
 }
 
 // attachKretprobeMulti attaches to functions' returns by one link.
-func attachKretprobeMulti(p *ebpf.Program, places []object.Place) (io.Closer, error) {
-	return link.KretprobeMulti(p, multiOptions(places))
+func attachKretprobeMulti(p *ebpf.Program, points []object.AttachPoint) (io.Closer, error) {
+	return link.KretprobeMulti(p, multiOptions(points))
+}
+
+// byNameOrAddress divides functions into those that go by name and those that
+// go by address, because several have their name: a link takes one of both.
+func byNameOrAddress(points []object.AttachPoint) (lists [][]object.AttachPoint) {
+	byName, byAddress := make([]object.AttachPoint, 0, len(points)), []object.AttachPoint(nil)
+	for _, at := range points {
+		if function(at).Addr != 0 {
+			byAddress = append(byAddress, at)
+		} else {
+			byName = append(byName, at)
+		}
+	}
+	for _, list := range [][]object.AttachPoint{byName, byAddress} {
+		if len(list) > 0 {
+			lists = append(lists, list)
+		}
+	}
+	return lists
 }
 
 // multiOptions names the functions by address or by name: all have an address
 // or none.
-func multiOptions(places []object.Place) link.KprobeMultiOptions {
+func multiOptions(points []object.AttachPoint) link.KprobeMultiOptions {
 	var o link.KprobeMultiOptions
-	for _, p := range places {
-		o.Cookies = append(o.Cookies, p.ID)
-		if p.Addr != 0 {
-			o.Addresses = append(o.Addresses, uintptr(p.Addr))
+	for _, at := range points {
+		o.Cookies = append(o.Cookies, at.ID)
+		if f := function(at); f.Addr != 0 {
+			o.Addresses = append(o.Addresses, uintptr(f.Addr))
 		} else {
-			o.Symbols = append(o.Symbols, p.Target)
+			o.Symbols = append(o.Symbols, f.Symbol)
 		}
 	}
 	return o
+}
+
+func function(at object.AttachPoint) object.Function {
+	f, ok := at.Site.(object.Function)
+	if !ok {
+		panic(fmt.Sprintf("tracer: a program for functions is to be attached to a %T", at.Site))
+	}
+	return f
 }

@@ -14,13 +14,13 @@ import (
 	"ply-exporter/bpfgen/object"
 )
 
-// attachPerfEvent attaches to a timer or counter on each CPU of the place.
-func attachPerfEvent(p *ebpf.Program, place object.Place, cookie uint64) (io.Closer, error) {
+// attachPerfEvent attaches to a timer or counter on each of its CPUs.
+func attachPerfEvent(p *ebpf.Program, e object.PerfEvent, cookie uint64) (io.Closer, error) {
 	var all closers
-	for _, cpu := range place.Perf.CPUs {
-		attr := unix.PerfEventAttr{Type: place.Perf.Type, Config: place.Perf.Config, Sample: place.Perf.Period}
-		if place.Perf.Period == 0 {
-			attr.Sample, attr.Bits = place.Perf.Freq, unix.PerfBitFreq
+	for _, cpu := range e.CPUs {
+		attr := unix.PerfEventAttr{Type: e.Type, Config: e.Config, Sample: e.Period}
+		if e.Period == 0 {
+			attr.Sample, attr.Bits = e.Freq, unix.PerfBitFreq
 		}
 		c, err := openPerfEvent(&attr, cpu, p, cookie)
 		if err != nil {

@@ -12,9 +12,9 @@ import (
 
 // attachRawTracepoint attaches to a tracepoint's own hook. Cookies exist there
 // in recent kernels only, and the library has no way to give them.
-func attachRawTracepoint(p *ebpf.Program, place object.Place, cookie uint64) (io.Closer, error) {
+func attachRawTracepoint(p *ebpf.Program, t object.RawTracepoint, cookie uint64) (io.Closer, error) {
 	if cookie != 0 {
 		return nil, fmt.Errorf("cookie of a raw tracepoint: %w", ebpf.ErrNotSupported)
 	}
-	return link.AttachRawTracepoint(link.RawTracepointOptions{Name: place.Target, Program: p})
+	return link.AttachRawTracepoint(link.RawTracepointOptions{Name: t.Event, Program: p})
 }

@@ -27,20 +27,20 @@ func eventually(t testing.TB, what string, ok func() bool) {
 }
 
 // everyCPU is a timer on all CPUs.
-func everyCPU(hz uint64) object.Place {
-	p := object.Place{Target: fmt.Sprint(hz, "hz"), Perf: &object.PerfEvent{Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Freq: hz}}
+func everyCPU(hz uint64) object.PerfEvent {
+	e := object.PerfEvent{Name: fmt.Sprint(hz, "hz"), Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Freq: hz}
 	for cpu := range ebpf.MustPossibleCPU() {
-		p.Perf.CPUs = append(p.Perf.CPUs, cpu)
+		e.CPUs = append(e.CPUs, cpu)
 	}
-	return p
+	return e
 }
 
 func TestPerfEvent(t *testing.T) {
 	period := everyCPU(0)
-	period.Perf.Period = uint64(5 * time.Millisecond)
+	period.Period = uint64(5 * time.Millisecond)
 	for _, row := range []struct {
 		name  string
-		place object.Place
+		event object.PerfEvent
 	}{
 		{"frequency", everyCPU(200)},
 		{"period", period},
@@ -48,7 +48,7 @@ func TestPerfEvent(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			b := newObject("")
 			m := b.addMap(cellMap())
-			b.program(object.AttachPerfEvent, row.name, places(row.place), cellAdd(m))
+			b.program(object.AttachPerfEvent, row.name, points(row.event), cellAdd(m))
 			tr := start(t, b.build(), testOptions(t))
 			eventually(t, "ten samples", func() bool {
 				runtime.Gosched() // cpu-clock ticks on busy CPUs
@@ -70,7 +70,7 @@ func TestPerfEvent(t *testing.T) {
 func TestRawTracepoint(t *testing.T) {
 	b := newObject("")
 	m := b.addMap(cellMap())
-	b.program(object.AttachRawTracepoint, "sys_enter", places(object.Place{Target: "sys_enter"}),
+	b.program(object.AttachRawTracepoint, "sys_enter", points(object.RawTracepoint{Event: "sys_enter"}),
 		asm.Instructions{asm.LoadMem(asm.R7, asm.R1, 8, asm.DWord), asm.JNE.Imm(asm.R7, unix.SYS_GETPPID, "out")},
 		asm.Instructions{asm.FnGetCurrentPidTgid.Call(), asm.RSh.Imm(asm.R0, 32), asm.JNE.Imm(asm.R0, int32(unix.Getpid()), "out")},
 		cellAdd(m))
@@ -81,7 +81,7 @@ func TestRawTracepoint(t *testing.T) {
 	}
 }
 
-// countByCookie counts the calls of this process by the place's cookie.
+// countByCookie counts the calls of this process by the attach point's cookie.
 func countByCookie(m *object.Map) []asm.Instructions {
 	return []asm.Instructions{
 		{
@@ -94,15 +94,15 @@ func countByCookie(m *object.Map) []asm.Instructions {
 	}
 }
 
-// One program at several places knows by the cookie which of them fired.
+// One program at several sites knows by the cookie which of them fired.
 func TestCookies(t *testing.T) {
 	need.Kernel(t, "5.15", "attach cookies")
 	b := newObject("")
 	m := b.addMap(countMap(object.PerCPUHash))
-	b.program(object.AttachTracepoint, "syscalls/*", places(
-		object.Place{Target: "syscalls/sys_enter_getppid"},
-		object.Place{Target: "syscalls/sys_exit_getppid"},
-		object.Place{Target: "syscalls/sys_enter_getuid"},
+	b.program(object.AttachTracepoint, "syscalls/*", points(
+		tracepoint("syscalls/sys_enter_getppid"),
+		tracepoint("syscalls/sys_exit_getppid"),
+		tracepoint("syscalls/sys_enter_getuid"),
 	), countByCookie(m)...)
 	tr := start(t, b.build(), testOptions(t))
 	before := counts(t, tr, m, 0)
@@ -111,7 +111,7 @@ func TestCookies(t *testing.T) {
 	got := counts(t, tr, m, 0)
 	for id, want := range []uint64{100, 100, 10} {
 		if n := got[uint64(id)] - before[uint64(id)]; n != want {
-			t.Errorf("place %d counted %d, want %d", id, n, want)
+			t.Errorf("attach point %d counted %d, want %d", id, n, want)
 		}
 	}
 	if n := tr.Active(); n != 3 {
@@ -148,14 +148,14 @@ func TestKprobeMulti(t *testing.T) {
 
 // testKprobe attaches to two functions that exist and one that does not.
 func testKprobe(t *testing.T, kind object.AttachKind, byAddress bool) {
-	list := places(
-		object.Place{Target: wrapper("getppid"), Glob: true},
-		object.Place{Target: "ply_no_such_function", Glob: true},
-		object.Place{Target: wrapper("getuid"), Glob: true},
+	list := points(
+		ofGlob(object.Function{Symbol: wrapper("getppid")}),
+		ofGlob(object.Function{Symbol: "ply_no_such_function"}),
+		ofGlob(object.Function{Symbol: wrapper("getuid")}),
 	)
 	if byAddress {
 		list = list[:1]
-		list[0].Addr = address(t, list[0].Target)
+		list[0].Site = object.Function{Symbol: wrapper("getppid"), Addr: address(t, wrapper("getppid"))}
 	}
 	b := newObject("")
 	m := b.addMap(countMap(object.PerCPUHash))
@@ -182,10 +182,10 @@ func testKprobe(t *testing.T, kind object.AttachKind, byAddress bool) {
 	}
 	for id, n := range want {
 		if got[id]-before[id] != n {
-			t.Errorf("place %d counted %d, want %d", id, got[id]-before[id], n)
+			t.Errorf("attach point %d counted %d, want %d", id, got[id]-before[id], n)
 		}
 	}
-	if s := tr.Probes()[0]; s.Places != len(list) && (s.Places != 2 || s.Err == nil) {
+	if s := tr.Probes()[0]; s.Sites != len(list) && (s.Sites != 2 || s.Err == nil) {
 		t.Errorf("status %+v", s)
 	}
 }

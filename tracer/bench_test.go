@@ -40,7 +40,7 @@ func BenchmarkStart(b *testing.B) {
 		o := newObject("")
 		count, cell := o.addMap(countMap(object.PerCPUHash)), o.addMap(cellMap())
 		for _, target := range []string{"raw_syscalls/sys_enter", "sched/sched_switch", "irq/softirq_entry"} {
-			o.program(object.AttachTracepoint, target, places(object.Place{Target: target}),
+			o.program(object.AttachTracepoint, target, points(tracepoint(target)),
 				keyImm(1), element(count), addOne(0), cellAdd(cell))
 		}
 		objs = append(objs, o.build())

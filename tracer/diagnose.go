@@ -208,7 +208,7 @@ func tooManyFiles(err error) string {
 	return "too many open files: raise the limit (ulimit -n, LimitNOFILE=) or match fewer probes"
 }
 
-// refusal says whether an error is about the place, so that other places may
+// refusal says whether an error is about the site, so that other sites may
 // still take the program.
 func refusal(err error) bool {
 	for _, general := range []syscall.Errno{unix.EPERM, unix.EACCES, unix.ENOMEM, unix.EMFILE, unix.ENFILE} {
@@ -219,21 +219,24 @@ func refusal(err error) bool {
 	return true
 }
 
-// explainPlace says why a place could not be attached.
-func explainPlace(kind object.AttachKind, place object.Place, err error) error {
+// explainSite says why a program could not be attached to a site.
+func explainSite(kind object.AttachKind, at object.Site, err error) error {
+	name := fmt.Sprintf("%s %s", kind, at)
 	var known *diagnosis
 	if d := Diagnose(err); errors.As(d, &known) {
-		return fmt.Errorf("%s: %w", placeText(kind, place), d)
+		return fmt.Errorf("%s: %w", name, d)
 	}
-	return &diagnosis{placeText(kind, place) + ": " + placeReason(place, err), err}
+	return &diagnosis{name + ": " + siteReason(at, err), err}
 }
 
-func placeReason(place object.Place, err error) string {
+func siteReason(at object.Site, err error) string {
 	text := err.Error()
+	event, isEvent := at.(object.PerfEvent)
+	f, isFunction := at.(object.Function)
 	switch {
-	case place.Perf != nil && place.Perf.Type == unix.PERF_TYPE_HARDWARE && lacking(err):
+	case isEvent && event.Type == unix.PERF_TYPE_HARDWARE && lacking(err):
 		return "this machine has no such hardware counter, as most virtual machines: count with a software event or with profile:99hz"
-	case errors.Is(err, unix.EILSEQ) || errors.Is(err, unix.EINVAL) && (place.Offset != 0 || place.Target == ""):
+	case errors.Is(err, unix.EILSEQ) || errors.Is(err, unix.EINVAL) && isFunction && (f.Offset != 0 || f.Symbol == ""):
 		return noInstruction
 	case errors.Is(err, os.ErrNotExist):
 		return "this kernel does not have it, or does not let it be probed"
@@ -251,12 +254,12 @@ func placeReason(place object.Place, err error) string {
 	return "the kernel refuses it: " + text
 }
 
-// noInstruction is about a place between two instructions, or inside what
+// noInstruction is about a site between two instructions, or inside what
 // ftrace patches. Some architectures have EINVAL for both.
 const noInstruction = "no instruction that can be probed begins there: every build of the kernel has its own offsets, " +
 	"which \"objdump -d\" of its vmlinux shows; probe the function without an offset, or correct it"
 
-// lacking says whether err means that this kernel does not have a place.
+// lacking says whether err means that this kernel does not have a site.
 func lacking(err error) bool {
 	return errors.Is(err, os.ErrNotExist) || errors.Is(err, ebpf.ErrNotSupported)
 }

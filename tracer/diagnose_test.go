@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 func startAsHelper() {
 	b := newObject("")
 	cell := b.addMap(cellMap())
-	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), cellAdd(cell))
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter), cellAdd(cell))
 	tr, err := Start(b.build(), Options{})
 	if err != nil {
 		fmt.Println(err)

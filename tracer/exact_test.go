@@ -98,11 +98,11 @@ func TestExact(t *testing.T) {
 			perCPU := b.addMap(countMap(object.PerCPUHash))
 			histogram := b.addMap(histogramMap())
 			cell := b.addMap(cellMap())
-			place, here := sysEnter[0], onlySyscall(unix.SYS_GETPPID)
+			site, here := object.Site(sysEnter), onlySyscall(unix.SYS_GETPPID)
 			if kind == object.AttachRawTracepoint {
-				place.Target, here = "sys_enter", onlySyscallRaw(unix.SYS_GETPPID)
+				site, here = object.RawTracepoint{Event: "sys_enter"}, onlySyscallRaw(unix.SYS_GETPPID)
 			}
-			b.program(kind, place.Target, places(place),
+			b.program(kind, site.String(), points(site),
 				here, keyArg(63), element(perCPU), addOne(0),
 				keyArg(7), element(histogram), observe(), cellAdd(cell))
 			tr := start(t, b.build(), testOptions(t))

@@ -36,9 +36,9 @@ func TestLeaks(t *testing.T) {
 	count, cell := b.addMap(countMap(object.PerCPUHash)), b.addMap(cellMap())
 	b.ring(4096, &object.Event{Kind: object.EventPrint})
 	b.program(object.AttachBegin, "", nil, emit(0, 1))
-	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter),
 		onlySyscall(unix.SYS_GETPPID), keyArg(63), element(count), addOne(0), cellAdd(cell))
-	b.program(object.AttachPerfEvent, "10hz", places(everyCPU(10)), cellAdd(cell))
+	b.program(object.AttachPerfEvent, "10hz", points(everyCPU(10)), cellAdd(cell))
 	obj := b.build()
 
 	var before map[string]int

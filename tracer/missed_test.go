@@ -24,8 +24,8 @@ func TestMissed(t *testing.T) {
 	need.Kernel(t, "6.7", "counts of missed events")
 	b := newObject("")
 	m := b.addMap(cellMap())
-	b.program(object.AttachTracepoint, "bpf_trace/bpf_trace_printk", places(object.Place{Target: "bpf_trace/bpf_trace_printk"}), cellAdd(m))
-	b.program(object.AttachPerfEvent, "200hz", places(everyCPU(200)), printLine)
+	b.program(object.AttachTracepoint, "bpf_trace/bpf_trace_printk", points(tracepoint("bpf_trace/bpf_trace_printk")), cellAdd(m))
+	b.program(object.AttachPerfEvent, "200hz", points(everyCPU(200)), printLine)
 	tr := start(t, b.build(), testOptions(t))
 	eventually(t, "ten events missed", func() bool {
 		s := tr.Probes()[0]

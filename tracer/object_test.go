@@ -3,6 +3,7 @@ package tracer
 import (
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -15,7 +16,7 @@ import (
 // The tests assemble scripts by hand, in the layout that package bpfgen
 // documents, so that they depend on the tracer alone.
 
-// An objectBuilder assembles a bpfgen.Object.
+// An objectBuilder assembles an object.Object.
 type objectBuilder struct{ obj *object.Object }
 
 func newObject(source string) *objectBuilder {
@@ -81,7 +82,7 @@ var programTypes = map[object.AttachKind]ebpf.ProgramSpec{
 }
 
 // program adds a program that serves one specification, provider:target.
-func (b *objectBuilder) program(kind object.AttachKind, target string, places []object.Place, code ...asm.Instructions) *plylang.Spec {
+func (b *objectBuilder) program(kind object.AttachKind, target string, points []object.AttachPoint, code ...asm.Instructions) *plylang.Spec {
 	name := "p" + string(rune('0'+len(b.obj.Programs)))
 	spec := programTypes[kind]
 	spec.Name, spec.License = name, "GPL"
@@ -90,11 +91,11 @@ func (b *objectBuilder) program(kind object.AttachKind, target string, places []
 	}
 	spec.Instructions = append(spec.Instructions, asm.Mov.Imm(asm.R0, 0).WithSymbol("out"), asm.Return())
 	s := &plylang.Spec{Provider: string(kind), Target: target}
-	for i := range places {
-		places[i].ID = uint64(len(b.obj.Places))
-		b.obj.Places = append(b.obj.Places, string(kind)+":"+places[i].Target)
+	for i := range points {
+		points[i].ID = uint64(len(b.obj.Probes))
+		b.obj.Probes = append(b.obj.Probes, string(kind)+":"+points[i].String())
 	}
-	b.obj.Programs = append(b.obj.Programs, &object.Program{Name: name, Attach: kind, Places: places, Specs: []*plylang.Spec{s}, Covers: []int{len(places)}, Why: "test"})
+	b.obj.Programs = append(b.obj.Programs, &object.Program{Name: name, Attach: kind, Points: points, Specs: []*plylang.Spec{s}, Covers: []int{len(points)}, Why: "test"})
 	b.obj.Spec.Programs[name] = &spec
 	return s
 }
@@ -240,9 +241,28 @@ func emit(event, arg int32) asm.Instructions {
 	return append(ins, asm.Mov.Imm(asm.R0, 0).WithSymbol(done))
 }
 
-var sysEnter = []object.Place{{Target: "raw_syscalls/sys_enter"}}
+var sysEnter = tracepoint("raw_syscalls/sys_enter")
 
-func places(list ...object.Place) []object.Place { return append([]object.Place(nil), list...) }
+// tracepoint is the site of category/event.
+func tracepoint(name string) object.Tracepoint {
+	category, event, _ := strings.Cut(name, "/")
+	return object.Tracepoint{Category: category, Event: event}
+}
+
+// ofGlob is a site that came from a glob.
+func ofGlob(s object.Site) object.AttachPoint { return object.AttachPoint{Site: s, Glob: true} }
+
+// points are sites to attach to.
+func points(sites ...object.Site) (list []object.AttachPoint) {
+	for _, s := range sites {
+		at, ok := s.(object.AttachPoint)
+		if !ok {
+			at.Site = s
+		}
+		list = append(list, at)
+	}
+	return list
+}
 
 // Layouts the tests use.
 func countMap(s object.Storage) object.Map {

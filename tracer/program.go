@@ -13,7 +13,7 @@ import (
 	"ply-exporter/plylang"
 )
 
-// A program is a loaded bpfgen.Program and what became of its places.
+// A program is a loaded object.Program and what became of its attach points.
 type program struct {
 	*object.Program
 	kernel *ebpf.Program
@@ -21,12 +21,12 @@ type program struct {
 
 	mu       sync.Mutex
 	links    []io.Closer // what holds it attached
-	attached []object.Place
-	refused  []error // places of a glob that could not be attached
+	attached []object.AttachPoint
+	refused  []error // sites of a glob that could not be attached
 	missed   uint64  // events that links missed which are closed by now
 }
 
-// fail puts an error of p at the place of the script that asked for p.
+// fail puts an error of p at the position in the script that asked for p.
 func (t *Tracer) fail(p *program, err error) error {
 	if len(p.Specs) == 0 || t.obj.Script == nil {
 		return err

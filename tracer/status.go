@@ -2,25 +2,23 @@ package tracer
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/cilium/ebpf/link"
 
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
 // A ProbeStatus says what became of one probe specification of the script.
 type ProbeStatus struct {
 	Spec     *plylang.Spec
-	Attach   string // the ways in, "raw_tracepoint"; several joined by "+"
+	Attach   string // the attach kinds, "raw_tracepoint"; several joined by "+"
 	Why      string // why that way
-	Places   int    // places that were attached
+	Sites    int    // sites that were attached
 	Covers   int    // probes these stand for, as the user counts them
 	Attached bool   // it is attached now; BEGIN and END: it ran
-	Err      error  // places of a glob that could not be attached
+	Err      error  // sites of a glob that could not be attached
 
 	// Missed counts the events that the kernel skipped although the probe was
 	// attached. MissedKnown says whether this kernel counts them.
@@ -89,9 +87,9 @@ func (p *program) addTo(s *ProbeStatus, i int, closed bool) {
 	defer p.mu.Unlock()
 	s.Attach = joinNew(s.Attach, string(p.Attach), "+")
 	s.Why = joinNew(s.Why, p.Why, "; ")
-	s.Places += len(p.attached)
+	s.Sites += len(p.attached)
 	if len(p.attached) > 0 {
-		s.Covers += p.Covers[i] * len(p.attached) / len(p.Places)
+		s.Covers += p.Covers[i] * len(p.attached) / len(p.Points)
 	}
 	s.Attached = s.Attached || len(p.links) > 0 || p.ran
 	s.Err = errors.Join(append([]error{s.Err}, p.refused...)...)
@@ -144,19 +142,4 @@ func linkMissed(l io.Closer) uint64 {
 		return perf.Kprobe().Missed
 	}
 	return 0
-}
-
-// placeText is how a place is called in messages.
-func placeText(kind object.AttachKind, place object.Place) string {
-	switch {
-	case place.Perf != nil:
-		return fmt.Sprintf("%s %s", kind, place.Target)
-	case place.Target == "":
-		return fmt.Sprintf("%s %#x", kind, place.Addr)
-	case place.Addr != 0:
-		return fmt.Sprintf("%s %s at %#x", kind, place.Target, place.Addr+place.Offset)
-	case place.Offset != 0:
-		return fmt.Sprintf("%s %s+%d", kind, place.Target, place.Offset)
-	}
-	return fmt.Sprintf("%s %s", kind, place.Target)
 }

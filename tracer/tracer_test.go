@@ -85,7 +85,7 @@ func TestStorages(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			b := newObject("")
 			m := b.addMap(row.m)
-			b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
+			b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter),
 				onlySyscall(unix.SYS_GETPPID), keyArg(0xff), element(m), addOne(0))
 			tr := start(t, b.build(), testOptions(t))
 			for i := range 100 {
@@ -107,7 +107,7 @@ func TestStorages(t *testing.T) {
 func TestCell(t *testing.T) {
 	b := newObject("")
 	m := b.addMap(cellMap())
-	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), cellAdd(m))
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter), onlySyscall(unix.SYS_GETPPID), cellAdd(m))
 	tr := start(t, b.build(), testOptions(t))
 	if got := counts(t, tr, m, 0); len(got) != 0 {
 		t.Errorf("rows before the first event: %v", got)
@@ -130,7 +130,7 @@ func TestMapFull(t *testing.T) {
 	layout := countMap(object.PerCPUHash)
 	layout.MaxEntries = 10
 	m := b.addMap(layout)
-	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...),
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter),
 		onlySyscall(unix.SYS_GETPPID), keyArg(0xff), element(m), addOne(0))
 	tr := start(t, b.build(), testOptions(t))
 	for i := range 25 {
@@ -156,7 +156,7 @@ func TestLifecycle(t *testing.T) {
 	m := b.addMap(cellMap())
 	b.ring(4096, &object.Event{Kind: object.EventPrint}, &object.Event{Kind: object.EventExit})
 	b.program(object.AttachBegin, "", nil, cellAdd(m), emit(0, 1))
-	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), emit(0, 2), setState(2, 1+7), emit(1, 0))
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter), onlySyscall(unix.SYS_GETPPID), emit(0, 2), setState(2, 1+7), emit(1, 0))
 	b.program(object.AttachEnd, "", nil, cellAdd(m), emit(0, 3))
 	var mu sync.Mutex
 	var got []uint64
@@ -212,7 +212,7 @@ func equal(a, b []uint64) bool {
 func TestLostEvents(t *testing.T) {
 	b := newObject("")
 	b.ring(4096, &object.Event{Kind: object.EventPrint})
-	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), onlySyscall(unix.SYS_GETPPID), emit(0, 2))
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter), onlySyscall(unix.SYS_GETPPID), emit(0, 2))
 	var mu sync.Mutex
 	mu.Lock()
 	received := 0
@@ -240,7 +240,7 @@ func TestVerifierError(t *testing.T) {
 	b := newObject(source)
 	pos := plylang.Pos(strings.Index(source, "nonsense"))
 	bad := asm.Mov.Reg(asm.R0, asm.R5).WithSource(object.Source{Src: b.obj.Script.Src, Pos: pos})
-	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", places(sysEnter...), asm.Instructions{bad})
+	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter), asm.Instructions{bad})
 	for name, err := range map[string]error{
 		"Start":  errOf(Start(b.build(), testOptions(t))),
 		"Verify": Verify(b.build(), testOptions(t)),
@@ -265,7 +265,7 @@ func errOf(tr *Tracer, err error) error {
 func TestMissingPlace(t *testing.T) {
 	need.BPF(t)
 	b := newObject("tracepoint:sched/nonsense { }")
-	b.program(object.AttachTracepoint, "sched/nonsense", places(object.Place{Target: "sched/nonsense"}))
+	b.program(object.AttachTracepoint, "sched/nonsense", points(tracepoint("sched/nonsense")))
 	err := errOf(Start(b.build(), testOptions(t)))
 	var e *plylang.Error
 	if !errors.As(err, &e) || !e.Missing || !errors.Is(err, os.ErrNotExist) && !strings.Contains(err.Error(), "does not have it") {
@@ -280,7 +280,7 @@ func TestStartAll(t *testing.T) {
 	bad := newObject("")
 	ended := 0
 	bad.ring(4096, &object.Event{Kind: object.EventPrint})
-	bad.program(object.AttachTracepoint, "sched/nonsense", places(object.Place{Target: "sched/nonsense"}))
+	bad.program(object.AttachTracepoint, "sched/nonsense", points(tracepoint("sched/nonsense")))
 	bad.program(object.AttachEnd, "", nil, emit(0, 1))
 	broken := newObject("")
 	broken.program(object.AttachBegin, "", nil, asm.Instructions{asm.Mov.Reg(asm.R0, asm.R5)})
@@ -302,23 +302,23 @@ func TestStartAll(t *testing.T) {
 	}
 }
 
-// A glob's place that cannot be attached is a warning; all of them are an error.
-func TestGlobPlaces(t *testing.T) {
+// A glob's site that cannot be attached is a warning; all of them are an error.
+func TestGlobSites(t *testing.T) {
 	need.BPF(t)
-	good := object.Place{Target: "raw_syscalls/sys_enter", Glob: true}
-	bad := object.Place{Target: "raw_syscalls/nonsense", Glob: true}
+	good := ofGlob(tracepoint("raw_syscalls/sys_enter"))
+	bad := ofGlob(tracepoint("raw_syscalls/nonsense"))
 	for _, row := range []struct {
 		name   string
-		places []object.Place
+		points []object.AttachPoint
 		active int // -1: an error
 	}{
-		{"one of two", places(bad, good), 1},
-		{"none of two", places(bad, bad), -1},
+		{"one of two", points(bad, good), 1},
+		{"none of two", points(bad, bad), -1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			b := newObject("")
 			m := b.addMap(cellMap())
-			b.program(object.AttachTracepoint, "raw_syscalls/*", row.places, onlySyscall(unix.SYS_GETPPID), cellAdd(m))
+			b.program(object.AttachTracepoint, "raw_syscalls/*", row.points, onlySyscall(unix.SYS_GETPPID), cellAdd(m))
 			tr, err := Start(b.build(), testOptions(t))
 			if tr == nil {
 				if row.active >= 0 {

@@ -15,7 +15,7 @@ type Object struct {
 	Spec     *ebpf.CollectionSpec
 	Programs []*Program
 	Maps     []*Map   // as in Script.Maps, same order
-	Places   []string // canonical probe names by Place.ID; what the built-in probe shows
+	Probes   []string // canonical probe names by AttachPoint.ID; what the built-in probe shows
 	Events   []*Event // by id; empty when the script prints nothing
 
 	// Warnings are the code generator's own, to be shown with the script's.
@@ -47,16 +47,16 @@ const (
 	StackMap = "ply_stacks"
 )
 
-// An AttachKind is a way in.
+// An AttachKind is how a program is attached.
 type AttachKind string
 
-// The ways in.
+// The attach kinds.
 const (
 	AttachTracepoint     AttachKind = "tracepoint"      // through perf
 	AttachRawTracepoint  AttachKind = "raw_tracepoint"  //
 	AttachKprobe         AttachKind = "kprobe"          // through perf, one by one
 	AttachKretprobe      AttachKind = "kretprobe"       //
-	AttachKprobeMulti    AttachKind = "kprobe_multi"    // one link for all places
+	AttachKprobeMulti    AttachKind = "kprobe_multi"    // one link for all sites
 	AttachKretprobeMulti AttachKind = "kretprobe_multi" //
 	AttachPerfEvent      AttachKind = "perf_event"      // a timer or counter on some CPUs
 	AttachBegin          AttachKind = "begin"           // run once, before the others are attached
@@ -75,35 +75,15 @@ func (k AttachKind) Result() int32 {
 	return 0
 }
 
-// A Program is one eBPF program and the places it attaches to. All clauses of
-// the script that run at these places are in it, in source order.
+// A Program is one eBPF program and what it attaches to. All clauses of the
+// script that run at these sites are in it, in source order.
 type Program struct {
 	Name   string // in Object.Spec.Programs
 	Attach AttachKind
-	Places []Place
+	Points []AttachPoint
 	Specs  []*plylang.Spec // what it serves, without repetition
 	Covers []int           // by Specs: how many probes of each it stands for, as the user counts them
-	Why    string          // why this way in was chosen, for "run -v" and the status page
-}
-
-// A Place is one place a program attaches to.
-type Place struct {
-	ID     uint64 // index into Object.Places; the attach cookie where the kernel has cookies
-	Target string // tracepoint "sched/sched_switch"; raw tracepoint "sched_switch"; function's symbol
-	Offset uint64 // kprobe: bytes into the function
-	Addr   uint64 // kprobe: the address, when it is known and the symbol is not unique
-	Perf   *PerfEvent
-	Covers int  // how many probes the user named this place stands for (system calls through one tracepoint); 0 means 1
-	Glob   bool // came from a glob: that it cannot be attached is a warning, not an error
-}
-
-// A PerfEvent is a perf_event_open(2) event.
-type PerfEvent struct {
-	Type   uint32
-	Config uint64
-	Period uint64 // events or nanoseconds between two samples; 0: use Freq
-	Freq   uint64 // samples per second
-	CPUs   []int  // on which CPUs
+	Why    string          // why this attach kind was chosen, for "run -v" and the status page
 }
 
 // A Storage is how a map lives in the kernel.

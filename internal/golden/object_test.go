@@ -41,7 +41,7 @@ func write(w io.Writer, o *object.Object) {
 	for i, e := range o.Events {
 		fmt.Fprintf(w, "event %d: %d bytes %q\n", i, e.Size, e.Format)
 	}
-	for i, name := range o.Places {
+	for i, name := range o.Probes {
 		fmt.Fprintf(w, "name %d: %s\n", i, name)
 	}
 }
@@ -61,19 +61,27 @@ func writeProgram(w io.Writer, p *object.Program, spec *ebpf.ProgramSpec) {
 	for i, s := range p.Specs {
 		fmt.Fprintf(w, "\tserves %s:%s, %d probes\n", s.Provider, s.Target, p.Covers[i])
 	}
-	for _, site := range p.Places {
+	for _, site := range p.Points {
 		writeSite(w, site)
 	}
 	writeCode(w, spec.Instructions)
 }
 
 // writeSite writes where a program is attached.
-func writeSite(w io.Writer, s object.Place) {
-	fmt.Fprintf(w, "\tsite %d: %q offset %d address %#x covers %d glob %v", s.ID, s.Target, s.Offset, s.Addr, s.Covers, s.Glob)
-	if e := s.Perf; e != nil {
-		fmt.Fprintf(w, " event %d %#x period %d frequency %d cpus %v", e.Type, e.Config, e.Period, e.Freq, e.CPUs)
+func writeSite(w io.Writer, at object.AttachPoint) {
+	var f object.Function
+	name, event := at.Key(), ""
+	switch s := at.Site.(type) {
+	case object.Tracepoint, object.RawTracepoint, object.Once:
+	case object.Function:
+		name, f = s.Symbol, s
+	case object.PerfEvent:
+		name = s.Name
+		event = fmt.Sprintf(" event %d %#x period %d frequency %d cpus %v", s.Type, s.Config, s.Period, s.Freq, s.CPUs)
+	default:
+		panic(fmt.Sprintf("golden: a site is a %T", s))
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "\tsite %d: %q offset %d address %#x covers %d glob %v%s\n", at.ID, name, f.Offset, f.Addr, at.Covers, at.Glob, event)
 }
 
 // writeCode writes instructions; a jump goes to the number of an instruction,

@@ -185,7 +185,7 @@ func renderKey(obj *object.Object, m *object.Map, key []byte) string {
 			s += ", "
 		}
 		if part.Type.Show == plylang.ShowProbe {
-			s += fmt.Sprintf("%q", obj.Places[part.Int()])
+			s += fmt.Sprintf("%q", obj.Probes[part.Int()])
 			continue
 		}
 		s += renderValue(part)

@@ -1,0 +1,86 @@
+package object
+
+import "fmt"
+
+// A Site is where the kernel runs a program: a small type for the sites of each
+// kind, Tracepoint, RawTracepoint, Function, PerfEvent or Once. How a program is
+// attached to it is the program's AttachKind.
+type Site interface {
+	// Key is equal for equal sites of an attach kind.
+	Key() string
+
+	// String names the site in messages.
+	String() string
+}
+
+// An AttachPoint is a site that a program attaches to, and what the script's
+// specifications say of it.
+type AttachPoint struct {
+	Site
+	ID     uint64 // index into Object.Probes; the attach cookie where the kernel has cookies
+	Covers int    // how many probes the user named it stands for (system calls through one tracepoint); 0 means 1
+	Glob   bool   // came from a glob: that it cannot be attached is a warning, not an error
+}
+
+// A Tracepoint is a tracepoint with a record, such as sched/sched_switch.
+type Tracepoint struct{ Category, Event string }
+
+// Key is category/event.
+func (t Tracepoint) Key() string { return t.String() }
+
+func (t Tracepoint) String() string { return t.Category + "/" + t.Event }
+
+// A RawTracepoint is a tracepoint without a record.
+type RawTracepoint struct{ Event string }
+
+// Key is the event.
+func (t RawTracepoint) Key() string { return t.Event }
+
+func (t RawTracepoint) String() string { return t.Event }
+
+// A Function is a function of the kernel, or an instruction of one.
+type Function struct {
+	Symbol string // "" where only the address is known
+	Offset uint64 // bytes into the function
+	Addr   uint64 // of the function; 0 unless the symbol is missing or not unique
+}
+
+// Key spells out all fields.
+func (f Function) Key() string { return fmt.Sprintf("%s+%d@%x", f.Symbol, f.Offset, f.Addr) }
+
+func (f Function) String() string {
+	switch {
+	case f.Symbol == "":
+		return fmt.Sprintf("%#x", f.Addr)
+	case f.Addr != 0:
+		return fmt.Sprintf("%s at %#x", f.Symbol, f.Addr+f.Offset)
+	case f.Offset != 0:
+		return fmt.Sprintf("%s+%d", f.Symbol, f.Offset)
+	}
+	return f.Symbol
+}
+
+// A PerfEvent is a perf_event_open(2) event, a timer or a counter.
+type PerfEvent struct {
+	Name   string // what follows the provider: "99hz"
+	Type   uint32
+	Config uint64
+	Period uint64 // events or nanoseconds between two samples; 0: use Freq
+	Freq   uint64 // samples per second
+	CPUs   []int  // on which CPUs
+}
+
+// Key spells out all fields.
+func (e PerfEvent) Key() string {
+	return fmt.Sprintf("%s %d %#x %d %d %v", e.Name, e.Type, e.Config, e.Period, e.Freq, e.CPUs)
+}
+
+func (e PerfEvent) String() string { return e.Name }
+
+// Once is no site in the kernel: the program is run once, by ourselves.
+type Once struct{ Name string } // BEGIN or END
+
+// Key is the name.
+func (o Once) Key() string { return o.Name }
+
+func (o Once) String() string { return o.Name }
