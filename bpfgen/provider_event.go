@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
@@ -123,4 +124,16 @@ func checkCounter(provider string, c counter) error {
 		return fmt.Errorf("%s:%s:%d fires too often: use a period of %d or more", provider, c.name, c.period, least)
 	}
 	return nil
+}
+
+func listCounters(p *Provider, counters []counter) func(*kernel.Kernel, *kernel.Glob, bool) ([]Listed, error) {
+	return func(_ *kernel.Kernel, glob *kernel.Glob, _ bool) ([]Listed, error) {
+		var out []Listed
+		for _, c := range counters {
+			if glob.Match(c.name) {
+				out = append(out, Listed{Name: p.Name + ":" + c.name})
+			}
+		}
+		return out, nil
+	}
 }

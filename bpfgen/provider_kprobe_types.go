@@ -198,26 +198,6 @@ func loadParam(c *Context, f plylang.Field) {
 	c.Extend(f.Type)
 }
 
-// listPrototype lists the parameters or the result of a function.
-func listPrototype(p *Provider, k *kernel.Kernel, name string) []ListedVar {
-	f, err := k.BTFFunc(name)
-	if err != nil {
-		return nil
-	}
-	proto, ok := f.Type.(*btf.FuncProto)
-	if !ok {
-		return nil
-	}
-	if p.returns {
-		return []ListedVar{{"retval", cText(proto.Return)}}
-	}
-	var vars []ListedVar
-	for _, param := range proto.Params {
-		vars = append(vars, ListedVar{"args->" + param.Name, cText(param.Type)})
-	}
-	return vars
-}
-
 // cText is a type as C writes it.
 func cText(t btf.Type) string {
 	switch t := t.(type) {

@@ -97,3 +97,17 @@ func noRaw(k *kernel.Kernel, target string) error {
 	}
 	return missingf("this kernel has no raw tracepoint %s%s", target, plylang.DidYouMean(target, all))
 }
+
+func listRaw(k *kernel.Kernel, glob *kernel.Glob, _ bool) ([]Listed, error) {
+	names, err := rawTracepoints(k, "*")
+	if err != nil {
+		return nil, err
+	}
+	var out []Listed
+	for _, name := range names {
+		if glob.Match(name) {
+			out = append(out, Listed{Name: rawProvider.Name + ":" + name})
+		}
+	}
+	return out, nil
+}

@@ -164,3 +164,38 @@ func cutTracepoint(target string) (category, event string, ok bool) {
 	}
 	return target[:i], target[i+1:], true
 }
+
+func listTracepoints(k *kernel.Kernel, glob *kernel.Glob, vars bool) ([]Listed, error) {
+	names, err := k.Tracepoints("*", "*")
+	if err != nil {
+		return nil, err
+	}
+	var out []Listed
+	for _, name := range names {
+		category, event, _ := strings.Cut(name, "/")
+		if !glob.Match(name) && !glob.Match(category+":"+event) {
+			continue
+		}
+		l := Listed{Name: tracepointProvider.Name + ":" + name}
+		if vars {
+			l.Vars = listFields(k, category, event)
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+// listFields lists a tracepoint's fields. One that cannot be read has none.
+func listFields(k *kernel.Kernel, category, event string) []ListedVar {
+	format, err := k.Tracepoint(category, event)
+	if err != nil {
+		return nil
+	}
+	var vars []ListedVar
+	for _, f := range format.Fields {
+		if !f.Common && !(category == "syscalls" && f.Dynamic()) {
+			vars = append(vars, ListedVar{"data->" + f.Name, f.CType})
+		}
+	}
+	return vars
+}
