@@ -108,8 +108,8 @@ func (c *compiler) refuseApart(all []*Apart) {
 		if row, ok := kernel.FeatureInfo(a.Tells); ok {
 			hint = fmt.Sprintf(", or run Linux %d.%d or later, where one program serves all", row.Since[0], row.Since[1])
 		}
-		c.errs.Add(c.script.Src, a.Spec.Pos, "%s matches %d places, and this kernel tells which of them fired only to a program for each, of which %d are allowed: "+
-			"leave out probe and func, or name fewer places%s", a.Spec, a.Sites, maxApart, hint)
+		c.errs.Add(c.script.Src, a.Spec.Pos, "%s matches %d attach points, and on this kernel only a program for each can tell which fired; %d are allowed: "+
+			"leave out probe and func, or name fewer%s", a.Spec, a.Sites, maxApart, hint)
 	}
 }
 

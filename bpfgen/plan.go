@@ -12,13 +12,13 @@ import (
 	"ply-exporter/plylang"
 )
 
-// From places to programs
+// From sites to programs
 //
-// A clause runs at the places of its scope, and several clauses may run at one
-// place. All clauses at a place are in one program, in source order: the
+// A clause runs at the sites of its scope, and several clauses may run at one
+// site. All clauses at a site are in one program, in source order: the
 // kernel allows 64 programs at a tracepoint, and freeing many programs is
-// dangerous. Places with the same clauses share one program, as long as it can
-// learn which place fired where a clause asks: from the attach cookie, from
+// dangerous. Sites with the same clauses share one program, as long as it can
+// learn which site fired where a clause asks: from the attach cookie, from
 // the event itself (a system call's number), or because it does not ask.
 
 // A Plan says which programs to generate and what to attach them to.
@@ -288,9 +288,9 @@ func why(p *Program, apart bool) string {
 	case p.Attach == object.AttachKprobeMulti, p.Attach == object.AttachKretprobeMulti:
 		add(fmt.Sprintf("one link for %d functions", len(p.Points)))
 	case apart:
-		add("a program for each place: this kernel cannot tell one program which place fired")
+		add("a program for each attach point: this kernel cannot tell one program which of them fired")
 	case len(p.Points) > 1:
-		add(fmt.Sprintf("one program for %d places", len(p.Points)))
+		add(fmt.Sprintf("one program for %d attach points", len(p.Points)))
 	}
 	if len(p.Clauses) > 1 {
 		add(fmt.Sprintf("%d clauses in one program", len(p.Clauses)))

@@ -85,7 +85,7 @@ func (r *Resolver) Scopes(spec *plylang.Spec, uses plylang.Uses) ([]plylang.Scop
 		r.sites += len(s.sites)
 	}
 	if r.sites > maxSites {
-		r.full = &plylang.Error{Pos: spec.Pos, Msg: fmt.Sprintf("script names more than %d places in all: name fewer", maxSites)}
+		r.full = &plylang.Error{Pos: spec.Pos, Msg: fmt.Sprintf("script names more than %d attach points in all: name fewer", maxSites)}
 		return nil, r.full
 	}
 	return out, nil

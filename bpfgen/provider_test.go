@@ -82,12 +82,12 @@ func TestFindProvider(t *testing.T) {
 	}
 }
 
-// A program for each place is too much for a wide glob.
+// A program for each attach point is too much for a wide glob.
 func TestTooManyApart(t *testing.T) {
 	for _, row := range []struct{ kernel, script, want string }{
 		{"5.10-amd64", `kprobe:* { @[probe] = count(); }`,
-			"script:1:1: kprobe:* matches N places, and this kernel tells which of them fired only to a program for each, of which 128 are allowed: " +
-				"leave out probe and func, or name fewer places, or run Linux 5.15 or later, where one program serves all"},
+			"script:1:1: kprobe:* matches N attach points, and on this kernel only a program for each can tell which fired; 128 are allowed: " +
+				"leave out probe and func, or name fewer, or run Linux 5.15 or later, where one program serves all"},
 		{"7.3-amd64", `kprobe:* { @[probe] = count(); }`, ""},
 		{"5.10-amd64", `kprobe:* { @ = count(); }`, ""},
 		{"5.10-amd64", `tracepoint:sched/* { @[probe] = count(); }`, ""},
@@ -227,7 +227,7 @@ func TestPlans(t *testing.T) {
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_s* { @[probe] = count(); }`,
-			want:   `tracepoint sched/sched_skip_cpuset_numa sched/sched_skip_vma_numa sched/sched_stat_runtime and 3 more: one program for 6 places`,
+			want:   `tracepoint sched/sched_skip_cpuset_numa sched/sched_skip_vma_numa sched/sched_stat_runtime and 3 more: one program for 6 attach points`,
 		},
 		{
 			kernel: "5.10-amd64",
@@ -279,7 +279,7 @@ end END: runs once, after the other probes are gone`,
 			kernel: "7.3-amd64",
 			opt:    Options{PlainAttach: true},
 			script: `kprobe:vfs_* { @[func] = count(); }`,
-			want:   `kprobe vfs_open vfs_iter_read vfs_readv and 8 more: one program for 11 places`,
+			want:   `kprobe vfs_open vfs_iter_read vfs_readv and 8 more: one program for 11 attach points`,
 		},
 		{
 			kernel: "7.3-amd64",
@@ -295,13 +295,13 @@ kretprobe_multi vfs_read vfs_write: one link for 2 functions`,
 		{
 			kernel: "5.10-amd64",
 			script: `kretprobe:vfs_@(read|write) { @[func] = count(); }`,
-			want: `kretprobe vfs_read: a program for each place: this kernel cannot tell one program which place fired
-kretprobe vfs_write: a program for each place: this kernel cannot tell one program which place fired`,
+			want: `kretprobe vfs_read: a program for each attach point: this kernel cannot tell one program which of them fired
+kretprobe vfs_write: a program for each attach point: this kernel cannot tell one program which of them fired`,
 		},
 		{
 			kernel: "5.10-amd64",
 			script: `kretprobe:vfs_@(read|write) { @ = count(); }`,
-			want:   `kretprobe vfs_read vfs_write: one program for 2 places`,
+			want:   `kretprobe vfs_read vfs_write: one program for 2 attach points`,
 		},
 		{
 			kernel: "7.3-amd64",
@@ -329,8 +329,8 @@ kprobe vfs_read: 2 clauses in one program`,
 			kernel: "5.10-amd64",
 			opt:    Options{PlainAttach: true},
 			script: `kretprobe:sys_@(read|write) { @[func] = count(); }`,
-			want: `kretprobe __x64_sys_read: the functions of 2 system calls; a program for each place: this kernel cannot tell one program which place fired
-kretprobe __x64_sys_write: the functions of 2 system calls; a program for each place: this kernel cannot tell one program which place fired`,
+			want: `kretprobe __x64_sys_read: the functions of 2 system calls; a program for each attach point: this kernel cannot tell one program which of them fired
+kretprobe __x64_sys_write: the functions of 2 system calls; a program for each attach point: this kernel cannot tell one program which of them fired`,
 		},
 		{
 			kernel: "6.12-arm64",
@@ -340,7 +340,7 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each p
 		{
 			kernel: "6.12-arm64",
 			script: `kprobe:vfs_@(read|write) { @[args->file] = count(); }`,
-			want:   `kprobe vfs_read vfs_write: one program for 2 places`,
+			want:   `kprobe vfs_read vfs_write: one program for 2 attach points`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -366,13 +366,13 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each p
 		{
 			kernel: "6.18-amd64",
 			script: `rawtracepoint:sched_sw* { @[arg0] = count(); }`,
-			want:   `raw_tracepoint sched_swap_numa sched_switch: the tracepoint itself, without a record; one program for 2 places`,
+			want:   `raw_tracepoint sched_swap_numa sched_switch: the tracepoint itself, without a record; one program for 2 attach points`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `rt:sched_sw* { @[probe] = count(); }`,
-			want: `raw_tracepoint sched_swap_numa: the tracepoint itself, without a record; a program for each place: this kernel cannot tell one program which place fired
-raw_tracepoint sched_switch: the tracepoint itself, without a record; a program for each place: this kernel cannot tell one program which place fired`,
+			want: `raw_tracepoint sched_swap_numa: the tracepoint itself, without a record; a program for each attach point: this kernel cannot tell one program which of them fired
+raw_tracepoint sched_switch: the tracepoint itself, without a record; a program for each attach point: this kernel cannot tell one program which of them fired`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -407,7 +407,7 @@ kprobe vfs_write: through perf`,
 			kernel: "6.18-amd64",
 			opt:    Options{PlainAttach: true},
 			script: `tracepoint:syscalls/sys_enter_* { @[probe] = count(); }`,
-			want:   `tracepoint syscalls/sys_enter_clone syscalls/sys_enter_clone3 syscalls/sys_enter_close and 20 more: one program for 23 places`,
+			want:   `tracepoint syscalls/sys_enter_clone syscalls/sys_enter_clone3 syscalls/sys_enter_close and 20 more: one program for 23 attach points`,
 		},
 	} {
 		t.Run(row.kernel+" "+row.script, func(t *testing.T) {

@@ -27,7 +27,7 @@ func (c *compiler) warnOfFunctions() {
 }
 
 // warnUncounted is about returns. The kernel keeps track of as many callers of
-// a function at a time as it has processors, or of ten.
+// a function at a time as it has CPUs, or of ten.
 func (c *compiler) warnUncounted() {
 	seen := map[*plylang.Spec]bool{}
 	for _, p := range c.obj.Programs {
@@ -58,7 +58,7 @@ func (c *compiler) warnHidden() {
 	}
 }
 
-// kprobePrograms are the ways in whose places come from the kernel's symbols.
+// kprobePrograms are the attach kinds whose sites come from the kernel's symbols.
 var kprobePrograms = map[object.AttachKind]bool{
 	object.AttachKprobe: true, object.AttachKretprobe: true, object.AttachKprobeMulti: true, object.AttachKretprobeMulti: true,
 }
