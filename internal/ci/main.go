@@ -29,6 +29,7 @@ func main() {
 	if *only != "guests" {
 		s.checkSource(*lint)
 		s.run(job{name: "this machine", kernel: host, packages: []string{"./..."}})
+		s.run(job{name: "dashboards and manifests", kernel: host, dir: "internal/schema", packages: []string{"."}})
 	}
 	if *only != "host" {
 		s.runGuests(host, *version)

@@ -27,6 +27,7 @@ type suite struct {
 type job struct {
 	name     string // where it runs
 	kernel   facts
+	dir      string // of a module of its own, or empty
 	packages []string
 	args     []string
 	env      []string
@@ -64,7 +65,7 @@ func (s *suite) run(j job) {
 	}
 	args := append([]string{"test", "-json", "-count=1", "-p=1", "-timeout=10m"}, j.args...)
 	cmd := exec.Command("go", append(args, j.packages...)...)
-	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), j.env...)
+	cmd.Dir, cmd.Env = j.dir, append(append(os.Environ(), "CGO_ENABLED=0"), j.env...)
 	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
 	if err == nil {
