@@ -125,61 +125,74 @@ const (
 	works     = ""
 )
 
-// What is missing is named, whatever it is, and with it the cure.
+// What is missing, as messages say it.
+const (
+	grantBPF          = "no permission to use BPF: run as root, or grant "
+	paranoid3         = "the sysctl kernel.perf_event_paranoid is 3 and refuses perf events: set it to 2, or grant CAP_SYS_ADMIN\n"
+	hiddenSymbols     = "the kernel hides the addresses of its symbols"
+	unreadableTracefs = "/sys/kernel/tracing may not be read: run as root or with CAP_DAC_READ_SEARCH\n"
+)
+
+// lockedMemory is what is missing without CAP_SYS_RESOURCE.
+func lockedMemory() string {
+	if need.Older(need.Release(), "5.11") {
+		return "this kernel counts maps as locked memory, of which 64 KiB are allowed: grant CAP_SYS_RESOURCE, or raise the limit (ulimit -l unlimited, LimitMEMLOCK=infinity)\n"
+	}
+	return works
+}
+
+// A limitedRun is a run with few privileges.
+type limitedRun struct {
+	limits         string
+	paranoid, kptr string // sysctls
+	script, want   string // want begins with "works " where only a warning is printed
+}
+
+var limitedRuns = []limitedRun{
+	{"-SYS_ADMIN", "3", "0", timer, paranoid3},
+	{"-SYS_ADMIN", "3", "0", function, paranoid3},
+	{"-SYS_ADMIN", "2", "0", timer, works},
+	{"-SYS_ADMIN", "2", "0", function, works},
+	{"-SYS_ADMIN -BPF", "2", "0", timer, grantBPF + "CAP_BPF\n"},
+	{"-SYS_ADMIN -PERFMON", "2", "0", timer, grantBPF + "CAP_PERFMON\n"},
+	{"-SYS_ADMIN -BPF -PERFMON", "2", "0", function, grantBPF + "CAP_BPF and CAP_PERFMON\n"},
+	{"-BPF -PERFMON", "3", "0", timer, works},
+	{"-DAC_READ_SEARCH -DAC_OVERRIDE", "3", "0", counting, works},
+	{"-SYSLOG", "3", "1", timer, works},
+	{"-SYSLOG", "3", "1", function, "works " + hiddenSymbols},
+	{"-SYSLOG", "3", "1", functions, "works " + hiddenSymbols},
+	{"+BPF", "3", "2", function, "works " + hiddenSymbols},
+	{"-SYS_RESOURCE", "2", "0", timer, lockedMemory()},
+	{"nobody +SYS_RESOURCE +BPF +PERFMON", "2", "0", counting, unreadableTracefs},
+	{"nobody +SYS_RESOURCE +BPF +PERFMON +DAC_READ_SEARCH +SYSLOG", "2", "1", counting, works},
+	{"nobody +SYS_RESOURCE +BPF +PERFMON +DAC_READ_SEARCH +SYSLOG", "2", "1", functions, works},
+}
+
+// Whatever privilege is missing, the message names it and says what to do.
 func TestEachCapability(t *testing.T) {
 	need.Guest(t)
 	program := programForAll(t)
-	const (
-		grant    = "no permission to use BPF: run as root, or grant "
-		paranoid = "the sysctl kernel.perf_event_paranoid is 3 and refuses perf events: set it to 2, or grant CAP_SYS_ADMIN\n"
-		hidden   = "the kernel hides the addresses of its symbols"
-		tracefs  = "/sys/kernel/tracing may not be read: run as root or with CAP_DAC_READ_SEARCH\n"
-	)
 	limit := unix.Rlimit{Cur: 64 << 10, Max: 64 << 10} // the default of kernel 5.10
 	if err := unix.Prlimit(0, unix.RLIMIT_MEMLOCK, &limit, nil); err != nil {
 		t.Fatal(err)
 	}
-	memlock := works
-	if need.Older(need.Release(), "5.11") {
-		memlock = "this kernel counts maps as locked memory, of which 64 KiB are allowed: grant CAP_SYS_RESOURCE, or raise the limit (ulimit -l unlimited, LimitMEMLOCK=infinity)\n"
+	for _, row := range limitedRuns {
+		t.Run(row.limits+" "+row.script, func(t *testing.T) { row.test(t, program) })
 	}
-	for _, row := range []struct {
-		limits         string
-		paranoid, kptr string // sysctls
-		script, want   string
-	}{
-		{"-SYS_ADMIN", "3", "0", timer, paranoid},
-		{"-SYS_ADMIN", "3", "0", function, paranoid},
-		{"-SYS_ADMIN", "2", "0", timer, works},
-		{"-SYS_ADMIN", "2", "0", function, works},
-		{"-SYS_ADMIN -BPF", "2", "0", timer, grant + "CAP_BPF\n"},
-		{"-SYS_ADMIN -PERFMON", "2", "0", timer, grant + "CAP_PERFMON\n"},
-		{"-SYS_ADMIN -BPF -PERFMON", "2", "0", function, grant + "CAP_BPF and CAP_PERFMON\n"},
-		{"-BPF -PERFMON", "3", "0", timer, works},
-		{"-DAC_READ_SEARCH -DAC_OVERRIDE", "3", "0", counting, works},
-		{"-SYSLOG", "3", "1", timer, works},
-		{"-SYSLOG", "3", "1", function, "works " + hidden},
-		{"-SYSLOG", "3", "1", functions, "works " + hidden},
-		{"+BPF", "3", "2", function, "works " + hidden},
-		{"-SYS_RESOURCE", "2", "0", timer, memlock},
-		{"nobody +SYS_RESOURCE +BPF +PERFMON", "2", "0", counting, tracefs},
-		{"nobody +SYS_RESOURCE +BPF +PERFMON +DAC_READ_SEARCH +SYSLOG", "2", "1", counting, works},
-		{"nobody +SYS_RESOURCE +BPF +PERFMON +DAC_READ_SEARCH +SYSLOG", "2", "1", functions, works},
-	} {
-		t.Run(row.limits+" "+row.script, func(t *testing.T) {
-			setSysctl(t, "perf_event_paranoid", row.paranoid)
-			setSysctl(t, "kptr_restrict", row.kptr)
-			r := limited(t, program, row.limits, "run", "-t", "0.1", row.script)
-			if warning, ok := strings.CutPrefix(row.want, "works "); ok {
-				if r.status != 0 || !strings.Contains(r.stderr, "@ shows addresses instead of functions: "+warning) {
-					t.Errorf("kptr_restrict %s: %+v\nwant %s", row.kptr, r, row.want)
-				}
-				return
-			}
-			if row.want == works && r.status != 0 || row.want != works && (r.status != 1 || !strings.Contains(r.stderr, row.want)) {
-				t.Errorf("paranoid %s, kptr_restrict %s: status %d, standard error\n%s\nwant %s", row.paranoid, row.kptr, r.status, r.stderr, row.want)
-			}
-		})
+}
+
+func (row limitedRun) test(t *testing.T, program string) {
+	setSysctl(t, "perf_event_paranoid", row.paranoid)
+	setSysctl(t, "kptr_restrict", row.kptr)
+	r := limited(t, program, row.limits, "run", "-t", "0.1", row.script)
+	if warning, ok := strings.CutPrefix(row.want, "works "); ok {
+		if r.status != 0 || !strings.Contains(r.stderr, "@ shows addresses instead of functions: "+warning) {
+			t.Errorf("kptr_restrict %s: %+v\nwant %s", row.kptr, r, row.want)
+		}
+		return
+	}
+	if row.want == works && r.status != 0 || row.want != works && (r.status != 1 || !strings.Contains(r.stderr, row.want)) {
+		t.Errorf("paranoid %s, kptr_restrict %s: status %d, standard error\n%s\nwant %s", row.paranoid, row.kptr, r.status, r.stderr, row.want)
 	}
 }
 

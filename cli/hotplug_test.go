@@ -21,7 +21,7 @@ scripts:
       kprobe:SyS_getpriority { @[comm] = count(); }
 `
 
-// setOnline brings processor 1 up or takes it down.
+// setOnline takes CPU 1 online (1) or offline (0).
 func setOnline(t *testing.T, value string) {
 	t.Helper()
 	if err := os.WriteFile("/sys/devices/system/cpu/cpu1/online", []byte(value), 0); err != nil {
@@ -29,7 +29,7 @@ func setOnline(t *testing.T, value string) {
 	}
 }
 
-// keepBusy computes on a processor until the test is over.
+// keepBusy computes on a CPU until the test is over.
 func keepBusy(t *testing.T, cpu int) {
 	t.Helper()
 	var stop atomic.Bool
@@ -44,29 +44,27 @@ func keepBusy(t *testing.T, cpu int) {
 	}()
 }
 
-// A processor that goes takes its own timer along and nothing else: what it
-// counted stays, scrapes go on, system calls are counted on the others.
-func TestProcessorGoesAndComes(t *testing.T) {
-	need.Guest(t)
-	s := startServer(t, hotplugConfig)
-	t.Cleanup(func() { _ = os.WriteFile("/sys/devices/system/cpu/cpu1/online", []byte("1"), 0) })
-	keepBusy(t, 0)
-	samples := func(cpu string) float64 {
-		v, _ := value(s.families(t), "ply_samples_total", cpu)
-		return v
-	}
-	more := func(cpu string, than float64) bool {
-		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-			if samples(cpu) >= than+5 {
-				return true
-			}
+// samples is how many samples of a CPU an exporter has counted.
+func (s *server) samples(t *testing.T, cpu string) float64 {
+	t.Helper()
+	n, _ := value(s.families(t), "ply_samples_total", cpu)
+	return n
+}
+
+// waitSamples waits for five more samples of a CPU.
+func (s *server) waitSamples(t *testing.T, cpu string, than float64) {
+	t.Helper()
+	for end := time.Now().Add(patience); s.samples(t, cpu) < than+5; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no samples of CPU %s beyond %g", cpu, than)
 		}
-		return false
 	}
-	keepBusy(t, 1)
-	if !more("1", 0) {
-		t.Fatal("no samples on processor 1")
-	}
+}
+
+// keepScraping scrapes until the function it returns is called, which says how
+// often.
+func (s *server) keepScraping(t *testing.T) (stop func() int) {
+	t.Helper()
 	var done atomic.Bool
 	scrapes := make(chan int)
 	go func() {
@@ -76,32 +74,36 @@ func TestProcessorGoesAndComes(t *testing.T) {
 		}
 		scrapes <- n
 	}()
+	return func() int {
+		done.Store(true)
+		return <-scrapes
+	}
+}
+
+// A CPU that goes offline stops its own timer and nothing else: what it
+// counted stays, scrapes go on, system calls are counted on the others. An
+// exporter that is started when it is back samples it again.
+func TestCPUGoesOfflineAndComesBack(t *testing.T) {
+	need.Guest(t)
+	s := startServer(t, hotplugConfig)
+	t.Cleanup(func() { _ = os.WriteFile("/sys/devices/system/cpu/cpu1/online", []byte("1"), 0) })
+	keepBusy(t, 0)
+	keepBusy(t, 1)
+	s.waitSamples(t, "1", 0)
+	stopScraping := s.keepScraping(t)
 	runWorkload(t, 100)
 	setOnline(t, "0")
-	at0, at1 := samples("0"), samples("1")
+	at0, at1 := s.samples(t, "0"), s.samples(t, "1")
 	runWorkload(t, 100)
-	if !more("0", at0) {
-		t.Error("no samples on processor 0 after processor 1 has gone")
-	}
-	if now := samples("1"); now != at1 {
-		t.Errorf("processor 1 is gone and had %g samples, has %g", at1, now)
+	s.waitSamples(t, "0", at0)
+	if now := s.samples(t, "1"); now != at1 {
+		t.Errorf("CPU 1 is offline and had %g samples, has %g", at1, now)
 	}
 	setOnline(t, "1")
 	runWorkload(t, 100)
 	keepBusy(t, 1)
-	again := startServer(t, hotplugConfig)
-	before := samples("1")
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		if v, _ := value(again.families(t), "ply_samples_total", "1"); v >= 5 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("no samples on processor 1 when it is back, and the exporter was started again")
-		}
-	}
-	t.Logf("processor 1, not started again: %g samples, %g later", before, samples("1"))
-	done.Store(true)
-	t.Logf("%d scrapes beside", <-scrapes)
+	startServer(t, hotplugConfig).waitSamples(t, "1", 0)
+	t.Logf("CPU 1, in the exporter that kept running: %g samples, later %g; %d scrapes", at1, s.samples(t, "1"), stopScraping())
 	for _, script := range []string{"samples", "calls"} {
 		if up, _ := value(s.families(t), "ply_script_up", script); up != 1 {
 			t.Errorf("script %s is not up\n%s", script, s.logText(t))

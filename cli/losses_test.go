@@ -3,13 +3,12 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/cilium/ebpf"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -163,12 +162,8 @@ func fullMapOutput(t *testing.T, text string) (keys, n, lost int) {
 	return keys, n, lost
 }
 
-// In the exporter, what a full map refuses is in ply_map_dropped_total, what
-// an evicting one forgets leaves the newest, and what exceeds a scrape's bound
-// in ply_scrape_series_omitted.
-func TestFullMapsInTheExporter(t *testing.T) {
-	need.BPF(t)
-	s := startServer(t, `
+// fullMaps are maps that have too few keys for what is counted in them.
+const fullMaps = `
 scripts:
   - name: full
     script: |
@@ -184,9 +179,19 @@ scripts:
     script: |
       kprobe:SyS_getpriority / startswith(comm, "full-") / { seen[comm] = nsecs; }
     metrics: [{map: seen, max_entries: 4, export: true, type: gauge}]
-`)
-	const names = 3000 // more than an LRU map keeps on a machine with a few processors
-	for i := range names {
+`
+
+// fullNames is how many names are counted: more than an LRU map keeps on a
+// machine with a few CPUs.
+const fullNames = 3000
+
+// In the exporter, what a full map refuses is in ply_map_dropped_total, what
+// an evicting one forgets leaves the newest, and what exceeds a scrape's bound
+// in ply_scrape_series_omitted.
+func TestFullMapsInTheExporter(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, fullMaps)
+	for i := range fullNames {
 		callAs(fmt.Sprintf("full-%d", i))
 	}
 	families := s.families(t)
@@ -195,15 +200,15 @@ scripts:
 		labels []string
 		want   float64
 	}{
-		{"ply_full_n_total", nil, names},
+		{"ply_full_n_total", nil, fullNames},
 		{"ply_full_total", []string{"full-0"}, 1},
 		{"ply_map_entries", []string{"@", "full"}, 4},
 		{"ply_map_max_entries", []string{"@", "full"}, 4},
-		{"ply_map_dropped_total", []string{"@", "full"}, names - 4},
-		{"ply_map_dropped_total", []string{"@size", "full"}, names - 2},
+		{"ply_map_dropped_total", []string{"@", "full"}, fullNames - 4},
+		{"ply_map_dropped_total", []string{"@size", "full"}, fullNames - 2},
 		{"ply_map_dropped_total", []string{"@", "evict"}, 0},
 		{"ply_map_dropped_total", []string{"seen", "table"}, 0},
-		{"ply_evict_total", []string{fmt.Sprintf("full-%d", names-1)}, 1},
+		{"ply_evict_total", []string{fmt.Sprintf("full-%d", fullNames-1)}, 1},
 	} {
 		if got, ok := value(families, row.metric, row.labels...); got != row.want || !ok {
 			t.Errorf("%s%q is %v (%v), want %v", row.metric, row.labels, got, ok, row.want)
@@ -212,24 +217,23 @@ scripts:
 	if n := len(families["ply_full_total"].GetMetric()); n != 4 {
 		t.Errorf("a full map has %d series, want 4", n)
 	}
-	bound := float64(4 + 256*possibleCPUs(t))
+	checkEvicting(t, families)
+}
+
+// checkEvicting checks how many keys the maps hold that forget: each CPU keeps
+// some for itself.
+func checkEvicting(t *testing.T, families map[string]*dto.MetricFamily) {
+	t.Helper()
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := float64(4 + 256*cpus)
 	for _, row := range [][]string{{"@", "evict"}, {"seen", "table"}} {
 		if n, _ := value(families, "ply_map_entries", row...); n < 4 || n > bound {
 			t.Errorf("map %q holds %v keys, want 4 to %v", row, n, bound)
 		}
 	}
-}
-
-// possibleCPUs is how many processors the kernel keeps room for.
-func possibleCPUs(t *testing.T) int {
-	t.Helper()
-	b, err := os.ReadFile("/sys/devices/system/cpu/possible")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, last, _ := strings.Cut(strings.TrimSpace(string(b)), "-")
-	n, _ := strconv.Atoi(last)
-	return n + 1
 }
 
 func TestSeriesBound(t *testing.T) {

@@ -53,7 +53,7 @@ var guestTests = []guestTest{
 	{"./tracer", ".", ""},
 	{"./internal/conformance", "Records|Ply24", ""},
 	{"./docs", "ExamplesOfTheReference$", ""},
-	{"./cli", "Program$|TestRun$|RunReads|FullDisk|BinaryNamedPly|Kprobe|EachCapability|HardwareEvents|ProcessorGoes|SIGTERMEndsCleanly|OneScript|PortInUse|OwnMetrics|Prometheus|LostEvents|ExitInBEGIN", ""},
+	{"./cli", "Program$|TestRun$|RunReads|FullDisk|BinaryNamedPly|Kprobe|EachCapability|HardwareEvents|CPUGoes|SIGTERMEndsCleanly|OneScript|PortInUse|OwnMetrics|Prometheus|LostEvents|ExitInBEGIN", ""},
 	{"./cli", "LockdownLevels", ""}, // a boot of its own: there is no way back
 }
 
