@@ -18,7 +18,17 @@ const maxInstructions = 1<<15 - 1
 // license is what programs must declare that use the helpers for tracing.
 const license = "GPL"
 
-// Build turns the text of a script into an Object.
+// Build parses, checks and compiles the text of a script for one kernel, Linux
+// 5.10 or later:
+//
+//	k, err := kernel.Running()
+//	…
+//	src := &plylang.Source{Text: "kprobe:sys_read { @[comm] = count(); }"}
+//	obj, err := bpfgen.Build(src, k, bpfgen.Options{}, nil)
+//
+// Errors in the script are a plylang.ErrorList; those of what this kernel lacks
+// are plylang.ErrMissing. params gives the text of $1, $NAME and their kin; nil:
+// there are none.
 func Build(src *plylang.Source, k *kernel.Kernel, opt Options, params func(string) (string, bool)) (*object.Object, error) {
 	script, err := plylang.Parse(src)
 	if script == nil {

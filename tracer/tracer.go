@@ -65,9 +65,18 @@ type Tracer struct {
 // errClosed is what remains to be said after Close.
 var errClosed = fmt.Errorf("tracer: %w", os.ErrClosed)
 
-// Start loads a script, runs its BEGIN clauses and attaches the others. A
-// script that fails leaves nothing behind. The error is a plylang.Error or
-// plylang.ErrorList where it belongs to a place in the script.
+// Start loads a script, runs its BEGIN clauses and attaches the others:
+//
+//	obj, err := bpfgen.Build(src, k, bpfgen.Options{}, nil)
+//	…
+//	t, err := tracer.Start(obj, tracer.Options{Kernel: k})
+//	…
+//	defer t.Close()
+//	rows, err := t.Rows(obj.Maps[0])
+//
+// It needs Linux 5.10 or later, and the kernel that the object was compiled
+// for. A script that fails leaves nothing behind. The error is a plylang.Error
+// or plylang.ErrorList where it belongs to a position in the script.
 func Start(obj *object.Object, opt Options) (*Tracer, error) {
 	tracers, errs := StartAll([]*object.Object{obj}, opt)
 	return tracers[0], errs[0]
