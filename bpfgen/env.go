@@ -1,6 +1,7 @@
 package bpfgen
 
 import (
+	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/plylang"
 )
@@ -69,4 +70,4 @@ func (e *env) Param(name string) (string, bool) {
 }
 
 // TypeNamed returns the type a cast names; see plylang.Env.
-func (e *env) TypeNamed(name string) *plylang.Type { return typeNamed(e.kernel, name) }
+func (e *env) TypeNamed(name string) *plylang.Type { return ctype.Named(e.kernel, name) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -230,7 +231,7 @@ func (p *planner) canBeRaw(group []*planned) bool {
 		}
 	}
 	for _, s := range group {
-		if t, ok := s.Site.(object.Tracepoint); !ok || !isRawTracepoint(p.kernel, t.Event) {
+		if t, ok := s.Site.(object.Tracepoint); !ok || !ctype.HasRawTracepoint(p.kernel, t.Event) {
 			return false
 		}
 	}

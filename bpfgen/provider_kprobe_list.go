@@ -4,8 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cilium/ebpf/btf"
-
+	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/kernel"
 )
 
@@ -37,20 +36,16 @@ func listFunctions(p *Provider) func(*kernel.Kernel, *kernel.Glob, bool) ([]List
 
 // listPrototype lists the parameters or the result of a function.
 func listPrototype(p *Provider, k *kernel.Kernel, name string) []ListedVar {
-	f, err := k.BTFFunc(name)
-	if err != nil {
+	f := ctype.FuncNamed(k, name)
+	switch {
+	case f == nil:
 		return nil
-	}
-	proto, ok := f.Type.(*btf.FuncProto)
-	if !ok {
-		return nil
-	}
-	if p.returns {
-		return []ListedVar{{"retval", cText(proto.Return)}}
+	case p.returns:
+		return []ListedVar{{"retval", f.ResultText()}}
 	}
 	var vars []ListedVar
-	for _, param := range proto.Params {
-		vars = append(vars, ListedVar{"args->" + param.Name, cText(param.Type)})
+	for _, param := range f.Params {
+		vars = append(vars, ListedVar{"args->" + param.Name, param.Text()})
 	}
 	return vars
 }

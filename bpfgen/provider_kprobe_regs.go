@@ -6,6 +6,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
@@ -82,7 +83,7 @@ func (r registerFields) Name() string { return "struct pt_regs of " + r.arch.Mac
 // Member returns a register.
 func (r registerFields) Member(name string) (plylang.Field, bool) {
 	reg, ok := r.arch.Registers[name]
-	return plylang.Field{Name: name, Type: numberType(reg.Size, false), Offset: reg.Offset}, ok
+	return plylang.Field{Name: name, Type: ctype.Number(reg.Size, false), Offset: reg.Offset}, ok
 }
 
 // Names lists the registers in alphabetical order.

@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cilium/ebpf/btf"
-
+	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -69,22 +68,17 @@ func (s *Scope) prototype(r *Resolver, at site) *prototype {
 // declare looks up the declaration of the function, if the kernel has it.
 func (p *prototype) declare(r *Resolver) {
 	name, _, _ := strings.Cut(p.function, ".")
-	f, err := r.kernel.BTFFunc(name)
-	if err != nil {
+	f := ctype.FuncNamed(r.kernel, name)
+	if f == nil {
 		return
 	}
-	proto, ok := f.Type.(*btf.FuncProto)
-	if !ok {
-		return
-	}
-	p.result = resultType(proto.Return)
-	for i, param := range proto.Params {
-		t := typeOf(param.Type)
-		if i > maxArg || !oneWord(param.Type) {
+	p.result = f.Result
+	for i, param := range f.Params {
+		if i > maxArg || !param.OneWord {
 			break
 		}
-		if t.Scalar() {
-			p.params = append(p.params, plylang.Field{Name: param.Name, Type: t, Offset: i})
+		if param.Type.Scalar() {
+			p.params = append(p.params, plylang.Field{Name: param.Name, Type: param.Type, Offset: i})
 		}
 	}
 }
@@ -97,50 +91,21 @@ func (p *prototype) all() []plylang.Field {
 	return p.params
 }
 
-// oneWord says whether a parameter is passed as one argument: numbers and
-// pointers are, and structs of up to 8 bytes.
-func oneWord(t btf.Type) bool {
-	size, err := btf.Sizeof(t)
-	return err == nil && size > 0 && size <= 8
-}
-
-// resultType is the declared type of a result: what does not fit a register,
-// and nothing, are shown as the register.
-func resultType(t btf.Type) *plylang.Type {
-	if r := typeOf(t); r.Scalar() {
-		return r
-	}
-	return plylang.S64
-}
-
 // key spells out what the clause sees of p.
 func (p *prototype) key(s *Scope) string {
 	var b strings.Builder
 	if s.wants("retval") && p.result != nil {
-		fmt.Fprint(&b, typeKey(p.result), ";")
+		fmt.Fprint(&b, ctype.Key(p.result), ";")
 	}
 	if !s.wants("args") {
 		return b.String()
 	}
 	for _, name := range sortedKeys(s.uses.Members) {
 		if f, ok := p.Member(name); ok {
-			fmt.Fprint(&b, f.Offset, name, " ", typeKey(f.Type), ";")
+			fmt.Fprint(&b, f.Offset, name, " ", ctype.Key(f.Type), ";")
 		}
 	}
 	return b.String()
-}
-
-// typeKey is equal for types that a clause could not tell apart.
-func typeKey(t *plylang.Type) string {
-	switch {
-	case t == nil:
-		return "?"
-	case t.Kind == plylang.Pointer:
-		return fmt.Sprint("*", t.User, typeKey(t.Elem))
-	case t.Struct != nil:
-		return t.Struct.Name()
-	}
-	return fmt.Sprint(t.Kind, t.Size, t.Signed, t.Len)
 }
 
 // Name names the function for messages.
@@ -196,33 +161,4 @@ func (s *Scope) functionVars(r *Resolver, proto *prototype, whole bool) []*Var {
 func loadParam(c *Context, f plylang.Field) {
 	loadArg(c, f.Offset)
 	c.Extend(f.Type)
-}
-
-// cText is a type as C writes it.
-func cText(t btf.Type) string {
-	switch t := t.(type) {
-	case *btf.Pointer:
-		return strings.ReplaceAll(cText(t.Target)+" *", "* *", "**")
-	case *btf.Const:
-		return "const " + cText(t.Type)
-	case *btf.Volatile:
-		return cText(t.Type)
-	case *btf.Restrict:
-		return cText(t.Type)
-	case *btf.TypeTag:
-		return cText(t.Type)
-	case *btf.Struct:
-		return "struct " + t.Name
-	case *btf.Union:
-		return "union " + t.Name
-	case *btf.Enum:
-		return "enum " + t.Name
-	case *btf.Array:
-		return fmt.Sprintf("%s[%d]", cText(t.Type), t.Nelems)
-	case *btf.FuncProto:
-		return "function"
-	case *btf.Void:
-		return "void"
-	}
-	return t.TypeName()
 }

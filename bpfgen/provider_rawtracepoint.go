@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
 
+	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -53,7 +53,7 @@ func rawTracepoints(k *kernel.Kernel, glob string) ([]string, error) {
 	if strings.ContainsAny(glob, "/:") {
 		return nil, errors.New("a raw tracepoint has no category: write rawtracepoint:event")
 	}
-	if !kernel.IsGlob(glob) && isRawTracepoint(k, glob) {
+	if !kernel.IsGlob(glob) && ctype.HasRawTracepoint(k, glob) {
 		return []string{glob}, nil
 	}
 	all, err := k.Tracepoints("!(syscalls)", glob)
@@ -67,24 +67,7 @@ func rawTracepoints(k *kernel.Kernel, glob string) ([]string, error) {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	return slices.DeleteFunc(names, func(name string) bool { return !isRawTracepoint(k, name) }), nil
-}
-
-// isRawTracepoint says whether there is a tracepoint of that name.
-func isRawTracepoint(k *kernel.Kernel, event string) bool {
-	_, ok := rawTracepointType(k, event)
-	return ok
-}
-
-// rawTracepointType returns the type of the functions that can be attached to a
-// tracepoint.
-func rawTracepointType(k *kernel.Kernel, event string) (t *btf.Typedef, ok bool) {
-	spec, err := k.BTF()
-	if err != nil {
-		return nil, false
-	}
-	ok = spec.TypeByName("btf_trace_"+event, &t) == nil
-	return t, ok
+	return slices.DeleteFunc(names, func(name string) bool { return !ctype.HasRawTracepoint(k, name) }), nil
 }
 
 func noRaw(k *kernel.Kernel, target string) error {

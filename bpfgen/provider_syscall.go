@@ -7,6 +7,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/plylang"
 )
@@ -181,26 +182,15 @@ var userArg = &plylang.Type{Kind: plylang.Int, Size: 8, User: true}
 
 // callFields are the declared arguments of a single call: the fields of its
 // own tracepoint, which has them where raw_syscalls has its arguments.
-func callFields(r *Resolver, calls []kernel.Syscall) *eventFields {
+func callFields(r *Resolver, calls []kernel.Syscall) *ctype.Record {
 	if len(calls) != 1 {
 		return nil
 	}
 	for _, name := range []string{calls[0].Wrapper, calls[0].Name} {
-		fields, err := readFields(r, "syscalls/sys_enter_"+name, nil)
+		record, err := ctype.ReadRecord(r.kernel, "syscalls/sys_enter_"+name, nil)
 		if err == nil {
-			return fields.arguments("system call sys_" + calls[0].Name)
+			return record.From(recordArgs, "system call sys_"+calls[0].Name)
 		}
 	}
 	return nil
-}
-
-// arguments leaves only the fields that are arguments.
-func (f *eventFields) arguments(title string) *eventFields {
-	out := &eventFields{title: title}
-	for _, field := range f.fields {
-		if field.Offset >= recordArgs {
-			out.fields = append(out.fields, field)
-		}
-	}
-	return out
 }

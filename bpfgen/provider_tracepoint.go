@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -57,7 +58,7 @@ func tracepointScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Sc
 // An event is a tracepoint as a clause sees it.
 type event struct {
 	name   string
-	fields *eventFields
+	fields *ctype.Record
 	used   string       // where the fields in use are, and what they look like
 	args   fieldSources // of the fields in use, where raw
 	raw    bool         // the clause can do without the record
@@ -69,13 +70,13 @@ type event struct {
 }
 
 func newEvent(r *Resolver, name string, uses plylang.Uses) (*event, error) {
-	e := &event{name: name, fields: laterFields(r, name)}
+	e := &event{name: name, fields: ctype.LaterRecord(r.kernel, name)}
 	if len(uses.Members) > 0 || uses.Names[dataRow.Name] {
 		var err error
-		if e.fields, err = readFields(r, name, uses.Members); err != nil {
+		if e.fields, err = ctype.ReadRecord(r.kernel, name, uses.Members); err != nil {
 			return nil, err
 		}
-		e.used = e.fields.layout(uses.Members)
+		e.used = e.fields.Layout(uses.Members)
 	}
 	e.args, e.raw = fieldsInArgs(r, name, e.fields, uses)
 	e.call, e.kind, e.isCall = callOf(r.kernel, name)

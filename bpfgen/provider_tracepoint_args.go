@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/btf"
 
+	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/plylang"
@@ -90,7 +90,7 @@ func wholeRecord(uses plylang.Uses) bool {
 
 // fieldsInArgs returns the sources of the fields in use; ok is false when the
 // record is needed.
-func fieldsInArgs(r *Resolver, event string, fields *eventFields, uses plylang.Uses) (sources fieldSources, ok bool) {
+func fieldsInArgs(r *Resolver, event string, fields *ctype.Record, uses plylang.Uses) (sources fieldSources, ok bool) {
 	if !rawIsExact(r) || wholeRecord(uses) || !rawIsSafe(r.kernel, event) {
 		return nil, false
 	}
@@ -148,48 +148,21 @@ func (s fieldSource) pointR3(c *Context) {
 // resolve finds where the member is, and makes sure that the argument is of the
 // kind that the table says.
 func (s *fieldSource) resolve(k *kernel.Kernel, event string) bool {
-	t := argumentType(k, event, s.arg)
-	if s.member == "" {
-		return isWord(t)
-	}
-	p, ok := t.(*btf.Pointer)
-	if !ok {
+	_, name, _ := strings.Cut(event, "/")
+	args := ctype.TracepointArgs(k, name)
+	if s.arg >= len(args) {
 		return false
 	}
-	task, ok := btf.UnderlyingType(p.Target).(*btf.Struct)
-	if !ok || task.Name != "task_struct" {
+	t := args[s.arg]
+	if s.member == "" {
+		return t.Scalar()
+	}
+	if t.Kind != plylang.Pointer || t.Elem.Struct == nil || t.Elem.Struct.Name() != "struct task_struct" {
 		return false
 	}
 	offset, err := k.FieldOffset("task_struct", s.member)
 	s.offset = offset
 	return err == nil
-}
-
-func isWord(t btf.Type) bool {
-	switch t.(type) {
-	case *btf.Int, *btf.Enum, *btf.Pointer:
-		return true
-	}
-	return false
-}
-
-// argumentType returns the type of an argument of a tracepoint, nil when that
-// is not known. What the kernel calls at a tracepoint gets its own data first.
-func argumentType(k *kernel.Kernel, event string, arg int) btf.Type {
-	_, name, _ := strings.Cut(event, "/")
-	t, ok := rawTracepointType(k, name)
-	if !ok {
-		return nil
-	}
-	p, ok := btf.UnderlyingType(t).(*btf.Pointer)
-	if !ok {
-		return nil
-	}
-	f, ok := p.Target.(*btf.FuncProto)
-	if !ok || arg+1 >= len(f.Params) {
-		return nil
-	}
-	return btf.UnderlyingType(f.Params[arg+1].Type)
 }
 
 // String spells out the sources in order, to compare them.

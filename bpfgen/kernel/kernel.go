@@ -36,6 +36,7 @@ type Kernel struct {
 	modules    moduleTypes
 	features   featureCache
 	tracepoint formatCache
+	memo       sync.Map
 }
 
 // Running returns the running kernel.
@@ -67,6 +68,16 @@ func OpenArch(files fs.FS, goarch string) (*Kernel, error) {
 	k.recorded = sync.OnceValue(k.readRecorded)
 	k.possible = sync.OnceValues(k.readPossible)
 	return k, nil
+}
+
+// Memo returns what another package keeps with a kernel under a key of its own,
+// and makes it when it is first asked for.
+func (k *Kernel) Memo(key any, make func() any) any {
+	if kept, ok := k.memo.Load(key); ok {
+		return kept
+	}
+	kept, _ := k.memo.LoadOrStore(key, make())
+	return kept
 }
 
 // root has the files of this machine. Its errors name them by their whole path,

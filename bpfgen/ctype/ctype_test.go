@@ -1,0 +1,157 @@
+package ctype
+
+import (
+	"strings"
+	"testing"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/internal/recorded"
+	"ply-exporter/plylang"
+)
+
+func open(t *testing.T, name string) *kernel.Kernel {
+	t.Helper()
+	k, err := kernel.Open(recorded.Files(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func named(t *testing.T, k *kernel.Kernel, name string) *plylang.Type {
+	t.Helper()
+	found := Named(k, name)
+	if found == nil {
+		t.Fatalf("no type %s", name)
+	}
+	return found
+}
+
+func member(t *testing.T, of *plylang.Type, name string) plylang.Field {
+	t.Helper()
+	f, ok := of.Struct.Member(name)
+	if !ok {
+		t.Fatalf("%s has no member %s", of.Struct.Name(), name)
+	}
+	return f
+}
+
+// TestOneType: however a type is reached, it is the same one; another kernel
+// has another.
+func TestOneType(t *testing.T) {
+	k := open(t, "7.3-amd64")
+	task := named(t, k, "struct task_struct")
+	if again := named(t, k, "struct task_struct"); again != task {
+		t.Error("a type asked for twice is two")
+	}
+	for _, name := range []string{"parent", "real_parent"} {
+		if elem := member(t, task, name).Type.Elem; elem != task {
+			t.Errorf("%s points to another struct task_struct", name)
+		}
+	}
+	if member(t, task, "parent").Type != member(t, task, "real_parent").Type {
+		t.Error("pointers to one type are two types")
+	}
+	if other := named(t, open(t, "6.18-amd64"), "struct task_struct"); other == task {
+		t.Error("two kernels share a type")
+	}
+}
+
+// TestOneTypeInGoroutines: scripts are checked side by side.
+func TestOneTypeInGoroutines(t *testing.T) {
+	k := open(t, "7.3-amd64")
+	found := make(chan *plylang.Type)
+	for range 8 {
+		go func() { found <- Named(k, "struct file") }()
+	}
+	first := <-found
+	for range 7 {
+		if other := <-found; other != first || other == nil {
+			t.Error("a type is another one in another goroutine")
+		}
+	}
+}
+
+// TestNamed: what casts name.
+func TestNamed(t *testing.T) {
+	k := open(t, "7.3-amd64")
+	for _, row := range []struct{ name, want string }{
+		{"u32", Key(plylang.U32)},
+		{"const unsigned char", Key(plylang.U8)},
+		{"long  *", "*false" + Key(plylang.S64)},
+		{"struct file *", "*falsestruct file"},
+		{"struct file**", "*false*falsestruct file"},
+		{"pid_t", Key(plylang.S32)},
+		{"struct no_such_thing", "?"},
+		{"file", "?"},
+	} {
+		if got := Key(Named(k, row.name)); got != row.want {
+			t.Errorf("%s is %s, want %s", row.name, got, row.want)
+		}
+	}
+}
+
+// TestFunc: types of parameters and results, and how C writes them.
+func TestFunc(t *testing.T) {
+	k := open(t, "7.3-amd64")
+	for _, row := range []struct{ name, want string }{
+		{"vfs_read", "ssize_t (struct file * file, char * buf, size_t count, loff_t * pos)"},
+		{"do_exit", "void (long int code)"},
+	} {
+		f := FuncNamed(k, row.name)
+		if f == nil {
+			t.Errorf("no function %s", row.name)
+			continue
+		}
+		var params []string
+		for _, p := range f.Params {
+			params = append(params, p.Text()+" "+p.Name)
+			if !p.OneWord || !p.Type.Scalar() {
+				t.Errorf("%s of %s is not one argument", p.Name, row.name)
+			}
+		}
+		if got := f.ResultText() + " (" + strings.Join(params, ", ") + ")"; got != row.want {
+			t.Errorf("%s is %s, want %s", row.name, got, row.want)
+		}
+	}
+	if FuncNamed(k, "no_such_function") != nil {
+		t.Error("there is a function that does not exist")
+	}
+}
+
+// TestTracepointArgs: those of the function that is called, without its data.
+func TestTracepointArgs(t *testing.T) {
+	k := open(t, "7.3-amd64")
+	args := TracepointArgs(k, "sched_wakeup")
+	if len(args) != 1 || args[0].Elem != named(t, k, "struct task_struct") {
+		t.Errorf("the arguments of sched_wakeup are %v", args)
+	}
+	if !HasRawTracepoint(k, "sched_wakeup") || HasRawTracepoint(k, "no_such_event") || TracepointArgs(k, "no_such_event") != nil {
+		t.Error("a tracepoint is not known, or one that does not exist is")
+	}
+}
+
+// TestRecord: the fields of a tracepoint's record, by their types.
+func TestRecord(t *testing.T) {
+	k := open(t, "7.3-amd64")
+	r, err := ReadRecord(k, "sched/sched_switch", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "common_type common_pid prev_comm prev_pid prev_prio prev_state next_comm next_pid next_prio"
+	if got := strings.Join(r.Names(), " "); got != want {
+		t.Errorf("fields are %s, want %s", got, want)
+	}
+	if comm, _ := r.Member("prev_comm"); comm.Type.Kind != plylang.String || comm.Type.Size != 16 {
+		t.Errorf("prev_comm is %s", Key(comm.Type))
+	}
+	later := LaterRecord(k, "sched/sched_switch")
+	used := map[string]bool{"prev_comm": true, "next_pid": true}
+	if later.Layout(used) != r.Layout(used) || r.Layout(used) == r.Layout(map[string]bool{"prev_pid": true}) {
+		t.Error("layouts do not tell fields apart")
+	}
+	pid, _ := r.Member("next_pid")
+	if got := strings.Join(r.From(pid.Offset, "part").Names(), " "); got != "next_pid next_prio" {
+		t.Errorf("from next_pid on there are %s", got)
+	}
+}
