@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// A script's arguments may be "-" and negative numbers. kingpin takes the one
-// for nothing and the others for options, so they are passed to it behind a
-// mark that no argument of a process can hold.
+// The arguments of a script may be "-" and negative numbers. kingpin drops the
+// former and takes the latter for options, so both are passed to it behind a
+// prefix that no argument of a process can contain.
 const dashMark = "\x00"
 
-// markDashes puts the mark before "-" and whatever begins with a dash and a
-// digit, which no option does.
+// markDashes puts the prefix before "-" and before anything that begins with a
+// dash and a digit, which no option does.
 func markDashes(args []string) []string {
 	out := make([]string, len(args))
 	for i, arg := range args {
@@ -25,10 +25,10 @@ func markDashes(args []string) []string {
 	return out
 }
 
-// unmark takes the marks out again.
+// unmark removes the prefixes again.
 func unmark(text string) string { return strings.ReplaceAll(text, dashMark, "") }
 
-// A textValue is an option or argument that is any text.
+// A textValue is an option or argument that may be any text.
 type textValue string
 
 // String is the text.
@@ -40,7 +40,7 @@ func (v *textValue) Set(text string) error {
 	return nil
 }
 
-// textValues are arguments that are any texts.
+// textValues are arguments that may be any text.
 type textValues []string
 
 // String is what the parser shows as a default.
@@ -55,11 +55,11 @@ func (v *textValues) Set(text string) error {
 // IsCumulative lets the parser call Set more than once.
 func (v *textValues) IsCumulative() bool { return true }
 
-// A timeValue is a number of seconds, or a time with units; 0 is none.
+// A timeValue is a number of seconds or a duration with units; 0 means no limit.
 type timeValue struct {
 	time.Duration
 	flag  string
-	least time.Duration // the smallest but 0
+	least time.Duration // the smallest value other than 0
 }
 
 // longestTime is a hundred years.
@@ -79,7 +79,7 @@ func (v *timeValue) Set(text string) error {
 	return nil
 }
 
-// fromSeconds returns what is out of bounds when seconds cannot be kept.
+// fromSeconds returns -1, which is out of range, for what does not fit.
 func fromSeconds(seconds float64) time.Duration {
 	d := seconds * float64(time.Second)
 	switch {
@@ -88,5 +88,5 @@ func fromSeconds(seconds float64) time.Duration {
 	case d >= 1 && d <= float64(longestTime):
 		return time.Duration(d)
 	}
-	return -1 // NaN too
+	return -1 // also for NaN
 }

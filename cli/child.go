@@ -14,27 +14,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// grace is how long a command has to end after SIGTERM.
+// grace is how long a command has to exit after SIGTERM.
 const grace = 5 * time.Second
 
 // A child is the command of -c. It is stopped at its first instruction, so
-// that its process id is known before the script is compiled and nothing it
-// does is missed; release lets it go. A nil child is no command.
+// that its process ID is known before the script is compiled and nothing it
+// does is missed; release resumes it. A nil child stands for no command.
 type child struct {
 	Streams
 	cmd     *exec.Cmd
 	letGo   chan struct{}
 	started chan error
 	done    chan struct{}
-	ending  atomic.Bool // we asked it to end: how it ends is no news
+	ending  atomic.Bool // we asked it to exit: its status is not reported
 	unable  bool        // the shell could not run it; set before done is closed
 	once    sync.Once   // for end
 }
 
 // startChild starts "sh -c command" stopped. All requests to a stopped process
-// must come from the thread that started it, so one goroutine owns it. However
-// this process ends, the command is not left behind: the kernel kills it while
-// it is held, and sends it SIGTERM later.
+// must come from the thread that started it, so one goroutine owns it. The
+// command does not outlive this process even if that is killed: the kernel
+// kills a stopped command, and sends SIGTERM to a running one.
 func startChild(streams Streams, command string) (*child, error) {
 	if command == "" {
 		return nil, nil
@@ -54,9 +54,9 @@ func startChild(streams Streams, command string) (*child, error) {
 	return c, nil
 }
 
-// shellScript is what the shell is given. Some shells run even a single program
-// as a process of its own, which then is not $target; exec makes it take the
-// shell's place. It is put only before what is certainly one program.
+// shellScript returns the argument of sh -c. Some shells fork even for a single
+// program, which then is not $target; exec makes it replace the shell. It is
+// added only to what is certainly one program.
 func shellScript(command string) string {
 	words := strings.Fields(command)
 	separates := strings.ContainsAny(strings.ReplaceAll(command, ">&", ""), "\n;&|(){}`")
@@ -64,13 +64,13 @@ func shellScript(command string) string {
 		return command
 	}
 	if _, err := exec.LookPath(words[0]); err != nil {
-		return command // a word of the shell, or not to be found: the shell says so
+		return command // a keyword of the shell, or not found, which the shell reports
 	}
 	return "exec " + command
 }
 
 func (c *child) own() {
-	runtime.LockOSThread() // for good: the end of this thread is what Pdeathsig means
+	runtime.LockOSThread() // never unlocked: Pdeathsig is sent at the end of this thread
 	defer close(c.done)
 	err := c.cmd.Start()
 	if err == nil {
@@ -97,14 +97,14 @@ func (c *child) own() {
 	}
 }
 
-// The shell's status of a command that it could not run.
+// Exit statuses of a shell that could not run a command.
 const (
 	notExecutable = 126
 	notFound      = 127
 )
 
-// status is the run's status after the end of the command: its own failing is
-// none of ours, but one that could not run at all was a mistake of the user's.
+// status is the exit status of a run that ends with its command. A command that
+// fails does not make the run fail, but one that could not be run does.
 func (c *child) status() int {
 	if c.unable {
 		return statusError
@@ -112,7 +112,7 @@ func (c *child) status() int {
 	return statusOK
 }
 
-// hold waits until the command stands at its first instruction.
+// hold waits until the command is stopped at its first instruction.
 func (c *child) hold() error {
 	var ws syscall.WaitStatus
 	if _, err := syscall.Wait4(c.pid(), &ws, 0, nil); err != nil {
@@ -126,8 +126,8 @@ func (c *child) hold() error {
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
 
-// release lets the command run and returns a channel that is closed when it
-// has ended; of a nil child, one that never is.
+// release resumes the command and returns a channel that is closed when it has
+// exited; for a nil child, one that never is.
 func (c *child) release() <-chan struct{} {
 	if c == nil {
 		return nil
@@ -136,9 +136,9 @@ func (c *child) release() <-chan struct{} {
 	return c.done
 }
 
-// end sees to it that the command ends with the run. One that was never let go
-// is killed. One that runs gets SIGTERM, with all that it has started and not
-// cut loose, and some time; if that does not help, how to end it is said.
+// end makes the command end with the run. One that was never resumed is killed.
+// A running one gets SIGTERM, as do its descendants, and some time to exit;
+// after that, a message says how to kill it.
 func (c *child) end() {
 	if c != nil {
 		c.once.Do(c.endOnce)
@@ -169,8 +169,8 @@ func (c *child) endOnce() {
 	}
 }
 
-// terminate sends SIGTERM to the command and its descendants. A process that
-// is stopped must continue to see it.
+// terminate sends SIGTERM to the command and its descendants, and SIGCONT to
+// have stopped ones handle it.
 func (c *child) terminate() {
 	if c == nil {
 		return

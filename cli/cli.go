@@ -13,20 +13,20 @@ import (
 	"github.com/prometheus/common/version"
 )
 
-// Exit statuses. A run that is ended by exit(n) has n.
+// Exit statuses. A run that calls exit(n) has n.
 const (
 	statusOK    = 0
 	statusError = 1
 	statusUsage = 2
 )
 
-// Main runs the program with its arguments, the first of which is the name it
-// is called by, and returns the exit status.
+// Main runs the program with the arguments of a process, args[0] being its name,
+// and returns the exit status.
 func Main(args []string) int { return Run(args, Streams{os.Stdin, os.Stdout, os.Stderr}) }
 
-// Run is Main with other streams than those of the process. What a process has
-// only once stays so: signals, the environment, the current folder. One run of
-// a script after the other is fine.
+// Run is Main with streams other than those of the process. Signals, the
+// environment and the current directory are still those of the process, so only
+// one command should run at a time.
 func Run(args []string, streams Streams) (status int) {
 	p := &program{Streams: streams, args: args[1:], commands: map[string]func() int{}}
 	defer p.recover(&status)
@@ -36,7 +36,7 @@ func Run(args []string, streams Streams) (status int) {
 	return p.run()
 }
 
-// A program is one call of the program.
+// A program is one invocation of the command line.
 type program struct {
 	Streams
 	args     []string
@@ -68,13 +68,13 @@ func (p *program) run() int {
 	return p.commands[selected]()
 }
 
-// isRun says whether the command line is one of "run".
+// isRun reports whether the command is "run".
 func (p *program) isRun() bool { return len(p.args) > 0 && p.args[0] == "run" }
 
-// add makes a command known.
+// add registers a command.
 func (p *program) add(c *kingpin.CmdClause, run func() int) { p.commands[c.FullCommand()] = run }
 
-// usage reports a wrong command line.
+// usage reports an invalid command line.
 func (p *program) usage(err error) int {
 	text := unmark(err.Error())
 	if p.isRun() && strings.HasPrefix(text, "unknown ") {
@@ -84,14 +84,14 @@ func (p *program) usage(err error) int {
 	return statusUsage
 }
 
-// terminated is what --help and --version end with.
+// terminated is the value that --help and --version panic with.
 type terminated int
 
-// debugVariable is in the environment of who wants stack traces.
+// debugVariable is an environment variable that turns on stack traces.
 const debugVariable = "PLY_DEBUG"
 
-// recover turns a panic into a message: no stack trace reaches a user unless
-// debugVariable is set.
+// recover turns a panic into a message, with a stack trace if debugVariable is
+// set.
 func (p *program) recover(status *int) {
 	switch r := recover().(type) {
 	case nil:

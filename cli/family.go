@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// parents returns the parent of every process that can be seen.
+// parents maps each visible process to its parent.
 func parents() map[int]int {
 	of := map[int]int{}
 	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well formed
@@ -27,8 +27,8 @@ func parents() map[int]int {
 	return of
 }
 
-// parseParent finds the parent in a process's stat file: "pid (name) state
-// parent …". The name may hold anything.
+// parseParent finds the parent in /proc/PID/stat: "pid (name) state parent …".
+// The name may contain any character.
 func parseParent(stat []byte) (parent int, ok bool) {
 	rest := stat[bytes.LastIndexByte(stat, ')')+1:]
 	var state string
@@ -36,10 +36,10 @@ func parseParent(stat []byte) (parent int, ok bool) {
 	return parent, n == 2
 }
 
-// freeze stops a process and its descendants, so that none of them can start
-// another or go on with the next command, and returns them.
+// freeze stops a process and its descendants, so that none of them can fork or
+// continue with the next command, and returns them.
 func freeze(root int) []int {
-	const rounds = 10 // is enough unless processes that we may not stop go on forking
+	const rounds = 10 // enough, unless processes that we may not stop keep forking
 	stopped := map[int]bool{}
 	var all []int
 	for range rounds {

@@ -7,7 +7,7 @@ import (
 	"ply-exporter/exporter"
 )
 
-// configFlags adds --config and its other spelling.
+// configFlags adds --config and its alias.
 func configFlags(c *kingpin.CmdClause) *[]string {
 	var paths []string
 	c.Flag("config", "YAML configuration file, or directory of *.yaml files (repeatable). The default is a built-in configuration.").PlaceHolder("FILE").StringsVar(&paths)
@@ -15,7 +15,7 @@ func configFlags(c *kingpin.CmdClause) *[]string {
 	return &paths
 }
 
-// attachFlag adds --attach, which all commands that attach have.
+// attachFlag adds --attach.
 func attachFlag(c *kingpin.CmdClause) *string {
 	return c.Flag("attach", "Attach type of the probes: auto chooses the cheapest one with exact results, plain the one that the provider is named after.").Default("auto").Enum("auto", attachPlain)
 }

@@ -34,7 +34,7 @@ func (p *program) formatFiles(f *fmtFlags) int {
 	return status
 }
 
-// format prints one script, or does with it what the options say.
+// format formats one script: to standard output, or as the options say.
 func (p *program) format(f *fmtFlags, file string) int {
 	src, err := p.readUnformatted(file)
 	if err != nil {
@@ -61,8 +61,8 @@ func (p *program) format(f *fmtFlags, file string) int {
 	return p.show(out)
 }
 
-// readUnformatted reads a file, or standard input, for which kingpin's form of
-// "-" stands, and the name is another then.
+// readUnformatted reads a file, or standard input if the name is empty, which is
+// what kingpin makes of "-".
 func (s Streams) readUnformatted(file string) (*plylang.Source, error) {
 	if file == "" {
 		return readText("standard input", s.In)
@@ -70,8 +70,8 @@ func (s Streams) readUnformatted(file string) (*plylang.Source, error) {
 	return readScriptFile(file)
 }
 
-// rewrite changes what is in a file. It stays the same file, whatever else
-// knows it, and keeps what it had where the new text does not fit on the disk.
+// rewrite replaces the content of a file in place, so that links to it, its
+// mode and its owner stay, and restores the content if the disk is full.
 func rewrite(name, before, after string) error {
 	file, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {

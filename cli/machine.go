@@ -10,8 +10,8 @@ import (
 	"ply-exporter/tracer"
 )
 
-// openKernel reads what is known of this machine's kernel, once in a process:
-// its types and symbols take a while.
+// openKernel opens the running kernel, once per process: reading its types and
+// symbols takes time.
 var openKernel = sync.OnceValues(func() (*kernel.Kernel, error) {
 	k, err := kernel.Running()
 	if err == nil {
@@ -20,13 +20,13 @@ var openKernel = sync.OnceValues(func() (*kernel.Kernel, error) {
 	return k, err
 })
 
-// openMachine is openKernel for commands that look at what can be attached to.
+// openMachine is openKernel for commands that need tracefs.
 func openMachine() (*kernel.Kernel, error) {
 	_ = tracer.MountTracefs() // whoever needs it reports what is wrong
 	return openKernel()
 }
 
-// openBackend returns what compiles for, and runs on, this machine.
+// openBackend returns the backend that compiles for and attaches to this machine.
 func openBackend(log *slog.Logger, attach string) (exporter.Backend, error) {
 	k, err := openMachine()
 	if err != nil {

@@ -18,25 +18,25 @@ import (
 
 // runFlags are the options of "run".
 type runFlags struct {
-	command  textValue
-	commands bool // there is a command
-	time     timeValue
-	interval timeValue
-	format   string
-	onlyComp bool
-	dump     bool
-	keep     bool
-	verbose  bool
-	attach   *string
-	script   textValue
-	args     textValues
+	command    textValue
+	hasCommand bool // -c is given
+	time       timeValue
+	interval   timeValue
+	format     string
+	onlyComp   bool
+	dump       bool
+	keep       bool
+	verbose    bool
+	attach     *string
+	script     textValue
+	args       textValues
 }
 
 func (p *program) addRun() {
 	f := runFlags{time: timeValue{flag: "-t", least: time.Nanosecond}, interval: timeValue{flag: "-i", least: time.Millisecond}}
 	c := p.app.Command("run", "Run a ply script until ^C, then print its maps.")
 	c.Flag("command", "Run CMD with sh -c and stop when it exits; $target is its process ID. If the script stops first, CMD is terminated.").
-		Short('c').PlaceHolder("CMD").IsSetByUser(&f.commands).SetValue(&f.command)
+		Short('c').PlaceHolder("CMD").IsSetByUser(&f.hasCommand).SetValue(&f.command)
 	c.Flag("time", "Stop after this many seconds, or after a duration such as 1h30m.").Short('t').PlaceHolder("SECONDS").SetValue(&f.time)
 	c.Flag("interval", "Print the maps at this interval while counting continues.").Short('i').PlaceHolder("SECONDS").SetValue(&f.interval)
 	c.Flag("format", "Output format: text or json.").Short('f').Default("text").EnumVar(&f.format, "text", "json")
@@ -52,7 +52,7 @@ func (p *program) addRun() {
 
 // runScript compiles a script and runs it to its end.
 func (p *program) runScript(f *runFlags) int {
-	if f.commands && strings.TrimSpace(string(f.command)) == "" {
+	if f.hasCommand && strings.TrimSpace(string(f.command)) == "" {
 		return p.usage(errors.New("the command of -c is empty"))
 	}
 	src, err := p.readScript(string(f.script))
@@ -80,8 +80,8 @@ func (p *program) runScript(f *runFlags) int {
 	return p.trace(f, k, obj, child)
 }
 
-// readScript takes the argument as a file's name if there is such a file, else
-// as the script itself.
+// readScript takes the argument as a file name if there is such a file or it
+// looks like one, and as the script otherwise.
 func (s Streams) readScript(arg string) (*plylang.Source, error) {
 	if arg == "-" {
 		return readText("standard input", s.In)
@@ -99,7 +99,7 @@ func (s Streams) readScript(arg string) (*plylang.Source, error) {
 	return &plylang.Source{Text: arg}, nil
 }
 
-// fileLike matches what no script looks like, but the name of a file does.
+// fileLike matches what cannot be a script but may be a file name.
 var fileLike = regexp.MustCompile(`^[^:\s]*[./][^:\s]*$`)
 
 func readScriptFile(name string) (*plylang.Source, error) {
@@ -111,7 +111,7 @@ func readScriptFile(name string) (*plylang.Source, error) {
 	return readText(name, file)
 }
 
-// readText reads a script, but not one without an end.
+// readText reads a script, up to a limit: a device may have no end.
 func readText(name string, r io.Reader) (*plylang.Source, error) {
 	const limit = 64 << 20
 	b, err := io.ReadAll(io.LimitReader(r, limit))
@@ -134,8 +134,7 @@ func build(f *runFlags, src *plylang.Source, child *child) (*kernel.Kernel, *obj
 	return k, obj, err
 }
 
-// params answers $1, $2 …, $0, $# as a shell would, $target, and $NAME from
-// the environment.
+// params resolves $1, $2 … and $target, and other names from the environment.
 func (f *runFlags) params(child *child) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		name = strings.TrimPrefix(name, "$")
@@ -152,7 +151,7 @@ func (f *runFlags) params(child *child) func(string) (string, bool) {
 	}
 }
 
-// dump shows the tree and every program's instructions.
+// dump prints the syntax tree and the instructions of every program.
 func dump(w io.Writer, obj *object.Object) {
 	fmt.Fprintln(w, obj.Script)
 	for _, p := range obj.Programs {

@@ -31,8 +31,8 @@ func (p *program) addServe() {
 	})
 }
 
-// serve runs until a signal asks it to end, which is a normal end. Before
-// anything is attached, a signal ends the process as it does any.
+// serve runs until SIGTERM or ^C, which is a normal end. Before anything is
+// attached, these signals have their default effect.
 func (p *program) serve(paths []string, attach string, opt exporter.Options) int {
 	defer ignoreHangups(opt.Log)()
 	cfg, err := loadConfig(paths)

@@ -16,7 +16,7 @@ import (
 	"ply-exporter/tracer/decode"
 )
 
-// A session is a script that runs.
+// A session is a running script.
 type session struct {
 	Streams
 	flags   *runFlags
@@ -24,11 +24,11 @@ type session struct {
 	tracer  *tracer.Tracer
 	printer report.Printer
 	decoder *decode.Decoder
-	broken  chan struct{} // closed when nothing can be written any more
+	broken  chan struct{} // closed when output can no longer be written
 	lock    chan struct{} // held while printing
 }
 
-// trace runs a compiled script until it ends, or a signal ends it.
+// trace runs a compiled script until it ends or a signal stops it.
 func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child *child) int {
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
@@ -58,8 +58,8 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	return s.finish(status)
 }
 
-// maxDelay is how long the command may run on while the run's end is printed,
-// which waits for who reads it.
+// maxDelay is how long the command may continue while the maps are printed,
+// which may have to wait for a slow reader.
 const maxDelay = time.Second
 
 func (s *session) newPrinter() report.Printer {
@@ -69,7 +69,7 @@ func (s *session) newPrinter() report.Printer {
 	return report.NewText(s.Out, s.decoder, report.DrawsBlocks(s.Out))
 }
 
-// attached says how many probes are active, and with -v how.
+// attached reports how many probes are attached, and with -v how.
 func (s *session) attached() {
 	active := s.tracer.Active()
 	fmt.Fprintf(s.Err, "%s attached\n", plural(active, "probe"))
@@ -93,8 +93,8 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// wait lets the command go and returns when the run is over: ^C, the time
-// limit, the command's end, exit(), or a reader of our output who left.
+// wait resumes the command and returns when the run is over: by a signal, the
+// time limit, the end of the command, exit(), or output that nobody reads.
 func (s *session) wait(ctx context.Context, child *child) (status int) {
 	limit, redraw := never(), never()
 	if s.flags.time.Duration > 0 {
@@ -108,7 +108,7 @@ func (s *session) wait(ctx context.Context, child *child) (status int) {
 	select {
 	case <-ctx.Done():
 		return statusOK
-	case status := <-s.tracer.Exited(): // of BEGIN: the command never begins
+	case status := <-s.tracer.Exited(): // in BEGIN: the command is not started
 		return status
 	default:
 	}
@@ -133,13 +133,14 @@ func (s *session) wait(ctx context.Context, child *child) (status int) {
 
 func never() <-chan time.Time { return nil }
 
-// finish detaches, prints the maps and what was lost, and returns the status.
+// finish detaches the probes, prints the maps and the losses, and returns the
+// exit status.
 func (s *session) finish(status int) int {
 	if err := s.tracer.Stop(); err != nil {
 		fmt.Fprintln(s.Err, "ply-exporter:", err)
 		status = max(status, statusError)
 	}
-	select { // an exit() of END, or one that a signal overtook
+	select { // exit() in END, or at the same time as a signal
 	case n := <-s.tracer.Exited():
 		status = max(status, n)
 	default:
@@ -149,7 +150,7 @@ func (s *session) finish(status int) int {
 		status = statusError
 	}
 	switch err := s.printer.Err(); {
-	case errors.Is(err, syscall.EPIPE): // as "| head -1" means it
+	case errors.Is(err, syscall.EPIPE): // the reader has exited, as in "| head -1"
 		return statusError
 	case err != nil:
 		return s.failOutput(err)
@@ -157,7 +158,7 @@ func (s *session) finish(status int) int {
 	return status
 }
 
-// lost reports refused events and updates and says whether there were any.
+// lost reports lost events and updates and returns whether there were any.
 func (s *session) lost() bool {
 	events, updates := s.tracer.LostEvents(), uint64(0)
 	for _, m := range s.obj.Maps {
@@ -175,7 +176,7 @@ func (s *session) lost() bool {
 	return events+updates > 0
 }
 
-// redraw prints the maps once more; on a terminal in place of what was there.
+// redraw prints the maps; on a terminal it overwrites the previous output.
 func (s *session) redraw() {
 	if s.flags.format == "text" && report.IsTerminal(s.Out) {
 		const home, erase = "\x1b[H", "\x1b[J"
@@ -184,7 +185,7 @@ func (s *session) redraw() {
 	s.maps()
 }
 
-// maps prints every map as it is now.
+// maps prints the current content of every map.
 func (s *session) maps() {
 	s.lock <- struct{}{}
 	defer func() { <-s.lock }()
@@ -203,7 +204,7 @@ func (s *session) printMap(m *object.Map) {
 	s.printer.Map(m, rows)
 }
 
-// event shows one event. It is called in the order of the events.
+// event prints one event. It is called in the order of the events.
 func (s *session) event(e *object.Event, record []byte) {
 	s.lock <- struct{}{}
 	defer func() { <-s.lock }()
@@ -218,8 +219,8 @@ func (s *session) event(e *object.Event, record []byte) {
 	s.checkOutput()
 }
 
-// checkOutput ends the run when nothing can be written any more. Whoever prints
-// calls it, with the lock held.
+// checkOutput ends the run when output can no longer be written. It is called
+// after each print, with the lock held.
 func (s *session) checkOutput() {
 	if s.printer.Err() == nil {
 		return

@@ -7,16 +7,16 @@ import (
 	"syscall"
 )
 
-// ends are the signals that end a run in order.
+// ends are the signals that end a run normally.
 var ends = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
-// quitAtOnce has the process end at once, without its maps, by ^\, or by a
-// signal of ends when the run is over already and something holds it up, such
-// as output that nobody reads. The command ends all the same. The function it
-// returns restores what these signals did before.
+// quitAtOnce makes ^\ exit the process immediately, without printing maps, and
+// so does any signal of ends once the run is over but blocked, such as by output
+// that nobody reads. The command is terminated too. The returned function
+// restores the previous handling of these signals.
 func quitAtOnce(child *child, over <-chan struct{}, stop func()) (restore func()) {
 	quit, ended := make(chan os.Signal, 1), make(chan struct{})
-	if os.Getenv(debugVariable) == "" { // else ^\ shows what every goroutine does
+	if os.Getenv(debugVariable) == "" { // otherwise ^\ prints the stacks of all goroutines
 		signal.Notify(quit, syscall.SIGQUIT)
 	}
 	go func() {
@@ -37,7 +37,7 @@ func quitAtOnce(child *child, over <-chan struct{}, stop func()) (restore func()
 	return func() { close(ended) }
 }
 
-// quitBy ends the process as the signal would, and the command.
+// quitBy terminates the command and exits with the status for the signal.
 func quitBy(sig os.Signal, child *child) {
 	child.terminate()
 	if n, ok := sig.(syscall.Signal); ok {
@@ -45,17 +45,17 @@ func quitBy(sig os.Signal, child *child) {
 	}
 }
 
-// ignoreSIGPIPE has a write fail whose reader has left, instead of ending the
-// process. The function it returns restores what the signal did before.
+// ignoreSIGPIPE makes a write to a closed pipe return an error instead of
+// killing the process. The returned function restores the previous handling.
 func ignoreSIGPIPE() (restore func()) {
 	pipes := make(chan os.Signal, 1)
 	signal.Notify(pipes, syscall.SIGPIPE)
 	return func() { signal.Stop(pipes) }
 }
 
-// ignoreHangups keeps SIGHUP from ending the process: service managers and
-// rotation of logs send it to daemons to have them reload their configuration.
-// The function it returns restores what SIGHUP did before.
+// ignoreHangups keeps SIGHUP from ending the process: service managers and log
+// rotation send it to daemons to make them reload their configuration. The
+// returned function restores the previous handling.
 func ignoreHangups(log *slog.Logger) (restore func()) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)

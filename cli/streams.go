@@ -6,19 +6,19 @@ import (
 	"os"
 )
 
-// Streams are what a command reads and writes. They are files because the
-// command of "run -c" inherits them.
+// Streams are the standard streams of a command. They are files because the
+// command that "run -c" starts inherits them.
 type Streams struct {
 	In, Out, Err *os.File
 }
 
-// fail prints why the command fails, and returns its status.
+// fail prints an error and returns the exit status for it.
 func (s Streams) fail(text string) int {
 	fmt.Fprintln(s.Err, text)
 	return statusError
 }
 
-// failOutput is fail for an error of writing to standard output; nil is none.
+// failOutput is fail for an error of writing to standard output, which may be nil.
 func (s Streams) failOutput(err error) int {
 	if err == nil {
 		return statusOK
@@ -26,7 +26,7 @@ func (s Streams) failOutput(err error) int {
 	return s.fail("ply-exporter: standard output: " + err.Error())
 }
 
-// show writes to standard output and returns the command's status.
+// show writes to standard output and returns the exit status.
 func (s Streams) show(text string) int {
 	_, err := s.Out.WriteString(text)
 	return s.failOutput(err)

@@ -39,7 +39,7 @@ func wantError(t *testing.T, prog, message string) {
 	}
 }
 
-// About one update in a hundred was lost when two processors shared a key.
+// About one update in a hundred was lost when two CPUs shared a key.
 func TestPly24LosesUpdatesWhenCPUsShareAKey(t *testing.T) {
 	const copies, each = 4, 5000
 	one := fmt.Sprintf("dd if=/dev/zero of=/dev/null bs=12345 count=%d 2>/dev/null & ", each)
