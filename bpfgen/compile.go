@@ -9,6 +9,7 @@ import (
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
@@ -93,7 +94,7 @@ func (c *compiler) compileMaps() {
 }
 
 func (c *compiler) compilePrograms() {
-	p := NewPlan(c.kernel, c.script.Clauses)
+	p := probe.NewPlan(c.kernel, c.script.Clauses)
 	c.obj.Probes = p.Names
 	if c.refuseApart(p.Apart); c.errs != nil {
 		return
@@ -109,7 +110,7 @@ func (c *compiler) compilePrograms() {
 const maxApart = 128
 
 // refuseApart finds the specifications that would need very many programs.
-func (c *compiler) refuseApart(all []*Apart) {
+func (c *compiler) refuseApart(all []*probe.Apart) {
 	for _, a := range all {
 		if a.Sites <= maxApart {
 			continue
@@ -125,7 +126,7 @@ func (c *compiler) refuseApart(all []*Apart) {
 
 // compileProgram generates a program with its values on the stack, and if
 // there is not enough of that, again with scratch memory.
-func (c *compiler) compileProgram(i int, p *Program) {
+func (c *compiler) compileProgram(i int, p *probe.Program) {
 	scratch := ""
 	g := newGen(c, p, scratch)
 	g.programCode()

@@ -3,13 +3,14 @@ package bpfgen
 import (
 	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
 // An env is what the checker sees of this machine: its probes, and the rows of
 // the table of built-ins.
 type env struct {
-	*Resolver
+	*probe.Resolver
 	kernel *kernel.Kernel
 	params func(string) (string, bool)
 
@@ -24,7 +25,7 @@ func NewEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) p
 }
 
 func newEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) *env {
-	return &env{Resolver: NewResolver(k, opt.PlainAttach), kernel: k, params: params}
+	return &env{Resolver: probe.NewResolver(k, opt.PlainAttach), kernel: k, params: params}
 }
 
 // Lookup returns a built-in that every probe has; see plylang.Env.

@@ -5,6 +5,7 @@ import (
 
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
@@ -19,8 +20,8 @@ import (
 // A gen writes the instructions of one program.
 type gen struct {
 	*compiler
-	Context
-	program *Program
+	probe.Context
+	program *probe.Program
 
 	pos    plylang.Pos // of what is generated now
 	locals map[*plylang.Local]emit.Mem
@@ -31,8 +32,8 @@ type gen struct {
 	events []*object.Event
 }
 
-func newGen(c *compiler, p *Program, scratch string) *gen {
-	context := Context{Emitter: emit.New(scratch), Kernel: c.kernel, Attach: p.Attach, Points: p.Points}
+func newGen(c *compiler, p *probe.Program, scratch string) *gen {
+	context := probe.Context{Emitter: emit.New(scratch), Kernel: c.kernel, Attach: p.Attach, Points: p.Points}
 	return &gen{compiler: c, Context: context, program: p}
 }
 

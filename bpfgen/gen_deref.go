@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/emit"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
@@ -15,9 +16,9 @@ import (
 
 // withMembers returns the variable that x is a member of if it loads its members
 // itself, nil for all other expressions.
-func withMembers(x *plylang.Member) *Var {
+func withMembers(x *plylang.Member) *probe.Var {
 	if n, ok := x.X.(*plylang.Name); ok && n.Func != nil {
-		if v, ok := n.Func.Impl.(*Var); ok && v.Member != nil {
+		if v, ok := n.Func.Impl.(*probe.Var); ok && v.Member != nil {
 			return v
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/emit"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
@@ -53,7 +54,7 @@ func (g *gen) scalarOf(f *plylang.Func, args []plylang.Expr) {
 	switch row := f.Impl.(type) {
 	case *builtin:
 		row.gen(g, args)
-	case *Var:
+	case *probe.Var:
 		row.Load(&g.Context, args)
 	default:
 		panic(fmt.Sprintf("bpfgen: no code for %s, a %T", f.Name, row))

@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/emit"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
@@ -13,7 +14,7 @@ import (
 type unroll struct{ next, end string }
 
 // clauseCode generates one clause: filter, predicate and body.
-func (g *gen) clauseCode(c *Clause) {
+func (g *gen) clauseCode(c *probe.Clause) {
 	g.Scope, g.Base, g.done = c.Scope, c.Base, g.Label()
 	g.at(c.Spec)
 	g.Scoped(func() {

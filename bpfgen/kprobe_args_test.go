@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/internal/need"
 )
 
@@ -68,9 +69,9 @@ func TestStackArguments(t *testing.T) {
 	}
 }
 
-func parameters(t *testing.T, function string) []bpfgen.ListedVar {
+func parameters(t *testing.T, function string) []probe.ListedVar {
 	t.Helper()
-	list, err := bpfgen.List(running(t), "kprobe:"+function, true)
+	list, err := probe.List(running(t), "kprobe:"+function, true)
 	if err != nil || len(list) != 1 {
 		t.Fatalf("%s: %v %v", function, list, err)
 	}

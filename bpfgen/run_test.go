@@ -10,8 +10,19 @@ import (
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/live"
+	archive "ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
 )
+
+// recorded returns a kernel to compile for on any machine.
+func recorded(t testing.TB, name string) *kernel.Kernel {
+	t.Helper()
+	k, err := kernel.Open(archive.Files(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
 
 // Rows run as BEGIN: the program is loaded and run once, without attaching.
 

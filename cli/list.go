@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"fmt"
 
-	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
@@ -20,7 +20,7 @@ func (p *program) list(pattern string, verbose bool) int {
 	if err != nil {
 		return p.fail("ply-exporter: " + err.Error())
 	}
-	probes, err := bpfgen.List(k, pattern, verbose)
+	probes, err := probe.List(k, pattern, verbose)
 	if err != nil {
 		return p.fail("ply-exporter: " + plylang.Detail(err))
 	}

@@ -16,12 +16,13 @@ import (
 // import what stands in internal.
 var mayImport = map[string][]string{
 	"":                              {"cli"},
-	"cli":                           {"bpfgen", "bpfgen/kernel", "bpfgen/object", "configs", "dashboards", "exporter", "plylang", "report", "tracer", "tracer/decode"},
+	"cli":                           {"bpfgen", "bpfgen/kernel", "bpfgen/object", "bpfgen/probe", "configs", "dashboards", "exporter", "plylang", "report", "tracer", "tracer/decode"},
 	"exporter":                      {"bpfgen", "bpfgen/kernel", "bpfgen/object", "configs", "plylang", "tracer", "tracer/decode"},
 	"report":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer", "tracer/decode"},
 	"tracer":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer/decode"},
 	"tracer/decode":                 {"bpfgen/kernel", "bpfgen/object", "plylang"},
-	"bpfgen":                        {"bpfgen/ctype", "bpfgen/emit", "bpfgen/kernel", "bpfgen/object", "plylang"},
+	"bpfgen":                        {"bpfgen/ctype", "bpfgen/emit", "bpfgen/kernel", "bpfgen/object", "bpfgen/probe", "plylang"},
+	"bpfgen/probe":                  {"bpfgen/ctype", "bpfgen/emit", "bpfgen/kernel", "bpfgen/object", "plylang"},
 	"bpfgen/ctype":                  {"bpfgen/kernel", "plylang"},
 	"bpfgen/emit":                   {"plylang"},
 	"bpfgen/object":                 {"bpfgen/kernel", "plylang"},

@@ -1,4 +1,4 @@
-package bpfgen
+package probe
 
 import (
 	"fmt"
@@ -21,10 +21,10 @@ import (
 // looks at the number first, and at whether the call is a native one second:
 // numbers mean something else to a 32-bit process. It is a raw tracepoint's
 // program where that skips nothing, otherwise one with a record; see
-// provider_syscall_event.go.
+// syscall_event.go.
 //
 // Where PlainAttach asks for it, or the kernel lacks the tracepoints, the
-// functions behind the calls are probed instead; see provider_syscall_wrapper.go.
+// functions behind the calls are probed instead; see syscall_wrapper.go.
 
 // A syscallKind is entering or leaving.
 type syscallKind struct {

@@ -1,4 +1,4 @@
-package bpfgen
+package probe
 
 import (
 	"github.com/cilium/ebpf/asm"

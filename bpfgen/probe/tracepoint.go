@@ -1,4 +1,4 @@
-package bpfgen
+package probe
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 // Tracepoints
 //
 // A target is category/event, or category:event, with globs in both. What an
-// event carries is in its format file in tracefs; provider_tracepoint_field.go
+// event carries is in its format file in tracefs; tracepoint_field.go
 // has the fields. Globs are grouped by the layout of the fields that the clause
 // uses, so that a clause that uses none is one program for all of them. A glob
 // may match thousands, also tracepoints that programs themselves reach: the
@@ -23,7 +23,7 @@ import (
 //
 // A clause runs at the raw tracepoint, which costs less and is left at once,
 // where this kernel's raw tracepoints skip nothing and the fields it uses are
-// found among the arguments; see provider_tracepoint_args.go.
+// found among the arguments; see tracepoint_args.go.
 
 var tracepointProvider = &Provider{
 	Provider: plylang.ProviderNamed("tracepoint"),

@@ -1,9 +1,11 @@
-package bpfgen
+package probe_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"ply-exporter/bpfgen/probe"
 )
 
 // A line for each probe, with what it carries behind it.
@@ -34,7 +36,7 @@ func TestList(t *testing.T) {
 		{"6.18-amd64", "interval:", false, ""},
 	} {
 		t.Run(row.kernel+" "+row.pattern, func(t *testing.T) {
-			found, err := List(recorded(t, row.kernel), row.pattern, row.vars)
+			found, err := probe.List(open(t, row.kernel), row.pattern, row.vars)
 			if err != nil {
 				t.Fatal(err)
 			}

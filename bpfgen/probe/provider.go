@@ -1,4 +1,8 @@
-package bpfgen
+// Package probe knows where programs are attached: it resolves the
+// specifications of a script to sites, says what the script can ask there and
+// how, and plans which programs serve which sites. Each kind of probe is one row
+// of the table of providers, and one file.
+package probe
 
 import (
 	"fmt"

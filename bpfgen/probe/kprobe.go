@@ -1,4 +1,4 @@
-package bpfgen
+package probe
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ import (
 // glob; a module's name and a colon may stand before the function. A function
 // that the compiler has made a variant of (.constprop.0, .isra.0) is found by
 // its plain name. Names of system calls (SyS_read, sys_read) mean the system
-// call, see provider_syscall.go.
+// call, see syscall.go.
 
 var kprobeProvider = &Provider{
 	Provider: plylang.ProviderNamed("kprobe"),

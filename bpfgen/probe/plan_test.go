@@ -1,42 +1,48 @@
-package bpfgen
+package probe_test
 
 import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
+	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
-	archive "ply-exporter/internal/recorded"
+	"ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
 )
 
-// recorded returns a kernel to compile for on any machine.
-func recorded(t testing.TB, name string) *kernel.Kernel {
+// open returns a recorded kernel.
+func open(t *testing.T, name string) *kernel.Kernel {
 	t.Helper()
-	k, err := kernel.Open(archive.Files(name))
+	k, err := kernel.Open(recorded.Files(name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return k
 }
 
+// build compiles a script for "run".
+func build(k *kernel.Kernel, script string, opt bpfgen.Options) (*object.Object, error) {
+	opt.Run = true
+	return bpfgen.Build(&plylang.Source{Text: script}, k, opt, nil)
+}
+
 // planText is a line for each program: how, where, why, and after "|" the
-// names of its places when there are any that scripts can see.
+// names of its sites when there are any that scripts can see.
 func planText(o *object.Object) string {
 	var lines []string
 	for _, p := range o.Programs {
-		var places []string
+		var sites []string
 		for _, at := range p.Points {
-			places = append(places, pointText(at))
+			sites = append(sites, pointText(at))
 		}
-		if n := len(places); n > 4 {
-			places = append(places[:3], fmt.Sprintf("and %d more", n-3))
+		if n := len(sites); n > 4 {
+			sites = append(sites[:3], fmt.Sprintf("and %d more", n-3))
 		}
-		lines = append(lines, fmt.Sprintf("%s %s: %s", p.Attach, strings.Join(places, " "), p.Why))
+		lines = append(lines, fmt.Sprintf("%s %s: %s", p.Attach, strings.Join(sites, " "), p.Why))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -61,27 +67,6 @@ func pointText(p object.AttachPoint) string {
 	return text
 }
 
-func TestFindProvider(t *testing.T) {
-	for _, row := range []struct{ name, want string }{
-		{"tracepoint", "tracepoint"},
-		{"t", "tracepoint"},
-		{"trace", "tracepoint"},
-		{"trac", "tracepoint"},
-		{"k", "kprobe"},
-		{"kr", "kretprobe"},
-		{"kret", "kretprobe"},
-		{"p", "profile"},
-		{"i", "interval"},
-		{"BEGIN", "BEGIN"},
-		{"kprob", "kprobe"},
-	} {
-		p, err := findProvider(row.name)
-		if err != nil || p.Name != row.want {
-			t.Errorf("%s: %v, %v, want %s", row.name, p, err, row.want)
-		}
-	}
-}
-
 // A program for each attach point is too much for a wide glob.
 func TestTooManyApart(t *testing.T) {
 	for _, row := range []struct{ kernel, script, want string }{
@@ -92,7 +77,7 @@ func TestTooManyApart(t *testing.T) {
 		{"5.10-amd64", `kprobe:* { @ = count(); }`, ""},
 		{"5.10-amd64", `tracepoint:sched/* { @[probe] = count(); }`, ""},
 	} {
-		_, err := build(recorded(t, row.kernel), row.script, Options{})
+		_, err := build(open(t, row.kernel), row.script, bpfgen.Options{})
 		got := ""
 		if err != nil {
 			got = regexp.MustCompile(`matches \d+`).ReplaceAllString(err.Error(), "matches N")
@@ -103,104 +88,11 @@ func TestTooManyApart(t *testing.T) {
 	}
 }
 
-func TestParseInterval(t *testing.T) {
-	for _, row := range []struct{ target, want string }{
-		{"1", "1s"},
-		{"1s", "1s"},
-		{"s:1", "1s"},
-		{"250ms", "250ms"},
-		{"ms:250", "250ms"},
-		{"120s", "2m"},
-		{"1h", "1h"},
-		{"100us", "100us"},
-		{"150000ns", "150us"},
-		{"hz:4", "250ms"},
-		{"0", "an interval of 0 has no meaning: use 100us or more"},
-		{"99us", "an interval of 99µs is too short: use 100us or more"},
-		{"10001hz", "10001hz is too fast: use 10000hz or less"},
-		{"300y", `interval "300y" is no time: write interval:10ms, or interval:s:1; units are ns, us, ms, s, m, h and hz`},
-		{"", `interval "" is no time: write interval:10ms, or interval:s:1; units are ns, us, ms, s, m, h and hz`},
-		{"99999999999999h", "the interval is longer than 292 years"},
-	} {
-		d, err := parseInterval(row.target)
-		got := intervalText(d)
-		if err != nil {
-			got = err.Error()
-		}
-		if got != row.want {
-			t.Errorf("interval:%s: %s, want %s", row.target, got, row.want)
-		}
-	}
-}
-
-func TestParseProfile(t *testing.T) {
-	for _, row := range []struct{ target, want string }{
-		{"99hz", "cpu -1 rate 99"},
-		{"99", "cpu -1 rate 99"},
-		{"1:49hz", "cpu 1 rate 49"},
-		{"hz:99", "cpu -1 rate 99"},
-		{"ms:10", `profile "ms:10" is no rate: write profile:100hz`},
-		{"0hz", "a rate of 0 never fires: use 1hz or more"},
-		{"20000hz", "20000hz is too fast: use 10000hz or less"},
-		{"often", `profile "often" is no rate: write profile:99hz, or profile:0:99hz for CPU 0 only`},
-		{"x:99", `profile "x:99" is no rate: write profile:99hz, or profile:0:99hz for CPU 0 only`},
-	} {
-		p, err := parseProfile(row.target)
-		got := fmt.Sprintf("cpu %d rate %d", p.cpu, p.rate)
-		if err != nil {
-			got = err.Error()
-		}
-		if got != row.want {
-			t.Errorf("profile:%s: %s, want %s", row.target, got, row.want)
-		}
-	}
-}
-
-func TestParseFunction(t *testing.T) {
-	for _, row := range []struct{ target, want string }{
-		{"vfs_read", "{module: name:vfs_read offset:0 addr:0}"},
-		{"vfs_read+4", "{module: name:vfs_read offset:4 addr:0}"},
-		{"vfs_read+0x1f", "{module: name:vfs_read offset:31 addr:0}"},
-		{"xfs:xfs_file_*", "{module:xfs name:xfs_file_* offset:0 addr:0}"},
-		{"0xffffffff81000010", "{module: name: offset:0 addr:18446744071578845200}"},
-		{"vfs_+(read|write)", "{module: name:vfs_+(read|write) offset:0 addr:0}"},
-		{"vfs_read+x", `the offset in "vfs_read+x" is no number: write function+4 or function+0x1f`},
-		{"vfs_*+4", `an offset goes with a single function, not with the glob "vfs_*"`},
-		{"0xzz", `"0xzz" is no address: write up to 16 hexadecimal digits after 0x`},
-		{"", `a function's name is missing in "": write kprobe:vfs_read`},
-	} {
-		f, err := parseFunction(row.target)
-		got := fmt.Sprintf("%+v", f)
-		if err != nil {
-			got = err.Error()
-		}
-		if got != row.want {
-			t.Errorf("%q: %s, want %s", row.target, got, row.want)
-		}
-	}
-}
-
-func TestRangesOf(t *testing.T) {
-	for _, row := range []struct {
-		numbers []int
-		want    []callRange
-	}{
-		{[]int{7}, []callRange{{7, 7}}},
-		{[]int{3, 1, 2}, []callRange{{1, 3}}},
-		{[]int{0, 1, 2, 5, 8, 9}, []callRange{{0, 2}, {5, 5}, {8, 9}}},
-		{[]int{4, 4, 5}, []callRange{{4, 5}}},
-	} {
-		if got := rangesOf(row.numbers); !slices.Equal(got, row.want) {
-			t.Errorf("%v: %v, want %v", row.numbers, got, row.want)
-		}
-	}
-}
-
 // What is attached, to where, and why.
 func TestPlans(t *testing.T) {
 	for _, row := range []struct {
 		kernel string
-		opt    Options
+		opt    bpfgen.Options
 		script string
 		want   string
 	}{
@@ -277,7 +169,7 @@ end END: runs once, after the other probes are gone`,
 		},
 		{
 			kernel: "7.3-amd64",
-			opt:    Options{PlainAttach: true},
+			opt:    bpfgen.Options{PlainAttach: true},
 			script: `kprobe:vfs_* { @[func] = count(); }`,
 			want:   `kprobe vfs_open vfs_iter_read vfs_readv and 8 more: one program for 11 attach points`,
 		},
@@ -321,13 +213,13 @@ kprobe vfs_read: 2 clauses in one program`,
 		},
 		{
 			kernel: "7.3-amd64",
-			opt:    Options{PlainAttach: true},
+			opt:    bpfgen.Options{PlainAttach: true},
 			script: `kprobe:sys_read { @[func] = count(); }`,
 			want:   `kprobe __x64_sys_read: the functions of 1 system call`,
 		},
 		{
 			kernel: "5.10-amd64",
-			opt:    Options{PlainAttach: true},
+			opt:    bpfgen.Options{PlainAttach: true},
 			script: `kretprobe:sys_@(read|write) { @[func] = count(); }`,
 			want: `kretprobe __x64_sys_read: the functions of 2 system calls; a program for each attach point: this kernel cannot tell one program which of them fired
 kretprobe __x64_sys_write: the functions of 2 system calls; a program for each attach point: this kernel cannot tell one program which of them fired`,
@@ -344,7 +236,7 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each a
 		},
 		{
 			kernel: "6.18-amd64",
-			opt:    Options{PlainAttach: true},
+			opt:    bpfgen.Options{PlainAttach: true},
 			script: `tracepoint:sched/sched_switch { @ = count(); }`,
 			want:   `tracepoint sched/sched_switch: through perf`,
 		},
@@ -405,13 +297,16 @@ kprobe vfs_write: through perf`,
 		},
 		{
 			kernel: "6.18-amd64",
-			opt:    Options{PlainAttach: true},
+			opt:    bpfgen.Options{PlainAttach: true},
 			script: `tracepoint:syscalls/sys_enter_* { @[probe] = count(); }`,
 			want:   `tracepoint syscalls/sys_enter_clone syscalls/sys_enter_clone3 syscalls/sys_enter_close and 20 more: one program for 23 attach points`,
 		},
 	} {
 		t.Run(row.kernel+" "+row.script, func(t *testing.T) {
-			o := compile(t, recorded(t, row.kernel), row.script, row.opt)
+			o, err := build(open(t, row.kernel), row.script, row.opt)
+			if err != nil {
+				t.Fatal(plylang.Detail(err))
+			}
 			if got := planText(o); got != row.want {
 				t.Errorf("got:\n%s\nwant:\n%s", got, row.want)
 			}
@@ -459,7 +354,7 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `software:cpu-clock:10 { @ = count(); }`, want: `script:1:1: software:cpu-clock:10 fires too often: use a period of 100000 or more`},
 	} {
 		t.Run(row.kernel+" "+row.script, func(t *testing.T) {
-			_, err := Build(&plylang.Source{Text: row.script}, recorded(t, row.kernel), Options{}, nil)
+			_, err := bpfgen.Build(&plylang.Source{Text: row.script}, open(t, row.kernel), bpfgen.Options{}, nil)
 			if _, ok := err.(plylang.ErrorList); !ok {
 				t.Fatalf("error is %v", err)
 			}
