@@ -108,9 +108,10 @@ func display(name, doc, show string) *builtin {
 			Params: []plylang.Param{{Name: "x", Want: plylang.WantPlain}},
 			Infer: func(args []plylang.Expr) (*plylang.Type, error) {
 				t := *args[0].Type()
-				if t.Kind != plylang.Int {
+				if !t.Integer() {
 					t = *plylang.U64
 				}
+				t.Kind, t.Enum = plylang.Int, nil
 				t.Unit, t.Literal, t.Show = plylang.Plain, false, show
 				return &t, nil
 			},
@@ -140,7 +141,7 @@ var displays = []*builtin{
 func inetType(args []plylang.Expr) (*plylang.Type, error) {
 	t := args[0].Type()
 	switch {
-	case t.Kind == plylang.Int:
+	case t.Integer():
 		return shown(plylang.U32, plylang.ShowInet), nil
 	case !t.Scalar() && t.Kind != plylang.String && (t.Size == 4 || t.Size == 16):
 		return &plylang.Type{Kind: plylang.Bytes, Size: t.Size, Show: plylang.ShowInet}, nil

@@ -99,7 +99,7 @@ func textType(args []plylang.Expr) (*plylang.Type, error) {
 	t := args[0].Type()
 	if t.Kind == plylang.String {
 		n = int64(t.Size)
-	} else if t.Kind != plylang.Int && t.Kind != plylang.Pointer {
+	} else if !t.Integer() && t.Kind != plylang.Pointer {
 		return nil, &plylang.ArgError{Arg: 0, Msg: "str() reads text at an address, and this is neither: leave str() out"}
 	}
 	if length, ok := constantLength(args); ok {

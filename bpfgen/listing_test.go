@@ -108,6 +108,27 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
+// TestEnums: what a script keeps of an enum knows the names of its values, while
+// the code is that of an integer (see the listing).
+func TestEnums(t *testing.T) {
+	const script = "kprobe:vfs_read { r = (struct request *)arg0; last = r->state; @seen[last, last + 1] = count(); @last = last; @sum = sum(last); @flag = curtask->throttled; }"
+	o := compile(t, recorded(t, "7.3-amd64"), script, Options{})
+	for i, want := range []struct {
+		t    *plylang.Type
+		kind plylang.Kind
+	}{
+		{o.Maps[0].Keys[0], plylang.Enum},
+		{o.Maps[0].Keys[1], plylang.Int},
+		{o.Maps[1].Value, plylang.Enum},
+		{o.Maps[2].Value, plylang.Int},
+		{o.Maps[3].Value, plylang.Bool},
+	} {
+		if want.t.Kind != want.kind || want.kind == plylang.Enum && want.t.Enum.Name != "mq_rq_state" {
+			t.Errorf("type %d is %+v", i, want.t)
+		}
+	}
+}
+
 // code is the listing without the script's text.
 func code(t *testing.T, k *kernel.Kernel, script string) string {
 	t.Helper()

@@ -203,7 +203,7 @@ func (m *metric) resolveType() (dto.MetricType, *plylang.Error) {
 	return 0, m.given.at("type").errorf("%s cannot be a %s: it is a %s", m.decl.Name, m.given.Type, typeName(shape[0]))
 }
 
-func isNumber(t *plylang.Type) bool { return t != nil && t.Kind == plylang.Int }
+func isNumber(t *plylang.Type) bool { return t.Integer() }
 
 func typeName(t dto.MetricType) string { return strings.ToLower(t.String()) }
 

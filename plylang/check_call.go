@@ -170,9 +170,9 @@ type class struct {
 
 // classes is the table of the classes whose values are typed like any other.
 var classes = map[Want]class{
-	WantInt:     {"a number", func(t *Type) bool { return t.Kind == Int || t.Kind == Pointer }},
-	WantPlain:   {"a plain number", func(t *Type) bool { return t.Kind == Int && t.Unit == Plain || t.Kind == Pointer }},
-	WantAddress: {"an address", func(t *Type) bool { return t.Kind == Pointer || t.Kind == Int && t.Unit == Plain }},
+	WantInt:     {"a number", func(t *Type) bool { return t.number() }},
+	WantPlain:   {"a plain number", func(t *Type) bool { return t.Integer() && t.Unit == Plain || t.Kind == Pointer }},
+	WantAddress: {"an address", func(t *Type) bool { return t.Kind == Pointer || t.Integer() && t.Unit == Plain }},
 	WantString:  {"a string", func(t *Type) bool { return t.Kind == String }},
 	WantValue:   {"a value", func(t *Type) bool { return t.Kind != Void }},
 }

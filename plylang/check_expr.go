@@ -234,7 +234,7 @@ func (c *clause) unknownType(x *Cast) {
 
 // withUser says of an address that it is one in user memory.
 func withUser(t *Type, user bool) *Type {
-	if t == nil || !user || t.User || t.Kind == Int && t.Size < 8 {
+	if t == nil || !user || t.User || t.Integer() && t.Size < 8 {
 		return t
 	}
 	u := *t

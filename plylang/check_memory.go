@@ -44,7 +44,7 @@ func (c *clause) written(x Expr) string {
 // inMemoryOf is t as it lies in the same memory, the kernel's or a user's, as
 // what holds it.
 func inMemoryOf(t, holder *Type) *Type {
-	if t == nil || t.Kind == Int {
+	if t == nil || t.Integer() {
 		return t
 	}
 	return withUser(t, holder.User)
@@ -64,7 +64,7 @@ func (c *clause) index(x *Index) *Type {
 		}
 		c.errorf(x.Pos, "%s has no elements%s", describe(t), hint)
 		return nil
-	case i != nil && (i.Kind != Int || i.Unit != Plain):
+	case i != nil && (!i.Integer() || i.Unit != Plain):
 		c.errorf(x.I.Position(), "an index is a plain number, and this is %s", describe(i))
 		return nil
 	}

@@ -45,7 +45,7 @@ func Unsigned(op Token, x, y *Type) bool {
 }
 
 func (t *Type) unsigned64() bool {
-	return t != nil && (t.Kind == Pointer || t.Kind == Array || t.Kind == Int && t.Size == 8 && !t.Signed)
+	return t != nil && (t.Kind == Pointer || t.Kind == Array || t.Integer() && t.Size == 8 && !t.Signed)
 }
 
 // An opClass says what an operator does with types.
@@ -92,7 +92,7 @@ func (c *clause) binary(x *Binary) *Type {
 		return S64
 	}
 	a, b := c.decayed(&x.X), c.decayed(&x.Y)
-	if x.Op == ADD && a != nil && b != nil && a.Kind == Int && b.Kind == Pointer {
+	if x.Op == ADD && a.Integer() && b != nil && b.Kind == Pointer {
 		x.X, x.Y, a, b = x.Y, x.X, b, a // what is added to a pointer stands right of it
 	}
 	return c.operate(x.Pos, x.Op, sided{x.X, a}, sided{x.Y, b})
@@ -243,7 +243,7 @@ func (c *clause) address(pos Pos, op Token, a, b *Type) *Type {
 	switch {
 	case op == SUB && a.Kind == Pointer && b.Kind == Pointer:
 		return S64
-	case (op == ADD || op == SUB) && a.Kind == Pointer && b.Kind == Int:
+	case (op == ADD || op == SUB) && a.Kind == Pointer && b.Integer():
 		return a
 	}
 	return U64

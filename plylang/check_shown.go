@@ -7,7 +7,7 @@ package plylang
 // values that are not shown as one.
 func nameHint(t *Type) string {
 	switch {
-	case t == nil || t.Kind != Int || t.Show == "" || t.Show == ShowTime || t.Show == ShowHex:
+	case !t.Integer() || t.Show == "" || t.Show == ShowTime || t.Show == ShowHex:
 		return ""
 	case t.Show == ShowFunc || t.Show == ShowProbe:
 		return "give what is wanted a probe of its own, or choose with a glob, as in kprobe:vfs_@(read|write) and kprobe:vfs_!(read)"

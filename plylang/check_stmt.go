@@ -176,9 +176,11 @@ func (c *clause) boundUnits(call *Call) {
 }
 
 // fed is the type of what an aggregation is fed with: unlike a table's values,
-// narrow unsigned numbers stay unsigned, because a sum of them is.
+// narrow unsigned numbers stay unsigned, because a sum of them is. A sum of
+// enums is no enum.
 func fed(t *Type) *Type {
-	if t == nil || t.Kind != Int || t.Signed || t.Size == 8 {
+	t = t.asInt()
+	if !t.Integer() || t.Signed || t.Size == 8 {
 		return t
 	}
 	u := *t

@@ -125,6 +125,10 @@ func kindText(t *Type) string {
 	switch t.Kind {
 	case Int:
 		return intText(t)
+	case Enum:
+		return "enum " + t.Enum.Name + " in " + intText(t)
+	case Bool:
+		return "bool in " + intText(t)
 	case Pointer:
 		if t.Elem == nil {
 			return "*void"

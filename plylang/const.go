@@ -32,7 +32,7 @@ func fold(x Expr) (uint64, bool) {
 		return foldCond(x)
 	case *Cast:
 		v, ok := constant(x.X)
-		if t := x.Type(); t == nil || t.Kind != Int {
+		if t := x.Type(); !t.Integer() {
 			return 0, false
 		}
 		return truncate(v, x.Type()), ok

@@ -24,15 +24,15 @@ func join(a, b *Type) (t *Type, ok bool) {
 	case b == zeroT && a.number():
 		return widen(a), true
 	}
-	if a.Kind == Pointer && b.Kind == Int || a.Kind == Int && b.Kind == Pointer {
+	if a.Kind == Pointer && b.Integer() || a.Integer() && b.Kind == Pointer {
 		a, b = addressOf(a), addressOf(b)
 	}
 	show, ok := joinShow(a.Show, b.Show)
-	if !ok || a.Kind != b.Kind || a.Unit != b.Unit {
+	if !ok || a.asInt().Kind != b.asInt().Kind || a.Unit != b.Unit {
 		return nil, false
 	}
 	switch a.Kind {
-	case Int:
+	case Int, Enum, Bool:
 		return joinInts(a, b, show), true
 	case Pointer:
 		return joinPointers(a, b, show), true
@@ -52,7 +52,7 @@ func joinShow(a, b string) (string, bool) {
 
 // joinInts makes 64 bits of both. They are unsigned only where every value
 // that is not a literal is an unsigned 64-bit one; anything narrower fits a
-// signed one.
+// signed one. Values of one enum stay that, among literals too.
 func joinInts(a, b *Type, show string) *Type {
 	a, b = widen(a), widen(b)
 	t := &Type{Kind: Int, Size: 8, Unit: a.Unit, Show: show, User: a.User || b.User}
@@ -65,6 +65,11 @@ func joinInts(a, b *Type, show string) *Type {
 		t.Signed = a.Signed
 	default:
 		t.Signed = a.Signed || b.Signed
+	}
+	if b.Literal || a.Kind == b.Kind && a.Enum == b.Enum {
+		t.Kind, t.Enum = a.Kind, a.Enum
+	} else if a.Literal {
+		t.Kind, t.Enum = b.Kind, b.Enum
 	}
 	return t
 }
@@ -87,7 +92,7 @@ func addressOf(t *Type) *Type {
 }
 
 // number says whether 0 is a value of t.
-func (t *Type) number() bool { return t.Kind == Int || t.Kind == Pointer }
+func (t *Type) number() bool { return t.Integer() || t.Kind == Pointer }
 
 // widen is t as it is stored in a map or a local: integers have 64 bits there,
 // and it does not matter any more where a string was read.
@@ -95,8 +100,8 @@ func widen(t *Type) *Type {
 	switch {
 	case t == nil:
 		return nil
-	case t.Kind == Int && t.Size < 8:
-		return &Type{Kind: Int, Size: 8, Signed: true, Unit: t.Unit, Show: t.Show, User: t.User}
+	case t.Integer() && t.Size < 8:
+		return &Type{Kind: t.Kind, Size: 8, Signed: true, Unit: t.Unit, Enum: t.Enum, Show: t.Show, User: t.User}
 	case t.Kind == String && (t.Dyn != NotDyn || t.User):
 		return &Type{Kind: String, Size: t.Size, Show: t.Show}
 	}
@@ -111,7 +116,8 @@ func unliteral(t, as *Type) *Type {
 	return t
 }
 
-// same says whether two types mean the same.
+// same says whether two types mean the same. An enum or a bool means what the
+// integer does: nothing depends on the names of values yet.
 func same(a, b *Type) bool {
 	if a == b || a == nil || b == nil {
 		return a == b
@@ -120,7 +126,7 @@ func same(a, b *Type) bool {
 		a.Struct != nil && a.Struct.Name() != b.Struct.Name() {
 		return false
 	}
-	x, y := *a, *b
+	x, y := *a.asInt(), *b.asInt()
 	x.Elem, y.Elem, x.Struct, y.Struct = nil, nil, nil, nil
 	return x == y && same(a.Elem, b.Elem)
 }
@@ -136,7 +142,7 @@ func describe(t *Type) string {
 		return "a value shown as " + t.Show
 	}
 	switch t.Kind {
-	case Int:
+	case Int, Enum, Bool:
 		return "a " + unitNames[t.Unit]
 	case Pointer:
 		return "a pointer"

@@ -8,6 +8,9 @@ func TestJoin(t *testing.T) {
 	errno, signal := &Type{Kind: Int, Size: 8, Show: ShowErrno}, &Type{Kind: Int, Size: 8, Show: ShowSignal}
 	task := pointerTo(&Type{Kind: Struct, Struct: taskStruct})
 	sixteen, eight := &Type{Kind: Bytes, Size: 16}, &Type{Kind: Bytes, Size: 8}
+	states := &Enumeration{Name: "states"}
+	state, wide := &Type{Kind: Enum, Size: 4, Enum: states}, &Type{Kind: Enum, Size: 8, Signed: true, Enum: states}
+	other, flag := &Type{Kind: Enum, Size: 4, Enum: &Enumeration{Name: "others"}}, &Type{Kind: Bool, Size: 1}
 	tests := []struct {
 		a, b *Type
 		want string
@@ -50,6 +53,19 @@ func TestJoin(t *testing.T) {
 		{errno, signal, ""},
 		{stackT, stackT, "stack as stack"},
 		{stackT, U64, ""},
+		{nil, state, "enum states in s64"},
+		{state, wide, "enum states in s64"},
+		{state, Literal, "enum states in s64"},
+		{zeroT, state, "enum states in s64"},
+		{Literal, flag, "bool in s64"},
+		{state, other, "s64"},
+		{state, flag, "s64"},
+		{state, U64, "s64"},
+		{U32, flag, "s64"},
+		{state, duration, ""},
+		{state, text, ""},
+		{task, state, "s64"},
+		{pointerTo(state), pointerTo(U32), "*enum states in u32"},
 	}
 	for _, test := range tests {
 		got := ""

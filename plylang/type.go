@@ -3,11 +3,14 @@ package plylang
 // A Kind is the broad class of a Type.
 type Kind uint8
 
-// The kinds of values. Integers and pointers are computed in 64 bits; the
-// others are byte sequences of a fixed size that live in memory.
+// The kinds of values. Integers, of which enums and bools are two sorts, and
+// pointers are computed in 64 bits; the others are byte sequences of a fixed size
+// that live in memory.
 const (
 	Invalid Kind = iota
 	Int          // Size 1, 2, 4 or 8 where it is stored; 8 once it is computed with
+	Enum         // an integer whose values have names, see Enumeration
+	Bool         // an integer that is 0 or 1
 	Pointer      // to Elem; User says in which memory
 	Struct       // struct or union, see Struct
 	Array        // Len elements of Elem
@@ -32,8 +35,10 @@ const (
 type Type struct {
 	Kind   Kind
 	Size   int  // bytes where the value is stored
-	Signed bool // Int only
-	Unit   Unit // Int only
+	Signed bool // integers only
+	Unit   Unit // integers only
+
+	Enum *Enumeration // Enum only
 
 	// Literal marks an integer that comes from literals only: it joins with
 	// unsigned values without making them signed.
@@ -53,6 +58,18 @@ type Type struct {
 	// record: __data_loc (offset from the record) or __rel_loc (offset from
 	// the end of the field).
 	Dyn Dyn
+}
+
+// An Enumeration has the names of an enum's values.
+type Enumeration struct {
+	Name   string // without "enum"; "" for one without a name
+	Values []Enumerator
+}
+
+// An Enumerator is a name of a value. Several may have the same value.
+type Enumerator struct {
+	Name  string
+	Value int64
 }
 
 // Dyn is how a dynamic tracepoint field says where its value is.
@@ -122,5 +139,20 @@ func StringType(size int) *Type { return &Type{Kind: String, Size: size} }
 
 // Scalar says whether values of t are computed in a register.
 func (t *Type) Scalar() bool {
-	return t != nil && (t.Kind == Int || t.Kind == Pointer || t.Kind == Stack)
+	return t.Integer() || t != nil && (t.Kind == Pointer || t.Kind == Stack)
+}
+
+// Integer says whether values of t are integers.
+func (t *Type) Integer() bool {
+	return t != nil && (t.Kind == Int || t.Kind == Enum || t.Kind == Bool)
+}
+
+// asInt is t, or where t is an enum or a bool the integer that it is.
+func (t *Type) asInt() *Type {
+	if !t.Integer() || t.Kind == Int {
+		return t
+	}
+	plain := *t
+	plain.Kind, plain.Enum = Int, nil
+	return &plain
 }

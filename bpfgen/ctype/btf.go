@@ -43,9 +43,9 @@ func (c *types) make(t btf.Type) *plylang.Type {
 	case *btf.TypeTag:
 		return c.of(t.Type)
 	case *btf.Int:
-		return Number(int(t.Size), t.Encoding == btf.Signed || t.Encoding == btf.Char)
+		return integer(t)
 	case *btf.Enum:
-		return Number(int(t.Size), t.Signed)
+		return enum(t)
 	case *btf.Pointer:
 		return pointerTo(c.of(t.Target), isUser(t.Target))
 	case *btf.Array:
@@ -56,6 +56,29 @@ func (c *types) make(t btf.Type) *plylang.Type {
 		return c.structType("union ", t.Name, int(t.Size), t)
 	}
 	return plylang.VoidT
+}
+
+func integer(t *btf.Int) *plylang.Type {
+	n := Number(int(t.Size), t.Encoding == btf.Signed || t.Encoding == btf.Char)
+	if t.Encoding == btf.Bool && n.Size == boolean.Size {
+		return boolean
+	}
+	return n
+}
+
+// boolean is the type of C's bool.
+var boolean = &plylang.Type{Kind: plylang.Bool, Size: 1}
+
+func enum(t *btf.Enum) *plylang.Type {
+	n := Number(int(t.Size), t.Signed)
+	if n.Kind != plylang.Int {
+		return n
+	}
+	names := &plylang.Enumeration{Name: t.Name}
+	for _, v := range t.Values {
+		names.Values = append(names.Values, plylang.Enumerator{Name: v.Name, Value: int64(v.Value)})
+	}
+	return &plylang.Type{Kind: plylang.Enum, Size: n.Size, Signed: n.Signed, Enum: names}
 }
 
 func pointerTo(elem *plylang.Type, user bool) *plylang.Type {

@@ -1,6 +1,7 @@
 package ctype
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
@@ -153,5 +154,49 @@ func TestRecord(t *testing.T) {
 	pid, _ := r.Member("next_pid")
 	if got := strings.Join(r.From(pid.Offset, "part").Names(), " "); got != "next_pid next_prio" {
 		t.Errorf("from next_pid on there are %s", got)
+	}
+}
+
+// TestEnum: enums carry the names of their values, bools are told from numbers,
+// and a clause sees the integers that they are.
+func TestEnum(t *testing.T) {
+	k := open(t, "7.3-amd64")
+	state := member(t, named(t, k, "struct request"), "state").Type
+	if state.Kind != plylang.Enum || state != named(t, k, "enum mq_rq_state") || Key(state) != Key(plylang.U32) {
+		t.Errorf("the state of a request is %s", Key(state))
+	}
+	want := plylang.Enumeration{Name: "mq_rq_state", Values: []plylang.Enumerator{
+		{Name: "MQ_RQ_IDLE", Value: 0}, {Name: "MQ_RQ_IN_FLIGHT", Value: 1}, {Name: "MQ_RQ_COMPLETE", Value: 2},
+	}}
+	if !reflect.DeepEqual(*state.Enum, want) {
+		t.Errorf("the states of a request are %v", state.Enum)
+	}
+	throttled := member(t, named(t, k, "struct task_struct"), "throttled").Type
+	if throttled.Kind != plylang.Bool || Key(throttled) != Key(plylang.U8) || !throttled.Scalar() {
+		t.Errorf("throttled is %s", Key(throttled))
+	}
+}
+
+// TestEnumOfRecord: an enum in a record has the record's size and sign.
+func TestEnumOfRecord(t *testing.T) {
+	enum := &plylang.Type{Kind: plylang.Enum, Size: 4, Enum: &plylang.Enumeration{Name: "e"}}
+	for _, row := range []struct{ t, enum, want *plylang.Type }{
+		{plylang.U32, enum, enum},
+		{plylang.U32, nil, plylang.U32},
+		{plylang.U32, plylang.U64, plylang.U32},
+	} {
+		if got := asEnum(row.t, row.enum); got != row.want {
+			t.Errorf("%s as %v is %s", Key(row.t), row.enum, Key(got))
+		}
+	}
+	if got := asEnum(plylang.S64, enum); got.Kind != plylang.Enum || Key(got) != Key(plylang.S64) || got.Enum != enum.Enum {
+		t.Errorf("in 8 bytes it is %s", Key(got))
+	}
+	r, err := ReadRecord(open(t, "6.18-amd64"), "sched/sched_process_exit", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dead, _ := r.Member("group_dead"); dead.Type.Kind != plylang.Bool {
+		t.Errorf("group_dead is %s", Key(dead.Type))
 	}
 }

@@ -81,8 +81,8 @@ func (r *Record) Layout(used map[string]bool) string {
 	return b.String()
 }
 
-// ReadRecord reads the fields of a tracepoint, "category/event". The types of
-// pointers to structs are looked up for the used ones only.
+// ReadRecord reads the fields of a tracepoint, "category/event". What BTF knows
+// of structs and enums is looked up for the used ones only.
 //
 // Of the four common fields a program gets none: the kernel hands the registers
 // over in their place. The record's type and the thread are known all the same.
@@ -102,8 +102,8 @@ func ReadRecord(k *kernel.Kernel, event string, used map[string]bool) (*Record, 
 			continue
 		}
 		t := fieldType(&f, syscall)
-		if t.Kind == plylang.Pointer && used[f.Name] {
-			t.Elem = pointee(k, f.Elem, t.Elem)
+		if used[f.Name] {
+			t = withBTF(k, &f, t)
 		}
 		out.fields = append(out.fields, plylang.Field{Name: f.Name, Type: t, Offset: f.Offset})
 	}
@@ -127,7 +127,34 @@ func fieldType(f *kernel.Field, syscall bool) *plylang.Type {
 		return &plylang.Type{Kind: plylang.Pointer, Size: 8, User: syscall, Elem: pointeeType(f.Elem)}
 	}
 	size, signed := f.Scalar()
+	if f.CType == "bool" && size == boolean.Size {
+		return boolean
+	}
 	return Number(size, signed)
+}
+
+// withBTF adds what BTF knows of the type that a field declares by its name: the
+// struct that a pointer points to, and the names of an enum's values.
+func withBTF(k *kernel.Kernel, f *kernel.Field, t *plylang.Type) *plylang.Type {
+	switch {
+	case t.Kind == plylang.Pointer:
+		t.Elem = pointee(k, f.Elem, t.Elem)
+	case t.Kind == plylang.Int && strings.HasPrefix(f.CType, "enum "):
+		return asEnum(t, Named(k, f.CType))
+	}
+	return t
+}
+
+// asEnum is an integer as one of an enum's values, in the size and with the sign
+// that the record has it.
+func asEnum(t, enum *plylang.Type) *plylang.Type {
+	switch {
+	case enum == nil || enum.Kind != plylang.Enum:
+		return t
+	case enum.Size == t.Size && enum.Signed == t.Signed:
+		return enum
+	}
+	return &plylang.Type{Kind: plylang.Enum, Size: t.Size, Signed: t.Signed, Enum: enum.Enum}
 }
 
 // dynamicType is the type of "__data_loc char[]".

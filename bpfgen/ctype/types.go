@@ -43,7 +43,8 @@ func Number(size int, signed bool) *plylang.Type {
 }
 
 // Key is equal for types that a clause cannot tell apart: its code is the same
-// for all of them. A struct goes by its name.
+// for all of them. A struct goes by its name; an enum is an integer, as
+// long as no code depends on its names.
 func Key(t *plylang.Type) string {
 	switch {
 	case t == nil:
@@ -54,6 +55,8 @@ func Key(t *plylang.Type) string {
 		return t.Struct.Name()
 	case t.Kind == plylang.Array:
 		return fmt.Sprint(t.Len, "[]", t.Size, Key(t.Elem))
+	case t.Integer():
+		return fmt.Sprint("int", t.Size, t.Signed)
 	}
 	return fmt.Sprint(t.Kind, t.Size, t.Signed, t.Dyn)
 }

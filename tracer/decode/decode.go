@@ -81,7 +81,7 @@ func (d *Decoder) Text(v object.Value) string {
 		return cString(v.Raw)
 	case plylang.Pointer:
 		return hexText(d, v)
-	case plylang.Int, plylang.Stack:
+	case plylang.Int, plylang.Enum, plylang.Bool, plylang.Stack:
 		return Number(v)
 	}
 	return "0x" + hex.EncodeToString(v.Raw)
@@ -96,7 +96,7 @@ func (d *Decoder) JSON(v object.Value) any {
 		}
 		return row.text(d, v)
 	}
-	if v.Type.Kind == plylang.Int {
+	if v.Type.Integer() {
 		return integer(d, v)
 	}
 	return d.Text(v)

@@ -28,6 +28,8 @@ func TestText(t *testing.T) {
 		{plylang.U32, word(-1), "4294967295"},
 		{plylang.S32, word(0xfffffffe), "-2"},
 		{plylang.S8, word(0x80), "-128"},
+		{&plylang.Type{Kind: plylang.Enum, Size: 4, Signed: true, Enum: &plylang.Enumeration{Values: []plylang.Enumerator{{Name: "a", Value: -1}}}}, word(-1), "-1"},
+		{&plylang.Type{Kind: plylang.Bool, Size: 1}, word(1), "1"},
 		{plylang.U16, word(0x12345), "9029"},
 		{plylang.StringType(8), []byte("dd\x00junk!"), "dd"},
 		{plylang.StringType(4), []byte("full"), "full"},
