@@ -96,7 +96,7 @@ func (c *compiler) compileMaps() {
 func (c *compiler) compilePrograms() {
 	p := probe.NewPlan(c.kernel, c.script.Clauses)
 	c.obj.Probes = p.Names
-	if c.refuseApart(p.Apart); c.errs != nil {
+	if c.refuseSplits(p.Splits); c.errs != nil {
 		return
 	}
 	for i, program := range p.Programs {
@@ -104,15 +104,15 @@ func (c *compiler) compilePrograms() {
 	}
 }
 
-// maxApart is how many programs a specification may need because its sites
+// maxPrograms is how many programs a specification may need because its sites
 // cannot share one. Each takes memory, and freeing very many of them at once
 // can stop a machine.
-const maxApart = 128
+const maxPrograms = 128
 
-// refuseApart finds the specifications that would need very many programs.
-func (c *compiler) refuseApart(all []*probe.Apart) {
+// refuseSplits finds the specifications that would need very many programs.
+func (c *compiler) refuseSplits(all []*probe.Split) {
 	for _, a := range all {
-		if a.Sites <= maxApart {
+		if a.Sites <= maxPrograms {
 			continue
 		}
 		hint := ""
@@ -120,7 +120,7 @@ func (c *compiler) refuseApart(all []*probe.Apart) {
 			hint = fmt.Sprintf(", or run Linux %d.%d or later, where one program serves all", row.Since[0], row.Since[1])
 		}
 		c.errs.Add(c.script.Src, a.Spec.Pos, "%s matches %d attach points, and on this kernel only a program for each can tell which fired; %d are allowed: "+
-			"leave out probe and func, or name fewer%s", a.Spec, a.Sites, maxApart, hint)
+			"leave out probe and func, or name fewer%s", a.Spec, a.Sites, maxPrograms, hint)
 	}
 }
 
@@ -139,8 +139,7 @@ func (c *compiler) compileProgram(i int, p *probe.Program) {
 	c.obj.Events = append(c.obj.Events, g.events...)
 	c.checkLimits(g)
 	spec := p.Spec
-	spec.Name, spec.License, spec.Instructions = programName(p.Name), license, g.Instructions()
-	p.Name = spec.Name
+	spec.Name, spec.License, spec.Instructions = p.Name, license, g.Instructions()
 	c.obj.Spec.Programs[spec.Name] = &spec
 	c.obj.Programs = append(c.obj.Programs, &p.Program)
 }
@@ -155,15 +154,6 @@ func (c *compiler) checkLimits(g *gen) {
 	case n > maxInstructions:
 		c.errs.Add(c.script.Src, pos, "probe is too long: it has more than %d instructions, use a smaller unroll() or several probes", maxInstructions)
 	}
-}
-
-// programName cuts a name to what the kernel takes: 15 letters, digits and
-// underscores.
-func programName(name string) string {
-	if over := len(name) - 15; over > 0 {
-		name = name[over:]
-	}
-	return name
 }
 
 // programCode generates the whole program.

@@ -31,7 +31,8 @@ func (c *compiler) hash() string {
 		fmt.Fprintf(h, "map %s %v %d %d %d %d\n", name, m.Type, m.KeySize, m.ValueSize, m.MaxEntries, m.Flags)
 	}
 	for _, m := range c.obj.Maps {
-		fmt.Fprintf(h, "values of %s: %d %#v %s\n", m.Name, m.Kind, m.Buckets, typeText(m.Value))
+		fmt.Fprintf(h, "values of %s: %d %s\n", m.Name, m.Kind, typeText(m.Value))
+		hashBuckets(h, m.Buckets)
 		for _, part := range m.Key {
 			fmt.Fprintf(h, "key %d %s\n", part.Offset, typeText(part.Type))
 		}
@@ -41,6 +42,19 @@ func (c *compiler) hash() string {
 	}
 	fmt.Fprintf(h, "names %q\n", c.obj.Probes)
 	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// hashBuckets writes the limits of a histogram's buckets.
+func hashBuckets(h io.Writer, b object.Buckets) {
+	if b == nil {
+		return
+	}
+	var limits []byte
+	for i := range b.Len() {
+		lo, hi, hasLo, hasHi := b.Range(i)
+		limits = fmt.Appendln(limits, lo, hi, hasLo, hasHi)
+	}
+	h.Write(limits)
 }
 
 func (c *compiler) hashProgram(h io.Writer, p *object.Program) {

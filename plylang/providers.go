@@ -33,6 +33,12 @@ const (
 // providers is the table of providers. Where a name is a prefix of several, the
 // parser takes the first.
 var providers = []*Provider{
+	{Name: "tracepoint", Aliases: []string{"t", "trace"}, Example: "tracepoint:sched/sched_switch", Slash: DividesTarget, Foreign: map[string]string{
+		"tp":   "write tracepoint:category/event",
+		"proc": "write tracepoint:sched/sched_process_exec and its kin",
+		"io":   "write tracepoint:block/block_rq_issue and its kin",
+	}},
+	{Name: "rawtracepoint", Aliases: []string{"rt"}, Example: "rawtracepoint:sched_switch", Slash: FollowsBlank},
 	{Name: "kprobe", Aliases: []string{"k"}, Example: "kprobe:vfs_read", Slash: EndsTarget, Foreign: map[string]string{
 		"fbt":     "write kprobe:function where it begins, kretprobe:function where it returns",
 		"syscall": systemCall, "syscalls": systemCall, "sys": systemCall,
@@ -42,12 +48,6 @@ var providers = []*Provider{
 	{Name: "fexit", Slash: EndsTarget, Hint: functionReturn},
 	{Name: "kfunc", Slash: EndsTarget, Hint: functionEntry},
 	{Name: "kretfunc", Slash: EndsTarget, Hint: functionReturn},
-	{Name: "tracepoint", Aliases: []string{"t", "trace"}, Example: "tracepoint:sched/sched_switch", Slash: DividesTarget, Foreign: map[string]string{
-		"tp":   "write tracepoint:category/event",
-		"proc": "write tracepoint:sched/sched_process_exec and its kin",
-		"io":   "write tracepoint:block/block_rq_issue and its kin",
-	}},
-	{Name: "rawtracepoint", Aliases: []string{"rt"}, Example: "rawtracepoint:sched_switch", Slash: FollowsBlank},
 	{Name: "uprobe", Aliases: []string{"u"}, Slash: BelongsToPath, Hint: userSpace, Foreign: map[string]string{"pid": userSpace}},
 	{Name: "uretprobe", Aliases: []string{"ur"}, Slash: BelongsToPath, Hint: userSpace},
 	{Name: "usdt", Slash: BelongsToPath, Hint: userSpace},
@@ -71,6 +71,9 @@ const (
 
 // unobservable are providers of other languages that no row comes near.
 var unobservable = map[string]string{"watchpoint": noProvider, "asyncwatchpoint": noProvider, "iter": noProvider}
+
+// Providers are all rows of the table, in its order.
+func Providers() []*Provider { return providers }
 
 // ProviderNamed returns the row of a canonical name, nil when there is none.
 func ProviderNamed(name string) *Provider {
@@ -123,7 +126,7 @@ func exampleSpec(provider string) string {
 	if p := meantProvider(provider); p != nil && p.Example != "" {
 		return p.Example
 	}
-	return providers[0].Example
+	return ProviderNamed("kprobe").Example
 }
 
 // slashEndsTarget says whether a "/" right behind the target of a provider, as

@@ -26,9 +26,9 @@ type counter struct {
 	period  uint64 // when the specification gives none
 }
 
-var softwareProvider = &Provider{Provider: plylang.ProviderNamed("software")}
+var softwareProvider = newProvider("software")
 
-var hardwareProvider = &Provider{Provider: plylang.ProviderNamed("hardware")}
+var hardwareProvider = newProvider("hardware")
 
 func init() {
 	softwareProvider.scopes = counterScopes(softwareProvider, perfTypeSoftware, softwareCounters)

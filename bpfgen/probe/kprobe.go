@@ -19,18 +19,12 @@ import (
 // its plain name. Names of system calls (SyS_read, sys_read) mean the system
 // call, see syscall.go.
 
-var kprobeProvider = &Provider{
-	Provider: plylang.ProviderNamed("kprobe"),
-	vars:     append(slices.Clone(argRows), argsRow, funcRow, callerRow, regsRow, regRow),
-}
+var kprobeProvider = newProvider("kprobe", append(slices.Clone(argRows), argsRow, funcRow, callerRow, regsRow, regRow)...)
 
-var kretprobeProvider = &Provider{
-	Provider: plylang.ProviderNamed("kretprobe"),
-	vars:     []*plylang.Func{retvalRow, funcRow, regsRow, regRow},
-	returns:  true,
-}
+var kretprobeProvider = newProvider("kretprobe", retvalRow, funcRow, regsRow, regRow)
 
 func init() {
+	kretprobeProvider.returns = true
 	kprobeProvider.scopes, kprobeProvider.list = kprobeScopes, listFunctions(kprobeProvider)
 	kretprobeProvider.scopes, kretprobeProvider.list = kretprobeScopes, listFunctions(kretprobeProvider)
 }

@@ -16,7 +16,7 @@ var beginProvider = onceProvider("BEGIN", object.AttachBegin, "runs once, before
 var endProvider = onceProvider("END", object.AttachEnd, "runs once, after the other probes are gone")
 
 func onceProvider(name string, attach object.AttachKind, why string) *Provider {
-	p := &Provider{Provider: plylang.ProviderNamed(name)}
+	p := newProvider(name)
 	p.scopes = func(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
 		if spec.Target != "" {
 			return nil, fmt.Errorf("%s takes no target: write %s { … }", name, name)

@@ -26,11 +26,11 @@ import (
 type Plan struct {
 	Programs []*Program
 	Names    []string // Object.Probes
-	Apart    []*Apart
+	Splits   []*Split
 }
 
-// An Apart is a specification whose sites need a program each.
-type Apart struct {
+// A Split is a specification whose sites need a program each.
+type Split struct {
 	Spec  *plylang.Spec
 	Sites int
 	Tells kernel.Feature // what a kernel would need for one program; "" there is none
@@ -57,7 +57,7 @@ type planned struct {
 	scope   *Scope    // of the first clause
 	clauses []*Clause // in source order
 	again   []*Clause // those of specifications that name the site again
-	apart   bool
+	split   bool
 }
 
 type planner struct {
@@ -87,9 +87,9 @@ func NewPlan(k *kernel.Kernel, clauses []*plylang.Clause) *Plan {
 // addClause enters a clause at each of its sites.
 func (p *planner) addClause(c *Clause) {
 	p.table(c)
-	apart := c.Scope.apart(p.kernel)
-	if apart {
-		p.noteApart(c.Scope)
+	split := c.Scope.split(p.kernel)
+	if split {
+		p.noteSplit(c.Scope)
 	}
 	for _, s := range c.Scope.sites {
 		at := p.at(c.Scope, s)
@@ -100,7 +100,7 @@ func (p *planner) addClause(c *Clause) {
 		at.clauses = append(at.clauses, c)
 		at.Covers = max(at.Covers, c.Scope.covers)
 		at.Glob = at.Glob && s.Glob
-		at.apart = at.apart || apart
+		at.split = at.split || split
 	}
 }
 
@@ -135,16 +135,16 @@ func (p *planner) named(at *planned, c *Clause) bool {
 	return false
 }
 
-// noteApart counts the sites of s, which need a program each.
-func (p *planner) noteApart(s *Scope) {
-	i := slices.IndexFunc(p.out.Apart, func(a *Apart) bool { return a.Spec == s.spec })
+// noteSplit counts the sites of s, which need a program each.
+func (p *planner) noteSplit(s *Scope) {
+	i := slices.IndexFunc(p.out.Splits, func(a *Split) bool { return a.Spec == s.spec })
 	if i < 0 {
-		i = len(p.out.Apart)
-		p.out.Apart = append(p.out.Apart, &Apart{Spec: s.spec})
+		i = len(p.out.Splits)
+		p.out.Splits = append(p.out.Splits, &Split{Spec: s.spec})
 	}
-	p.out.Apart[i].Sites += len(s.sites)
+	p.out.Splits[i].Sites += len(s.sites)
 	if tells := attachKinds[s.attach].tells; tells != "" {
-		p.out.Apart[i].Tells = tells
+		p.out.Splits[i].Tells = tells
 	}
 }
 
@@ -177,8 +177,8 @@ func siteKey(attach object.AttachKind, s site) string {
 
 // shareKey is equal for sites that can share a program.
 func (p *planner) shareKey(s *planned) string {
-	if s.apart {
-		return "apart " + siteKey(s.scope.attach, s.site)
+	if s.split {
+		return "split " + siteKey(s.scope.attach, s.site)
 	}
 	key := string(s.scope.attach)
 	for _, c := range s.clauses {
@@ -193,7 +193,7 @@ func (p *planner) addProgram(group []*planned) {
 	prog := &Program{Clauses: first.clauses}
 	prog.Attach = p.attachKind(group)
 	prog.Spec = attachKinds[prog.Attach].program
-	prog.Name = fmt.Sprintf("%s_%d", first.scope.provider.Name, len(p.out.Programs))
+	prog.Name = programName(fmt.Sprintf("%s_%d", first.scope.provider.Name, len(p.out.Programs)))
 	for _, s := range group {
 		at := s.AttachPoint
 		at.ID = p.id(s.name)
@@ -205,9 +205,18 @@ func (p *planner) addProgram(group []*planned) {
 		}
 		prog.Points = append(prog.Points, at)
 	}
-	prog.Why = why(prog, first.apart)
+	prog.Why = why(prog, first.split)
 	prog.countSpecs(group)
 	p.out.Programs = append(p.out.Programs, prog)
+}
+
+// programName cuts a name to what the kernel takes: 15 letters, digits and
+// underscores.
+func programName(name string) string {
+	if over := len(name) - 15; over > 0 {
+		name = name[over:]
+	}
+	return name
 }
 
 // attachKind is how a program is attached to a group of sites.
@@ -273,7 +282,7 @@ func (p *Program) coverOf(spec *plylang.Spec) *int {
 }
 
 // why says in plain words how a program is attached.
-func why(p *Program, apart bool) string {
+func why(p *Program, split bool) string {
 	var parts []string
 	add := func(s string) {
 		if s != "" && !slices.Contains(parts, s) {
@@ -288,7 +297,7 @@ func why(p *Program, apart bool) string {
 		add("as a raw tracepoint, at which this kernel skips nothing")
 	case p.Attach == object.AttachKprobeMulti, p.Attach == object.AttachKretprobeMulti:
 		add(fmt.Sprintf("one link for %d functions", len(p.Points)))
-	case apart:
+	case split:
 		add("a program for each attach point: this kernel cannot tell one program which of them fired")
 	case len(p.Points) > 1:
 		add(fmt.Sprintf("one program for %d attach points", len(p.Points)))

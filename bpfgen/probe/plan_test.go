@@ -68,7 +68,7 @@ func pointText(p object.AttachPoint) string {
 }
 
 // A program for each attach point is too much for a wide glob.
-func TestTooManyApart(t *testing.T) {
+func TestTooManyPrograms(t *testing.T) {
 	for _, row := range []struct{ kernel, script, want string }{
 		{"5.10-amd64", `kprobe:* { @[probe] = count(); }`,
 			"script:1:1: kprobe:* matches N attach points, and on this kernel only a program for each can tell which fired; 128 are allowed: " +

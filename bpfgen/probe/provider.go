@@ -36,16 +36,21 @@ type Provider struct {
 	returns bool
 }
 
-// providers is the table of providers, filled in init because its rows reach
-// it themselves through messages.
+// providers are those that a file of this package has built, in the order of
+// the language's table.
 var providers []*Provider
 
-func init() {
-	providers = []*Provider{
-		tracepointProvider, rawProvider, kprobeProvider, kretprobeProvider,
-		profileProvider, intervalProvider, softwareProvider, hardwareProvider,
-		beginProvider, endProvider,
-	}
+// newProvider makes the language's row of that name a provider, with the
+// variables that only its probes have. What reaches the table through messages
+// is filled in init.
+func newProvider(name string, vars ...*plylang.Func) *Provider {
+	p := &Provider{Provider: plylang.ProviderNamed(name), vars: vars}
+	providers = append(providers, p)
+	order := plylang.Providers()
+	slices.SortFunc(providers, func(a, b *Provider) int {
+		return slices.Index(order, a.Provider) - slices.Index(order, b.Provider)
+	})
+	return p
 }
 
 // A Resolver finds the sites that the specifications of one script name.

@@ -20,7 +20,7 @@ import (
 // an event without its category; the tracepoints of single system calls are
 // none, all of them come through sys_enter and sys_exit.
 
-var rawProvider = &Provider{Provider: plylang.ProviderNamed("rawtracepoint"), vars: argRows}
+var rawProvider = newProvider("rawtracepoint", argRows...)
 
 func init() {
 	rawProvider.scopes = rawScopes

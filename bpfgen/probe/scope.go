@@ -129,9 +129,9 @@ func (s *Scope) wants(names ...string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return s.uses.Names[n] })
 }
 
-// apart says whether the sites of s need a program each, because the clause
+// split says whether the sites of s need a program each, because the clause
 // asks which of them fired and this kernel does not tell.
-func (s *Scope) apart(k *kernel.Kernel) bool {
+func (s *Scope) split(k *kernel.Kernel) bool {
 	if len(s.sites) < 2 {
 		return false
 	}

@@ -26,9 +26,9 @@ const (
 	maxRate = 10_000
 )
 
-var profileProvider = &Provider{Provider: plylang.ProviderNamed("profile")}
+var profileProvider = newProvider("profile")
 
-var intervalProvider = &Provider{Provider: plylang.ProviderNamed("interval")}
+var intervalProvider = newProvider("interval")
 
 func init() {
 	profileProvider.scopes = profileScopes

@@ -25,10 +25,7 @@ import (
 // where this kernel's raw tracepoints skip nothing and the fields it uses are
 // found among the arguments; see tracepoint_args.go.
 
-var tracepointProvider = &Provider{
-	Provider: plylang.ProviderNamed("tracepoint"),
-	vars:     []*plylang.Func{dataRow},
-}
+var tracepointProvider = newProvider("tracepoint", dataRow)
 
 func init() {
 	tracepointProvider.scopes = tracepointScopes
