@@ -26,7 +26,7 @@ func TestFmt(t *testing.T) {
 		{[]string{"-"}, result{oldToday, "", 0}},
 		{[]string{"-l", "-"}, result{"standard input\n", "", 1}},
 		{[]string{"-l", file}, result{file + "\n", "", 1}},
-		{[]string{wrong, file}, result{oldToday, wrong + ":2:8: a value expected, found \";\"\n      @x = ;\n           ^\n", 1}},
+		{[]string{wrong, file}, result{oldToday, wrong + ":2:8: expected a value, found \";\"\n      @x = ;\n           ^\n", 1}},
 		{[]string{"-w", "-"}, result{"", "ply-exporter: fmt: -w cannot be used with standard input; see ply-exporter --help\n", 2}},
 		{[]string{"-w", "-l", file}, result{"", "ply-exporter: fmt: -l and -w cannot be used together; see ply-exporter --help\n", 2}},
 		{[]string{"/dev/zero"}, result{"", "ply-exporter: /dev/zero is too large to be a script\n", 1}},

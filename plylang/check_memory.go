@@ -98,7 +98,7 @@ func ifNumber(t *Type, hint string) string {
 // behind is the type of what p points to.
 func (c *clause) behind(x Expr, p *Type) *Type {
 	if p.Elem == nil || p.Elem.Kind == Void || p.Elem.Kind == Invalid {
-		c.errorf(x.Position(), "nothing is known of what is behind this pointer: cast it, as in (u64 *)p")
+		c.errorf(x.Position(), "nothing is known of what this pointer points to: cast it, as in (u64 *)p")
 		return nil
 	}
 	return inMemoryOf(p.Elem, p)

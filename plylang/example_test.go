@@ -14,7 +14,7 @@ func ExampleParse() {
 	fmt.Println(plylang.Detail(err))
 	// Output:
 	// k:vfs_read / pid != 1 / { $bytes[execname] = sum(arg2); } <nil>
-	// probes.yaml:12:16: a value expected, found ";"
+	// probes.yaml:12:16: expected a value, found ";"
 	//     BEGIN { @ = 1 +; }
 	//                    ^
 }

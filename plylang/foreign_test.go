@@ -31,9 +31,9 @@ func TestForeignWords(t *testing.T) {
 // stand in scripts of other languages.
 func TestForeignStatements(t *testing.T) {
 	for _, row := range []struct{ body, want string }{
-		{`print "hello", comm`, "9: what print works on stands in parentheses: write print(...)"},
-		{`printf "%d\n", pid`, "9: what printf works on stands in parentheses: write printf(...)"},
-		{`print $0`, "9: what print works on stands in parentheses: write print(...)"},
+		{`print "hello", comm`, "9: the arguments of print are written in parentheses: write print(...)"},
+		{`printf "%d\n", pid`, "9: the arguments of printf are written in parentheses: write printf(...)"},
+		{`print $0`, "9: the arguments of print are written in parentheses: write print(...)"},
 		{`let $x = 1`, `9: there is no "let": a variable is made by storing in it: write x = 1`},
 		{`struct task_struct *t = curtask`, `9: there is no "struct": ` + foreignWords["struct"]},
 		{`char *x = comm`, `14: types are inferred: leave "char *" out`},
@@ -52,10 +52,10 @@ func TestForeignStatements(t *testing.T) {
 		{`self->ts = nsecs`, `9: there is no "self": what a thread keeps is a map with its id as key: write @x[tid]`},
 		{`this->x = 1`, `9: there is no "this": a variable of the probe needs no "this->": write x`},
 		{`@a = (1, 2)`, "16: several values in parentheses: only the key of a map has several, as in @x[a, b]"},
-		{`@x[1] = 1; delete(@x, 1)`, "29: the key stands in brackets: write delete @x[key]"},
+		{`@x[1] = 1; delete(@x, 1)`, "29: the key is written in brackets: write delete @x[key]"},
 		{`@ = "a" "b"`, "17: text is not joined: print its parts side by side"},
 		{`@ = comm + "b"`, "18: + needs numbers, and this is a string: text is not joined, print its parts side by side"},
-		{`print(“x”)`, `15: strings stand in double quotes: "..."`},
+		{`print(“x”)`, `15: strings are written in double quotes: "..."`},
 		{`@x.hist(1)`, `12: no aggregation named "hist": write quantize(x)`},
 		{`@x.cout()`, `12: no aggregation named "cout"; did you mean "count"?`},
 		{`@x.delete()`, `12: no aggregation named "delete": write delete @x`},
@@ -81,8 +81,8 @@ func TestForeignProbes(t *testing.T) {
 	for _, row := range []struct{ text, want string }{
 		{"begin { @ = 1; }", `1: "begin" is written in capitals: BEGIN`},
 		{"tick-1s { @ = 1; }", "1: a probe is written with a colon, as in profile:99hz and interval:1s"},
-		{"/re/ { @ = 1; }", "1: a predicate stands behind its probe, as in kprobe:vfs_read / pid == 1 / { ... }"},
-		{`kprobe:"vfs_read" { @ = 1; }`, "1: what is traced stands without quotes: write kprobe:vfs_read"},
+		{"/re/ { @ = 1; }", "1: a predicate follows its probe, as in kprobe:vfs_read / pid == 1 / { ... }"},
+		{`kprobe:"vfs_read" { @ = 1; }`, "1: the target of a probe is written without quotes: write kprobe:vfs_read"},
 		{"config = { x = 1 } BEGIN { @ = 1; }", `1: there is no "config": ` + foreignWords["config"]},
 		{"struct foo { x = 1; } BEGIN { @ = 1; }", `1: there is no "struct": ` + foreignWords["struct"]},
 	} {

@@ -99,7 +99,7 @@ func (l *lexer) garbage() token {
 	case r == 0:
 		l.errorf(pos, "NUL byte: a script is text")
 	case strings.ContainsRune("'‘’“”", r):
-		l.errorf(pos, `strings stand in double quotes: "..."`)
+		l.errorf(pos, `strings are written in double quotes: "..."`)
 	case r == utf8.RuneError && size == 1:
 		l.errorf(pos, "invalid UTF-8 (byte %#02x): a script is text", l.text[pos])
 	default:

@@ -66,9 +66,9 @@ func parseNumber(text string) (number, string) {
 	case !known && suffix != "" && isDigit(suffix[0]):
 		return number{}, badDigit(suffix[0], base)
 	case digits == "":
-		return number{}, "digits are missing behind " + text[:2]
+		return number{}, "digits are missing after " + text[:2]
 	case digits[0] == '_' || strings.HasSuffix(digits, "_") || strings.Contains(digits, "__"):
-		return number{}, `"_" may stand only between two digits`
+		return number{}, `"_" is allowed only between two digits`
 	case !known:
 		return number{}, "no suffix " + short(suffix) + "; there are ns us ms s m h for times and k M G for sizes"
 	}

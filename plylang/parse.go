@@ -124,11 +124,11 @@ func (p *parser) unexpected(want string) {
 		p.fail(p.predSlash, openPredicate)
 	case p.foreign(p.tok.pos):
 	case p.tok.kind == ASSIGN:
-		p.fail(p.tok.pos, `"=" cannot stand inside an expression: to compare, write "=="`)
+		p.fail(p.tok.pos, `"=" is not allowed inside an expression: to compare, write "=="`)
 	case p.tok.kind == INC, p.tok.kind == DEC:
-		p.fail(p.tok.pos, `"%v" cannot stand inside an expression: make it a statement of its own`, p.tok.kind)
+		p.fail(p.tok.pos, `"%v" is not allowed inside an expression: make it a statement of its own`, p.tok.kind)
 	default:
-		p.fail(p.tok.pos, "%s expected, found %s", want, p.found())
+		p.fail(p.tok.pos, "expected %s, found %s", want, p.found())
 	}
 }
 

@@ -27,7 +27,7 @@ probes.yaml:15:14: 08: 8 is no octal digit; a leading 0 makes a number octal, le
 probes.yaml:14:24: string is not closed on its line: '"' is missing; a line break is written \n
     kprobe:a { x = "abc; }
                    ^
-probes.yaml:15:24: a value expected, found ";"
+probes.yaml:15:24: expected a value, found ";"
     kprobe:b { y = ; }
                    ^`},
 		{"kprobe:a { x = \"abc\\\n\"; }", `
@@ -35,14 +35,14 @@ probes.yaml:14:24: string is not closed on its line: '"' is missing; a line brea
     kprobe:a { x = "abc\
                    ^`},
 		{"kprobe:a { x = (1 + 2; /* here\ny = 1; }", `
-probes.yaml:14:30: ")" expected, found ";"
+probes.yaml:14:30: expected ")", found ";"
     kprobe:a { x = (1 + 2; /* here
                          ^
 probes.yaml:14:32: comment is never closed: "*/" is missing
     kprobe:a { x = (1 + 2; /* here
                            ^`},
 		{"kprobe:a { x[\"äö✓\"] = ; }", `
-probes.yaml:14:35: a value expected, found ";"
+probes.yaml:14:35: expected a value, found ";"
     kprobe:a { x["äö✓"] = ; }
                           ^`},
 		{"kprobe:a { x = \"a\x00b\"; }", `

@@ -2,7 +2,7 @@ package plylang
 
 import "slices"
 
-const severalKeys = "several keys stand in one pair of brackets, as in @m[a, b]"
+const severalKeys = "several keys share one pair of brackets, as in @m[a, b]"
 
 // simple parses the statements that begin with an expression:
 //

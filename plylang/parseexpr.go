@@ -154,7 +154,7 @@ func (p *parser) selector() token {
 	p.next()
 	name := p.tok
 	if name.kind != NAME {
-		p.fail(name.pos, "the name of a member expected, found %s", p.found())
+		p.fail(name.pos, "expected the name of a member, found %s", p.found())
 	}
 	p.next()
 	return name

@@ -52,13 +52,13 @@ func (p *parser) spec() *Spec {
 	provider, target, colon := strings.Cut(t.text, ":")
 	p.next()
 	if strings.HasSuffix(target, ";") {
-		p.fail(t.end-1, `";" stands between statements, not behind a probe: leave it out`)
+		p.fail(t.end-1, `";" separates statements and does not follow a probe: leave it out`)
 	}
 	if strings.HasPrefix(target, `"`) {
-		p.fail(t.pos, "what is traced stands without quotes: write %s:%s", provider, strings.Trim(target, `"`))
+		p.fail(t.pos, "the target of a probe is written without quotes: write %s:%s", provider, strings.Trim(target, `"`))
 	}
 	if colon && target == "" {
-		p.fail(t.end, `%q names nothing to trace: write it right behind the colon, as in %s`, t.text, exampleSpec(provider))
+		p.fail(t.end, `%q names nothing to trace: write it right after the colon, as in %s`, t.text, exampleSpec(provider))
 	}
 	if i := predicateIn(provider, target); i >= 0 && (strings.HasSuffix(target, "/") || !p.endsHead()) {
 		p.fail(t.end-len(target)+i, `a blank belongs before the "/" of a predicate: write %s:%s / ... /`, provider, target[:i])
@@ -81,25 +81,25 @@ func (p *parser) noSpec(probe *Probe) {
 	case t.kind == RBRACE:
 		p.fail(t.pos, `"}" without a "{" before it`)
 	case t.kind == NAME && p.lex.before(COLON):
-		p.fail(t.pos, "no blank may stand before the colon of a probe, as in kprobe:vfs_read")
+		p.fail(t.pos, "no blank is allowed before the colon of a probe, as in kprobe:vfs_read")
 	case t.kind == NAME && isWholeSpec(strings.ToUpper(t.text)):
 		p.fail(t.pos, "%q is written in capitals: %s", t.text, strings.ToUpper(t.text))
 	case t.kind == NAME && p.lex.before(SUB):
 		p.fail(t.pos, "a probe is written with a colon, as in profile:99hz and interval:1s")
 	case t.kind == SEMICOLON:
-		p.fail(t.pos, `";" stands between statements, not behind a probe: leave it out`)
+		p.fail(t.pos, `";" separates statements and does not follow a probe: leave it out`)
 	case t.kind == DIV, t.kind == SLASH_END:
-		p.fail(t.pos, "a predicate stands behind its probe, as in kprobe:vfs_read / pid == 1 / { ... }")
+		p.fail(t.pos, "a predicate follows its probe, as in kprobe:vfs_read / pid == 1 / { ... }")
 	case t.kind == NAME && foreign(t.text) != "":
 		p.fail(t.pos, "there is no %q%s", t.text, foreign(t.text))
 	case t.kind == NAME && len(probe.Specs) > 0:
 		p.fail(t.pos, "%q has no provider: write %s:%s", short(t.text), probe.Specs[0].Provider, short(t.text))
 	case len(probe.Specs) > 0:
-		p.unexpected("a probe behind the comma")
+		p.unexpected("a probe after the comma")
 	case t.kind == NAME && keywordStmts[t.text] != nil:
 		p.fail(t.pos, outsideProbe)
 	case t.kind == NAME && ProviderNamed(t.text) != nil:
-		p.fail(t.pos, "%q names nothing to trace: write it behind a colon, as in %s", t.text, exampleSpec(t.text))
+		p.fail(t.pos, "%q names nothing to trace: write it after a colon, as in %s", t.text, exampleSpec(t.text))
 	case t.kind == NAME && p.lex.before(LBRACE, COMMA, DIV, EOF):
 		p.fail(t.pos, "%q has no provider: write, for example, kprobe:%s", short(t.text), short(t.text))
 	case p.startsStmt():

@@ -66,7 +66,7 @@ func (p *parser) endStmt(s Stmt) {
 		p.fail(p.prev.pos, "types are inferred: leave %q out", p.prev.text)
 	case p.foreignStmt(s):
 	case isBareName(s):
-		p.fail(p.prev.pos, "what %s works on stands in parentheses: write %s(...)", short(p.prev.text), short(p.prev.text))
+		p.fail(p.prev.pos, "the arguments of %s are written in parentheses: write %s(...)", short(p.prev.text), short(p.prev.text))
 	case p.tok.kind == STRING:
 		p.fail(p.tok.pos, "text is not joined: print its parts side by side")
 	default:
@@ -297,7 +297,7 @@ func (p *parser) deleteStmt() Stmt {
 		p.fail(p.tok.pos, severalKeys)
 	}
 	if paren && p.tok.kind == COMMA {
-		p.fail(p.tok.pos, "the key stands in brackets: write delete %s[key]", s.Map.Name)
+		p.fail(p.tok.pos, "the key is written in brackets: write delete %s[key]", s.Map.Name)
 	}
 	if paren {
 		p.expect(RPAREN)
