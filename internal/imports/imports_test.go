@@ -1,5 +1,5 @@
-// Package imports tests which package may import which. The rule is that of
-// docs/architecture.md, and .golangci.yaml holds it for editors.
+// Package imports tests which package may import which. docs/architecture.md
+// describes the rule.
 package imports
 
 import (
