@@ -87,7 +87,7 @@ func (g *gen) log2Part(h object.Log2, unsigned bool) {
 	)
 }
 
-// log2 leaves in R0 the place of the highest bit of R1, and 0 when R1 is 0. R1
+// log2 leaves in R0 the number of the highest bit of R1, and 0 when R1 is 0. R1
 // and R3 are lost.
 func (g *gen) log2() {
 	g.Emit(asm.Mov.Imm(asm.R0, 0))

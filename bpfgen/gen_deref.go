@@ -10,8 +10,8 @@ import (
 	"ply-exporter/plylang"
 )
 
-// A place in the traced program's or the kernel's memory is an address and a
-// constant offset. Places are read through helpers that survive any address;
+// A location in the traced program's or the kernel's memory is an address and a
+// constant offset. Locations are read through helpers that survive any address;
 // a fault reads as zero.
 
 // withMembers returns the variable that x is a member of if it loads its members
@@ -25,9 +25,9 @@ func withMembers(x *plylang.Member) *probe.Var {
 	return nil
 }
 
-// place leaves an address in R0 and returns what is to be added to it, and
+// location leaves an address in R0 and returns what is to be added to it, and
 // whether it is an address in user memory.
-func (g *gen) place(x plylang.Expr) (off int, user bool) {
+func (g *gen) location(x plylang.Expr) (off int, user bool) {
 	switch x := x.(type) {
 	case *plylang.Member:
 		off, user = g.base(x.X)
@@ -37,21 +37,21 @@ func (g *gen) place(x plylang.Expr) (off int, user bool) {
 	case *plylang.Unary:
 		return g.base(x.X)
 	case *plylang.Cast:
-		return g.place(x.X)
+		return g.location(x.X)
 	}
 	panic(fmt.Sprintf("bpfgen: a %T has no address", x))
 }
 
-// base is the place that a pointer points to, or of a struct or array.
+// base is the location that a pointer points to, or of a struct or array.
 func (g *gen) base(x plylang.Expr) (off int, user bool) {
 	if x.Type().Scalar() {
 		g.expr(x)
 		return 0, x.Type().User
 	}
-	return g.place(x)
+	return g.location(x)
 }
 
-// element is the place of x[i]. An index outside an array of known length
+// element is the location of x[i]. An index outside an array of known length
 // gives the address 0, which reads as zero.
 func (g *gen) element(x *plylang.Index) (off int, user bool) {
 	t, size := x.X.Type(), x.Type().Size
@@ -81,9 +81,9 @@ func (g *gen) element(x *plylang.Index) (off int, user bool) {
 	return 0, user
 }
 
-// pointR3 makes R3 the address of the place x.
+// pointR3 makes R3 the address of the location x.
 func (g *gen) pointR3(x plylang.Expr) (user bool) {
-	off, user := g.place(x)
+	off, user := g.location(x)
 	g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
 	if off != 0 {
 		g.Emit(asm.Add.Imm(asm.R3, int32(off)))
@@ -91,8 +91,8 @@ func (g *gen) pointR3(x plylang.Expr) (user bool) {
 	return user
 }
 
-// loadPlace leaves the scalar at a place in R0.
-func (g *gen) loadPlace(x plylang.Expr) {
+// loadLocation leaves the scalar at a location in R0.
+func (g *gen) loadLocation(x plylang.Expr) {
 	m, isMember := x.(*plylang.Member)
 	if isMember {
 		if v := withMembers(m); v != nil {
@@ -125,8 +125,8 @@ func (g *gen) bitField(f plylang.Field) {
 	)
 }
 
-// copyPlace copies a string, struct or array to dst.
-func (g *gen) copyPlace(x plylang.Expr, dst emit.Mem) {
+// copyLocation copies a string, struct or array to dst.
+func (g *gen) copyLocation(x plylang.Expr, dst emit.Mem) {
 	if m, ok := x.(*plylang.Member); ok {
 		if v := withMembers(m); v != nil && v.CopyMember != nil {
 			v.CopyMember(&g.Context, m.Field, dst)

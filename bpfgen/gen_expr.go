@@ -34,7 +34,7 @@ func (g *gen) expr(x plylang.Expr) {
 		g.expr(x.X)
 		g.Extend(x.Type())
 	case *plylang.Member, *plylang.Index:
-		g.loadPlace(x)
+		g.loadLocation(x)
 	default:
 		panic(fmt.Sprintf("bpfgen: no code for the value of a %T", x))
 	}
@@ -72,9 +72,9 @@ func (g *gen) unary(x *plylang.Unary) {
 	case plylang.NOT:
 		g.truth(x)
 	case plylang.MUL:
-		g.loadPlace(x)
+		g.loadLocation(x)
 	case plylang.AND:
-		if off, _ := g.place(x.X); off != 0 {
+		if off, _ := g.location(x.X); off != 0 {
 			g.Emit(asm.Add.Imm(asm.R0, int32(off)))
 		}
 	default:

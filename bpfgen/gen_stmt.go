@@ -74,7 +74,7 @@ func (g *gen) stmt(s plylang.Stmt) {
 	}
 }
 
-// start is where a statement begins: an assignment's own place is that of its
+// start is where a statement begins: an assignment's own position is that of its
 // operator.
 func start(s plylang.Stmt) plylang.Node {
 	if a, ok := s.(*plylang.Assign); ok {

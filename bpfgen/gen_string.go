@@ -46,7 +46,7 @@ func (g *gen) memInto(x plylang.Expr, dst emit.Mem) {
 	case *plylang.MapRef:
 		g.readTableMem(x, value)
 	case *plylang.Member, *plylang.Index, *plylang.Unary, *plylang.Cast:
-		g.copyPlace(x, value)
+		g.copyLocation(x, value)
 	default:
 		panic(fmt.Sprintf("bpfgen: no code for a %T in memory", x))
 	}

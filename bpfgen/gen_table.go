@@ -170,7 +170,7 @@ func (g *gen) insert(m *object.Map, key emit.Mem, first func(dst emit.Mem)) {
 }
 
 // markCell marks the cell whose value is at reg as written, after it was: a
-// fetching atomic instruction keeps this order on every processor.
+// fetching atomic instruction keeps this order on every CPU.
 func (g *gen) markCell(reg asm.Register) {
 	marked := g.Label()
 	g.Load(asm.R1, emit.Mem{Reg: reg, Off: -mark, Size: 8})

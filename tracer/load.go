@@ -104,7 +104,7 @@ func hashReaders(tracers []*Tracer) []*mapReader {
 	return out
 }
 
-// loadError says at which place of the script the kernel's verifier stopped.
+// loadError says at which position in the script the kernel's verifier stopped.
 // What the compiler accepts the verifier must accept, so this is our bug.
 func loadError(obj *object.Object, err error) error {
 	var rejected *ebpf.VerifierError
@@ -143,7 +143,7 @@ func failedProgram(obj *object.Object, err error) *object.Program {
 
 var logInstruction = regexp.MustCompile(`^(\d+): \([0-9a-f]{2}\)`)
 
-// rejectedAt finds the script's place of the last instruction the verifier
+// rejectedAt finds the script's position of the last instruction the verifier
 // looked at.
 func rejectedAt(obj *object.Object, p *object.Program, log []string) plylang.Pos {
 	if p == nil {

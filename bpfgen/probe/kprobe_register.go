@@ -42,7 +42,7 @@ func loadArg(c *Context, i int) {
 }
 
 // loadFunction leaves the address of the traced function in R0. Inside a
-// function, and where the kernel does not know, that is where the processor
+// function, and where the kernel does not know, that is where the CPU
 // stands; a breakpoint has moved that on by its own length on x86-64.
 func loadFunction(whole bool) func(*Context) {
 	return func(c *Context) {

@@ -10,7 +10,7 @@ import (
 // What the tracepoints of all system calls tell of a call. A program with a
 // record finds the number and then the arguments or the result in it. A raw
 // tracepoint's program gets two arguments: the registers of the caller, and the
-// number at entering, the result at leaving. These places are the same in all
+// number at entering, the result at leaving. These offsets are the same in all
 // kernels.
 const (
 	recordNumber = 8
@@ -69,7 +69,7 @@ func loadCallersRegister(c *Context, name string, t *plylang.Type) {
 }
 
 // field leaves a field of the tracepoint of a single call in R0. The record of
-// such a tracepoint has the same things at the same places as that of all
+// such a tracepoint has the same things at the same offsets as that of all
 // calls.
 func (k syscallKind) field(c *Context, f plylang.Field) {
 	switch {

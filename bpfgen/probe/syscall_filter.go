@@ -71,13 +71,13 @@ type rawCalls struct {
 	numbers []int    // of those that the clause wants
 	cloning []int    // those that a new child returns from too
 
-	// own leaves out the children that come out of their parents' calls, and
+	// returns leaves out the children that come out of their parents' calls, and
 	// what rt_sigreturn makes look like the return of a call.
-	own bool
+	returns bool
 }
 
-func newRawCalls(kind syscallKind, calls []kernel.Syscall, own bool, table []string) *rawCalls {
-	r := &rawCalls{kind: kind, table: table, own: own}
+func newRawCalls(kind syscallKind, calls []kernel.Syscall, returns bool, table []string) *rawCalls {
+	r := &rawCalls{kind: kind, table: table, returns: returns}
 	for _, c := range calls {
 		r.numbers = append(r.numbers, c.Number)
 		if c.Forks {
@@ -127,11 +127,11 @@ func (r *rawCalls) without(s, other *Scope) *Scope {
 func (r *rawCalls) filter(c *Context, skip string) {
 	r.kind.number(c)
 	emitRanges(c, rangesOf(r.numbers), skip)
-	if r.own && len(r.cloning) > 0 {
+	if r.returns && len(r.cloning) > 0 {
 		skipChildren(c, r.cloning, skip)
 	}
 	nativeOnly(c, skip)
-	if r.own {
+	if r.returns {
 		skipSigreturn(c, skip)
 	}
 }

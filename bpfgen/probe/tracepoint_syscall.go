@@ -11,7 +11,7 @@ import (
 // Detaching from a tracepoint takes 70 ms, from all of syscalls/sys_enter_* 25
 // seconds, and from Linux 7 on a thread that is preempted in one makes all
 // others on its CPU miss theirs. Their records are those of
-// raw_syscalls/sys_enter, with the same things at the same places, and they are
+// raw_syscalls/sys_enter, with the same things at the same offsets, and they are
 // made by it: they are one program there, which looks at the number.
 
 // callOf returns the system call that a tracepoint is of, and the tracepoint
