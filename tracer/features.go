@@ -10,7 +10,6 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/features"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/kernel"
@@ -42,24 +41,11 @@ type trial func(*kernel.Kernel) error
 
 // trials has a row for each feature that can be tried.
 var trials = map[kernel.Feature]trial{
-	kernel.BTF:                 exists("/sys/kernel/btf/vmlinux"),
 	kernel.Kprobe:              exists("/sys/bus/event_source/devices/kprobe"),
 	kernel.KprobeMulti:         asked(features.HaveBPFLinkKprobeMulti),
-	kernel.KprobeSession:       asked(features.HaveBPFLinkKprobeSession),
-	kernel.Fentry:              tryFentry,
-	kernel.Uprobe:              exists("/sys/bus/event_source/devices/uprobe"),
-	kernel.UprobeMulti:         asked(features.HaveBPFLinkUprobeMulti),
 	kernel.Cookie:              helper(ebpf.Kprobe, asm.FnGetAttachCookie),
 	kernel.FuncIP:              helper(ebpf.Kprobe, asm.FnGetFuncIp),
-	kernel.Ringbuf:             asked(func() error { return features.HaveMapType(ebpf.RingBuf) }),
 	kernel.FetchingAtomics:     loads(fetchingAtomic...),
-	kernel.SignedDivision:      loads(asm.Mov.Imm(asm.R0, -7), asm.SDiv.Imm(asm.R0, 2), asm.Return()),
-	kernel.Loop:                helper(ebpf.Kprobe, asm.FnLoop),
-	kernel.BootTime:            helper(ebpf.Kprobe, asm.FnKtimeGetBootNs),
-	kernel.TAITime:             helper(ebpf.Kprobe, asm.FnKtimeGetTaiNs),
-	kernel.IterMapElem:         tryIterator,
-	kernel.BatchOps:            func(*kernel.Kernel) error { return tryBatch(ebpf.PerCPUHash) },
-	kernel.BatchOpsPerCPUArray: func(*kernel.Kernel) error { return tryBatch(ebpf.PerCPUArray) },
 	kernel.RawTracepointsExact: rawTracepointsExact,
 	kernel.MissedCounts:        tryMissedCounts,
 }
@@ -108,60 +94,6 @@ var fetchingAtomic = func() asm.Instructions {
 		cas, asm.Mov.Imm(asm.R0, 0), asm.Return(),
 	}
 }()
-
-// tryFentry attaches to a function that only the kernel's own tests call.
-func tryFentry(*kernel.Kernel) error {
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Name: "ply_try", Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: "bpf_fentry_test1",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}, License: "GPL",
-	})
-	if err != nil {
-		return unprivileged(err)
-	}
-	defer p.Close()
-	l, err := link.AttachTracing(link.TracingOptions{Program: p})
-	if err != nil {
-		return unprivileged(err)
-	}
-	return l.Close()
-}
-
-// tryIterator attaches an iterator to a map.
-func tryIterator(k *kernel.Kernel) error {
-	m, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: 1})
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	s := shape{keySize: 8, words: 1, cpus: 1}
-	shared.load(map[shape]bool{s: true}, k.TypeCache())
-	it, err := shared.open(s, m)
-	if err != nil {
-		return unprivileged(err)
-	}
-	it.close()
-	return nil
-}
-
-// tryBatch looks up in a batch in an empty map.
-func tryBatch(t ebpf.MapType) error {
-	cpus, err := ebpf.PossibleCPU()
-	if err != nil {
-		return err
-	}
-	spec := &ebpf.MapSpec{Type: t, KeySize: 4, ValueSize: 8, MaxEntries: 1}
-	m, err := ebpf.NewMap(spec)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	var cursor ebpf.MapBatchCursor
-	_, err = m.BatchLookup(&cursor, make([]uint32, 1), make([]uint64, cpus), nil)
-	if errors.Is(err, ebpf.ErrKeyNotExist) {
-		return nil
-	}
-	return err
-}
 
 // rawTracepointsExact looks for kernels in which a task can be preempted
 // inside a tracepoint, and then keeps the program from running for all others

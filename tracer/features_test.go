@@ -30,11 +30,6 @@ func TestDetect(t *testing.T) {
 			t.Errorf("%s is there, on a kernel before %v", row.Feature, row.Since)
 		}
 	}
-	for _, always := range []kernel.Feature{kernel.Ringbuf, kernel.BootTime, kernel.BatchOps} {
-		if !k.Has(always) {
-			t.Errorf("%s is missing", always)
-		}
-	}
 	if k.Has(kernel.Kprobe) != need.HasKprobes() || k.Has(kernel.KprobeMulti) != need.HasKprobeMulti() {
 		t.Error("kprobes are not found out")
 	}

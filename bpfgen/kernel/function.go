@@ -73,19 +73,6 @@ func (s *Symbols) markShared(found []Function) {
 	}
 }
 
-// Refused says whether a name that Functions does not find is a symbol in the
-// kernel's text all the same: one in which the kernel allows no probe.
-func (k *Kernel) Refused(name string) bool {
-	symbols, err := k.kallsyms()
-	if err != nil || !symbols.Has(name) {
-		return false
-	}
-	for range k.candidates(symbols, name) {
-		return false
-	}
-	return true
-}
-
 // candidates returns the symbols a name or a glob stands for.
 func (k *Kernel) candidates(symbols *Symbols, name string) iter.Seq[int] {
 	if IsGlob(name) {
@@ -309,11 +296,4 @@ func (k *Kernel) eachTraceable(each func(name []byte)) error {
 		each(line)
 	}
 	return lines.Err()
-}
-
-// Traceable says whether ftrace, and so fentry and multi-attachment, can reach
-// a function. It is not known where the kernel does not let the list be read.
-func (k *Kernel) Traceable(f Function) (traceable, known bool) {
-	set := k.traceable()
-	return set.has([]byte(f.Name)), set != nil
 }

@@ -46,9 +46,6 @@ const (
 
 var extended = map[byte]globOp{'@': globOne, '?': globOpt, '*': globMany, '+': globSome, '!': globNot}
 
-// Match says whether a name matches a glob as a whole.
-func Match(glob, name string) bool { return Compile(glob).Match(name) }
-
 // IsGlob says whether a pattern can match anything but itself.
 func IsGlob(pattern string) bool { return len(Compile(pattern).rest) > 0 }
 

@@ -42,17 +42,17 @@ func TestMatch(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for _, name := range strings.Fields(tt.match) {
-			if !Match(tt.glob, name) {
+			if !Compile(tt.glob).Match(name) {
 				t.Errorf("%s does not match %s", tt.glob, name)
 			}
 		}
 		for _, name := range strings.Fields(tt.other) {
-			if Match(tt.glob, name) {
+			if Compile(tt.glob).Match(name) {
 				t.Errorf("%s matches %s", tt.glob, name)
 			}
 		}
 	}
-	if !Match("", "") || !Match("*", "") || Match("?", "") || Match("", "a") {
+	if !Compile("").Match("") || !Compile("*").Match("") || Compile("?").Match("") || Compile("").Match("a") {
 		t.Error("the empty name or pattern matches wrongly")
 	}
 }
@@ -86,7 +86,7 @@ func TestMatchNested(t *testing.T) {
 	}
 	for _, tt := range tests {
 		pattern := strings.Repeat(tt.open, 60) + "a" + strings.Repeat(")", 60)
-		if got := Match(pattern, strings.Repeat("a", tt.as)); got != tt.want {
+		if got := Compile(pattern).Match(strings.Repeat("a", tt.as)); got != tt.want {
 			t.Errorf("60 times %s…) and %d bytes: %v", tt.open, tt.as, got)
 		}
 	}
@@ -126,10 +126,10 @@ func FuzzMatch(f *testing.F) {
 		if len(pattern) > 60 || len(name) > 60 {
 			return
 		}
-		if matched := Match(pattern, name); !IsGlob(pattern) && matched != (pattern == name) {
-			t.Errorf("Match(%q, %q) = %v", pattern, name, matched)
+		if matched := Compile(pattern).Match(name); !IsGlob(pattern) && matched != (pattern == name) {
+			t.Errorf("Compile(%q).Match(%q) = %v", pattern, name, matched)
 		}
-		if !Match("*"+"@("+"x|"+")"+"*", name) {
+		if !Compile("*" + "@(" + "x|" + ")" + "*").Match(name) {
 			t.Errorf("nothing between stars does not match %q", name)
 		}
 	})

@@ -110,9 +110,6 @@ func (k *Kernel) running() bool { return k.files == fs.FS(root{}) }
 // Arch returns the kernel's architecture.
 func (k *Kernel) Arch() *Arch { return k.arch }
 
-// Release returns the kernel's release as uname(1) prints it.
-func (k *Kernel) Release() string { return k.release() }
-
 func (k *Kernel) readRelease() string {
 	text, err := fs.ReadFile(k.files, "proc/sys/kernel/osrelease")
 	if err != nil {
@@ -121,9 +118,9 @@ func (k *Kernel) readRelease() string {
 	return strings.TrimSpace(string(text))
 }
 
-// Version returns the numbers a release begins with, zeros where there is none.
-func (k *Kernel) Version() (major, minor, patch int) {
-	parts := strings.SplitN(k.Release(), ".", 3)
+// version returns the numbers a release begins with, zeros where there is none.
+func (k *Kernel) version() (major, minor, patch int) {
+	parts := strings.SplitN(k.release(), ".", 3)
 	number := func(i int) int {
 		if i >= len(parts) {
 			return 0
@@ -140,6 +137,6 @@ func (k *Kernel) Version() (major, minor, patch int) {
 
 // AtLeast says whether the kernel is of the given version or a later one.
 func (k *Kernel) AtLeast(major, minor int) bool {
-	haveMajor, haveMinor, _ := k.Version()
+	haveMajor, haveMinor, _ := k.version()
 	return haveMajor > major || haveMajor == major && haveMinor >= minor
 }

@@ -34,7 +34,7 @@ func traced(t testing.TB) *Kernel {
 func TestRunningKernel(t *testing.T) {
 	k := live(t)
 	if k.Arch().Name != runtime.GOARCH || !k.AtLeast(4, 0) {
-		t.Errorf("%s on %s", k.Release(), k.Arch().Name)
+		t.Errorf("%s on %s", k.release(), k.Arch().Name)
 	}
 	online, err := k.OnlineCPUs()
 	if err != nil || len(online) == 0 || !slices.IsSorted(online) {

@@ -56,14 +56,9 @@ func parseCPUs(list string) ([]int, error) {
 	return cpus, nil
 }
 
-// PerfEventParanoid returns the sysctl kernel.perf_event_paranoid: above 2 a
-// program needs CAP_SYS_ADMIN to attach through perf. It is 2, the kernel's
-// default, where it cannot be read.
-func (k *Kernel) PerfEventParanoid() int { return k.sysctl("perf_event_paranoid", 2) }
-
-// KptrRestrict returns the sysctl kernel.kptr_restrict: 1 hides addresses from
+// kptrRestrict returns the sysctl kernel.kptr_restrict: 1 hides addresses from
 // programs without CAP_SYSLOG, 2 from all.
-func (k *Kernel) KptrRestrict() int { return k.sysctl("kptr_restrict", 0) }
+func (k *Kernel) kptrRestrict() int { return k.sysctl("kptr_restrict", 0) }
 
 func (k *Kernel) sysctl(name string, unknown int) int {
 	text, err := fs.ReadFile(k.files, "proc/sys/kernel/"+name)
@@ -75,16 +70,4 @@ func (k *Kernel) sysctl(name string, unknown int) int {
 		return unknown
 	}
 	return n
-}
-
-// Lockdown returns the kernel's lockdown mode: "none", "integrity" or
-// "confidentiality"; "" where the kernel does not tell.
-func (k *Kernel) Lockdown() string {
-	text, err := fs.ReadFile(k.files, "sys/kernel/security/lockdown")
-	if err != nil {
-		return ""
-	}
-	_, rest, _ := strings.Cut(string(text), "[")
-	mode, _, _ := strings.Cut(rest, "]")
-	return mode
 }

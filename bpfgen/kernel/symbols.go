@@ -33,9 +33,9 @@ func (k *Kernel) Symbols() (*Symbols, error) {
 	if err != nil {
 		return nil, err
 	}
-	if symbols.Hidden() {
+	if symbols.hidden() {
 		return nil, fmt.Errorf("the kernel hides the addresses of its symbols (kernel.kptr_restrict is %d): "+
-			"run with CAP_SYSLOG, or as root with \"sysctl kernel.kptr_restrict=1\"", k.KptrRestrict())
+			"run with CAP_SYSLOG, or as root with \"sysctl kernel.kptr_restrict=1\"", k.kptrRestrict())
 	}
 	return symbols, nil
 }
@@ -152,8 +152,8 @@ func (s *Symbols) sort() {
 	slices.SortFunc(s.order, byAddress)
 }
 
-// Hidden says whether all addresses are zero: the kernel tells names only.
-func (s *Symbols) Hidden() bool { return s.addrs[s.order[len(s.order)-1]] == 0 }
+// hidden says whether all addresses are zero: the kernel tells names only.
+func (s *Symbols) hidden() bool { return s.addrs[s.order[len(s.order)-1]] == 0 }
 
 // HasModule says whether a module has symbols, and so is loaded.
 func (s *Symbols) HasModule(name string) bool {

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"strings"
 	"sync"
 )
 
@@ -127,21 +126,6 @@ func (a *Arch) wrapper(name string) string {
 		return wrapper
 	}
 	return name
-}
-
-// SyscallOf returns the system call that a kernel function implements, such as
-// __x64_sys_read, sys_read or SyS_read.
-func (a *Arch) SyscallOf(function string) (call Syscall, ok bool) {
-	for _, prefix := range a.SyscallPrefixes {
-		wrapper, isCall := strings.CutPrefix(function, prefix)
-		if !isCall {
-			continue
-		}
-		if number, known := a.wrapped(wrapper); known {
-			return a.Syscall(number)
-		}
-	}
-	return Syscall{}, false
 }
 
 // SyscallFunction returns the kernel's function for a system call; ok is false

@@ -8,11 +8,18 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"ply-exporter/plylang"
 )
 
-// ErrNotFound is what an error about something that this kernel does not have
+// errNotFound is what an error about something that this kernel does not have
 // wraps: a tracepoint, a function, a type.
-var ErrNotFound = errors.New("not found")
+var errNotFound notFound
+
+type notFound struct{}
+
+func (notFound) Error() string        { return "not found" }
+func (notFound) Is(target error) bool { return target == plylang.ErrMissing }
 
 // errNoTracing tells how to get at tracefs.
 var errNoTracing = errors.New("tracefs is not mounted: run \"mount -t tracefs tracefs /sys/kernel/tracing\"")
@@ -100,7 +107,7 @@ type formatCache struct {
 	formats map[string]*Format
 }
 
-// Tracepoint returns the format of a tracepoint. The error wraps ErrNotFound
+// Tracepoint returns the format of a tracepoint. The error is plylang.ErrMissing
 // when the kernel does not have it.
 func (k *Kernel) Tracepoint(category, event string) (*Format, error) {
 	name := category + "/" + event
@@ -126,11 +133,11 @@ func (k *Kernel) readFormat(category, event string) (*Format, error) {
 		return nil, err
 	}
 	if !isFileName(category) || !isFileName(event) || category == "ftrace" {
-		return nil, ErrNotFound
+		return nil, errNotFound
 	}
 	file, err := k.files.Open(path.Join(folder, "events", category, event, "format"))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
-		return nil, ErrNotFound
+		return nil, errNotFound
 	}
 	if err != nil {
 		return nil, err

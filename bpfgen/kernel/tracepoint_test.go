@@ -54,7 +54,7 @@ func TestTracepointErrors(t *testing.T) {
 	k := open(t, "6.18-amd64")
 	for _, name := range []string{"sched/sched_swich", "shed/sched_switch", "ftrace/function", "../events", "/", "sched/", "a\x00/b"} {
 		category, event, _ := strings.Cut(name, "/")
-		if _, err := k.Tracepoint(category, event); !errors.Is(err, ErrNotFound) {
+		if _, err := k.Tracepoint(category, event); !errors.Is(err, errNotFound) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -76,7 +76,7 @@ func checkFormats(t *testing.T, k *Kernel, atLeast int) {
 	t.Helper()
 	all, err := k.Tracepoints("*", "*")
 	if err != nil || len(all) < atLeast {
-		t.Fatalf("%s: %d tracepoints, %v", k.Release(), len(all), err)
+		t.Fatalf("%s: %d tracepoints, %v", k.release(), len(all), err)
 	}
 	for _, name := range all {
 		category, event, _ := strings.Cut(name, "/")

@@ -77,7 +77,7 @@ func (k *Kernel) moduleBTF(module string) (*btf.Spec, error) {
 }
 
 // BTFFunc returns the declaration of a function, which may lie in a loaded
-// module ("tcp_v4_rcv", "xfs:xfs_file_open"). The error wraps ErrNotFound when
+// module ("tcp_v4_rcv", "xfs:xfs_file_open"). The error is plylang.ErrMissing when
 // there is none; system calls without arguments have none of their wrapper.
 func (k *Kernel) BTFFunc(name string) (*btf.Func, error) {
 	module, function, ok := strings.Cut(name, ":")
@@ -87,7 +87,7 @@ func (k *Kernel) BTFFunc(name string) (*btf.Func, error) {
 		module = ""
 	}
 	f, err := k.funcIn(module, function)
-	if err == nil || ok || !errors.Is(err, ErrNotFound) {
+	if err == nil || ok || !errors.Is(err, errNotFound) {
 		return f, err
 	}
 	symbols, symErr := k.kallsyms()
@@ -123,7 +123,7 @@ func (k *Kernel) funcIn(module, name string) (*btf.Func, error) {
 		}
 	}
 	if found == nil {
-		return nil, fmt.Errorf("type of function %s: %w", name, ErrNotFound)
+		return nil, fmt.Errorf("type of function %s: %w", name, errNotFound)
 	}
 	return found, nil
 }
@@ -149,7 +149,7 @@ func signature(f *btf.Func) string {
 
 // Struct returns a struct or union of the kernel by its name without the
 // keyword: a *btf.Struct, a *btf.Union or a typedef of one. The error wraps
-// ErrNotFound when there is none.
+// plylang.ErrMissing when there is none.
 func (k *Kernel) Struct(name string) (btf.Type, error) {
 	spec, err := k.BTF()
 	if err != nil {
@@ -164,7 +164,7 @@ func (k *Kernel) Struct(name string) (btf.Type, error) {
 			return t, nil
 		}
 	}
-	return nil, fmt.Errorf("struct %s: %w", name, ErrNotFound)
+	return nil, fmt.Errorf("struct %s: %w", name, errNotFound)
 }
 
 // Members returns the members of a struct or union, also through typedefs and
@@ -181,7 +181,7 @@ func Members(t btf.Type) (members []btf.Member, ok bool) {
 
 // FieldOffset returns how many bytes a member lies behind a struct's start. The
 // path may go through embedded structs ("thread_info.status"); the members of
-// nameless ones count as the struct's own. The error wraps ErrNotFound when
+// nameless ones count as the struct's own. The error is plylang.ErrMissing when
 // the struct or the member does not exist.
 func (k *Kernel) FieldOffset(structName, path string) (int, error) {
 	t, err := k.Struct(structName)
@@ -192,7 +192,7 @@ func (k *Kernel) FieldOffset(structName, path string) (int, error) {
 	for name := range strings.SplitSeq(path, ".") {
 		member, at, ok := findMember(t, name)
 		if !ok {
-			return 0, fmt.Errorf("member %s of struct %s: %w", path, structName, ErrNotFound)
+			return 0, fmt.Errorf("member %s of struct %s: %w", path, structName, errNotFound)
 		}
 		offset, t = offset+at, member.Type
 	}

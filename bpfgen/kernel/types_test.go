@@ -38,7 +38,7 @@ func TestBTFFunc(t *testing.T) {
 			t.Errorf("%q is %v", name, f)
 		}
 	}
-	if _, err := open(t, "6.18-amd64").BTFFunc("vfs_raed"); !errors.Is(err, ErrNotFound) {
+	if _, err := open(t, "6.18-amd64").BTFFunc("vfs_raed"); !errors.Is(err, errNotFound) {
 		t.Errorf("vfs_raed: %v", err)
 	}
 }
@@ -68,7 +68,7 @@ func TestFieldOffset(t *testing.T) {
 	}
 	for _, tt := range tests {
 		offset, err := open(t, "6.18-amd64").FieldOffset(tt.structName, tt.path)
-		if err == nil || tt.want != "" && (err.Error() != tt.want || !errors.Is(err, ErrNotFound)) {
+		if err == nil || tt.want != "" && (err.Error() != tt.want || !errors.Is(err, errNotFound)) {
 			t.Errorf("%s in %s: %d, %v; want %s", tt.path, tt.structName, offset, err, tt.want)
 		}
 	}
