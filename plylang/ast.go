@@ -92,8 +92,8 @@ type (
 		stmt()
 	}
 
-	// Block is { Stmts }. End is where its "}" stands; a block that the source
-	// wrote without braces ends behind its statement.
+	// Block is { Stmts }. End is where its "}" is; a block that the source
+	// wrote without braces ends after its statement.
 	Block struct {
 		Pos
 		Stmts []Stmt

@@ -13,7 +13,7 @@ func ctypeName(name string) string {
 // castType returns the type that a cast names, nil when there is none.
 func castType(name string, env Env) *Type {
 	name = ctypeName(name)
-	if t := basicType(name); t != nil {
+	if t := IntegerNamed(name); t != nil {
 		return t
 	}
 	if t := env.TypeNamed(name); t != nil {
@@ -23,7 +23,7 @@ func castType(name string, env Env) *Type {
 	for strings.HasSuffix(base, " *") {
 		base, stars = strings.TrimSuffix(base, " *"), stars+1
 	}
-	t := basicType(base)
+	t := IntegerNamed(base)
 	if t == nil && base != name {
 		t = env.TypeNamed(base)
 	}
@@ -36,9 +36,9 @@ func castType(name string, env Env) *Type {
 	return t
 }
 
-// basicType returns the integer type of that name: one of C's, whatever the
-// order of its words, or one of the usual names for them.
-func basicType(name string) *Type {
+// IntegerNamed returns the integer type of that name, nil when there is none: one
+// of C's, whatever the order of its words, or one of the usual names for them.
+func IntegerNamed(name string) *Type {
 	words := strings.Fields(name)
 	sort.Strings(words)
 	return cIntegers[strings.Join(words, " ")]

@@ -66,7 +66,7 @@ type checker struct {
 	size     int // nodes of all clauses
 	maps     map[string]*mapState
 	order    []*mapState   // by first appearance
-	params   map[Expr]bool // literals that stand for $1 and its kin
+	params   map[Expr]bool // literals that $1 and its kin were replaced by
 
 	cells     []*cell // of maps and locals
 	unsettled []*cell // did not come to rest

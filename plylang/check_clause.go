@@ -124,7 +124,7 @@ func (c *checker) addClause(p *Probe, spec *Spec, scope Scope, known bool) {
 	cl.resolveStmt(cl.Body)
 }
 
-// unknownScope stands for the scope of a specification that has none.
+// unknownScope is the scope of a specification that has none.
 type unknownScope struct{}
 
 func (unknownScope) Lookup(string) *Func     { return nil }

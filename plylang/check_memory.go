@@ -71,7 +71,7 @@ func (c *clause) index(x *Index) *Type {
 	if n, ok := constant(x.I); ok && t.Kind == Array && t.Len > 0 && n >= uint64(t.Len) {
 		c.errorf(x.I.Position(), "index %d is outside of the array, which has %d elements", int64(n), t.Len)
 	}
-	return c.behind(x, t)
+	return c.pointedTo(x, t)
 }
 
 // deref types *x.
@@ -84,7 +84,7 @@ func (c *clause) deref(x *Unary) *Type {
 		c.errorf(x.Pos, "%s is no pointer%s", describe(t), ifNumber(t, ": cast it, as in *(u64 *)"+short(operand(x.X))))
 		return nil
 	}
-	return c.behind(x, t)
+	return c.pointedTo(x, t)
 }
 
 // ifNumber is a hint that helps with what may be an address only.
@@ -95,8 +95,8 @@ func ifNumber(t *Type, hint string) string {
 	return hint
 }
 
-// behind is the type of what p points to.
-func (c *clause) behind(x Expr, p *Type) *Type {
+// pointedTo is the type of what p points to.
+func (c *clause) pointedTo(x Expr, p *Type) *Type {
 	if p.Elem == nil || p.Elem.Kind == Void || p.Elem.Kind == Invalid {
 		c.errorf(x.Position(), "nothing is known of what this pointer points to: cast it, as in (u64 *)p")
 		return nil

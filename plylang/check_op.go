@@ -93,7 +93,7 @@ func (c *clause) binary(x *Binary) *Type {
 	}
 	a, b := c.decayed(&x.X), c.decayed(&x.Y)
 	if x.Op == ADD && a.Integer() && b != nil && b.Kind == Pointer {
-		x.X, x.Y, a, b = x.Y, x.X, b, a // what is added to a pointer stands right of it
+		x.X, x.Y, a, b = x.Y, x.X, b, a // what is added to a pointer is its right operand
 	}
 	return c.operate(x.Pos, x.Op, sided{x.X, a}, sided{x.Y, b})
 }

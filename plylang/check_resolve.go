@@ -64,7 +64,7 @@ func (c *clause) resolveTarget(x Expr) {
 }
 
 // resolve resolves the names in an expression. It puts another one in its
-// place where the spelling says less than is meant.
+// position where the spelling says less than is meant.
 func (c *clause) resolve(slot *Expr) {
 	if call, ok := (*slot).(*Call); !ok || !c.unquoted(call) {
 		slots(*slot, c.resolve)
@@ -152,7 +152,7 @@ func (c *clause) notCalled(x *Name, f *Func) {
 	c.errorf(x.Pos, "%s is a function: write %s%s", x.Name, how, field)
 }
 
-// called says whether parentheses follow a name, which mean nothing behind a
+// called says whether parentheses follow a name, which mean nothing after a
 // variable.
 func (c *clause) called(x *Name) bool {
 	l := lexer{text: c.script.Src.Text, off: min(int(x.Pos)+len(x.Name), len(c.script.Src.Text)), quiet: true}
@@ -307,7 +307,7 @@ func (c *clause) isVariable(name string) bool {
 	return c.locals[name] != nil || f != nil && f.Role == Variable
 }
 
-// param replaces $1, $NAME and $target by the text they stand for.
+// param replaces $1, $NAME and $target by their text.
 func (c *clause) param(x *MapRef) Expr {
 	text, ok := c.env.Param(x.Name[1:])
 	if !ok {

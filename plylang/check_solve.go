@@ -1,7 +1,7 @@
 package plylang
 
 // solve types all clauses, in rounds; see the head of check.go. Where nothing
-// is learnt of a place because it is computed from itself alone, it is taken
+// is learnt of a cell because it is computed from itself alone, it is taken
 // to hold the zero that it begins with.
 func (c *checker) solve() {
 	errs, warnings := len(c.errs.list), len(c.warnings.list)

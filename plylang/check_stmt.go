@@ -39,7 +39,7 @@ func (c *clause) deleteStmt(s *Delete) {
 	s.Map.SetType(c.read(c.maps[s.Map.Name].value))
 }
 
-// exprStmt types an expression that stands for its effect.
+// exprStmt types an expression that is evaluated for its effect.
 func (c *clause) exprStmt(s *ExprStmt) {
 	t := c.expr(s.X)
 	call, isCall := s.X.(*Call)
@@ -203,7 +203,7 @@ func (c *clause) sameConstants(m *mapState, call *Call) {
 	}
 }
 
-// argumentAt is the value of a constant argument, and where it stands: at the
+// argumentAt is the value of a constant argument, and where it is: at the
 // call where it is left out.
 func argumentAt(args []Expr, i int, call Pos) (value int64, at Pos, ok bool) {
 	if i >= len(args) {

@@ -2,9 +2,9 @@ package plylang
 
 import "fmt"
 
-// slots calls f with each place directly in n that holds an expression, in
+// slots calls f with each slot directly in n that holds an expression, in
 // source order, so that f can put another one there. The map that a Delete
-// forgets cannot be another one: its keys stand for it.
+// forgets cannot be another one: its keys are visited instead.
 func slots(n Node, f func(*Expr)) {
 	switch n := n.(type) {
 	case *Number, *StringLit, *Name, *Block, *Unroll, *Break, *Continue, *Return:

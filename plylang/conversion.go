@@ -101,7 +101,7 @@ func parseConversion(s string) (conv Conversion, n int, err error) {
 	return conv, n, nil
 }
 
-// leading splits s behind its first characters that are in set.
+// leading splits s after its first characters that are in set.
 func leading(s, set string) (head, rest string) {
 	rest = strings.TrimLeft(s, set)
 	return s[:len(s)-len(rest)], rest

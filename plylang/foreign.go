@@ -159,7 +159,7 @@ func foreign(word string) string {
 	return ""
 }
 
-// foreign reports what stands at pos if it is a word or sign of another
+// foreign reports what is at pos if it is a word or sign of another
 // language: the sign that begins there, that ends there, the word, or the word
 // before it.
 func (p *parser) foreign(pos int) bool {

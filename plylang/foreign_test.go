@@ -6,7 +6,7 @@ import (
 )
 
 // TestForeignWords: each word of the table is answered with what it says,
-// where the word stands.
+// where the word is.
 func TestForeignWords(t *testing.T) {
 	for word, hint := range foreignWords {
 		text := "BEGIN { @ = " + word + "; }"
@@ -28,7 +28,7 @@ func TestForeignWords(t *testing.T) {
 }
 
 // TestForeignStatements: such words, and the habits that go with them, as they
-// stand in scripts of other languages.
+// are in scripts of other languages.
 func TestForeignStatements(t *testing.T) {
 	for _, row := range []struct{ body, want string }{
 		{`print "hello", comm`, "9: the arguments of print are written in parentheses: write print(...)"},

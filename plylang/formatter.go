@@ -19,8 +19,8 @@ const (
 //   - One empty line separates probes, and statements where the source had
 //     any.
 //   - All comments are kept. One on a line of its own stays on its own line;
-//     one behind code goes to the end of the line of that code; one inside a
-//     statement goes behind the statement.
+//     one after code goes to the end of the line of that code; one inside a
+//     statement goes after the statement.
 //
 // Formatting what Format returned changes nothing. A script that does not
 // parse is an error, the one of Parse.
@@ -39,7 +39,7 @@ func Format(src *Source) (string, error) {
 }
 
 // A formatter writes a tree line by line. Before each line it writes the
-// comments that stand before it in the source.
+// comments that come before it in the source.
 type formatter struct {
 	source   string
 	comments []Comment       // those not written yet
@@ -79,7 +79,7 @@ func (f *formatter) onOneLine(n *Probe, head string) bool {
 		len(head)+1+len(b.String()) <= formatWidth
 }
 
-// commented says whether a comment stands between two places.
+// commented says whether there is a comment between two positions.
 func (f *formatter) commented(from, to Pos) bool {
 	for _, c := range f.comments {
 		if c.Pos >= from {
@@ -159,7 +159,7 @@ func (f *formatter) body(b *Block) {
 	f.depth--
 }
 
-// end returns where a block ends; a comment behind a branch without braces is
+// end returns where a block ends; a comment after a branch without braces is
 // in the braces that it gets.
 func (f *formatter) end(b *Block) Pos {
 	rest := strings.TrimLeft(f.source[b.End:], "; \t")
@@ -210,7 +210,7 @@ func (f *formatter) flush(pos Pos) {
 }
 
 func (f *formatter) comment(c Comment) {
-	if f.behindCode(c) && f.out.Len() > 0 && !f.full {
+	if f.afterCode(c) && f.out.Len() > 0 && !f.full {
 		f.out.WriteString(" " + c.Text)
 	} else {
 		f.space(c.Pos)
@@ -219,8 +219,8 @@ func (f *formatter) comment(c Comment) {
 	f.full = !strings.HasPrefix(c.Text, "/*")
 }
 
-// behindCode says whether anything stands before a comment on its line.
-func (f *formatter) behindCode(c Comment) bool {
+// afterCode says whether there is code before a comment on its line.
+func (f *formatter) afterCode(c Comment) bool {
 	before := strings.TrimRight(f.source[:c.Pos], " \t\r\v\f")
 	return before != "" && !strings.HasSuffix(before, "\n")
 }

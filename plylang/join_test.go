@@ -2,7 +2,7 @@ package plylang
 
 import "testing"
 
-// TestJoin shows what becomes of two types in one place; "" is a conflict.
+// TestJoin shows what becomes of two types in one cell; "" is a conflict.
 func TestJoin(t *testing.T) {
 	duration, text := DurationT, StringType(16)
 	errno, signal := &Type{Kind: Int, Size: 8, Show: ShowErrno}, &Type{Kind: Int, Size: 8, Show: ShowSignal}

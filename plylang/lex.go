@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// A token is a lexical element and where it stands. Keywords are NAMEs: only
+// A token is a lexical element and where it is. Keywords are NAMEs: only
 // the parser knows where a name can be one.
 type token struct {
 	kind Token

@@ -11,7 +11,7 @@ const maxSpec = 4096
 //
 // whose target is anything up to white space, a comma or "{", and for
 // functions up to "/". It returns bad, without a report, when no
-// specification stands here.
+// specification is here.
 func (l *lexer) spec() token {
 	l.skipBlanks()
 	pos := l.off

@@ -9,7 +9,7 @@ import (
 // escapes are the escapes of one letter. \xHH is the other one.
 var escapes = map[byte]byte{'\\': '\\', '"': '"', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// str reads a string literal. Each fault in it is reported at its own place.
+// str reads a string literal. Each fault in it is reported at its own position.
 func (l *lexer) str() token {
 	pos := l.off
 	l.off++

@@ -57,7 +57,7 @@ func wordLen(s string) int {
 	return n
 }
 
-// runeStart is i, or the place before it where a character of s begins.
+// runeStart is i, or the position before it where a character of s begins.
 func runeStart(s string, i int) int {
 	for i > 0 && i < len(s) && !utf8.RuneStart(s[i]) {
 		i--

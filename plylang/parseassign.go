@@ -145,7 +145,7 @@ func (p *parser) mixWarnings() ErrorList {
 		return nil
 	}
 	var found diagnostics
-	from := 0 // behind the end of the last warning's line
+	from := 0 // after the end of the last warning's line
 	slices.Sort(p.mixed)
 	for _, pos := range p.mixed {
 		if int(pos) < from || found.more {

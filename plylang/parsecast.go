@@ -24,7 +24,7 @@ func isTypeWord(s string) bool {
 // isSureType is isTypeWord for the types of casts.
 func isSureType(to string) bool { return strings.Contains(to, " ") || isTypeWord(to) }
 
-// castType reads ahead, behind a "(", and returns the type if a cast begins
+// castType reads ahead, after a "(", and returns the type if a cast begins
 // there. A name that only a symbol table could know for a type is one if the
 // parentheses would make no sense otherwise.
 //
@@ -71,7 +71,7 @@ func isTypeName(words []string) bool {
 	return true
 }
 
-// startsOperand says whether t can only be the operand of a cast, behind a
+// startsOperand says whether t can only be the operand of a cast, after a
 // name in parentheses.
 func startsOperand(t token) bool {
 	switch t.kind {

@@ -66,8 +66,8 @@ func (p *parser) spec() *Spec {
 	return &Spec{Pos: Pos(t.pos), Provider: provider, Target: target}
 }
 
-// endsHead says whether the current token can stand behind the last of a
-// probe's specifications when there is no predicate, or behind any other.
+// endsHead says whether the current token can follow the last of a
+// probe's specifications when there is no predicate, or any other.
 func (p *parser) endsHead() bool {
 	return p.tok.kind == LBRACE || p.tok.kind == COMMA || p.tok.kind == EOF
 }

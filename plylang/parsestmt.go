@@ -98,7 +98,7 @@ func (p *parser) onNewLine() bool {
 	return strings.Contains(p.src.Text[p.prev.end:p.tok.pos], "\n")
 }
 
-// isSimple says whether a statement needs a ";" behind it.
+// isSimple says whether a statement needs a ";" after it.
 func isSimple(s Stmt) bool {
 	switch s.(type) {
 	case *Block, *If, *Unroll:
@@ -284,7 +284,7 @@ func (p *parser) returnStmt() Stmt {
 	return s
 }
 
-// deleteStmt parses "delete" map; the map may stand in parentheses.
+// deleteStmt parses "delete" map; the map may be in parentheses.
 func (p *parser) deleteStmt() Stmt {
 	s := &Delete{Pos: Pos(p.tok.pos)}
 	p.next()

@@ -2,7 +2,7 @@ package plylang
 
 import "strings"
 
-// sync ends a failed statement: it skips to the next block or to behind the
+// sync ends a failed statement: it skips to the next block or to after the
 // next ";", or to the "}" or the probe before them, and says whether
 // statements can go on.
 func (p *parser) sync() bool {
@@ -63,7 +63,7 @@ func (p *parser) toBlock() {
 	p.lex.quiet = false
 }
 
-// syncProbe ends a failed probe: it skips to behind the next block, or to the
+// syncProbe ends a failed probe: it skips to after the next block, or to the
 // next probe.
 func (p *parser) syncProbe() {
 	p.lex.quiet = true
@@ -75,7 +75,7 @@ func (p *parser) syncProbe() {
 	}
 }
 
-// skipProbe leaves the lexer behind a block and returns true, or leaves p.tok
+// skipProbe leaves the lexer after a block and returns true, or leaves p.tok
 // at the next probe or the end and returns false.
 func (p *parser) skipProbe() bool {
 	open := 0
@@ -97,7 +97,7 @@ func (p *parser) skipProbe() bool {
 	}
 }
 
-// isSpec says whether a specification stands at t, a name at probe position.
+// isSpec says whether there is a specification at t, a name at probe position.
 func (p *parser) isSpec(t token) bool {
 	return t.kind == NAME && (strings.HasPrefix(p.src.Text[t.end:], ":") || isWholeSpec(t.text))
 }

@@ -79,7 +79,7 @@ func (p *printer) probe(n *Probe) {
 	}
 }
 
-// head writes what stands before a probe's body.
+// head writes what comes before a probe's body.
 func (p *printer) head(n *Probe) {
 	for i, spec := range n.Specs {
 		if i > 0 {
@@ -236,7 +236,7 @@ func level(x Expr) int {
 	return postfixLevel
 }
 
-// expr writes an expression where one of at least that level may stand.
+// expr writes an expression where one of at least that level is allowed.
 func (p *printer) expr(x Expr, least int) {
 	if level(x) < least {
 		p.WriteByte('(')
@@ -350,7 +350,7 @@ func (p *printer) cast(x *Cast) {
 	p.expr(x.X, least)
 }
 
-// continues says whether x, behind a value, would go on with it.
+// continues says whether x, after a value, would go on with it.
 func continues(x Expr) bool {
 	switch x := x.(type) {
 	case *Unary:

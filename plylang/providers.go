@@ -129,7 +129,7 @@ func exampleSpec(provider string) string {
 	return ProviderNamed("kprobe").Example
 }
 
-// slashEndsTarget says whether a "/" right behind the target of a provider, as
+// slashEndsTarget says whether a "/" right after the target of a provider, as
 // written, begins the predicate.
 func slashEndsTarget(provider string) bool {
 	p := meantProvider(provider)

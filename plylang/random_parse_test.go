@@ -6,7 +6,7 @@ import (
 )
 
 // TestRandomScripts prints and formats scripts made at random, with blanks and
-// comments wherever they may stand. Many do not parse, mostly for what they
+// comments wherever they are allowed. Many do not parse, mostly for what they
 // assign to; those that do must survive.
 func TestRandomScripts(t *testing.T) {
 	const scripts = 8_000
