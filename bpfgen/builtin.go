@@ -73,14 +73,14 @@ func Builtins() []*plylang.Func {
 // Types of built-in variables.
 var (
 	monotonic = &plylang.Type{Kind: plylang.Int, Size: 8, Unit: plylang.Timestamp}
-	scaled    = shown(monotonic, plylang.ShowTime)
-	wallclock = shown(monotonic, plylang.ShowWalltime)
+	scaled    = shown(monotonic, plylang.DisplayTime)
+	wallclock = shown(monotonic, plylang.DisplayWalltime)
 )
 
-// shown is t with another decoder.
-func shown(t *plylang.Type, show string) *plylang.Type {
+// shown is t with another display.
+func shown(t *plylang.Type, display *plylang.Display) *plylang.Type {
 	c := *t
-	c.Show = show
+	c.Display = display
 	return &c
 }
 
@@ -104,7 +104,7 @@ var variables = []*builtin{
 	variable("cpu", "Number of the current CPU.", plylang.U32, helper(asm.FnGetSmpProcessorId)),
 	variable("numaid", "Number of the current NUMA node.", plylang.U32, helper(asm.FnGetNumaNodeId)),
 	variable("cgroup", "ID of the current task's cgroup, shown as its path.",
-		shown(plylang.U64, plylang.ShowCgroup), helper(asm.FnGetCurrentCgroupId)),
+		shown(plylang.U64, plylang.DisplayCgroup), helper(asm.FnGetCurrentCgroupId)),
 	variable("ppid", "Process ID of the parent process.", plylang.U32, parentID),
 	variable("curtask", "The current task, a pointer to its struct task_struct.", nil, helper(asm.FnGetCurrentTask)),
 	variable("rand", "A random 32-bit number.", plylang.U32, random),
@@ -112,7 +112,7 @@ var variables = []*builtin{
 	variable("nsecs", "Nanoseconds since boot, excluding suspend, shown as a plain number.", monotonic, helper(asm.FnKtimeGetNs)),
 	variable("walltime", "Time of day.", wallclock, walltime),
 	variable("secs", "Seconds since boot, including suspend.", plylang.U64, seconds),
-	variable("probe", "Full name of the probe that fired.", shown(plylang.U64, plylang.ShowProbe),
+	variable("probe", "Full name of the probe that fired.", shown(plylang.U64, plylang.DisplayProbe),
 		func(g *gen) { g.Site() }),
 	variable("kstack", "Kernel stack trace.", kernelStack, stackID, "stack"),
 }
@@ -185,7 +185,7 @@ func (g *gen) follow(dst emit.Mem, member string, size int) {
 	g.ProbeRead(dst.At(0, size), false)
 }
 
-var kernelStack = &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Show: plylang.ShowStack}
+var kernelStack = &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Display: plylang.DisplayStack}
 
 // stackID stores the kernel's stack and leaves its id, negative where there is
 // none. A raw tracepoint calls the program as a function, which would be the

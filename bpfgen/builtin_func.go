@@ -101,7 +101,7 @@ func intoMemory(user bool) func([]plylang.Expr) (*plylang.Type, error) {
 
 // display is the row of a function that changes how a number is shown, and
 // nothing else.
-func display(name, doc, show string) *builtin {
+func display(name, doc string, how *plylang.Display) *builtin {
 	return &builtin{
 		Func: plylang.Func{
 			Name: name, Doc: doc,
@@ -112,7 +112,7 @@ func display(name, doc, show string) *builtin {
 					t = *plylang.U64
 				}
 				t.Kind, t.Enum = plylang.Int, nil
-				t.Unit, t.Literal, t.Show = plylang.Plain, false, show
+				t.Unit, t.Literal, t.Display = plylang.Plain, false, how
 				return &t, nil
 			},
 		},
@@ -121,12 +121,12 @@ func display(name, doc, show string) *builtin {
 }
 
 var displays = []*builtin{
-	display("ksym", "Shows a kernel address as a symbol.", plylang.ShowSymbol),
-	display("errno", "Shows a number as an error name.", plylang.ShowErrno),
-	display("signal", "Shows a number as a signal name.", plylang.ShowSignal),
-	display("syscall", "Shows a number as a system call name.", plylang.ShowSyscall),
-	display("dev", "Shows a device number as a device name.", plylang.ShowDevice),
-	display("username", "Shows a user ID as a user name.", plylang.ShowUser),
+	display("ksym", "Shows a kernel address as a symbol.", plylang.DisplaySymbol),
+	display("errno", "Shows a number as an error name.", plylang.DisplayErrno),
+	display("signal", "Shows a number as a signal name.", plylang.DisplaySignal),
+	display("syscall", "Shows a number as a system call name.", plylang.DisplaySyscall),
+	display("dev", "Shows a device number as a device name.", plylang.DisplayDevice),
+	display("username", "Shows a user ID as a user name.", plylang.DisplayUser),
 	{
 		Func: plylang.Func{
 			Name: "ntop", Doc: "Shows 4 or 16 bytes in network byte order as an IP address.",
@@ -142,9 +142,9 @@ func inetType(args []plylang.Expr) (*plylang.Type, error) {
 	t := args[0].Type()
 	switch {
 	case t.Integer():
-		return shown(plylang.U32, plylang.ShowInet), nil
+		return shown(plylang.U32, plylang.DisplayInet), nil
 	case !t.Scalar() && t.Kind != plylang.String && (t.Size == 4 || t.Size == 16):
-		return &plylang.Type{Kind: plylang.Bytes, Size: t.Size, Show: plylang.ShowInet}, nil
+		return &plylang.Type{Kind: plylang.Bytes, Size: t.Size, Display: plylang.DisplayInet}, nil
 	}
 	return nil, &plylang.ArgError{Arg: 0, Msg: "ntop takes a 32-bit number, or 4 or 16 bytes"}
 }

@@ -142,11 +142,11 @@ func readText(g *gen, args []plylang.Expr, dst emit.Mem) {
 
 func bytesAt(args []plylang.Expr) (*plylang.Type, error) {
 	if format, ok := args[1].(*plylang.StringLit); ok {
-		_, size, err := object.ParseRecord(format.Value)
+		record, err := object.ParseRecord(format.Value)
 		if err != nil {
 			return nil, &plylang.ArgError{Arg: 1, Msg: err.Error()}
 		}
-		return &plylang.Type{Kind: plylang.Bytes, Size: size, Show: plylang.ShowRecord + ":" + format.Value}, nil
+		return &plylang.Type{Kind: plylang.Bytes, Size: record.Size, Display: plylang.DisplayRecord(record)}, nil
 	}
 	n, ok := constantLength(args)
 	switch {

@@ -83,5 +83,5 @@ func typeText(t *plylang.Type) string {
 	if t == nil {
 		return ""
 	}
-	return fmt.Sprint(t.Kind, t.Size, t.Signed, t.Unit, t.Show)
+	return fmt.Sprint(t.Kind, t.Size, t.Signed, t.Unit, t.Display.String())
 }

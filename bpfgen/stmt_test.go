@@ -109,8 +109,8 @@ func TestDisplays(t *testing.T) {
 	if l.word("@ip", 0x0100007f) != 1 || l.word("@six", 0, 0) != 1 || l.word("@bytes", 0) != 1 {
 		t.Error("an address or bytes do not come out as they are")
 	}
-	for i, want := range []string{plylang.ShowErrno, plylang.ShowSignal, plylang.ShowSyscall, plylang.ShowDevice, plylang.ShowUser, plylang.ShowSymbol} {
-		if got := l.mapNamed("@names").Key[i].Type.Show; got != want {
+	for i, want := range []*plylang.Display{plylang.DisplayErrno, plylang.DisplaySignal, plylang.DisplaySyscall, plylang.DisplayDevice, plylang.DisplayUser, plylang.DisplaySymbol} {
+		if got := l.mapNamed("@names").Key[i].Type.Display; got != want {
 			t.Errorf("key %d is shown as %q, want %q", i, got, want)
 		}
 	}

@@ -65,5 +65,5 @@ var kprobePrograms = map[object.AttachKind]bool{
 
 // showsFunction says whether a value is shown as a kernel function's name.
 func showsFunction(t *plylang.Type) bool {
-	return t != nil && (t.Show == plylang.ShowFunc || t.Show == plylang.ShowSymbol || t.Kind == plylang.Stack)
+	return t != nil && (t.Display == plylang.DisplayFunc || t.Display == plylang.DisplaySymbol || t.Kind == plylang.Stack)
 }

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,8 +102,8 @@ func keyName(x plylang.Expr) string {
 		if slices.Contains(transparent, x.Name) && len(x.Args) > 0 {
 			return keyName(x.Args[0])
 		}
-		if t := x.Type(); t != nil && t.Show != "" {
-			return snake(x.Name)
+		if t := x.Type(); t != nil && t.Display != nil {
+			return cmp.Or(t.Display.Noun, snake(x.Name))
 		}
 	}
 	return "key"

@@ -85,7 +85,7 @@ func TestOwnNamesAreTaken(t *testing.T) {
 func TestInferLabels(t *testing.T) {
 	comm := variable("comm", plylang.StringType(16))
 	pid := variable("pid", plylang.U32)
-	device := &plylang.Type{Kind: plylang.Int, Size: 4, Show: plylang.ShowDevice}
+	device := &plylang.Type{Kind: plylang.Int, Size: 4, Display: plylang.DisplayDevice}
 	tests := []struct {
 		name string
 		uses [][]plylang.Expr

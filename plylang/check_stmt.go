@@ -85,7 +85,7 @@ func (c *clause) assignMap(s *Assign, lhs *MapRef) {
 func (c *clause) copied(slot *Expr) *Type {
 	t := c.value(*slot)
 	if t != nil && t.Kind == Array {
-		return &Type{Kind: Bytes, Size: t.Size, Show: t.Show}
+		return &Type{Kind: Bytes, Size: t.Size, Display: t.Display}
 	}
 	return t
 }

@@ -40,7 +40,7 @@ var unitRules = []unitRule{
 func (c *clause) withUnits(pos Pos, op Token, a, b sided) *Type {
 	g, ok := unitOf(op, a.t.Unit, b.t.Unit)
 	switch {
-	case a.t.Unit == Timestamp && b.t.Unit == Timestamp && (a.t.Show == ShowWalltime) != (b.t.Show == ShowWalltime):
+	case a.t.Unit == Timestamp && b.t.Unit == Timestamp && (a.t.Display == DisplayWalltime) != (b.t.Display == DisplayWalltime):
 		c.errorf(pos, "%v of two clocks makes no sense: walltime counts from 1970, time and nsecs from the start of the machine", op)
 		return nil
 	case op == SUB && elapsed(a.t, b.t) || op == SUB && elapsed(b.t, a.t):

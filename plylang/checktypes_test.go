@@ -115,8 +115,8 @@ func typeText(t *Type) string {
 	if t.User {
 		text = "user " + text
 	}
-	if t.Show != "" && t.Show != ShowTime {
-		text += " as " + t.Show
+	if t.Display != nil && t.Display != DisplayTime {
+		text += " as " + t.Display.String()
 	}
 	return text
 }

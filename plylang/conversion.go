@@ -23,7 +23,7 @@ var verbs = map[byte]class{
 	'c': wholeNumber, 'p': wholeNumber,
 	'f': wholeNumber, 'e': wholeNumber, 'g': wholeNumber, 'a': wholeNumber,
 	'F': wholeNumber, 'E': wholeNumber, 'G': wholeNumber, 'A': wholeNumber,
-	's': {"a string", func(t *Type) bool { return t.Kind == String || t.Kind == Stack || t.Show != "" && t.Kind != Struct }},
+	's': {"a string", func(t *Type) bool { return t.Kind == String || t.Kind == Stack || t.Display != nil && t.Kind != Struct }},
 	'v': printableClass,
 }
 

@@ -17,9 +17,9 @@ func newFakeEnv() *fakeEnv {
 
 var (
 	timestamp = &Type{Kind: Int, Size: 8, Unit: Timestamp}
-	scaled    = &Type{Kind: Int, Size: 8, Unit: Timestamp, Show: ShowTime}
-	symbol    = &Type{Kind: Int, Size: 8, Show: ShowFunc}
-	stackT    = &Type{Kind: Stack, Size: 8, Show: ShowStack}
+	scaled    = &Type{Kind: Int, Size: 8, Unit: Timestamp, Display: DisplayTime}
+	symbol    = &Type{Kind: Int, Size: 8, Display: DisplayFunc}
+	stackT    = &Type{Kind: Stack, Size: 8, Display: DisplayStack}
 	charPtr   = &Type{Kind: Pointer, Size: 8, Elem: S8}
 )
 
@@ -39,22 +39,22 @@ func constParam(name string, want Want, optional bool) Param {
 	return Param{Name: name, Want: want, Const: true, Optional: optional}
 }
 
-func shownAs(name, show string) *Func {
-	return function(name, &Type{Kind: Int, Size: 8, Signed: true, Show: show}, param("n", WantPlain))
+func shownAs(name string, show *Display) *Func {
+	return function(name, &Type{Kind: Int, Size: 8, Signed: true, Display: show}, param("n", WantPlain))
 }
 
 var fakeFuncs = []*Func{
 	variable("pid", U32, "tgid"), variable("tid", U32, "kpid"), variable("uid", U32),
 	variable("comm", StringType(16), "execname"), variable("cpu", U32),
 	variable("time", scaled), variable("nsecs", timestamp),
-	variable("stack", stackT, "kstack"), variable("probe", &Type{Kind: Int, Size: 8, Show: ShowProbe}),
+	variable("stack", stackT, "kstack"), variable("probe", &Type{Kind: Int, Size: 8, Display: DisplayProbe}),
 	variable("curtask", pointerTo(&Type{Kind: Struct, Size: 64, Struct: taskStruct})),
 	{Name: "str", Role: Function, Params: []Param{param("p", WantAddress), constParam("n", WantPlain, true)}, Infer: inferStr},
 	function("strcmp", S64, param("a", WantString), param("b", WantString)),
 	function("log2", S64, param("x", WantInt)),
 	{Name: "abs", Role: Function, Params: []Param{param("x", WantInt)}, Infer: inferAbs},
 	{Name: "sizeof", Role: Function, Params: []Param{param("x", WantValue)}, Result: S64, Fold: foldSize},
-	shownAs("errno", ShowErrno), shownAs("signal", ShowSignal),
+	shownAs("errno", DisplayErrno), shownAs("signal", DisplaySignal),
 	{Name: "count", Role: Aggregation}, {Name: "sum", Role: Aggregation, Params: []Param{param("x", WantInt)}},
 	{Name: "max", Role: Aggregation, Params: []Param{param("x", WantInt)}},
 	{Name: "quantize", Role: Aggregation, Infer: inferQuantize,

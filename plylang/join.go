@@ -1,6 +1,9 @@
 package plylang
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Joining types
 //
@@ -27,35 +30,35 @@ func join(a, b *Type) (t *Type, ok bool) {
 	if a.Kind == Pointer && b.Integer() || a.Integer() && b.Kind == Pointer {
 		a, b = addressOf(a), addressOf(b)
 	}
-	show, ok := joinShow(a.Show, b.Show)
+	display, ok := joinDisplays(a.Display, b.Display)
 	if !ok || a.asInt().Kind != b.asInt().Kind || a.Unit != b.Unit {
 		return nil, false
 	}
 	switch a.Kind {
 	case Int, Enum, Bool:
-		return joinInts(a, b, show), true
+		return joinInts(a, b, display), true
 	case Pointer:
-		return joinPointers(a, b, show), true
+		return joinPointers(a, b, display), true
 	case String:
-		return widen(&Type{Kind: String, Size: max(a.Size, b.Size), Show: show}), true
+		return widen(&Type{Kind: String, Size: max(a.Size, b.Size), Display: display}), true
 	default:
 		return a, a.Size == b.Size
 	}
 }
 
-func joinShow(a, b string) (string, bool) {
-	if a == "" {
+func joinDisplays(a, b *Display) (*Display, bool) {
+	if a == nil {
 		return b, true
 	}
-	return a, b == "" || a == b
+	return a, b == nil || a.Equal(b)
 }
 
 // joinInts makes 64 bits of both. They are unsigned only where every value
 // that is not a literal is an unsigned 64-bit one; anything narrower fits a
 // signed one. Values of one enum stay that, among literals too.
-func joinInts(a, b *Type, show string) *Type {
+func joinInts(a, b *Type, display *Display) *Type {
 	a, b = widen(a), widen(b)
-	t := &Type{Kind: Int, Size: 8, Unit: a.Unit, Show: show, User: a.User || b.User}
+	t := &Type{Kind: Int, Size: 8, Unit: a.Unit, Display: display, User: a.User || b.User}
 	switch {
 	case a.Literal && b.Literal:
 		return Literal
@@ -74,9 +77,9 @@ func joinInts(a, b *Type, show string) *Type {
 	return t
 }
 
-func joinPointers(a, b *Type, show string) *Type {
+func joinPointers(a, b *Type, display *Display) *Type {
 	t := *a
-	t.Show, t.User = show, a.User || b.User
+	t.Display, t.User = display, a.User || b.User
 	if !same(a.Elem, b.Elem) {
 		t.Elem = nil
 	}
@@ -88,7 +91,7 @@ func addressOf(t *Type) *Type {
 	if t.Kind != Pointer {
 		return t
 	}
-	return &Type{Kind: Int, Size: 8, Show: t.Show, User: t.User}
+	return &Type{Kind: Int, Size: 8, Display: t.Display, User: t.User}
 }
 
 // number says whether 0 is a value of t.
@@ -101,9 +104,9 @@ func widen(t *Type) *Type {
 	case t == nil:
 		return nil
 	case t.Integer() && t.Size < 8:
-		return &Type{Kind: t.Kind, Size: 8, Signed: true, Unit: t.Unit, Enum: t.Enum, Show: t.Show, User: t.User}
+		return &Type{Kind: t.Kind, Size: 8, Signed: true, Unit: t.Unit, Enum: t.Enum, Display: t.Display, User: t.User}
 	case t.Kind == String && (t.Dyn != NotDyn || t.User):
-		return &Type{Kind: String, Size: t.Size, Show: t.Show}
+		return &Type{Kind: String, Size: t.Size, Display: t.Display}
 	}
 	return t
 }
@@ -127,19 +130,16 @@ func same(a, b *Type) bool {
 		return false
 	}
 	x, y := *a.asInt(), *b.asInt()
-	x.Elem, y.Elem, x.Struct, y.Struct = nil, nil, nil, nil
-	return x == y && same(a.Elem, b.Elem)
+	x.Elem, y.Elem, x.Struct, y.Struct, x.Display, y.Display = nil, nil, nil, nil, nil, nil
+	return x == y && a.Display.Equal(b.Display) && same(a.Elem, b.Elem)
 }
 
 var unitNames = [...]string{Plain: "plain number", Duration: "duration", Timestamp: "timestamp"}
 
 // describe says what a value of type t is, for messages.
 func describe(t *Type) string {
-	if t.Show != "" && t.Show != ShowTime {
-		if what, ok := shown[t.Show]; ok {
-			return what
-		}
-		return "a value shown as " + t.Show
+	if d := t.Display; d != nil && d != DisplayTime {
+		return cmp.Or(d.What, "a value shown as "+d.String())
 	}
 	switch t.Kind {
 	case Int, Enum, Bool:
@@ -159,23 +159,6 @@ func describe(t *Type) string {
 	default:
 		return "nothing"
 	}
-}
-
-// shown says what the decoders' values are, for messages.
-var shown = map[string]string{
-	ShowWalltime: "a time of day",
-	ShowFunc:     "a function",
-	ShowProbe:    "the name of a probe",
-	ShowSymbol:   "a kernel symbol",
-	ShowStack:    "a stack",
-	ShowErrno:    "an error number",
-	ShowSignal:   "a signal",
-	ShowSyscall:  "a system call",
-	ShowDevice:   "a device",
-	ShowUser:     "a user name",
-	ShowCgroup:   "a cgroup",
-	ShowInet:     "an address",
-	ShowHex:      "a pointer",
 }
 
 func structName(t *Type) string {

@@ -5,7 +5,7 @@ import "testing"
 // TestJoin shows what becomes of two types in one cell; "" is a conflict.
 func TestJoin(t *testing.T) {
 	duration, text := DurationT, StringType(16)
-	errno, signal := &Type{Kind: Int, Size: 8, Show: ShowErrno}, &Type{Kind: Int, Size: 8, Show: ShowSignal}
+	errno, signal := &Type{Kind: Int, Size: 8, Display: DisplayErrno}, &Type{Kind: Int, Size: 8, Display: DisplaySignal}
 	task := pointerTo(&Type{Kind: Struct, Struct: taskStruct})
 	sixteen, eight := &Type{Kind: Bytes, Size: 16}, &Type{Kind: Bytes, Size: 8}
 	states := &Enumeration{Name: "states"}

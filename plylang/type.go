@@ -44,10 +44,9 @@ type Type struct {
 	// unsigned values without making them signed.
 	Literal bool
 
-	// Show names the decoder of tracer/decode that turns the value into text,
-	// with its argument after a colon; "" is the kind's own text. Two types that
-	// differ in Show only can be joined when one of them is "".
-	Show string
+	// Display says how the value becomes text; nil is the kind's own text. Two
+	// types that differ in Display only can be joined when one of them has none.
+	Display *Display
 
 	User   bool // Pointer and addresses: into user memory
 	Elem   *Type
@@ -99,26 +98,6 @@ type Field struct {
 	BitSize   int // bit fields: bits; 0 for all others
 }
 
-// Names of decoders that the language itself knows; providers and built-ins
-// may use further ones, each a row in tracer/decode.
-const (
-	ShowTime     = "time"     // nanoseconds, scaled: 512ns, 1.02us
-	ShowWalltime = "walltime" // nanoseconds since 1970
-	ShowFunc     = "func"     // traced function: kernel address, or below 4096 a system call number ("sys_read")
-	ShowProbe    = "probe"    // index into Object.Places
-	ShowSymbol   = "symbol"   // kernel address
-	ShowStack    = "stack"
-	ShowErrno    = "errno"
-	ShowSignal   = "signal"
-	ShowSyscall  = "syscall"
-	ShowDevice   = "device"
-	ShowUser     = "username"
-	ShowCgroup   = "cgroup"
-	ShowInet     = "ntop"
-	ShowHex      = "hex" // pointers
-	ShowRecord   = "mem" // "mem:FORMAT": a record of that format
-)
-
 // Types in common use.
 var (
 	U8        = &Type{Kind: Int, Size: 1}
@@ -130,7 +109,7 @@ var (
 	S32       = &Type{Kind: Int, Size: 4, Signed: true}
 	S64       = &Type{Kind: Int, Size: 8, Signed: true}
 	Literal   = &Type{Kind: Int, Size: 8, Signed: true, Literal: true}
-	DurationT = &Type{Kind: Int, Size: 8, Signed: true, Unit: Duration, Show: ShowTime}
+	DurationT = &Type{Kind: Int, Size: 8, Signed: true, Unit: Duration, Display: DisplayTime}
 	VoidT     = &Type{Kind: Void}
 )
 

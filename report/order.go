@@ -49,7 +49,7 @@ func compareScalars(a, b object.Value) int {
 func compareKeys(d *decode.Decoder, a, b []object.Value) int {
 	for i := range a {
 		var c int
-		if a[i].Type.Scalar() && a[i].Type.Show == "" {
+		if a[i].Type.Scalar() && a[i].Type.Display == nil {
 			c = compareScalars(a[i], b[i])
 		} else {
 			c = strings.Compare(d.Text(a[i]), d.Text(b[i]))

@@ -170,7 +170,7 @@ func TestMap(t *testing.T) {
 
 // Two stacks that differ only by places within a function read the same.
 func TestStacksThatReadTheSameAreOneRow(t *testing.T) {
-	stack := &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Show: plylang.ShowStack}
+	stack := &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Display: plylang.DisplayStack}
 	d := decode.New(nil, nil, nil) // every stack is "[no stack]"
 	rows := func(a, b []byte) []tracer.Row {
 		return []tracer.Row{{Key: words(1), Value: a}, {Key: words(2), Value: b}}

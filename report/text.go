@@ -182,7 +182,7 @@ func (t *Text) value(m *object.Map, value []byte) string {
 // scalar shows a computed number, with its unit when it has one.
 func (t *Text) scalar(typ *plylang.Type, n int64) string {
 	switch {
-	case typ.Unit != plylang.Plain && typ.Show == plylang.ShowTime:
+	case typ.Unit != plylang.Plain && typ.Display == plylang.DisplayTime:
 		return decode.Scaled(n)
 	case typ.Signed:
 		return strconv.FormatInt(n, 10)

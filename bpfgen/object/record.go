@@ -9,6 +9,16 @@ import (
 // MaxText is how many bytes a text or record has at most.
 const MaxText = 512
 
+// A Record is what mem(p, "format") reads.
+type Record struct {
+	Format string
+	Fields []RecordField
+	Size   int // bytes
+}
+
+// String returns the format.
+func (r *Record) String() string { return r.Format }
+
 // A RecordField is one value of a record that mem(p, "format") reads.
 type RecordField struct {
 	Type   *plylang.Type
@@ -22,14 +32,14 @@ var recordTypes = map[byte]*plylang.Type{
 	'l': plylang.S64, 'L': plylang.U64, 'q': plylang.S64, 'Q': plylang.U64,
 }
 
-// ParseRecord reads the format of mem(p, "format") and returns its fields and
-// its size in bytes:
+// ParseRecord reads the format of mem(p, "format"):
 //
 //	format = { [ count ] ( letter of recordTypes | "s" | "x" ) } ;
 //
 // A count repeats; before "s" it is the length of a text, and "x" is a byte
 // that is passed over.
-func ParseRecord(format string) (fields []RecordField, size int, err error) {
+func ParseRecord(format string) (*Record, error) {
+	r := &Record{Format: format}
 	for i := 0; i < len(format); i++ {
 		count, digits := 0, 0
 		for ; i < len(format) && format[i] >= '0' && format[i] <= '9' && count <= MaxText; i, digits = i+1, digits+1 {
@@ -39,29 +49,29 @@ func ParseRecord(format string) (fields []RecordField, size int, err error) {
 			count = 1
 		}
 		if i == len(format) {
-			return nil, 0, fmt.Errorf("a letter is missing after the number in %q", format)
+			return nil, fmt.Errorf("a letter is missing after the number in %q", format)
 		}
 		t, ok := recordTypes[format[i]]
 		switch {
 		case format[i] == 'x':
-			size += count
+			r.Size += count
 		case format[i] == 's' && count > 0:
-			fields = append(fields, RecordField{plylang.StringType(count), size})
-			size += count
+			r.Fields = append(r.Fields, RecordField{plylang.StringType(count), r.Size})
+			r.Size += count
 		case ok:
-			for ; count > 0 && size <= MaxText; count-- {
-				fields = append(fields, RecordField{t, size})
-				size += t.Size
+			for ; count > 0 && r.Size <= MaxText; count-- {
+				r.Fields = append(r.Fields, RecordField{t, r.Size})
+				r.Size += t.Size
 			}
 		default:
-			return nil, 0, fmt.Errorf("no letter %q in the format of a record: there are b B h H i I l L q Q, s for text and x for a byte to pass over", format[i])
+			return nil, fmt.Errorf("no letter %q in the format of a record: there are b B h H i I l L q Q, s for text and x for a byte to pass over", format[i])
 		}
-		if size > MaxText {
-			return nil, 0, fmt.Errorf("the record is larger than %d bytes", MaxText)
+		if r.Size > MaxText {
+			return nil, fmt.Errorf("the record is larger than %d bytes", MaxText)
 		}
 	}
-	if len(fields) == 0 {
-		return nil, 0, fmt.Errorf("the format %q reads nothing", format)
+	if len(r.Fields) == 0 {
+		return nil, fmt.Errorf("the format %q reads nothing", format)
 	}
-	return fields, size, nil
+	return r, nil
 }

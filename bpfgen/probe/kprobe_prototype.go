@@ -141,15 +141,15 @@ func (s *Scope) functionVars(r *Resolver, proto *prototype, whole bool) []*Var {
 		if t == nil {
 			t = plylang.S64
 		}
-		return append(vars, newVar(funcRow, addressType(plylang.ShowFunc), loadReturning), newVar(retvalRow, t, func(c *Context) {
+		return append(vars, newVar(funcRow, addressType(plylang.DisplayFunc), loadReturning), newVar(retvalRow, t, func(c *Context) {
 			loadRegister(c, c.Kernel.Arch().Return)
 			c.Extend(t)
 		}))
 	}
 	address := loadFunction(whole)
 	vars = append(vars,
-		newVar(funcRow, addressType(plylang.ShowFunc), address),
-		newVar(callerRow, addressType(plylang.ShowSymbol), address),
+		newVar(funcRow, addressType(plylang.DisplayFunc), address),
+		newVar(callerRow, addressType(plylang.DisplaySymbol), address),
 		newFields(argsRow, proto, loadParam, nil))
 	for i, row := range argRows {
 		vars = append(vars, newVar(row, wordType, func(c *Context) { loadArg(c, i) }))

@@ -163,14 +163,14 @@ const callArgs = 6
 // syscallVars are the variables of a call: its own arguments, which are user
 // memory where they are pointers, or its result.
 func syscallVars(r *Resolver, calls []kernel.Syscall, kind syscallKind) []*Var {
-	vars := []*Var{newVar(funcRow, addressType(plylang.ShowFunc), kind.number)}
+	vars := []*Var{newVar(funcRow, addressType(plylang.DisplayFunc), kind.number)}
 	if kind.exit {
 		return append(vars, newVar(retvalRow, plylang.S64, func(c *Context) { loadResult(c, asm.R0) }))
 	}
 	for i, row := range argRows[:callArgs] {
 		vars = append(vars, newVar(row, userArg, func(c *Context) { loadCallArg(c, i) }))
 	}
-	vars = append(vars, newVar(callerRow, addressType(plylang.ShowFunc), kind.number))
+	vars = append(vars, newVar(callerRow, addressType(plylang.DisplayFunc), kind.number))
 	if fields := callFields(r, calls); fields != nil {
 		vars = append(vars, newFields(argsRow, fields, kind.field, copyField))
 	}

@@ -72,7 +72,7 @@ func (s *Scope) wrapperVars(direct bool) []*Var {
 		c.Site()
 		c.Emit(asm.Sub.Imm(asm.R0, int32(c.Base)))
 	}
-	vars := []*Var{newVar(funcRow, addressType(plylang.ShowFunc), number)}
+	vars := []*Var{newVar(funcRow, addressType(plylang.DisplayFunc), number)}
 	if s.provider.returns {
 		return append(vars, newVar(retvalRow, plylang.S64, func(c *Context) {
 			loadRegister(c, c.Kernel.Arch().Return)
@@ -87,7 +87,7 @@ func (s *Scope) wrapperVars(direct bool) []*Var {
 			loadCallersArg(c, i)
 		}))
 	}
-	return append(vars, newVar(callerRow, addressType(plylang.ShowFunc), number))
+	return append(vars, newVar(callerRow, addressType(plylang.DisplayFunc), number))
 }
 
 // loadCallersArg leaves argument i of a system call in R0: the wrapper's

@@ -40,8 +40,8 @@ func numberedRows(n int) []*plylang.Func {
 }
 
 // addressType is a number of 8 bytes that is shown as a name.
-func addressType(show string) *plylang.Type {
-	return &plylang.Type{Kind: plylang.Int, Size: 8, Show: show}
+func addressType(display *plylang.Display) *plylang.Type {
+	return &plylang.Type{Kind: plylang.Int, Size: 8, Display: display}
 }
 
 // wordType is a register, or an argument whose type is not known.

@@ -268,7 +268,7 @@ func (t *types) compare(script *plylang.Script) (fault string) {
 
 func checkersTyp(c *plylang.Type) typ {
 	switch {
-	case c.Show == plylang.ShowProbe:
+	case c.Display == plylang.DisplayProbe:
 		return probeTyp
 	case c.Kind == plylang.String:
 		return typ{text: true, size: c.Size}

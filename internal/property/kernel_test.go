@@ -184,7 +184,7 @@ func renderKey(obj *object.Object, m *object.Map, key []byte) string {
 		if i > 0 {
 			s += ", "
 		}
-		if part.Type.Show == plylang.ShowProbe {
+		if part.Type.Display == plylang.DisplayProbe {
 			s += fmt.Sprintf("%q", obj.Probes[part.Int()])
 			continue
 		}

@@ -34,7 +34,7 @@ func New(k *kernel.Kernel, places []string, stacks func(id int64) []uint64) *Dec
 	return &Decoder{kernel: k, places: places, stacks: stacks}
 }
 
-// A show is one row: how values whose type has that Show become text. json is
+// A show is one row: how values whose type has the display of that name become text. json is
 // nil where the text is what JSON shows too.
 type show struct {
 	text func(d *Decoder, v object.Value) string
@@ -46,27 +46,29 @@ var shows map[string]show
 // The rows refer to methods that refer to the table, so it is filled here.
 func init() {
 	shows = map[string]show{
-		plylang.ShowTime:     {timeText, integer},
-		plylang.ShowWalltime: {walltime, integer},
-		plylang.ShowFunc:     {(*Decoder).function, nil},
-		plylang.ShowProbe:    {(*Decoder).probe, nil},
-		plylang.ShowSymbol:   {(*Decoder).symbol, nil},
-		plylang.ShowStack:    {(*Decoder).foldedStack, (*Decoder).stackList},
-		plylang.ShowErrno:    {errnoName, nil},
-		plylang.ShowSignal:   {signalName, nil},
-		plylang.ShowSyscall:  {(*Decoder).syscall, nil},
-		plylang.ShowDevice:   {(*Decoder).device, nil},
-		plylang.ShowUser:     {(*Decoder).user, nil},
-		plylang.ShowCgroup:   {(*Decoder).cgroup, nil},
-		plylang.ShowInet:     {inet, nil},
-		plylang.ShowHex:      {hexText, nil},
-		plylang.ShowRecord:   {(*Decoder).record, (*Decoder).recordList},
+		plylang.DisplayTime.Name:     {timeText, integer},
+		plylang.DisplayWalltime.Name: {walltime, integer},
+		plylang.DisplayFunc.Name:     {(*Decoder).function, nil},
+		plylang.DisplayProbe.Name:    {(*Decoder).probe, nil},
+		plylang.DisplaySymbol.Name:   {(*Decoder).symbol, nil},
+		plylang.DisplayStack.Name:    {(*Decoder).foldedStack, (*Decoder).stackList},
+		plylang.DisplayErrno.Name:    {errnoName, nil},
+		plylang.DisplaySignal.Name:   {signalName, nil},
+		plylang.DisplaySyscall.Name:  {(*Decoder).syscall, nil},
+		plylang.DisplayDevice.Name:   {(*Decoder).device, nil},
+		plylang.DisplayUser.Name:     {(*Decoder).user, nil},
+		plylang.DisplayCgroup.Name:   {(*Decoder).cgroup, nil},
+		plylang.DisplayInet.Name:     {inet, nil},
+		plylang.DisplayHex.Name:      {hexText, nil},
+		"mem":                        {(*Decoder).record, (*Decoder).recordList},
 	}
 }
 
 func rowOf(t *plylang.Type) (show, bool) {
-	name, _, _ := strings.Cut(t.Show, ":")
-	row, ok := shows[name]
+	if t.Display == nil {
+		return show{}, false
+	}
+	row, ok := shows[t.Display.Name]
 	return row, ok
 }
 

@@ -12,8 +12,8 @@ import (
 
 func word(n int64) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(n)) }
 
-func shown(name string) *plylang.Type {
-	return &plylang.Type{Kind: plylang.Int, Size: 8, Signed: true, Show: name}
+func shown(display *plylang.Display) *plylang.Type {
+	return &plylang.Type{Kind: plylang.Int, Size: 8, Signed: true, Display: display}
 }
 
 func TestText(t *testing.T) {
@@ -36,19 +36,19 @@ func TestText(t *testing.T) {
 		{plylang.StringType(4), []byte{0xff, 'a', 0, 0}, "\xffa"},
 		{&plylang.Type{Kind: plylang.Pointer, Size: 8}, word(0xbeef), "0xbeef"},
 		{&plylang.Type{Kind: plylang.Bytes, Size: 3}, []byte{1, 2, 0xff}, "0x0102ff"},
-		{shown(plylang.ShowProbe), word(1), "tracepoint:sched/sched_switch"},
-		{shown(plylang.ShowProbe), word(7), "probe 7"},
-		{shown(plylang.ShowErrno), word(-2), "ENOENT"},
-		{shown(plylang.ShowErrno), word(13), "EACCES"},
-		{shown(plylang.ShowErrno), word(0), "0"},
-		{shown(plylang.ShowErrno), word(9999), "9999"},
-		{shown(plylang.ShowSignal), word(9), "SIGKILL"},
-		{shown(plylang.ShowSignal), word(0), "0"},
-		{shown(plylang.ShowInet), []byte{127, 0, 0, 1, 0, 0, 0, 0}, "127.0.0.1"},
-		{shown(plylang.ShowInet), append(make([]byte, 15), 1), "::1"},
-		{shown(plylang.ShowUser), word(0), "root"},
-		{shown(plylang.ShowUser), word(123456), "123456"},
-		{shown(plylang.ShowDevice), word(4000<<20 | 3), "4000:3"},
+		{shown(plylang.DisplayProbe), word(1), "tracepoint:sched/sched_switch"},
+		{shown(plylang.DisplayProbe), word(7), "probe 7"},
+		{shown(plylang.DisplayErrno), word(-2), "ENOENT"},
+		{shown(plylang.DisplayErrno), word(13), "EACCES"},
+		{shown(plylang.DisplayErrno), word(0), "0"},
+		{shown(plylang.DisplayErrno), word(9999), "9999"},
+		{shown(plylang.DisplaySignal), word(9), "SIGKILL"},
+		{shown(plylang.DisplaySignal), word(0), "0"},
+		{shown(plylang.DisplayInet), []byte{127, 0, 0, 1, 0, 0, 0, 0}, "127.0.0.1"},
+		{shown(plylang.DisplayInet), append(make([]byte, 15), 1), "::1"},
+		{shown(plylang.DisplayUser), word(0), "root"},
+		{shown(plylang.DisplayUser), word(123456), "123456"},
+		{shown(plylang.DisplayDevice), word(4000<<20 | 3), "4000:3"},
 	} {
 		if got := d.Text(object.Value{Type: row.typ, Raw: row.raw}); got != row.want {
 			t.Errorf("Text(%+v, %x) = %q, want %q", *row.typ, row.raw, got, row.want)

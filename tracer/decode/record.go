@@ -8,11 +8,7 @@ import (
 
 // recordValues are the values in a record that mem(p, "format") read.
 func recordValues(v object.Value) []object.Value {
-	_, format, _ := strings.Cut(v.Type.Show, ":")
-	fields, _, err := object.ParseRecord(format)
-	if err != nil {
-		return nil
-	}
+	fields := v.Type.Display.Arg.(*object.Record).Fields
 	values := make([]object.Value, len(fields))
 	for i, f := range fields {
 		values[i] = object.Value{Type: f.Type, Raw: v.Raw[f.Offset:][:f.Type.Size]}

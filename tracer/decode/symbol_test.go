@@ -24,7 +24,7 @@ func TestStackFrames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stack := &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Show: plylang.ShowStack}
+	stack := &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Display: plylang.DisplayStack}
 	for _, row := range []struct {
 		name  string
 		id    int64

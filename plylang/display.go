@@ -1,0 +1,84 @@
+package plylang
+
+import "fmt"
+
+// A Display says how the values of a type become text. Displays are shared and
+// not changed once made.
+type Display struct {
+	Name string // of the decoder, a row in tracer/decode
+
+	// Noun is the label of a key that a function shows in this way; "" is the
+	// function's own name.
+	Noun string
+
+	// What says in messages what such a value is, with its article.
+	What string
+
+	// Hint says in messages what to do instead of comparing the value with a
+	// name, which the kernel does not know; "" where there is no name.
+	Hint string
+
+	// Arg is what the decoder needs to know of a type, as the format of a
+	// record; nil where it needs nothing.
+	Arg fmt.Stringer
+}
+
+// Hints that several displays give.
+const (
+	compareNumber = "compare the number, the name is made when it is shown"
+	ownProbe      = "give what is wanted a probe of its own, or choose with a glob, as in kprobe:vfs_@(read|write) and kprobe:vfs_!(read)"
+)
+
+// The displays of the language, of variables and of the functions that several
+// packages know. A built-in may have one of its own.
+var (
+	// DisplayTime is nanoseconds, scaled: 512ns, 1.02us.
+	DisplayTime = &Display{Name: "time"}
+	// DisplayWalltime is nanoseconds since 1970.
+	DisplayWalltime = &Display{Name: "walltime", What: "a time of day", Hint: compareNumber}
+	// DisplayFunc is a traced function: a kernel address, or below 4096 a system call number ("sys_read").
+	DisplayFunc = &Display{Name: "func", What: "a function", Hint: ownProbe}
+	// DisplayProbe is an index into Object.Probes.
+	DisplayProbe = &Display{Name: "probe", What: "the name of a probe", Hint: ownProbe}
+	// DisplaySymbol is a kernel address.
+	DisplaySymbol = &Display{Name: "symbol", Noun: "ksym", What: "a kernel symbol", Hint: compareNumber}
+	// DisplayStack is the id of a stack.
+	DisplayStack = &Display{Name: "stack", What: "a stack", Hint: compareNumber}
+	// DisplayErrno is an error number of either sign.
+	DisplayErrno = &Display{Name: "errno", Noun: "errno", What: "an error number", Hint: "compare the number, as in errno(x) == -2 for ENOENT"}
+	// DisplaySignal is the number of a signal.
+	DisplaySignal = &Display{Name: "signal", Noun: "signal", What: "a signal", Hint: compareNumber}
+	// DisplaySyscall is the number of a system call.
+	DisplaySyscall = &Display{Name: "syscall", Noun: "syscall", What: "a system call", Hint: compareNumber}
+	// DisplayDevice is a dev_t as the kernel has it inside.
+	DisplayDevice = &Display{Name: "device", Noun: "dev", What: "a device", Hint: compareNumber}
+	// DisplayUser is a user ID.
+	DisplayUser = &Display{Name: "username", Noun: "username", What: "a user name", Hint: "compare the number, as in uid == 0 for root"}
+	// DisplayCgroup is the ID of a cgroup.
+	DisplayCgroup = &Display{Name: "cgroup", What: "a cgroup", Hint: compareNumber}
+	// DisplayInet is 4 or 16 bytes in network byte order.
+	DisplayInet = &Display{Name: "ntop", Noun: "ntop", What: "an address", Hint: compareNumber}
+	// DisplayHex is a number in hexadecimal digits, as of a pointer.
+	DisplayHex = &Display{Name: "hex", What: "a pointer"}
+)
+
+// DisplayRecord is the display of a record of the given format.
+func DisplayRecord(format fmt.Stringer) *Display {
+	return &Display{Name: "mem", Arg: format, Hint: compareNumber}
+}
+
+// String returns the name, with the argument after a colon; "" for nil.
+func (d *Display) String() string {
+	switch {
+	case d == nil:
+		return ""
+	case d.Arg == nil:
+		return d.Name
+	}
+	return d.Name + ":" + d.Arg.String()
+}
+
+// Equal says whether two displays make the same text of a value.
+func (d *Display) Equal(other *Display) bool {
+	return d == other || d != nil && other != nil && d.String() == other.String()
+}
