@@ -25,7 +25,7 @@ import (
 
 var (
 	update = flag.Bool("update", false, "rewrite the golden file")
-	dump   = flag.String("dump", "", "write what the hashes are made of into this folder, to compare two commits by diff -r")
+	dump   = flag.String("dump", "", "write what the hashes are made of into this folder, to compare two commits with diff -r")
 )
 
 const goldenFile = "testdata/objects.txt"
@@ -100,6 +100,9 @@ func dumpObject(t *testing.T, name string, o *object.Object) {
 	}
 	var b strings.Builder
 	write(&b, o)
+	if err := os.MkdirAll(*dump, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(*dump, strings.NewReplacer("/", "|", "\n", " ").Replace(name))
 	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
 		t.Fatal(err)
