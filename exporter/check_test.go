@@ -36,7 +36,7 @@ func TestWrongMetrics(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg, err := Parse("c.yaml", []byte(config(tt.metrics)))
+			cfg, err := Parse("c.yaml", []byte(oneScriptYAML(tt.metrics)))
 			if err != nil {
 				t.Fatal(plylang.Detail(err))
 			}

@@ -15,7 +15,7 @@ import (
 
 const oneScript = "scripts: [{name: net, script: S%s}]\n"
 
-func config(metrics string) string {
+func oneScriptYAML(metrics string) string {
 	if metrics != "" {
 		metrics = ", metrics: [" + metrics + "]"
 	}
@@ -151,7 +151,7 @@ sizes_bytes_count 4
 				scripts: map[string][]mapSpec{"S": tt.maps},
 				tracers: map[string]*fakeTracer{"S": {rows: tt.rows}},
 			}
-			if got := scrape(t, run(t, b, config(tt.metrics))); got != tt.want {
+			if got := scrape(t, run(t, b, oneScriptYAML(tt.metrics))); got != tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
 		})
@@ -164,7 +164,7 @@ func TestSecondScrape(t *testing.T) {
 	c := run(t, &fakeBackend{
 		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{comm}}}},
 		tracers: map[string]*fakeTracer{"S": tracer},
-	}, config(""))
+	}, oneScriptYAML(""))
 	scrape(t, c)
 	tracer.rows["@"] = []pair{{chars("c"), words(9)}, {chars("b"), words(5)}}
 	want := "ply_net_total{comm=\"b\"} 5\nply_net_total{comm=\"c\"} 9\n"
@@ -179,7 +179,7 @@ func TestGoneKeysAreForgotten(t *testing.T) {
 	c := run(t, &fakeBackend{
 		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{variable("pid", plylang.U64)}}}},
 		tracers: map[string]*fakeTracer{"S": tracer},
-	}, config(`{map: "@", labels: [{map: {0: x, 1: x, 2: x, 3: x}}]}`))
+	}, oneScriptYAML(`{map: "@", labels: [{map: {0: x, 1: x, 2: x, 3: x}}]}`))
 	table := c.units[0].tables[0]
 	table.text = func(v object.Value) string { return strconv.FormatInt(v.Int()%4, 10) }
 	for i := range int64(5000) {
@@ -249,7 +249,7 @@ func TestMaxSeries(t *testing.T) {
 			scripts: map[string][]mapSpec{"S": {{name: "@", agg: tt.agg, keys: []plylang.Expr{comm}}}},
 			tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{"@": {
 				{chars("a"), words(1, 1)}, {chars("b"), words(2, 1)}, {chars("c"), words(3, 1)}}}}},
-		}, config(""))
+		}, oneScriptYAML(""))
 		c.maxSeries = tt.maxSeries
 		got := scrapeAll(t, c)
 		if !strings.Contains(got, `ply_scrape_series_omitted{script="net"} `+tt.omitted+"\n") || strings.Contains(got, `comm="c"`) {
@@ -264,7 +264,7 @@ func TestScrapesShareOneReading(t *testing.T) {
 		c := run(t, &fakeBackend{
 			scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count"}}},
 			tracers: map[string]*fakeTracer{"S": tracer},
-		}, config(""))
+		}, oneScriptYAML(""))
 		var scrapes sync.WaitGroup
 		for range 3 {
 			scrapes.Go(func() { c.share() })
@@ -288,7 +288,7 @@ func benchmarkScrape(b *testing.B, n int) {
 	c := run(b, &fakeBackend{
 		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: keys}}},
 		tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{"@": rows}}},
-	}, config(""))
+	}, oneScriptYAML(""))
 	scrapeAll(b, c)
 	b.ReportAllocs()
 	for b.Loop() {

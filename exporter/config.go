@@ -26,7 +26,7 @@ type Script struct {
 	Namespace  string // first part of inferred metric names
 	MaxEntries int    // keys of a map that no metric limits; 0: the code generator's default
 
-	name place
+	at place
 }
 
 // A Metric is one entry of "metrics:". It refines what is inferred for a map;
@@ -81,6 +81,12 @@ func (m *Metric) at(key string) place {
 		return p
 	}
 	return m.where[""]
+}
+
+// given returns where a key of the metric was given, if it was.
+func (m *Metric) given(key string) (place, bool) {
+	p, ok := m.where[key]
+	return p, ok
 }
 
 // Load reads configuration files; of a folder, every *.yaml in it whose name
@@ -234,7 +240,7 @@ func readScripts(v value) []*Script {
 }
 
 var scriptFields = []field[Script]{
-	{"name", func(s *Script, v value) { s.Name, s.name = v.scriptName(), v.place() }},
+	{"name", func(s *Script, v value) { s.Name, s.at = v.scriptName(), v.place() }},
 	{"help", func(s *Script, v value) { s.Help = v.text("help") }},
 	{"script", func(s *Script, v value) { s.setSource(v, v.script) }},
 	{"file", func(s *Script, v value) { s.setSource(v, v.scriptFile) }},
@@ -242,7 +248,7 @@ var scriptFields = []field[Script]{
 }
 
 func readScript(v value) *Script {
-	s := &Script{name: v.place()}
+	s := &Script{at: v.place()}
 	before := len(v.doc.errs)
 	readMapping(v, "a script", s, scriptFields)
 	if len(v.doc.errs) > before {
@@ -288,7 +294,7 @@ func duplicateNames(scripts []*Script) plylang.ErrorList {
 	for _, s := range scripts {
 		first, ok := seen[s.Name]
 		if ok && s.Name != "" {
-			errs = append(errs, s.name.errorf("script %q is already defined at %s", s.Name, first.name))
+			errs = append(errs, s.at.errorf("script %q is already defined at %s", s.Name, first.at))
 			continue
 		}
 		seen[s.Name] = s

@@ -1,7 +1,7 @@
 package exporter
 
 import (
-	"math/big"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -22,7 +22,11 @@ func readMetrics(v value) []*Metric {
 
 func (v value) isList() bool { return v.node.Kind == yaml.SequenceNode }
 
-var metricTypes = []string{"counter", "gauge", "histogram"}
+// What "type:" and "unit:" may say.
+var (
+	metricTypes = []string{"counter", "gauge", "histogram"}
+	unitNames   = []string{"seconds", "bytes", "ratio", "none"}
+)
 
 var metricFields = recordPlaces([]field[Metric]{
 	{"map", func(m *Metric, v value) { m.Map = v.text("map") }},
@@ -74,14 +78,6 @@ func (v value) scale() string {
 		return ""
 	}
 	return word
-}
-
-// parseDecimal reads a decimal number exactly.
-func parseDecimal(text string) (*big.Rat, bool) {
-	if len(text) > 32 || !decimal.MatchString(text) {
-		return nil, false
-	}
-	return new(big.Rat).SetString(text)
 }
 
 func readLabels(v value) []Label {
@@ -147,4 +143,9 @@ func (v value) bound(what string) string {
 		return ""
 	}
 	return word
+}
+
+// reservedLabel says whether Prometheus gives a label of that name a meaning.
+func reservedLabel(name string) bool {
+	return name == "le" || name == "quantile" || strings.HasPrefix(name, "__")
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"ply-exporter/plylang"
 )
@@ -44,11 +43,6 @@ func unique(name string, taken map[string]bool) string {
 	}
 	taken[free] = true
 	return free
-}
-
-// reservedLabel says whether Prometheus gives a label of that name a meaning.
-func reservedLabel(name string) bool {
-	return name == "le" || name == "quantile" || strings.HasPrefix(name, "__")
 }
 
 // keyLabel looks at one component in all uses of the map.

@@ -107,7 +107,7 @@ func isExported(decl *plylang.Map, given *Metric) bool {
 }
 
 func planMap(s *Script, decl *plylang.Map, given *Metric) (*metric, plylang.ErrorList) {
-	m := &metric{script: s, decl: decl, given: given, nameAt: s.name}
+	m := &metric{script: s, decl: decl, given: given, nameAt: s.at}
 	if given != nil {
 		m.nameAt = given.at("name")
 	}

@@ -73,7 +73,7 @@ func (u *unit) fail(err error) plylang.ErrorList {
 	case errors.As(err, &single):
 		return plylang.ErrorList{single}
 	}
-	return plylang.ErrorList{u.conf.name.errorf("script %s: %s", u.conf.Name, err)}
+	return plylang.ErrorList{u.conf.at.errorf("script %s: %s", u.conf.Name, err)}
 }
 
 // start loads and attaches all units that compiled.

@@ -1,18 +1,13 @@
 package exporter
 
 import (
-	"fmt"
 	"math/big"
-	"regexp"
 
 	"ply-exporter/plylang"
 )
 
-// The units a metric may have, and what its name ends in.
-var (
-	unitNames  = []string{"seconds", "bytes", "ratio", "none"}
-	unitSuffix = map[string]string{"seconds": "_seconds", "bytes": "_bytes", "ratio": "_ratio", "none": "", "": ""}
-)
+// unitSuffix is what the name of a metric of a unit ends in.
+var unitSuffix = map[string]string{"seconds": "_seconds", "bytes": "_bytes", "ratio": "_ratio", "none": "", "": ""}
 
 // A scale turns a map's integers into exported numbers. Dividing by a whole
 // number gives the nearest float64 where multiplying by its inverse may not.
@@ -71,50 +66,4 @@ func inferUnit(t *plylang.Type, m *Metric) (unit string, s scale, errs plylang.E
 		}
 	}
 	return unit, s, errs
-}
-
-var (
-	decimal = regexp.MustCompile(`^(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$`)
-	bound   = regexp.MustCompile(`^((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?)(ns|us|ms|s|m|h|[kKMG]i?)?$`)
-)
-
-// boundSuffixes give times in seconds and sizes in powers of 1024.
-var boundSuffixes = map[string]struct {
-	factor *big.Rat
-	time   bool
-}{
-	"":   {big.NewRat(1, 1), false},
-	"ns": {big.NewRat(1, 1e9), true},
-	"us": {big.NewRat(1, 1e6), true},
-	"ms": {big.NewRat(1, 1e3), true},
-	"s":  {big.NewRat(1, 1), true},
-	"m":  {big.NewRat(60, 1), true},
-	"h":  {big.NewRat(3600, 1), true},
-	"k":  {big.NewRat(1<<10, 1), false},
-	"K":  {big.NewRat(1<<10, 1), false},
-	"M":  {big.NewRat(1<<20, 1), false},
-	"G":  {big.NewRat(1<<30, 1), false},
-}
-
-// A boundValue is a bound of a histogram as it was written.
-type boundValue struct {
-	number *big.Rat
-	time   bool // it has a time suffix, and is in seconds
-}
-
-func parseBound(text string) (boundValue, error) {
-	m := bound.FindStringSubmatch(text)
-	if m == nil || len(text) > 32 {
-		return boundValue{}, fmt.Errorf("%q is no number, duration (10ms) or size (4Ki)", text)
-	}
-	suffix := m[2]
-	if len(suffix) == 2 && suffix[1] == 'i' {
-		suffix = suffix[:1]
-	}
-	r, ok := new(big.Rat).SetString(m[1])
-	if !ok || r.Sign() <= 0 {
-		return boundValue{}, fmt.Errorf("%q is not above 0", text)
-	}
-	s := boundSuffixes[suffix]
-	return boundValue{r.Mul(r, s.factor), s.time}, nil
 }

@@ -7,7 +7,7 @@ import "ply-exporter/plylang"
 func (m *metric) useless() plylang.ErrorList {
 	var errs plylang.ErrorList
 	add := func(key, format string) {
-		if p, given := m.given.where[key]; given {
+		if p, given := m.given.given(key); given {
 			errs = append(errs, p.errorf("%s: "+format, key, m.decl.Name))
 		}
 	}

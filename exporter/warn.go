@@ -36,7 +36,7 @@ func (m *metric) labelAt() place {
 	if m.given != nil {
 		return m.given.at("labels")
 	}
-	return m.script.name
+	return m.script.at
 }
 
 func (m *metric) mayBeNegative() bool {

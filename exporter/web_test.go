@@ -241,7 +241,7 @@ func TestStrict(t *testing.T) {
 func TestMistakesStopTheStart(t *testing.T) {
 	mistake := &plylang.Error{Msg: "syntax error"}
 	b := &fakeBackend{checks: map[string]error{"S": mistake}}
-	cfg, err := Parse("probes.yaml", []byte(config("")))
+	cfg, err := Parse("probes.yaml", []byte(oneScriptYAML("")))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
