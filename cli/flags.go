@@ -4,7 +4,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"ply-exporter/configs"
-	"ply-exporter/exporter"
+	"ply-exporter/exporter/config"
 )
 
 // configFlags adds --config and its alias.
@@ -24,9 +24,9 @@ func attachFlag(c *kingpin.CmdClause) *string {
 const attachPlain = "plain"
 
 // loadConfig reads the configuration that --config names.
-func loadConfig(paths []string) (*exporter.Config, error) {
+func loadConfig(paths []string) (*config.Config, error) {
 	if len(paths) == 0 {
-		return exporter.Parse("quickstart.yaml (embedded)", configs.Quickstart)
+		return config.Parse("quickstart.yaml (embedded)", configs.Quickstart)
 	}
-	return exporter.Load(paths)
+	return config.Load(paths)
 }

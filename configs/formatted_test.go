@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"ply-exporter/exporter"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -21,7 +21,7 @@ func TestShippedConfigurationsAreFormatted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg, err := exporter.Parse(file, text)
+		cfg, err := config.Parse(file, text)
 		if err != nil {
 			t.Fatal(plylang.Detail(err))
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ply-exporter/exporter"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -40,7 +40,7 @@ func checkDocumentedConfiguration(t *testing.T, file, text string) {
 	if strings.HasPrefix(text, "  - name:") { // one script, shown without the line above it
 		text = "scripts:\n" + text
 	}
-	cfg, err := exporter.Parse(file, []byte(text))
+	cfg, err := config.Parse(file, []byte(text))
 	if err != nil {
 		t.Errorf("%s: %s", file, plylang.Detail(err))
 		return

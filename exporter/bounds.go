@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -30,7 +31,7 @@ var (
 
 // histogramBounds returns the bounds of a histogram in unit, whose integers s
 // scales. m may be nil.
-func histogramBounds(unit string, s scale, m *Metric) (bounds, *plylang.Error) {
+func histogramBounds(unit string, s scale, m *config.Metric) (bounds, *plylang.Error) {
 	e := numberBounds
 	if unit == "seconds" && s.factor.Cmp(one.factor) != 0 {
 		e = durationBounds
@@ -43,14 +44,14 @@ func histogramBounds(unit string, s scale, m *Metric) (bounds, *plylang.Error) {
 	}
 	b, ok := powersOfTwo(e, s)
 	if !ok && m != nil {
-		return b, m.at("buckets").errorf("buckets: max is more than a 64-bit number of %s can reach", m.Map)
+		return b, m.At("buckets").Errorf("buckets: max is more than a 64-bit number of %s can reach", m.Map)
 	}
 	return b, nil
 }
 
 // limit replaces the exponents by what the user wrote, rounded outwards.
-func (e exponents) limit(unit string, m *Metric) (exponents, *plylang.Error) {
-	at := m.at("buckets")
+func (e exponents) limit(unit string, m *config.Metric) (exponents, *plylang.Error) {
+	at := m.At("buckets")
 	for _, end := range []struct {
 		text  string
 		round func(*big.Rat) int
@@ -59,20 +60,20 @@ func (e exponents) limit(unit string, m *Metric) (exponents, *plylang.Error) {
 		if end.text == "" {
 			continue
 		}
-		b, err := parseBound(end.text)
+		b, err := config.ParseBound(end.text)
 		if err != nil {
-			return e, at.errorf("%s", err)
+			return e, at.Errorf("%s", err)
 		}
-		if b.time && unit != "seconds" {
-			return e, at.errorf("buckets: %s is a time, but %s is not in seconds: write a number", end.text, m.Map)
+		if b.Time && unit != "seconds" {
+			return e, at.Errorf("buckets: %s is a time, but %s is not in seconds: write a number", end.text, m.Map)
 		}
-		*end.dst = end.round(b.number)
+		*end.dst = end.round(b.Number)
 	}
 	switch n := e.hi - e.lo + 1; {
 	case n < 1:
-		return e, at.errorf("buckets: min is above max")
+		return e, at.Errorf("buckets: min is above max")
 	case n > maxBounds:
-		return e, at.errorf("buckets: %d bounds from 2^%d to 2^%d are too many, the limit is %d: raise min or lower max", n, e.lo, e.hi, maxBounds)
+		return e, at.Errorf("buckets: %d bounds from 2^%d to 2^%d are too many, the limit is %d: raise min or lower max", n, e.lo, e.hi, maxBounds)
 	}
 	return e, nil
 }

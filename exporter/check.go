@@ -11,13 +11,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
 // Check compiles every script, lets this kernel's verifier judge it, and
 // writes to w what each will export and what it costs. Its error holds all
 // mistakes, and all that this kernel lacks.
-func Check(w io.Writer, cfg *Config, b Backend) error {
+func Check(w io.Writer, cfg *config.Config, b Backend) error {
 	units, _ := prepare(cfg, b)
 	var errs joined
 	for _, u := range units {
@@ -112,7 +113,7 @@ func (u *unit) lint() plylang.ErrorList {
 	var list plylang.ErrorList
 	for _, m := range u.plan.exported() {
 		for _, problem := range lintMetric(m) {
-			list = append(list, m.nameAt.errorf("metric %s: %s", m.name, problem))
+			list = append(list, m.nameAt.Errorf("metric %s: %s", m.name, problem))
 		}
 	}
 	return list

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -36,7 +37,7 @@ func TestWrongMetrics(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg, err := Parse("c.yaml", []byte(oneScriptYAML(tt.metrics)))
+			cfg, err := config.Parse("c.yaml", []byte(oneScriptYAML(tt.metrics)))
 			if err != nil {
 				t.Fatal(plylang.Detail(err))
 			}
@@ -57,7 +58,7 @@ func TestCheck(t *testing.T) {
 		}},
 		checks: map[string]error{"T": &plylang.Error{Msg: "no function tcp_x", Missing: true}},
 	}
-	cfg, err := Parse("c.yaml", []byte("scripts:\n  - {name: net, script: S, metrics: [{map: \"@ms\", name: latency_ms}]}\n  - {name: tcp, script: T}\n"))
+	cfg, err := config.Parse("c.yaml", []byte("scripts:\n  - {name: net, script: S, metrics: [{map: \"@ms\", name: latency_ms}]}\n  - {name: tcp, script: T}\n"))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}

@@ -13,6 +13,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -235,7 +236,7 @@ func histogramValue(thresholds []uint64, values ...int64) []byte {
 // run starts a configuration on a fake backend.
 func run(t testing.TB, b *fakeBackend, yaml string) *collector {
 	t.Helper()
-	cfg, err := Parse("probes.yaml", []byte(yaml))
+	cfg, err := config.Parse("probes.yaml", []byte(yaml))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/configs"
+	"ply-exporter/exporter/config"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
@@ -26,7 +27,7 @@ func runningKernel(t *testing.T) *kernel.Kernel {
 func TestQuickstartMetrics(t *testing.T) {
 	need.Root(t) // only root may read tracefs
 	k := runningKernel(t)
-	cfg, err := Parse("quickstart.yaml", configs.Quickstart)
+	cfg, err := config.Parse("quickstart.yaml", configs.Quickstart)
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
@@ -75,7 +76,7 @@ func describeMetric(m *metric) string {
 // An error in a script that stands in a YAML file is shown at its line there.
 func TestErrorInYAML(t *testing.T) {
 	k := runningKernel(t)
-	cfg, err := Parse("probes.yaml", []byte("scripts:\n  - name: a\n    script: |\n      BEGIN {\n        @ = cuont();\n      }\n"))
+	cfg, err := config.Parse("probes.yaml", []byte("scripts:\n  - name: a\n    script: |\n      BEGIN {\n        @ = cuont();\n      }\n"))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -34,7 +35,7 @@ func inferLabels(m *plylang.Map) []label {
 
 // unique returns name, with _2, _3 … when it is taken.
 func unique(name string, taken map[string]bool) string {
-	if reservedLabel(name) {
+	if config.ReservedLabel(name) {
 		name += "_"
 	}
 	free := name
@@ -119,13 +120,13 @@ var scrapeLabels = []string{"job", "instance", "pod", "namespace", "container"}
 
 // resolveLabels returns the labels of a map: as inferred, or as the user names
 // them.
-func resolveLabels(decl *plylang.Map, m *Metric) ([]label, *plylang.Error) {
+func resolveLabels(decl *plylang.Map, m *config.Metric) ([]label, *plylang.Error) {
 	labels := inferLabels(decl)
 	if m == nil || m.Labels == nil {
 		return labels, nil
 	}
 	if len(m.Labels) != len(labels) {
-		return nil, m.at("labels").errorf("%s for %s of %s", plural(len(m.Labels), "label"), plural(len(labels), "key"), decl.Name)
+		return nil, m.At("labels").Errorf("%s for %s of %s", plural(len(m.Labels), "label"), plural(len(labels), "key"), decl.Name)
 	}
 	for i, l := range m.Labels {
 		labels[i].names = l.Map
@@ -134,7 +135,7 @@ func resolveLabels(decl *plylang.Map, m *Metric) ([]label, *plylang.Error) {
 		}
 	}
 	if dup := duplicateLabel(labels); dup != "" {
-		return nil, m.at("labels").errorf("label %q would be there twice: name both", dup)
+		return nil, m.At("labels").Errorf("label %q would be there twice: name both", dup)
 	}
 	return labels, nil
 }

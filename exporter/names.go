@@ -7,13 +7,14 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
 // inferName returns <namespace>_<script>_<map>, with the unit and, on
 // counters, _total. The map's part is left out for "@" and when it equals the
 // script's name; a suffix already there is not repeated.
-func inferName(s *Script, mapName, unit string, counter bool) string {
+func inferName(s *config.Script, mapName, unit string, counter bool) string {
 	name := s.Namespace + "_" + s.Name
 	if part := snake(strings.TrimLeft(mapName, "$@")); part != "" && part != s.Name {
 		name += "_" + part
@@ -93,7 +94,7 @@ type nameCheck struct {
 func (c *nameCheck) add(m *metric) *plylang.Error {
 	fam := family(m.name, m.isCounter())
 	if own := ownFamily(fam); own != "" {
-		return m.nameAt.errorf("metric name %s belongs to the exporter's own %s: choose another with name:", m.name, own)
+		return m.nameAt.Errorf("metric name %s belongs to the exporter's own %s: choose another with name:", m.name, own)
 	}
 	if c.byName == nil {
 		c.byName = map[string]*metric{}
@@ -103,7 +104,7 @@ func (c *nameCheck) add(m *metric) *plylang.Error {
 		claims = append(claims, fam+suffix)
 	}
 	if other := c.clash(fam, claims); other != nil {
-		return m.nameAt.errorf("map %s of script %s would be exported as %s, which collides with %s of map %s, script %s: set name: in one of them",
+		return m.nameAt.Errorf("map %s of script %s would be exported as %s, which collides with %s of map %s, script %s: set name: in one of them",
 			m.decl.Name, m.script.Name, m.name, other.name, other.decl.Name, other.script.Name)
 	}
 	c.byName[fam] = m

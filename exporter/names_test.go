@@ -7,6 +7,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -31,7 +32,7 @@ func TestInferName(t *testing.T) {
 		{"net", "@a1B", "", false, "ply_net_a1_b"},
 	}
 	for _, tt := range tests {
-		s := &Script{Name: tt.script, Namespace: "ply"}
+		s := &config.Script{Name: tt.script, Namespace: "ply"}
 		if got := inferName(s, tt.mapName, tt.unit, tt.counter); got != tt.want {
 			t.Errorf("%s %s: got %s, want %s", tt.script, tt.mapName, got, tt.want)
 		}
@@ -57,7 +58,7 @@ func TestNamesCollide(t *testing.T) {
 	for _, tt := range tests {
 		var c nameCheck
 		for i, name := range []string{tt.a, tt.b} {
-			m := &metric{name: name, script: &Script{Name: "s"}, decl: &plylang.Map{Name: "@"}}
+			m := &metric{name: name, script: &config.Script{Name: "s"}, decl: &plylang.Map{Name: "@"}}
 			if strings.HasSuffix(name, "_total") {
 				m.typ = dto.MetricType_COUNTER
 			} else {
@@ -152,9 +153,9 @@ func TestBounds(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := &Metric{Map: "@"}
+			m := &config.Metric{Map: "@"}
 			if tt.min != "" || tt.max != "" {
-				m.Buckets = &BucketLimits{tt.min, tt.max}
+				m.Buckets = &config.BucketLimits{Min: tt.min, Max: tt.max}
 			}
 			b, err := histogramBounds(tt.unit, tt.scale, m)
 			if err != nil {
@@ -181,7 +182,7 @@ func TestWrongBounds(t *testing.T) {
 		{"", "1e18", "1e20", "buckets: max is more than a 64-bit number of @ can reach"},
 	}
 	for _, tt := range tests {
-		_, err := histogramBounds(tt.unit, one, &Metric{Map: "@", Buckets: &BucketLimits{tt.min, tt.max}})
+		_, err := histogramBounds(tt.unit, one, &config.Metric{Map: "@", Buckets: &config.BucketLimits{Min: tt.min, Max: tt.max}})
 		if err == nil || err.Msg != tt.want {
 			t.Errorf("%s to %s: got %v", tt.min, tt.max, err)
 		}

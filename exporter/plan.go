@@ -7,16 +7,17 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
 // A metric is a map of a checked script and how it is exported.
 type metric struct {
-	script *Script
+	script *config.Script
 	decl   *plylang.Map
-	given  *Metric // what the configuration says of it; nil when nothing
+	given  *config.Metric // what the configuration says of it; nil when nothing
 	name   string
-	nameAt place
+	nameAt config.Position
 	help   string
 	typ    dto.MetricType
 	unit   string
@@ -40,7 +41,7 @@ type plan struct {
 const maxHistogramEntries = 1024
 
 // planScript decides what is exported of a checked script, and how.
-func planScript(s *Script, checked *plylang.Script) (*plan, plylang.ErrorList) {
+func planScript(s *config.Script, checked *plylang.Script) (*plan, plylang.ErrorList) {
 	p := &plan{options: bpfgen.Options{MaxEntries: s.MaxEntries, Maps: map[string]bpfgen.MapOptions{}}}
 	given, errs := matchMetrics(s, checked)
 	for _, decl := range checked.Maps {
@@ -72,16 +73,16 @@ func (p *plan) exported() []*metric {
 }
 
 // matchMetrics finds the map of each entry of "metrics:".
-func matchMetrics(s *Script, checked *plylang.Script) (map[string]*Metric, plylang.ErrorList) {
+func matchMetrics(s *config.Script, checked *plylang.Script) (map[string]*config.Metric, plylang.ErrorList) {
 	var errs plylang.ErrorList
 	var names []string
 	for _, decl := range checked.Maps {
 		names = append(names, decl.Name)
 	}
-	given := map[string]*Metric{}
+	given := map[string]*config.Metric{}
 	for _, m := range s.Metrics {
 		if !slices.Contains(names, m.Map) {
-			errs = append(errs, m.at("map").errorf("script %s has no map %s%s", s.Name, m.Map, hasMaps(m.Map, names)))
+			errs = append(errs, m.At("map").Errorf("script %s has no map %s%s", s.Name, m.Map, hasMaps(m.Map, names)))
 			continue
 		}
 		given[m.Map] = m
@@ -99,17 +100,17 @@ func hasMaps(name string, names []string) string {
 	return ": it has " + strings.Join(names, ", ")
 }
 
-func isExported(decl *plylang.Map, given *Metric) bool {
+func isExported(decl *plylang.Map, given *config.Metric) bool {
 	if given != nil && given.Export != nil {
 		return *given.Export
 	}
 	return decl.Agg != nil
 }
 
-func planMap(s *Script, decl *plylang.Map, given *Metric) (*metric, plylang.ErrorList) {
-	m := &metric{script: s, decl: decl, given: given, nameAt: s.at}
+func planMap(s *config.Script, decl *plylang.Map, given *config.Metric) (*metric, plylang.ErrorList) {
+	m := &metric{script: s, decl: decl, given: given, nameAt: s.At}
 	if given != nil {
-		m.nameAt = given.at("name")
+		m.nameAt = given.At("name")
 	}
 	kind, err := m.resolveType()
 	if err != nil {
@@ -141,7 +142,7 @@ func (m *metric) resolveUnit() (string, scale, plylang.ErrorList) {
 func (m *metric) resolveBounds() plylang.ErrorList {
 	if m.typ != dto.MetricType_HISTOGRAM {
 		if m.given != nil && m.given.Buckets != nil {
-			return plylang.ErrorList{m.given.at("buckets").errorf("buckets are for histograms: %s is a %s", m.decl.Name, typeName(m.typ))}
+			return plylang.ErrorList{m.given.At("buckets").Errorf("buckets are for histograms: %s is a %s", m.decl.Name, typeName(m.typ))}
 		}
 		return nil
 	}
@@ -190,7 +191,7 @@ func (m *metric) shape() mapShape {
 func (m *metric) resolveType() (dto.MetricType, *plylang.Error) {
 	shape := m.shape()
 	if isExported(m.decl, m.given) && m.decl.Agg == nil && !isNumber(m.decl.Value) {
-		return 0, m.given.at("export").errorf("%s holds no numbers: only numbers can be exported", m.decl.Name)
+		return 0, m.given.At("export").Errorf("%s holds no numbers: only numbers can be exported", m.decl.Name)
 	}
 	if m.given == nil || m.given.Type == "" {
 		return shape[0], nil
@@ -200,14 +201,14 @@ func (m *metric) resolveType() (dto.MetricType, *plylang.Error) {
 			return t, nil
 		}
 	}
-	return 0, m.given.at("type").errorf("%s cannot be a %s: it is a %s", m.decl.Name, m.given.Type, typeName(shape[0]))
+	return 0, m.given.At("type").Errorf("%s cannot be a %s: it is a %s", m.decl.Name, m.given.Type, typeName(shape[0]))
 }
 
 func isNumber(t *plylang.Type) bool { return t.Integer() }
 
 func typeName(t dto.MetricType) string { return strings.ToLower(t.String()) }
 
-func mapOptions(s *Script, m *metric) bpfgen.MapOptions {
+func mapOptions(s *config.Script, m *metric) bpfgen.MapOptions {
 	opt := bpfgen.MapOptions{Bounds: m.bounds.thresholds}
 	if m.typ == dto.MetricType_HISTOGRAM && s.MaxEntries > 0 {
 		opt.MaxEntries = min(s.MaxEntries, maxHistogramEntries)

@@ -5,13 +5,14 @@ import (
 	"fmt"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
 // A unit is one script of the configuration with what became of it: compiled,
 // running, or the error that stopped it.
 type unit struct {
-	conf    *Script
+	conf    *config.Script
 	checked *plylang.Script // nil when it did not get that far
 	plan    *plan
 	object  *object.Object
@@ -25,7 +26,7 @@ type unit struct {
 // prepare compiles all scripts of a configuration. fatal holds what is wrong
 // in every kernel: the configuration's and the scripts' own mistakes. What
 // this kernel lacks stands in the units.
-func prepare(cfg *Config, b Backend) (units []*unit, fatal plylang.ErrorList) {
+func prepare(cfg *config.Config, b Backend) (units []*unit, fatal plylang.ErrorList) {
 	var names nameCheck
 	for _, s := range cfg.Scripts {
 		u := &unit{conf: s}
@@ -73,7 +74,7 @@ func (u *unit) fail(err error) plylang.ErrorList {
 	case errors.As(err, &single):
 		return plylang.ErrorList{single}
 	}
-	return plylang.ErrorList{u.conf.at.errorf("script %s: %s", u.conf.Name, err)}
+	return plylang.ErrorList{u.conf.At.Errorf("script %s: %s", u.conf.Name, err)}
 }
 
 // start loads and attaches all units that compiled.

@@ -17,6 +17,7 @@ import (
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -55,7 +56,7 @@ type instance struct {
 // Serve compiles and starts all scripts and serves until ctx ends, which is no
 // error. A mistake of the user's is an error before anything was attached;
 // what this kernel lacks fails its script alone, unless opt.Strict.
-func Serve(ctx context.Context, cfg *Config, opt Options) error {
+func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	if err := opt.check(); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package exporter
 import (
 	"math/big"
 
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -42,7 +43,7 @@ func (s scale) apply(v float64) float64 {
 // inferUnit returns the unit and the scale of numbers of type t, refined by
 // what the user says of the metric m, which may be nil. Durations are
 // nanoseconds inside and seconds outside.
-func inferUnit(t *plylang.Type, m *Metric) (unit string, s scale, errs plylang.ErrorList) {
+func inferUnit(t *plylang.Type, m *config.Metric) (unit string, s scale, errs plylang.ErrorList) {
 	duration := t != nil && t.Unit == plylang.Duration
 	s = one
 	if duration {
@@ -53,15 +54,15 @@ func inferUnit(t *plylang.Type, m *Metric) (unit string, s scale, errs plylang.E
 	}
 	if m.Unit != "" {
 		if duration && m.Unit != "seconds" {
-			errs = append(errs, m.at("unit").errorf("%s holds durations, which are exported in seconds: unit %s cannot be", m.Map, m.Unit))
+			errs = append(errs, m.At("unit").Errorf("%s holds durations, which are exported in seconds: unit %s cannot be", m.Map, m.Unit))
 		}
 		unit = m.Unit
 	}
 	if m.Scale != "" {
 		if duration {
-			errs = append(errs, m.at("scale").errorf("%s holds durations, which are turned into seconds without a scale: remove it", m.Map))
+			errs = append(errs, m.At("scale").Errorf("%s holds durations, which are turned into seconds without a scale: remove it", m.Map))
 		}
-		if factor, ok := parseDecimal(m.Scale); ok {
+		if factor, ok := config.ParseDecimal(m.Scale); ok {
 			s = newScale(factor)
 		}
 	}

@@ -7,8 +7,8 @@ import "ply-exporter/plylang"
 func (m *metric) useless() plylang.ErrorList {
 	var errs plylang.ErrorList
 	add := func(key, format string) {
-		if p, given := m.given.given(key); given {
-			errs = append(errs, p.errorf("%s: "+format, key, m.decl.Name))
+		if p, given := m.given.Given(key); given {
+			errs = append(errs, p.Errorf("%s: "+format, key, m.decl.Name))
 		}
 	}
 	switch {

@@ -5,6 +5,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -13,7 +14,7 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 	var list plylang.ErrorList
 	for _, l := range m.labels {
 		if slices.Contains(scrapeLabels, l.name) {
-			list = append(list, m.labelAt().errorf("label %q is set by scraping itself, this one becomes exported_%s: name it with labels:", l.name, l.name))
+			list = append(list, m.labelAt().Errorf("label %q is set by scraping itself, this one becomes exported_%s: name it with labels:", l.name, l.name))
 		}
 	}
 	eachStore(checked, m.decl.Name, func(p *plylang.Probe, call *plylang.Call) {
@@ -32,11 +33,11 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 	return list
 }
 
-func (m *metric) labelAt() place {
+func (m *metric) labelAt() config.Position {
 	if m.given != nil {
-		return m.given.at("labels")
+		return m.given.At("labels")
 	}
-	return m.script.at
+	return m.script.At
 }
 
 func (m *metric) mayBeNegative() bool {

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -66,7 +67,7 @@ func durationThresholds() []uint64 {
 // serve runs an exporter until the test ends and returns its URL.
 func serve(t *testing.T, b Backend, yaml, webConfig string) string {
 	t.Helper()
-	cfg, err := Parse("probes.yaml", []byte(yaml))
+	cfg, err := config.Parse("probes.yaml", []byte(yaml))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
@@ -199,7 +200,7 @@ func TestPortInUse(t *testing.T) {
 	}
 	defer l.Close()
 	addr := l.Addr().String()
-	err = Serve(t.Context(), &Config{}, testOptions(&fakeBackend{}, addr))
+	err = Serve(t.Context(), &config.Config{}, testOptions(&fakeBackend{}, addr))
 	want := addr + " is in use by another program: choose another address with --web.listen-address"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
@@ -208,7 +209,7 @@ func TestPortInUse(t *testing.T) {
 
 func TestStopping(t *testing.T) {
 	b, yaml := demo()
-	cfg, err := Parse("probes.yaml", []byte(yaml))
+	cfg, err := config.Parse("probes.yaml", []byte(yaml))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
@@ -226,7 +227,7 @@ func TestStopping(t *testing.T) {
 
 func TestStrict(t *testing.T) {
 	b, yaml := demo()
-	cfg, err := Parse("probes.yaml", []byte(yaml))
+	cfg, err := config.Parse("probes.yaml", []byte(yaml))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
@@ -241,7 +242,7 @@ func TestStrict(t *testing.T) {
 func TestMistakesStopTheStart(t *testing.T) {
 	mistake := &plylang.Error{Msg: "syntax error"}
 	b := &fakeBackend{checks: map[string]error{"S": mistake}}
-	cfg, err := Parse("probes.yaml", []byte(oneScriptYAML("")))
+	cfg, err := config.Parse("probes.yaml", []byte(oneScriptYAML("")))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}

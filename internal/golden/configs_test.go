@@ -13,6 +13,7 @@ import (
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -28,7 +29,7 @@ func configured(t *testing.T) (all []script) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cfg, err := exporter.Parse(file, data)
+		cfg, err := config.Parse(file, data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,10 +42,10 @@ func configured(t *testing.T) (all []script) {
 
 // export compiles a script as the exporter does, with the options that the
 // metrics of its configuration ask for.
-func export(s *exporter.Script) func(*kernel.Kernel, bool) (*object.Object, error) {
+func export(s *config.Script) func(*kernel.Kernel, bool) (*object.Object, error) {
 	return func(k *kernel.Kernel, plain bool) (*object.Object, error) {
 		b := &backend{Backend: exporter.NewBackend(k, slog.New(slog.DiscardHandler), plain)}
-		err := exporter.Check(io.Discard, &exporter.Config{Scripts: []*exporter.Script{s}}, b)
+		err := exporter.Check(io.Discard, &config.Config{Scripts: []*config.Script{s}}, b)
 		if err == nil && b.object == nil {
 			err = errors.New("nothing was compiled")
 		}

@@ -1,4 +1,4 @@
-package exporter
+package config
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ func readMetrics(v value) []*Metric {
 	for _, e := range v.list("metrics") {
 		m := readMetric(e)
 		if first, ok := seen[m.Map]; ok && m.Map != "" {
-			e.fail("map %q is already described at %s", m.Map, first.at(""))
+			e.fail("map %q is already described at %s", m.Map, first.At(""))
 		}
 		seen[m.Map] = m
 		out = append(out, m)
@@ -46,7 +46,7 @@ var metricFields = recordPlaces([]field[Metric]{
 func recordPlaces(fields []field[Metric]) []field[Metric] {
 	for i, f := range fields {
 		fields[i].set = func(m *Metric, v value) {
-			m.where[f.key] = v.place()
+			m.where[f.key] = v.position()
 			f.set(m, v)
 		}
 	}
@@ -54,7 +54,7 @@ func recordPlaces(fields []field[Metric]) []field[Metric] {
 }
 
 func readMetric(v value) *Metric {
-	m := &Metric{where: map[string]place{"": v.place()}}
+	m := &Metric{where: map[string]Position{"": v.position()}}
 	before := len(v.doc.errs)
 	readMapping(v, "a metric", m, metricFields)
 	if m.Map == "" && len(v.doc.errs) == before {
@@ -73,7 +73,7 @@ func (v value) metricName() string {
 
 func (v value) scale() string {
 	word := v.word("scale")
-	if r, ok := parseDecimal(word); word != "" && (!ok || r.Sign() <= 0) {
+	if r, ok := ParseDecimal(word); word != "" && (!ok || r.Sign() <= 0) {
 		v.fail("scale must be a number above 0, such as 1e-9")
 		return ""
 	}
@@ -118,7 +118,7 @@ func (v value) labelName() string {
 	case name == "":
 	case !metricName.MatchString(name):
 		v.fail("label %q: only letters, digits and _ may be in it, and no digit first", name)
-	case reservedLabel(name):
+	case ReservedLabel(name):
 		v.fail("label %q is reserved by Prometheus: choose another name", name)
 	}
 	return name
@@ -138,14 +138,14 @@ func (v value) bound(what string) string {
 	if word == "" {
 		return ""
 	}
-	if _, err := parseBound(word); err != nil {
+	if _, err := ParseBound(word); err != nil {
 		v.fail("%s: %s", what, err)
 		return ""
 	}
 	return word
 }
 
-// reservedLabel says whether Prometheus gives a label of that name a meaning.
-func reservedLabel(name string) bool {
+// ReservedLabel says whether Prometheus gives a label of that name a meaning.
+func ReservedLabel(name string) bool {
 	return name == "le" || name == "quantile" || strings.HasPrefix(name, "__")
 }

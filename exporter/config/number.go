@@ -1,4 +1,4 @@
-package exporter
+package config
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ var (
 // boundSuffixes give times in seconds and sizes in powers of 1024.
 var boundSuffixes = map[string]struct {
 	factor *big.Rat
-	time   bool
+	Time   bool
 }{
 	"":   {big.NewRat(1, 1), false},
 	"ns": {big.NewRat(1, 1e9), true},
@@ -29,16 +29,17 @@ var boundSuffixes = map[string]struct {
 	"G":  {big.NewRat(1<<30, 1), false},
 }
 
-// A boundValue is a bound of a histogram as it was written.
-type boundValue struct {
-	number *big.Rat
-	time   bool // it has a time suffix, and is in seconds
+// A Bound is a bound of a histogram as it was written.
+type Bound struct {
+	Number *big.Rat
+	Time   bool // it has a time suffix, and is in seconds
 }
 
-func parseBound(text string) (boundValue, error) {
+// ParseBound reads a bound: a number, a duration or a size.
+func ParseBound(text string) (Bound, error) {
 	m := bound.FindStringSubmatch(text)
 	if m == nil || len(text) > 32 {
-		return boundValue{}, fmt.Errorf("%q is no number, duration (10ms) or size (4Ki)", text)
+		return Bound{}, fmt.Errorf("%q is no number, duration (10ms) or size (4Ki)", text)
 	}
 	suffix := m[2]
 	if len(suffix) == 2 && suffix[1] == 'i' {
@@ -46,14 +47,14 @@ func parseBound(text string) (boundValue, error) {
 	}
 	r, ok := new(big.Rat).SetString(m[1])
 	if !ok || r.Sign() <= 0 {
-		return boundValue{}, fmt.Errorf("%q is not above 0", text)
+		return Bound{}, fmt.Errorf("%q is not above 0", text)
 	}
 	s := boundSuffixes[suffix]
-	return boundValue{r.Mul(r, s.factor), s.time}, nil
+	return Bound{r.Mul(r, s.factor), s.Time}, nil
 }
 
-// parseDecimal reads a decimal number exactly.
-func parseDecimal(text string) (*big.Rat, bool) {
+// ParseDecimal reads a decimal number exactly.
+func ParseDecimal(text string) (*big.Rat, bool) {
 	if len(text) > 32 || !decimal.MatchString(text) {
 		return nil, false
 	}

@@ -1,4 +1,7 @@
-package exporter
+// Package config reads the configuration: one or several YAML files, every
+// value with its position, so that whoever finds it wrong later can say where.
+// It knows nothing of kernels and metrics.
+package config
 
 import (
 	"fmt"
@@ -26,7 +29,7 @@ type Script struct {
 	Namespace  string // first part of inferred metric names
 	MaxEntries int    // keys of a map that no metric limits; 0: the code generator's default
 
-	at place
+	At Position // of its name
 }
 
 // A Metric is one entry of "metrics:". It refines what is inferred for a map;
@@ -44,7 +47,7 @@ type Metric struct {
 	Evict      bool
 	Export     *bool
 
-	where map[string]place // of each key given
+	where map[string]Position // of each key given
 }
 
 // A Label names a key of a map and may give its values other names.
@@ -57,17 +60,18 @@ type Label struct {
 // Either may be "", which keeps the default.
 type BucketLimits struct{ Min, Max string }
 
-// A place is somewhere in a configuration file.
-type place struct {
+// A Position is somewhere in a configuration file.
+type Position struct {
 	src *plylang.Source
 	pos plylang.Pos
 }
 
-func (p place) errorf(format string, args ...any) *plylang.Error {
+// Errorf returns an error at the position.
+func (p Position) Errorf(format string, args ...any) *plylang.Error {
 	return &plylang.Error{Src: p.src, Pos: p.pos, Msg: fmt.Sprintf(format, args...)}
 }
 
-func (p place) String() string {
+func (p Position) String() string {
 	if p.src == nil {
 		return "?"
 	}
@@ -75,16 +79,16 @@ func (p place) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.src.Name(), line, col)
 }
 
-// at returns where a key of the metric was given, else where the metric is.
-func (m *Metric) at(key string) place {
+// At returns where a key of the metric was given, else where the metric is.
+func (m *Metric) At(key string) Position {
 	if p, ok := m.where[key]; ok {
 		return p
 	}
 	return m.where[""]
 }
 
-// given returns where a key of the metric was given, if it was.
-func (m *Metric) given(key string) (place, bool) {
+// Given returns where a key of the metric was given, if it was.
+func (m *Metric) Given(key string) (Position, bool) {
 	p, ok := m.where[key]
 	return p, ok
 }
@@ -174,7 +178,7 @@ type topLevel struct {
 	namespace  string
 	maxEntries int
 	scripts    []*Script
-	given      bool
+	Given      bool
 }
 
 // readConfig reads one file's text.
@@ -187,9 +191,9 @@ func readConfig(file string, data []byte) ([]*Script, plylang.ErrorList) {
 	readMapping(root, "the configuration", &top, []field[topLevel]{
 		{"namespace", func(t *topLevel, v value) { t.namespace = v.namespace() }},
 		{"defaults", func(t *topLevel, v value) { t.maxEntries = readDefaults(v) }},
-		{"scripts", func(t *topLevel, v value) { t.scripts, t.given = readScripts(v), true }},
+		{"scripts", func(t *topLevel, v value) { t.scripts, t.Given = readScripts(v), true }},
 	})
-	if !top.given {
+	if !top.Given {
 		root.fail(`no "scripts:" here: a configuration needs at least one script`)
 	}
 	for _, s := range top.scripts {
@@ -240,7 +244,7 @@ func readScripts(v value) []*Script {
 }
 
 var scriptFields = []field[Script]{
-	{"name", func(s *Script, v value) { s.Name, s.at = v.scriptName(), v.place() }},
+	{"name", func(s *Script, v value) { s.Name, s.At = v.scriptName(), v.position() }},
 	{"help", func(s *Script, v value) { s.Help = v.text("help") }},
 	{"script", func(s *Script, v value) { s.setSource(v, v.script) }},
 	{"file", func(s *Script, v value) { s.setSource(v, v.scriptFile) }},
@@ -248,7 +252,7 @@ var scriptFields = []field[Script]{
 }
 
 func readScript(v value) *Script {
-	s := &Script{at: v.place()}
+	s := &Script{At: v.position()}
 	before := len(v.doc.errs)
 	readMapping(v, "a script", s, scriptFields)
 	if len(v.doc.errs) > before {
@@ -286,7 +290,7 @@ func (v value) scriptName() string {
 	return name
 }
 
-func (v value) place() place { return place{v.doc.src, v.pos()} }
+func (v value) position() Position { return Position{v.doc.src, v.pos()} }
 
 func duplicateNames(scripts []*Script) plylang.ErrorList {
 	var errs plylang.ErrorList
@@ -294,7 +298,7 @@ func duplicateNames(scripts []*Script) plylang.ErrorList {
 	for _, s := range scripts {
 		first, ok := seen[s.Name]
 		if ok && s.Name != "" {
-			errs = append(errs, s.at.errorf("script %q is already defined at %s", s.Name, first.at))
+			errs = append(errs, s.At.Errorf("script %q is already defined at %s", s.Name, first.At))
 			continue
 		}
 		seen[s.Name] = s
