@@ -3,10 +3,8 @@ package bpfgen
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/object"
@@ -183,26 +181,11 @@ func (c *compiler) ownMaps() {
 		specs[zeroMap] = &ebpf.MapSpec{Name: zeroMap, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(c.zeros), MaxEntries: 1}
 	}
 	if c.clock {
-		specs[object.ClockMap] = clockSpec()
+		specs[object.ClockMap] = cellSpec(object.ClockMap, 8)
 	}
 	if c.stacks {
 		specs[object.StackMap] = &ebpf.MapSpec{Name: object.StackMap, Type: ebpf.StackTrace, KeySize: 4, ValueSize: 8 * stackDepth, MaxEntries: stackEntries}
 	}
-}
-
-func clockSpec() *ebpf.MapSpec {
-	spec := cellSpec(object.ClockMap, 8)
-	spec.Contents = []ebpf.MapKV{{Key: uint32(0), Value: wallOffset()}}
-	return spec
-}
-
-// wallOffset is how far the time of day is ahead of the monotonic clock.
-func wallOffset() uint64 {
-	var monotonic unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic); err != nil {
-		panic(fmt.Sprintf("bpfgen: the monotonic clock cannot be read: %v", err))
-	}
-	return uint64(time.Now().UnixNano() - monotonic.Nano())
 }
 
 // scratchSpec is a program's scratch memory.

@@ -4,8 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
@@ -77,7 +79,22 @@ func load(t testing.TB, o *object.Object) *loaded {
 		t.Fatal(err)
 	}
 	t.Cleanup(coll.Close)
+	if m := coll.Maps[object.ClockMap]; m != nil {
+		setClock(t, m)
+	}
 	return &loaded{t, o, coll}
+}
+
+// setClock says how far the time of day is ahead, as tracer does.
+func setClock(t testing.TB, m *ebpf.Map) {
+	t.Helper()
+	var monotonic unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Put(uint32(0), uint64(time.Now().UnixNano()-monotonic.Nano())); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // run runs a program once.

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -39,7 +38,7 @@ func (l *loader) load(obj *object.Object, opt Options) (*Tracer, error) {
 	if err != nil {
 		return nil, loadError(obj, err)
 	}
-	t := &Tracer{obj: obj, opt: opt, coll: coll, exited: make(chan int, 1), created: time.Now()}
+	t := &Tracer{obj: obj, opt: opt, coll: coll, exited: make(chan int, 1)}
 	t.stop = sync.OnceValue(t.stopOnce)
 	t.countsMisses = countsMisses(l.types)
 	for _, p := range obj.Programs {

@@ -50,6 +50,7 @@ type Tracer struct {
 	programs []*program
 	maps     []*mapReader // by Map.ID
 	state    words
+	clock    words // of ClockMap, if the script has it
 	events   *eventReader
 	exited   chan int
 	created  time.Time
@@ -117,6 +118,10 @@ func Verify(obj *object.Object, opt Options) error {
 
 // begin sets a loaded script going.
 func (t *Tracer) begin() error {
+	t.created = time.Now()
+	if err := t.startClock(); err != nil {
+		return err
+	}
 	if err := t.startEvents(); err != nil {
 		return err
 	}
@@ -148,7 +153,7 @@ func (t *Tracer) run(kind object.AttachKind) error {
 	return nil
 }
 
-// Created returns when the maps were made, and with them their counters.
+// Created returns when the script started, and its counters with it.
 func (t *Tracer) Created() time.Time { return t.created }
 
 // Exited gives the status of exit(), once.
@@ -181,6 +186,7 @@ func (t *Tracer) Close() error {
 		m.close()
 	}
 	t.state.close()
+	t.stopClock()
 	for _, p := range t.programs {
 		freeProgram(p.kernel)
 	}

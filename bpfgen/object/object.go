@@ -38,9 +38,9 @@ const (
 	// Events is not empty.
 	RingMap = "ply_ring"
 
-	// ClockMap is an array of one number: how many nanoseconds the time of day
-	// is ahead of the monotonic clock. It exists only where the script asks for
-	// the time of day, and is not part of an object's hash.
+	// ClockMap is an mmapable array of one number: how many nanoseconds the
+	// time of day is ahead of the monotonic clock. It exists only where the
+	// script asks for the time of day. Whoever starts the script sets it.
 	ClockMap = "ply_clock"
 
 	// StackMap holds the stacks that keys and values refer to by id.
