@@ -4,16 +4,18 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/emit"
-	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
 // An aggregation is the code generator's side of one row.
 type aggregation struct {
-	kind   object.Kind
-	reduce object.Reduce
-	words  int // of a value; histograms have one and their buckets
+	object.Values
+	words int // of a value; histograms have one and their buckets
+
+	// exchanges says that an update is exact only with atomic instructions that
+	// fetch.
+	exchanges bool
 
 	// buckets makes the buckets of a histogram from its constant arguments.
 	buckets func(args []plylang.Expr) (object.Buckets, error)
@@ -38,26 +40,37 @@ func boundParam(name string) plylang.Param {
 	return plylang.Param{Name: name, Want: plylang.WantInt, Const: true, LikeX: true}
 }
 
+// What aggregations may be exported as, the default first.
+var (
+	asCounter   = []object.Metric{object.MetricCounter, object.MetricGauge}
+	asGauge     = []object.Metric{object.MetricGauge}
+	asSummary   = []object.Metric{object.MetricSummary}
+	asHistogram = []object.Metric{object.MetricHistogram}
+)
+
 var aggregations = []*builtin{
 	{
 		Func: plylang.Func{Name: "count", Doc: "Number of times it is executed."},
-		agg:  &aggregation{kind: object.KindCount, reduce: object.ReduceSum, words: 1, update: addOne, first: firstOne},
+		agg: &aggregation{
+			Values: object.Values{Shape: object.ShapeNumber, Metrics: asCounter, Reduce: object.ReduceSum, StartsAtZero: true, Written: counted},
+			words:  1, update: addOne, first: firstOne,
+		},
 	},
 	{
 		Func: plylang.Func{Name: "sum", Doc: "Sum of x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: object.KindSum, reduce: object.ReduceSum, words: 1, update: addToSum, first: firstX},
+		agg: &aggregation{
+			Values: object.Values{Shape: object.ShapeNumber, Metrics: asCounter, Reduce: object.ReduceSum, StartsAtZero: true},
+			words:  1, update: addToSum, first: firstX,
+		},
 	},
-	{
-		Func: plylang.Func{Name: "min", Doc: "Minimum of x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: object.KindMin, reduce: object.ReduceMax, words: 1, update: keepExtreme, first: firstExtreme},
-	},
-	{
-		Func: plylang.Func{Name: "max", Doc: "Maximum of x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: object.KindMax, reduce: object.ReduceMax, words: 1, update: keepExtreme, first: firstExtreme},
-	},
+	extremeRow("min", "Minimum of x.", true),
+	extremeRow("max", "Maximum of x.", false),
 	{
 		Func: plylang.Func{Name: "avg", Doc: "Average of x.", Params: []plylang.Param{argument}},
-		agg:  &aggregation{kind: object.KindAvg, reduce: object.ReduceSum, words: 2, update: addToMean, first: firstMean},
+		agg: &aggregation{
+			Values: object.Values{Shape: object.ShapeMean, Metrics: asSummary, Reduce: object.ReduceSum},
+			words:  2, update: addToMean, first: firstMean,
+		},
 	},
 	histogramRow("quantize", "Distribution of x over powers of two, each divided into 2^bits equal parts (0 to 4, default 0).",
 		newLog2, constantParam("bits", true)),
@@ -77,9 +90,24 @@ func histogramRow(name, doc string, buckets func([]plylang.Expr) (object.Buckets
 				return nil, err
 			},
 		},
-		agg: &aggregation{kind: object.KindHistogram, reduce: object.ReduceSum, words: 1, buckets: buckets, update: countInBucket},
+		agg: &aggregation{
+			Values: object.Values{Shape: object.ShapeHistogram, Metrics: asHistogram, Reduce: object.ReduceSum, StartsAtZero: true},
+			words:  1, buckets: buckets, update: countInBucket,
+		},
 	}
 }
+
+// ValuesOf is what the values of a map are that the aggregation f feeds; a table
+// where it is nil.
+func ValuesOf(f *plylang.Func) object.Values {
+	if f == nil {
+		return object.Table
+	}
+	return byName[f.Name].agg.Values
+}
+
+// counted says whether a counter has counted; see object.Values.
+func counted(_ uint64, value []byte) bool { return object.Word(value, 0) != 0 }
 
 func addOne(g *gen, _ *object.Map, _ emit.Mem) {
 	g.Emit(asm.Mov.Imm(asm.R1, 1))
@@ -114,58 +142,6 @@ func addToMean(g *gen, _ *object.Map, x emit.Mem) {
 func firstMean(g *gen, m *object.Map, x, dst emit.Mem) {
 	firstX(g, m, x, dst.At(0, 8))
 	g.StoreImm(dst.At(8, 8), 1)
-}
-
-// extremeRounds is how often an update of an extreme is tried again when
-// others change the value at the same time. Each round that fails has seen a
-// larger value, so this many are not needed twice.
-const extremeRounds = 8
-
-// transform leaves x in R1 as Map.Extreme says.
-func transform(g *gen, m *object.Map, x emit.Mem) {
-	g.Load(asm.R1, x)
-	if m.Value.Signed {
-		g.Imm(asm.R2, -1<<63)
-		g.Emit(asm.Xor.Reg(asm.R1, asm.R2))
-	}
-	if m.Kind == object.KindMin {
-		g.Emit(asm.Xor.Imm(asm.R1, -1))
-	}
-}
-
-func firstExtreme(g *gen, m *object.Map, x, dst emit.Mem) {
-	transform(g, m, x)
-	g.Store(dst, asm.R1)
-}
-
-// keepExtreme keeps the larger of the stored number and x, both transformed.
-// An update that never wins is counted as refused. The number that becomes 0
-// leaves a cell as it is, but for the mark.
-func keepExtreme(g *gen, m *object.Map, x emit.Mem) {
-	done := g.Label()
-	transform(g, m, x)
-	if m.Storage == object.Cell {
-		other := g.Label()
-		g.Jump(asm.JNE, asm.R1, 0, other)
-		g.StoreImm(emit.Mem{Reg: asm.R7, Off: -mark, Size: 8}, 1)
-		g.Goto(done)
-		g.Bind(other)
-	}
-	g.Load(asm.R0, emit.Mem{Reg: asm.R7, Off: 0, Size: 8})
-	if !g.kernel.Has(kernel.FetchingAtomics) {
-		g.JumpReg(asm.JGE, asm.R0, asm.R1, done)
-		g.Store(emit.Mem{Reg: asm.R7, Off: 0, Size: 8}, asm.R1)
-		g.Bind(done)
-		return
-	}
-	for range extremeRounds {
-		g.JumpReg(asm.JGE, asm.R0, asm.R1, done)
-		g.Emit(asm.Mov.Reg(asm.R2, asm.R0))
-		g.Atomic(asm.CmpXchg, asm.R7, 0, asm.R1)
-		g.JumpReg(asm.JEq, asm.R0, asm.R2, done)
-	}
-	g.increment(1 + m.ID)
-	g.Bind(done)
 }
 
 // countInBucket adds x to the sum of a histogram, and one to its bucket.

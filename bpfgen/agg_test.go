@@ -19,14 +19,14 @@ func (l *loaded) counts(name string, key ...int64) (sum int64, buckets map[int]u
 	if v == nil {
 		l.t.Fatalf("%s%v has no value", name, key)
 	}
-	sum, counts := l.mapNamed(name).Histogram(v)
+	r := l.mapNamed(name).Read(v)
 	buckets = map[int]uint64{}
-	for i, n := range counts {
-		if n > 0 {
+	for i := range r.Buckets.Len() {
+		if n := r.In(i); n > 0 {
 			buckets[i] = n
 		}
 	}
-	return sum, buckets
+	return r.Number.Int(), buckets
 }
 
 func TestAggregations(t *testing.T) {
@@ -61,7 +61,7 @@ func TestAggregations(t *testing.T) {
 	}{
 		{"@min", nil, -5}, {"@max", nil, 3}, {"@umax", []int64{1}, -1}, {"@umin", []int64{1}, 7}, {"@low", []int64{1}, -5},
 	} {
-		if got := l.mapNamed(r.name).Extreme(l.value(r.name, r.key...)); got != r.want {
+		if got := l.number(r.name, l.value(r.name, r.key...)); got != r.want {
 			t.Errorf("%s%v is %d, want %d", r.name, r.key, got, r.want)
 		}
 	}
@@ -258,9 +258,9 @@ func TestConcurrentUpdates(t *testing.T) {
 	}
 	largest := int64(0)
 	for key := range int64(3) {
-		largest = max(largest, l.mapNamed("@kmax").Extreme(l.value("@kmax", key)))
+		largest = max(largest, l.number("@kmax", l.value("@kmax", key)))
 	}
-	if got := l.mapNamed("@max").Extreme(l.value("@max")); got != largest {
+	if got := l.number("@max", l.value("@max")); got != largest {
 		t.Errorf("@max is %d, the largest of @kmax %d", got, largest)
 	}
 	for i := range l.obj.Maps {

@@ -31,7 +31,7 @@ func (c *compiler) hash() string {
 		fmt.Fprintf(h, "map %s %v %d %d %d %d\n", name, m.Type, m.KeySize, m.ValueSize, m.MaxEntries, m.Flags)
 	}
 	for _, m := range c.obj.Maps {
-		fmt.Fprintf(h, "values of %s: %d %s\n", m.Name, m.Kind, typeText(m.Value))
+		fmt.Fprintf(h, "values of %s: %s %s\n", m.Name, aggregationName(m), typeText(m.Value))
 		hashBuckets(h, m.Buckets)
 		for _, part := range m.Key {
 			fmt.Fprintf(h, "key %d %s\n", part.Offset, typeText(part.Type))
@@ -42,6 +42,14 @@ func (c *compiler) hash() string {
 	}
 	fmt.Fprintf(h, "names %q\n", c.obj.Probes)
 	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// aggregationName is the name of what feeds a map; "" for a table.
+func aggregationName(m *object.Map) string {
+	if m.Agg == nil {
+		return ""
+	}
+	return m.Agg.Name
 }
 
 // hashBuckets writes the limits of a histogram's buckets.

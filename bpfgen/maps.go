@@ -46,12 +46,12 @@ const (
 
 // layoutMap decides how a map of the script lives in the kernel.
 func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
-	m := &object.Map{Map: pm, ID: id, SpecName: specName(pm.Name, id), Reduce: object.ReduceSum}
+	m := &object.Map{Map: pm, ID: id, SpecName: specName(pm.Name, id), Values: ValuesOf(pm.Agg)}
 	c.layoutKey(m)
 	opt := c.opt.Maps[pm.Name]
 	m.MaxEntries = c.entries(m, opt)
 	if pm.Agg == nil {
-		m.Kind, m.Size = object.KindTable, emit.Padded(pm.Value.Size)
+		m.Size = emit.Padded(pm.Value.Size)
 	} else {
 		c.layoutAggregation(m, opt)
 	}
@@ -78,7 +78,7 @@ func (c *compiler) layoutKey(m *object.Map) {
 
 func (c *compiler) layoutAggregation(m *object.Map, opt MapOptions) {
 	row := rowOf(m.Agg).agg
-	m.Kind, m.Reduce, m.Size = row.kind, row.reduce, 8*row.words
+	m.Size = 8 * row.words
 	if row.buckets == nil {
 		return
 	}
@@ -103,7 +103,7 @@ func (c *compiler) entries(m *object.Map, opt MapOptions) int {
 		return opt.MaxEntries
 	case c.opt.MaxEntries > 0:
 		return c.opt.MaxEntries
-	case m.Agg != nil && rowOf(m.Agg).agg.kind == object.KindHistogram:
+	case m.Shape == object.ShapeHistogram:
 		return defaultHistogramEntries
 	}
 	return defaultEntries
@@ -113,9 +113,9 @@ func (c *compiler) storage(m *object.Map, opt MapOptions) object.Storage {
 	switch {
 	case len(m.Keys) == 0:
 		return object.Cell
-	case m.Kind == object.KindTable || opt.Evict:
+	case m.Shape == object.ShapeRaw || opt.Evict:
 		return object.LRUHash
-	case m.Kind == object.KindHistogram && m.MaxEntries*m.Size*c.cpus > perCPULimit:
+	case m.Shape == object.ShapeHistogram && m.MaxEntries*m.Size*c.cpus > perCPULimit:
 		return object.SharedHash
 	}
 	return object.PerCPUHash

@@ -162,6 +162,12 @@ func (l *loaded) read(m *object.Map, key []byte) []byte {
 	return out
 }
 
+// number returns the number that a value of a map is.
+func (l *loaded) number(name string, value []byte) int64 {
+	l.t.Helper()
+	return l.mapNamed(name).Read(value).Number.Int()
+}
+
 // word returns the first word of a map's value.
 func (l *loaded) word(name string, key ...int64) int64 {
 	l.t.Helper()

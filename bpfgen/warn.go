@@ -10,7 +10,7 @@ import (
 
 // warnOf says what this kernel cannot do as well as others.
 func (c *compiler) warnOf(m *object.Map) {
-	if (m.Kind == object.KindMin || m.Kind == object.KindMax) && !c.kernel.Has(kernel.FetchingAtomics) {
+	if m.Agg != nil && rowOf(m.Agg).agg.exchanges && !c.kernel.Has(kernel.FetchingAtomics) {
 		c.obj.Warnings.Add(c.script.Src, m.Pos, "%s may miss a value on this kernel when one probe interrupts another: %s() is exact from Linux 5.12 on", m.Name, m.Agg.Name)
 	}
 }

@@ -13,27 +13,27 @@ import (
 func TestWritten(t *testing.T) {
 	for _, tt := range []struct {
 		what  string
-		kind  object.Kind
+		agg   string
 		mark  uint64
 		value []int64
 		want  bool
 	}{
-		{"a table before its first store", object.KindTable, 0, []int64{0}, false},
-		{"a table that holds 0", object.KindTable, 1, []int64{0}, true},
-		{"no events", object.KindCount, 0, []int64{0}, false},
-		{"an event", object.KindCount, 0, []int64{1}, true},
-		{"a sum of nothing", object.KindSum, 0, []int64{0}, false},
-		{"a sum of 1 and -1", object.KindSum, 1, []int64{0}, true},
-		{"a mean of nothing", object.KindAvg, 0, []int64{0, 0}, false},
-		{"a mean whose number is added and not counted yet", object.KindAvg, 0, []int64{7, 0}, false},
-		{"a mean of 0", object.KindAvg, 0, []int64{0, 1}, true},
-		{"an extreme of nothing", object.KindMax, 0, []int64{0}, false},
-		{"an extreme", object.KindMin, 0, []int64{5}, true},
-		{"an extreme that is stored as 0", object.KindMin, 1, []int64{0}, true},
-		{"a histogram of nothing", object.KindHistogram, 1, []int64{0, 0, 0}, false},
-		{"a histogram of zeros", object.KindHistogram, 1, []int64{0, 0, 1}, true},
+		{"a table before its first store", "", 0, []int64{0}, false},
+		{"a table that holds 0", "", 1, []int64{0}, true},
+		{"no events", "count", 0, []int64{0}, false},
+		{"an event", "count", 0, []int64{1}, true},
+		{"a sum of nothing", "sum", 0, []int64{0}, false},
+		{"a sum of 1 and -1", "sum", 1, []int64{0}, true},
+		{"a mean of nothing", "avg", 0, []int64{0, 0}, false},
+		{"a mean whose number is added and not counted yet", "avg", 0, []int64{7, 0}, false},
+		{"a mean of 0", "avg", 0, []int64{0, 1}, true},
+		{"an extreme of nothing", "max", 0, []int64{0}, false},
+		{"an extreme", "min", 0, []int64{5}, true},
+		{"an extreme that is stored as 0", "min", 1, []int64{0}, true},
+		{"a histogram of nothing", "quantize", 1, []int64{0, 0, 0}, false},
+		{"a histogram of zeros", "quantize", 1, []int64{0, 0, 1}, true},
 	} {
-		m := &object.Map{Map: &plylang.Map{}, Kind: tt.kind}
+		m := &object.Map{Map: &plylang.Map{}, Values: ValuesOf(Lookup(tt.agg))}
 		if got := m.Written(tt.mark, numbers(tt.value...)); got != tt.want {
 			t.Errorf("%s: %t, want %t", tt.what, got, tt.want)
 		}
@@ -55,7 +55,7 @@ func TestExtremesStoredAsZero(t *testing.T) {
 				t.Errorf("%s has no value", name)
 				continue
 			}
-			if got := l.mapNamed(name).Extreme(v); got != want {
+			if got := l.number(name, v); got != want {
 				t.Errorf("%s is %d, want %d", name, got, want)
 			}
 			if stored := binary.LittleEndian.Uint64(v); stored != 0 {

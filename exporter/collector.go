@@ -146,7 +146,7 @@ func (u *unit) families(rows [][]Row, own ownFamilies, room *int) (families []*d
 		t.update(rows[i])
 		list := t.current()
 		if t.m.typ == dto.MetricType_HISTOGRAM && t.mp.Value != nil && t.mp.Value.Signed {
-			own.add(mapNegative, negatives(list), t.mp.Name, u.conf.Name)
+			own.add(mapNegative, t.negatives(list), t.mp.Name, u.conf.Name)
 		}
 		each := t.m.seriesPerSample()
 		if fit := max(0, *room) / each; *room >= 0 && len(list) > fit {

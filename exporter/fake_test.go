@@ -159,24 +159,16 @@ func (b *fakeBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 	return scriptOf(src, b.scripts[text]...), nil
 }
 
-var fakeKinds = map[string]object.Kind{
-	"": object.KindTable, "count": object.KindCount, "sum": object.KindSum, "min": object.KindMin,
-	"max": object.KindMax, "avg": object.KindAvg, "quantize": object.KindHistogram,
-}
-
 func (b *fakeBackend) Compile(s *plylang.Script, opt bpfgen.Options) (*object.Object, error) {
 	obj := &object.Object{Script: s, Hash: "cafe"}
 	for i, decl := range s.Maps {
-		m := &object.Map{Map: decl, ID: i, Kind: object.KindTable, Reduce: object.ReduceSum, Size: 8, MaxEntries: 10240, Room: 10240}
-		if decl.Agg != nil {
-			m.Kind = fakeKinds[decl.Agg.Name]
-		}
-		switch m.Kind {
-		case object.KindMin, object.KindMax:
-			m.Reduce = object.ReduceMax
-		case object.KindAvg:
+		m := &object.Map{Map: decl, ID: i, Values: bpfgen.ValuesOf(decl.Agg), Size: 8, MaxEntries: 10240, Room: 10240}
+		switch m.Shape {
+		case object.ShapeRaw:
+			m.Size = (decl.Value.Size + 7) &^ 7
+		case object.ShapeMean:
 			m.Size = 16
-		case object.KindHistogram:
+		case object.ShapeHistogram:
 			m.Buckets = boundBuckets(opt.Maps[decl.Name].Bounds)
 			m.Size = 8 + 8*m.Buckets.Len()
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ply-exporter/bpfgen"
 	"ply-exporter/plylang"
 )
 
@@ -21,7 +22,7 @@ func helpText(checked *plylang.Script, m *metric) string {
 	if text := m.userHelp(); text != "" {
 		return text
 	}
-	return fmt.Sprintf("%s of %s, script %s%s", sourceText(m.decl), specList(checked, m.decl), m.script.Name, sinceStart(m.decl))
+	return fmt.Sprintf("%s of %s, script %s%s", sourceText(m.decl), specList(checked, m.decl), m.script.Name, note(m.decl))
 }
 
 // sourceText is what feeds the map: "quantize(arg2)", "table $rx".
@@ -36,9 +37,9 @@ func sourceText(decl *plylang.Map) string {
 	return decl.Agg.Name + "(" + strings.Join(args, ", ") + ")"
 }
 
-func sinceStart(decl *plylang.Map) string {
-	if decl.Agg != nil && (decl.Agg.Name == "min" || decl.Agg.Name == "max") {
-		return "; the extreme since the start"
+func note(decl *plylang.Map) string {
+	if text := bpfgen.ValuesOf(decl.Agg).Note; text != "" {
+		return "; " + text
 	}
 	return ""
 }

@@ -204,24 +204,22 @@ func (t *table) viewRows(v *mapView, list []*series) {
 
 // size is the number by which rows are ordered; 0 for what is no number.
 func (t *table) size(s *series) float64 {
-	switch {
-	case t.mp.Kind == object.KindTable && !isNumber(t.mp.Value):
-		return 0
-	case t.m.typ == dto.MetricType_SUMMARY:
-		return t.number(s.words[0]) / float64(max(1, s.words[1]))
+	r := t.read(s)
+	if r.Shape == object.ShapeMean {
+		return t.number(r.Number) / float64(max(1, r.Count))
 	}
-	return t.value(s)
+	return t.value(r)
 }
 
 func (t *table) valueText(s *series) string {
-	if t.mp.Kind == object.KindTable && !t.m.exported {
-		return validLabel(t.text(object.Value{Type: t.mp.Value, Raw: s.bytes()[:t.mp.Value.Size]}))
+	if r := t.read(s); r.Shape == object.ShapeRaw && !t.m.exported {
+		return validLabel(t.text(r.Raw))
 	}
 	return unitText(t.size(s), t.m.unit)
 }
 
 func (t *table) viewHistograms(v *mapView, list []*series) {
-	sort.SliceStable(list, func(i, j int) bool { return list[i].observations() > list[j].observations() })
+	sort.SliceStable(list, func(i, j int) bool { return t.read(list[i]).Count > t.read(list[j]).Count })
 	v.More = max(0, len(list)-pageHistograms)
 	for _, s := range list[:min(len(list), pageHistograms)] {
 		v.Histograms = append(v.Histograms, t.histogramView(s))
@@ -231,14 +229,16 @@ func (t *table) viewHistograms(v *mapView, list []*series) {
 // histogramView draws the buckets from the first to the last that is not
 // empty, with one empty one on either side.
 func (t *table) histogramView(s *series) histogramView {
-	counts := append([]uint64{s.words[1] + s.words[2]}, s.words[3:]...)
+	r := t.read(s)
+	counts := make([]uint64, len(t.m.bounds.les)+1)
+	t.fill(counts, r)
 	first, last, top := len(counts), -1, uint64(1)
 	for i, n := range counts {
 		if n > 0 {
 			first, last, top = min(first, i), i, max(top, n)
 		}
 	}
-	n, sum := s.observations(), t.number(s.words[0])
+	n, sum := r.Count, t.number(r.Number)
 	v := histogramView{Keys: s.values(), Count: groupDigits(n), Sum: unitText(sum, t.m.unit)}
 	if last < 0 {
 		return v

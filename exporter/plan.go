@@ -7,6 +7,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
@@ -118,7 +119,7 @@ func planMap(s *config.Script, decl *plylang.Map, given *config.Metric) (*metric
 	}
 	m.typ = kind
 	var errs plylang.ErrorList
-	m.unit, m.scale, errs = m.resolveUnit()
+	m.unit, m.scale, errs = inferUnit(decl.Value, given)
 	m.name = inferName(s, decl.Name, m.unit, m.isCounter())
 	if given != nil && given.Name != "" {
 		m.name = given.Name
@@ -130,13 +131,6 @@ func planMap(s *config.Script, decl *plylang.Map, given *config.Metric) (*metric
 	m.labels = labels
 	errs = append(errs, m.useless()...)
 	return m, append(errs, m.resolveBounds()...)
-}
-
-func (m *metric) resolveUnit() (string, scale, plylang.ErrorList) {
-	if m.decl.Agg != nil && m.decl.Agg.Name == "count" {
-		return inferUnit(nil, m.given)
-	}
-	return inferUnit(m.decl.Value, m.given)
 }
 
 func (m *metric) resolveBounds() plylang.ErrorList {
@@ -154,54 +148,28 @@ func (m *metric) resolveBounds() plylang.ErrorList {
 	return nil
 }
 
-// A mapShape is what aggregations have in common for the exporter: the types
-// they may be exported as, the default first.
-type mapShape []dto.MetricType
-
-var (
-	asCounter   = mapShape{dto.MetricType_COUNTER, dto.MetricType_GAUGE}
-	asGauge     = mapShape{dto.MetricType_GAUGE, dto.MetricType_COUNTER}
-	asExtreme   = mapShape{dto.MetricType_GAUGE}
-	asSummary   = mapShape{dto.MetricType_SUMMARY}
-	asHistogram = mapShape{dto.MetricType_HISTOGRAM}
-)
-
-var shapes = map[string]mapShape{
-	"count":      asCounter,
-	"sum":        asCounter,
-	"min":        asExtreme,
-	"max":        asExtreme,
-	"avg":        asSummary,
-	"quantize":   asHistogram,
-	"lquantize":  asHistogram,
-	"llquantize": asHistogram,
-}
-
-func (m *metric) shape() mapShape {
-	if m.decl.Agg == nil {
-		return asGauge
-	}
-	shape := shapes[m.decl.Agg.Name]
-	if v := m.decl.Value; m.decl.Agg.Name == "sum" && v != nil && v.Signed && v.Unit == plylang.Plain {
-		return asGauge
-	}
-	return shape
+// types are what the map may be exported as, the default first.
+func (m *metric) types() []object.Metric {
+	values := bpfgen.ValuesOf(m.decl.Agg)
+	return values.MetricsOf(m.decl.Value)
 }
 
 func (m *metric) resolveType() (dto.MetricType, *plylang.Error) {
-	shape := m.shape()
+	types := m.types()
 	if isExported(m.decl, m.given) && m.decl.Agg == nil && !isNumber(m.decl.Value) {
 		return 0, m.given.At("export").Errorf("%s holds no numbers: only numbers can be exported", m.decl.Name)
 	}
 	if m.given == nil || m.given.Type == "" {
-		return shape[0], nil
+		return metricType(types[0]), nil
 	}
-	for _, t := range shape {
-		if typeName(t) == m.given.Type {
-			return t, nil
-		}
+	if t := object.Metric(m.given.Type); slices.Contains(types, t) {
+		return metricType(t), nil
 	}
-	return 0, m.given.At("type").Errorf("%s cannot be a %s: it is a %s", m.decl.Name, m.given.Type, typeName(shape[0]))
+	return 0, m.given.At("type").Errorf("%s cannot be a %s: it is a %s", m.decl.Name, m.given.Type, types[0])
+}
+
+func metricType(t object.Metric) dto.MetricType {
+	return dto.MetricType(dto.MetricType_value[strings.ToUpper(string(t))])
 }
 
 func isNumber(t *plylang.Type) bool { return t.Integer() }

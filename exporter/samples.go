@@ -1,8 +1,6 @@
 package exporter
 
 import (
-	"encoding/binary"
-
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -49,7 +47,7 @@ func (t *table) family(list []*series, created *timestamppb.Timestamp) *dto.Metr
 func (t *table) fillCounters(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
 	values, counters := make([]float64, len(list)), make([]dto.Counter, len(list))
 	for i, s := range list {
-		values[i] = t.value(s)
+		values[i] = t.value(t.read(s))
 		counters[i].Value, counters[i].CreatedTimestamp = &values[i], created
 		samples[i].Counter = &counters[i]
 	}
@@ -58,7 +56,7 @@ func (t *table) fillCounters(samples []dto.Metric, list []*series, created *time
 func (t *table) fillGauges(samples []dto.Metric, list []*series) {
 	values, gauges := make([]float64, len(list)), make([]dto.Gauge, len(list))
 	for i, s := range list {
-		values[i] = t.value(s)
+		values[i] = t.value(t.read(s))
 		gauges[i].Value = &values[i]
 		samples[i].Gauge = &gauges[i]
 	}
@@ -67,9 +65,9 @@ func (t *table) fillGauges(samples []dto.Metric, list []*series) {
 func (t *table) fillSummaries(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
 	sums := make([]float64, len(list))
 	for i, s := range list {
-		sums[i] = t.number(s.words[0])
-		count := s.words[1]
-		samples[i].Summary = &dto.Summary{SampleCount: &count, SampleSum: &sums[i], CreatedTimestamp: created}
+		r := t.read(s)
+		sums[i] = t.number(r.Number)
+		samples[i].Summary = &dto.Summary{SampleCount: &r.Count, SampleSum: &sums[i], CreatedTimestamp: created}
 	}
 }
 
@@ -81,61 +79,54 @@ func (t *table) fillHistograms(samples []dto.Metric, list []*series, created *ti
 	pointers := make([]*dto.Bucket, len(list)*n)
 	for i, s := range list {
 		cumulative := counts[i*(n+1) : (i+1)*(n+1)]
-		cumulate(cumulative, s.words[1:])
+		r := t.read(s)
+		t.fill(cumulative, r)
+		cumulate(cumulative)
 		for b := range n {
 			k := i*n + b
 			buckets[k].CumulativeCount, buckets[k].UpperBound = &cumulative[b], &t.m.bounds.les[b]
 			pointers[k] = &buckets[k]
 		}
-		sums[i] = t.number(s.words[0])
+		sums[i] = t.number(r.Number)
 		hists[i].SampleCount, hists[i].SampleSum = &cumulative[n], &sums[i]
 		hists[i].Bucket, hists[i].CreatedTimestamp = pointers[i*n:(i+1)*n], created
 		samples[i].Histogram = &hists[i]
 	}
 }
 
-// cumulate turns the counters of a map's buckets, the first of which holds the
-// negative values, into the running totals of the exported buckets; the last
-// total is the count of all.
-func cumulate(total []uint64, counters []uint64) {
-	sum := counters[0]
-	for i := range total {
-		sum += counters[i+1]
-		total[i] = sum
+// fill adds the counters of a map's buckets to those of the exported ones; the
+// last is of what is above all bounds.
+func (t *table) fill(counts []uint64, r object.Reading) {
+	for i, into := range t.fold {
+		counts[into] += r.In(i)
+	}
+}
+
+// cumulate turns counts into running totals; the last total is the count of all.
+func cumulate(counts []uint64) {
+	for i := 1; i < len(counts); i++ {
+		counts[i] += counts[i-1]
 	}
 }
 
 // value is the exported number of a counter or gauge.
-func (t *table) value(s *series) float64 {
-	switch t.mp.Kind {
-	case object.KindCount:
-		return t.m.scale.apply(float64(s.words[0]))
-	case object.KindMin, object.KindMax:
-		return t.number(uint64(t.extreme(s.words[0])))
+func (t *table) value(r object.Reading) float64 {
+	n, ok := r.Scalar()
+	if !ok {
+		return 0
 	}
-	return t.number(s.words[0])
+	return t.number(n)
 }
 
-// extreme gives a stored extreme to bpfgen, which knows how it is stored.
-func (t *table) extreme(word uint64) int64 {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], word)
-	return t.mp.Extreme(b[:])
-}
-
-// number scales 64 bits by the sign of the map's values.
-func (t *table) number(word uint64) float64 {
-	if v := t.mp.Value; v != nil && v.Signed {
-		return t.m.scale.apply(float64(int64(word)))
-	}
-	return t.m.scale.apply(float64(word))
-}
+// number is a number in the exported unit.
+func (t *table) number(n object.Number) float64 { return t.m.scale.apply(n.Float()) }
 
 // negatives counts the negative values in a histogram.
-func negatives(list []*series) float64 {
+func (t *table) negatives(list []*series) float64 {
 	var n uint64
 	for _, s := range list {
-		n += s.words[1]
+		r := t.read(s)
+		n += r.In(0)
 	}
 	return float64(n)
 }

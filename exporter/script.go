@@ -106,10 +106,14 @@ func start(units []*unit, b Backend) {
 func (u *unit) makeTables() error {
 	for i, m := range u.plan.metrics {
 		mp := u.object.Maps[i]
-		if n := len(m.bounds.les); mp.Kind == object.KindHistogram && mp.Buckets.Len() != n+2 {
-			return fmt.Errorf("map %s has %d buckets for %d bounds: a bug of ply-exporter", mp.Name, mp.Buckets.Len(), n)
+		t := newTable(m, mp, u.tracer.Text)
+		if mp.Shape == object.ShapeHistogram {
+			var err error
+			if t.fold, err = object.Fold(mp.Buckets, m.bounds.thresholds); err != nil {
+				return fmt.Errorf("map %s: %w: a bug of ply-exporter", mp.Name, err)
+			}
 		}
-		u.tables = append(u.tables, newTable(m, mp, u.tracer.Text))
+		u.tables = append(u.tables, t)
 	}
 	return nil
 }

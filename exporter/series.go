@@ -23,7 +23,8 @@ type table struct {
 	byText map[string]*series
 	sorted []*series
 	round  uint64
-	bits   []uint64 // the words of all series of one round, in one piece
+	fold   []int  // histograms: the exported bucket of each of the map's
+	values []byte // those of all series of one round, in one piece
 }
 
 // current returns the series of this round, in the order of their labels.
@@ -42,7 +43,7 @@ type series struct {
 	labels []*dto.LabelPair
 	text   string // the labels' values, in order; unique within the table
 	round  uint64 // when it was last seen
-	words  []uint64
+	value  []byte // as the map has it; see object.Map.Read
 }
 
 func newTable(m *metric, mp *object.Map, text func(object.Value) string) *table {
@@ -52,19 +53,18 @@ func newTable(m *metric, mp *object.Map, text func(object.Value) string) *table 
 // update takes in what was read: one round.
 func (t *table) update(rows []Row) {
 	t.round++
-	width := t.mp.Size / 8
-	t.bits = slices.Grow(t.bits[:0], width*(len(rows)+1))
+	t.values = slices.Grow(t.values[:0], t.mp.Size*(len(rows)+1))
 	fresh := len(t.sorted)
 	for _, row := range rows {
 		s := t.byKey[string(row.Key)]
 		if s == nil {
 			s = t.learn(row.Key)
 		}
-		t.accumulate(s, row.Value, width)
+		t.accumulate(s, row.Value)
 	}
-	if len(rows) == 0 && t.startsAtZero() {
+	if len(rows) == 0 && t.mp.StartsAtZero && len(t.m.labels) == 0 {
 		s := t.learn(nil)
-		s.round, s.words = t.round, t.fresh(width)
+		s.round, s.value = t.round, t.fresh()
 	}
 	if len(t.sorted) > fresh {
 		sort.Slice(t.sorted, func(i, j int) bool { return t.sorted[i].text < t.sorted[j].text })
@@ -72,41 +72,28 @@ func (t *table) update(rows []Row) {
 	t.forget(rows)
 }
 
-// startsAtZero says whether the metric has a series before anything happened.
-func (t *table) startsAtZero() bool {
-	switch t.mp.Kind {
-	case object.KindCount, object.KindSum, object.KindHistogram:
-		return len(t.m.labels) == 0
-	}
-	return false
+// fresh returns a value of zeros.
+func (t *table) fresh() []byte {
+	n := len(t.values)
+	t.values = slices.Grow(t.values, t.mp.Size)[:n+t.mp.Size]
+	value := t.values[n : n+t.mp.Size : n+t.mp.Size]
+	clear(value)
+	return value
 }
 
-func (t *table) fresh(width int) []uint64 {
-	n := len(t.bits)
-	t.bits = slices.Grow(t.bits, width)[:n+width]
-	words := t.bits[n : n+width : n+width]
-	clear(words)
-	return words
-}
-
-// accumulate adds a value to a series: to nothing when the series is new in
-// this round.
-func (t *table) accumulate(s *series, value []byte, width int) {
+// accumulate joins a value to that of a series: to nothing when the series is
+// new in this round.
+func (t *table) accumulate(s *series, value []byte) {
 	if s.round != t.round {
-		s.round, s.words = t.round, t.fresh(width)
-		for i := range s.words {
-			s.words[i] = object.Word(value, i)
-		}
+		s.round, s.value = t.round, t.fresh()
+		copy(s.value, value)
 		return
 	}
-	if t.mp.Reduce == object.ReduceMax {
-		s.words[0] = max(s.words[0], object.Word(value, 0))
-		return
-	}
-	for i := range s.words {
-		s.words[i] += object.Word(value, i)
-	}
+	t.mp.Reduce.Join(s.value, value)
 }
+
+// read returns what the series' value is.
+func (t *table) read(s *series) object.Reading { return t.mp.Read(s.value) }
 
 // learn makes the labels of a key that was not seen before.
 func (t *table) learn(key []byte) *series {

@@ -1,7 +1,6 @@
 package exporter
 
 import (
-	"encoding/binary"
 	"math"
 	"strconv"
 	"strings"
@@ -75,21 +74,4 @@ func (s *series) values() []string {
 		return nil
 	}
 	return strings.Split(s.text, "\xff")
-}
-
-// bytes returns the value as it was read.
-func (s *series) bytes() []byte {
-	var b []byte
-	for _, w := range s.words {
-		b = binary.LittleEndian.AppendUint64(b, w)
-	}
-	return b
-}
-
-// observations is how many values a histogram's series holds.
-func (s *series) observations() (n uint64) {
-	for _, w := range s.words[1:] {
-		n += w
-	}
-	return n
 }

@@ -20,15 +20,16 @@ func (t *Text) histograms(m *object.Map, rows []tracer.Row) {
 		if m.KeySize > 0 {
 			t.add(t.key(m, r.Key) + "\n")
 		}
-		_, counts := m.Histogram(r.Value)
-		t.buckets(m, counts)
+		t.buckets(m, m.Read(r.Value))
 	}
 }
 
 // buckets prints a row per bucket from the first to the last that is not empty.
-func (t *Text) buckets(m *object.Map, counts []uint64) {
+func (t *Text) buckets(m *object.Map, h object.Reading) {
 	first, last, largest := -1, -1, uint64(0)
-	for i, c := range counts {
+	n := h.Buckets.Len()
+	for i := range n {
+		c := h.In(i)
 		if c == 0 {
 			continue
 		}
@@ -40,17 +41,17 @@ func (t *Text) buckets(m *object.Map, counts []uint64) {
 	if first < 0 {
 		return
 	}
-	los, his := make([]string, len(counts)), make([]string, len(counts))
-	closers := make([]string, len(counts))
+	los, his := make([]string, n), make([]string, n)
+	closers := make([]string, n)
 	wide := 4
 	for i := first; i <= last; i++ {
-		los[i], his[i], closers[i] = limits(m.Value, m.Buckets, i)
+		los[i], his[i], closers[i] = limits(m.Value, h.Buckets, i)
 		wide = max(wide, len(los[i]), len(his[i]))
 	}
 	digits := max(8, len(strconv.FormatUint(largest, 10)))
 	for i := first; i <= last; i++ {
 		t.add(fmt.Sprintf("\t[%*s, %*s%s\t%*d |%s|\n", wide, los[i], wide, his[i], closers[i],
-			digits, counts[i], bar(counts[i], largest, t.blocks)))
+			digits, h.In(i), bar(h.In(i), largest, t.blocks)))
 	}
 }
 

@@ -2,10 +2,10 @@ package report
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 
 	"ply-exporter/bpfgen/object"
-	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 	"ply-exporter/tracer/decode"
 )
@@ -100,35 +100,35 @@ func (j *JSON) json(v object.Value) any {
 }
 
 func (j *JSON) value(m *object.Map, value []byte) any {
-	switch m.Kind {
-	case object.KindCount:
-		return object.Word(value, 0)
-	case object.KindSum:
-		return number(m.Value, object.Word(value, 0))
-	case object.KindMin, object.KindMax:
-		return number(m.Value, uint64(m.Extreme(value)))
-	case object.KindAvg:
-		return jsonAverage(m, value)
-	case object.KindHistogram:
-		return jsonHistogram(m, value)
+	switch r := m.Read(value); r.Shape {
+	case object.ShapeNumber:
+		return exact(r.Number)
+	case object.ShapeMean:
+		return jsonMean(r)
+	case object.ShapeHistogram:
+		return jsonHistogram(r)
+	case object.ShapeRaw:
+		return j.json(r.Raw)
+	default:
+		panic(fmt.Sprintf("report: no shape %d", r.Shape))
 	}
-	return j.json(tableValue(m, value))
 }
 
-func number(t *plylang.Type, word uint64) any {
-	if t.Signed {
-		return int64(word)
+// exact is a number as encoding/json writes it without loss.
+func exact(n object.Number) any {
+	if n.Signed {
+		return n.Int()
 	}
-	return word
+	return n.Bits
 }
 
-func jsonAverage(m *object.Map, value []byte) any {
-	mean, _ := average(m, value).Float64()
+func jsonMean(r object.Reading) any {
+	avg, _ := mean(r).Float64()
 	return struct {
 		Count uint64  `json:"count"`
 		Sum   any     `json:"sum"`
 		Avg   float64 `json:"avg"`
-	}{object.Word(value, 1), number(m.Value, object.Word(value, 0)), mean}
+	}{r.Count, exact(r.Number), avg}
 }
 
 type jsonBucket struct {
@@ -138,15 +138,14 @@ type jsonBucket struct {
 }
 
 // jsonHistogram lists the buckets that are not empty; limits are inclusive.
-func jsonHistogram(m *object.Map, value []byte) any {
-	sum, counts := m.Histogram(value)
+func jsonHistogram(r object.Reading) any {
 	buckets := []jsonBucket{}
-	for i, c := range counts {
-		if c == 0 {
+	for i := range r.Buckets.Len() {
+		b := jsonBucket{Count: r.In(i)}
+		if b.Count == 0 {
 			continue
 		}
-		b := jsonBucket{Count: c}
-		lo, hi, hasLo, hasHi := m.Buckets.Range(i)
+		lo, hi, hasLo, hasHi := r.Buckets.Range(i)
 		if hasLo {
 			b.Min = &lo
 		}
@@ -159,5 +158,5 @@ func jsonHistogram(m *object.Map, value []byte) any {
 		Count   uint64       `json:"count"`
 		Sum     any          `json:"sum"`
 		Buckets []jsonBucket `json:"buckets"`
-	}{total(counts), number(m.Value, uint64(sum)), buckets}
+	}{r.Count, exact(r.Number), buckets}
 }

@@ -10,7 +10,7 @@ import (
 // merged adds up the rows of an aggregation whose keys read the same, as those
 // of stacks do that differ only by places within the same functions.
 func (t *Text) merged(m *object.Map, rows []tracer.Row) []tracer.Row {
-	if m.Kind == object.KindTable || m.KeySize == 0 {
+	if m.Shape == object.ShapeRaw || m.KeySize == 0 {
 		return rows
 	}
 	out := make([]tracer.Row, 0, len(rows))

@@ -2,44 +2,42 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"math/big"
 	"strings"
 
 	"ply-exporter/bpfgen/object"
-	"ply-exporter/plylang"
 	"ply-exporter/tracer/decode"
 )
 
 // compareValues orders two values of m as numbers where they are numbers, a
 // histogram by its count.
-func compareValues(m *object.Map, a, b []byte) int {
-	switch m.Kind {
-	case object.KindCount:
-		return cmp.Compare(object.Word(a, 0), object.Word(b, 0))
-	case object.KindSum:
-		return compareInts(m.Value, int64(object.Word(a, 0)), int64(object.Word(b, 0)))
-	case object.KindMin, object.KindMax:
-		return compareInts(m.Value, m.Extreme(a), m.Extreme(b))
-	case object.KindAvg:
-		return average(m, a).Cmp(average(m, b))
-	case object.KindHistogram:
-		_, x := m.Histogram(a)
-		_, y := m.Histogram(b)
-		return cmp.Compare(total(x), total(y))
+func compareValues(m *object.Map, x, y []byte) int {
+	a, b := m.Read(x), m.Read(y)
+	switch a.Shape {
+	case object.ShapeNumber:
+		return compareNumbers(a.Number, b.Number)
+	case object.ShapeMean:
+		return mean(a).Cmp(mean(b))
+	case object.ShapeHistogram:
+		return cmp.Compare(a.Count, b.Count)
+	case object.ShapeRaw:
+		return compareScalars(a.Raw, b.Raw)
+	default:
+		panic(fmt.Sprintf("report: no shape %d", a.Shape))
 	}
-	return compareScalars(tableValue(m, a), tableValue(m, b))
 }
 
-func compareInts(t *plylang.Type, a, b int64) int {
-	if t.Signed {
-		return cmp.Compare(a, b)
+func compareNumbers(a, b object.Number) int {
+	if a.Signed {
+		return cmp.Compare(a.Int(), b.Int())
 	}
-	return cmp.Compare(uint64(a), uint64(b))
+	return cmp.Compare(a.Bits, b.Bits)
 }
 
 func compareScalars(a, b object.Value) int {
 	if a.Type.Scalar() {
-		return compareInts(a.Type, a.Int(), b.Int())
+		return compareNumbers(number(a), number(b))
 	}
 	return strings.Compare(string(a.Raw), string(b.Raw))
 }
@@ -61,31 +59,15 @@ func compareKeys(d *decode.Decoder, a, b []object.Value) int {
 	return 0
 }
 
-// tableValue is the value in a row of a table.
-func tableValue(m *object.Map, value []byte) object.Value {
-	return object.Value{Type: m.Value, Raw: value}
+// number is the number of a value that is one.
+func number(v object.Value) object.Number {
+	return object.Number{Bits: uint64(v.Int()), Signed: v.Type.Signed}
 }
 
-// average returns an avg()'s mean exactly; 0 while it has no events.
-func average(m *object.Map, value []byte) *big.Rat {
-	sum, count := bigInt(m.Value, object.Word(value, 0)), object.Word(value, 1)
-	if count == 0 {
+// mean returns a mean exactly; 0 while it has no events.
+func mean(r object.Reading) *big.Rat {
+	if r.Count == 0 {
 		return new(big.Rat)
 	}
-	return new(big.Rat).SetFrac(sum, new(big.Int).SetUint64(count))
-}
-
-func bigInt(t *plylang.Type, word uint64) *big.Int {
-	if t.Signed {
-		return big.NewInt(int64(word))
-	}
-	return new(big.Int).SetUint64(word)
-}
-
-func total(counts []uint64) uint64 {
-	var n uint64
-	for _, c := range counts {
-		n += c
-	}
-	return n
+	return new(big.Rat).SetFrac(r.Number.Big(), new(big.Int).SetUint64(r.Count))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
@@ -22,8 +23,8 @@ func words(n ...int64) []byte {
 
 func text(s string, size int) []byte { return append([]byte(s), make([]byte, size-len(s))...) }
 
-func keyed(kind object.Kind, value *plylang.Type, keys ...*plylang.Type) *object.Map {
-	m := &object.Map{Map: &plylang.Map{Name: "@x", Keys: keys, Value: value}, Kind: kind}
+func keyed(aggregation string, value *plylang.Type, keys ...*plylang.Type) *object.Map {
+	m := &object.Map{Map: &plylang.Map{Name: "@x", Keys: keys, Value: value}, Values: bpfgen.ValuesOf(bpfgen.Lookup(aggregation))}
 	for _, k := range keys {
 		m.Key = append(m.Key, object.KeyPart{Type: k, Offset: m.KeySize})
 		m.KeySize += (k.Size + 7) / 8 * 8
@@ -42,7 +43,7 @@ func (halves) Range(i int) (lo, hi int64, hasLo, hasHi bool) {
 }
 
 func histogram(keys ...*plylang.Type) *object.Map {
-	m := keyed(object.KindHistogram, plylang.S64, keys...)
+	m := keyed("quantize", plylang.S64, keys...)
 	m.Buckets = halves{}
 	return m
 }
@@ -56,7 +57,7 @@ var cases = []struct {
 }{
 	{
 		"counts by name, by value and then key",
-		keyed(object.KindCount, nil, plylang.StringType(16)),
+		keyed("count", nil, plylang.StringType(16)),
 		[]tracer.Row{
 			{Key: text("write", 16), Value: words(7)},
 			{Key: text("read", 16), Value: words(7)},
@@ -67,49 +68,49 @@ var cases = []struct {
 	},
 	{
 		"control characters beyond ASCII",
-		keyed(object.KindCount, nil, plylang.StringType(8)),
+		keyed("count", nil, plylang.StringType(8)),
 		[]tracer.Row{{Key: text("é\u009b2J", 8), Value: words(1)}},
 		"\n@x:\né\\xc2\\x9b2J            1\n",
 		`{"type":"map","name":"@x","data":[{"key":["é` + "\u009b" + `2J"],"value":1}]}`,
 	},
 	{
 		"several keys",
-		keyed(object.KindTable, plylang.S64, plylang.StringType(8), plylang.U32),
+		keyed("", plylang.S64, plylang.StringType(8), plylang.U32),
 		[]tracer.Row{{Key: append(text("dd", 8), words(3)...), Value: words(-42)}},
 		"\n@x:\n[ dd, 3 ]            -42\n",
 		`{"type":"map","name":"@x","data":[{"key":["dd",3],"value":-42}]}`,
 	},
 	{
 		"no key",
-		keyed(object.KindSum, plylang.S64),
+		keyed("sum", plylang.S64),
 		[]tracer.Row{{Value: words(-9)}},
 		"\n@x: -9\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":-9}]}`,
 	},
 	{
 		"empty",
-		keyed(object.KindCount, nil),
+		keyed("count", nil),
 		nil,
 		"",
 		`{"type":"map","name":"@x","data":[]}`,
 	},
 	{
 		"average, with two decimals",
-		keyed(object.KindAvg, plylang.S64),
+		keyed("avg", plylang.S64),
 		[]tracer.Row{{Value: words(-10, 3)}},
 		"\n@x: -3.33\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":{"count":3,"sum":-10,"avg":-3.3333333333333335}}]}`,
 	},
 	{
 		"average without a fraction",
-		keyed(object.KindAvg, plylang.U64),
+		keyed("avg", plylang.U64),
 		[]tracer.Row{{Value: words(300, 3)}},
 		"\n@x: 100\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":{"count":3,"sum":300,"avg":100}}]}`,
 	},
 	{
 		"maximum of signed numbers",
-		keyed(object.KindMax, plylang.S64),
+		keyed("max", plylang.S64),
 		[]tracer.Row{{Value: words(-5 ^ -1<<63)}},
 		"\n@x: -5\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":-5}]}`,
@@ -175,8 +176,7 @@ func TestStacksThatReadTheSameAreOneRow(t *testing.T) {
 	rows := func(a, b []byte) []tracer.Row {
 		return []tracer.Row{{Key: words(1), Value: a}, {Key: words(2), Value: b}}
 	}
-	count, largest := keyed(object.KindCount, nil, stack), keyed(object.KindMax, plylang.U64, stack)
-	count.Reduce, largest.Reduce = object.ReduceSum, object.ReduceMax
+	count, largest := keyed("count", nil, stack), keyed("max", plylang.U64, stack)
 	for _, row := range []struct {
 		m    *object.Map
 		a, b []byte
@@ -184,7 +184,7 @@ func TestStacksThatReadTheSameAreOneRow(t *testing.T) {
 	}{
 		{count, words(3), words(4), "[no stack]             7\n"},
 		{largest, words(3), words(4), "[no stack]             4\n"},
-		{keyed(object.KindTable, plylang.S64, stack), words(3), words(4), "[no stack]             3\n[no stack]             4\n"},
+		{keyed("", plylang.S64, stack), words(3), words(4), "[no stack]             3\n[no stack]             4\n"},
 	} {
 		var b bytes.Buffer
 		NewText(&b, d, false).Map(row.m, rows(row.a, row.b))

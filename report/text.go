@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -122,7 +121,7 @@ func (t *Text) Map(m *object.Map, rows []tracer.Row) {
 	t.add("\n" + m.Name + ":")
 	rows = sorted(t.d, m, t.merged(m, rows))
 	switch {
-	case m.Kind == object.KindHistogram:
+	case m.Shape == object.ShapeHistogram:
 		t.histograms(m, rows)
 	case m.KeySize == 0:
 		t.add(" " + t.value(m, rows[0].Value) + "\n")
@@ -166,36 +165,32 @@ func (t *Text) key(m *object.Map, key []byte) string {
 
 // value returns the text of one value of m, which is not a histogram.
 func (t *Text) value(m *object.Map, value []byte) string {
-	switch m.Kind {
-	case object.KindCount:
-		return strconv.FormatUint(object.Word(value, 0), 10)
-	case object.KindSum:
-		return t.scalar(m.Value, int64(object.Word(value, 0)))
-	case object.KindMin, object.KindMax:
-		return t.scalar(m.Value, m.Extreme(value))
-	case object.KindAvg:
-		return t.mean(m, value)
+	switch r := m.Read(value); r.Shape {
+	case object.ShapeNumber:
+		return numberText(m.Value, r.Number)
+	case object.ShapeMean:
+		return meanText(m.Value, r)
+	case object.ShapeRaw:
+		return printable(t.d.Text(r.Raw))
+	default:
+		panic(fmt.Sprintf("report: no text of shape %d", r.Shape))
 	}
-	return printable(t.d.Text(tableValue(m, value)))
 }
 
-// scalar shows a computed number, with its unit when it has one.
-func (t *Text) scalar(typ *plylang.Type, n int64) string {
-	switch {
-	case typ.Unit != plylang.Plain && typ.Display == plylang.DisplayTime:
-		return decode.Scaled(n)
-	case typ.Signed:
-		return strconv.FormatInt(n, 10)
+// numberText shows a computed number, with the unit of typ when it has one.
+func numberText(typ *plylang.Type, n object.Number) string {
+	if typ != nil && typ.Unit != plylang.Plain && typ.Display == plylang.DisplayTime {
+		return decode.Scaled(n.Int())
 	}
-	return strconv.FormatUint(uint64(n), 10)
+	return n.String()
 }
 
-func (t *Text) mean(m *object.Map, value []byte) string {
-	mean := average(m, value)
-	if m.Value.Unit == plylang.Duration {
-		f, _ := mean.Float64()
+func meanText(typ *plylang.Type, r object.Reading) string {
+	avg := mean(r)
+	if typ.Unit == plylang.Duration {
+		f, _ := avg.Float64()
 		return decode.Scaled(int64(f))
 	}
-	s := mean.FloatString(2)
+	s := avg.FloatString(2)
 	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }

@@ -13,8 +13,6 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
-
-	"ply-exporter/bpfgen/object"
 )
 
 // Offsets of struct bpf_iter__bpf_map_elem and of struct bpf_iter_meta, which
@@ -68,7 +66,7 @@ func (s shape) reduceValues() asm.Instructions {
 		asm.Mov.Imm(asm.R0, 0),
 		asm.LoadMem(asm.R5, asm.R3, 0, asm.DWord).WithSymbol("cpu"),
 	}
-	ins = append(ins, reductions[s.reduce]...)
+	ins = append(ins, s.reduce.Code()...)
 	return append(ins,
 		asm.Add.Imm(asm.R3, int32(8*s.words)).WithSymbol("next"),
 		asm.Sub.Imm(asm.R4, 1),
@@ -78,13 +76,6 @@ func (s shape) reduceValues() asm.Instructions {
 		asm.Sub.Imm(asm.R2, 1),
 		asm.JNE.Imm(asm.R2, 0, "word"),
 	)
-}
-
-// reductions join R5 to the result in R0. A new one needs a row here and one
-// in bpfgen.Reduce.Join.
-var reductions = map[object.Reduce]asm.Instructions{
-	object.ReduceSum: {asm.Add.Reg(asm.R0, asm.R5)},
-	object.ReduceMax: {asm.JGE.Reg(asm.R0, asm.R5, "next"), asm.Mov.Reg(asm.R0, asm.R5)},
 }
 
 // seqWrite emits bpf_seq_write(seq, reg, size), with seq in R7. When the

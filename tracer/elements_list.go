@@ -172,7 +172,7 @@ func (s shape) joinCPUs(m *ebpf.Map) asm.Instructions {
 	body := append(asm.Instructions{
 		asm.LoadMem(asm.R0, asm.R1, 0, asm.DWord),
 		asm.LoadMem(asm.R5, asm.R3, 0, asm.DWord),
-	}, reductions[s.reduce]...)
+	}, s.reduce.Code()...)
 	ins = append(ins, s.eachWord("join", append(body, asm.Mov.Reg(asm.R0, asm.R0).WithSymbol("next"))...)...)
 	return append(ins, asm.Add.Imm(asm.R6, 1), asm.JNE.Imm(asm.R6, int32(s.cpus), "cpu"))
 }

@@ -72,7 +72,7 @@ func TestReduce(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			b := newObject("")
-			m := b.addMap(object.Map{Storage: object.PerCPUHash, Reduce: row.reduce, KeySize: 16, Size: 24, MaxEntries: 64})
+			m := b.addMap(object.Map{Storage: object.PerCPUHash, Values: object.Values{Shape: object.ShapeRaw, Reduce: row.reduce}, KeySize: 16, Size: 24, MaxEntries: 64})
 			tr := start(t, b.build(), testOptions(t))
 			r := tr.maps[m.ID]
 			want := putReduced(t, r, row.want)
@@ -125,7 +125,7 @@ func TestReadLargeElements(t *testing.T) {
 	const words = 1100
 	for _, storage := range []object.Storage{object.SharedHash, object.LRUHash, object.PerCPUHash} {
 		b := newObject("")
-		m := b.addMap(object.Map{Storage: storage, Reduce: object.ReduceSum, KeySize: 512, Size: 8 * words, MaxEntries: 20, Room: 20})
+		m := b.addMap(object.Map{Storage: storage, Values: object.Table, KeySize: 512, Size: 8 * words, MaxEntries: 20, Room: 20})
 		tr := start(t, b.build(), testOptions(t))
 		r := tr.maps[m.ID]
 		values := make([][words]uint64, r.shape.cpus)

@@ -265,14 +265,22 @@ func points(sites ...object.Site) (list []object.AttachPoint) {
 }
 
 // Layouts the tests use.
+var (
+	countValues = object.Values{
+		Shape: object.ShapeNumber, Reduce: object.ReduceSum,
+		Written: func(_ uint64, value []byte) bool { return object.Word(value, 0) != 0 },
+	}
+	histogramValues = object.Values{Shape: object.ShapeHistogram, Reduce: object.ReduceSum}
+)
+
 func countMap(s object.Storage) object.Map {
-	return object.Map{Kind: object.KindCount, Storage: s, Reduce: object.ReduceSum, KeySize: 8, Size: 8, MaxEntries: 4096}
+	return object.Map{Values: countValues, Storage: s, KeySize: 8, Size: 8, MaxEntries: 4096}
 }
 
 func histogramMap() object.Map {
-	return object.Map{Kind: object.KindHistogram, Storage: object.SharedHash, Reduce: object.ReduceSum, KeySize: 8, Size: 8 * 9, MaxEntries: 64}
+	return object.Map{Values: histogramValues, Storage: object.SharedHash, KeySize: 8, Size: 8 * 9, MaxEntries: 64}
 }
 
 func cellMap() object.Map {
-	return object.Map{Kind: object.KindCount, Storage: object.Cell, Reduce: object.ReduceSum, Size: 8}
+	return object.Map{Values: countValues, Storage: object.Cell, Size: 8}
 }

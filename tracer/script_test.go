@@ -91,11 +91,8 @@ func TestExactScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range rows {
-		s, buckets := tr.obj.Maps[1].Histogram(r.Value)
-		sum += uint64(s)
-		for _, n := range buckets {
-			events += n
-		}
+		h := tr.obj.Maps[1].Read(r.Value)
+		sum, events = sum+h.Number.Bits, events+h.Count
 	}
 	if events != exactEvents || sum != exactEvents/64*(63*64/2) {
 		t.Errorf("quantize: %d events with sum %d, want %d and %d", events, sum, exactEvents, exactEvents/64*(63*64/2))

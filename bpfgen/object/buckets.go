@@ -1,5 +1,10 @@
 package object
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Log2 divides the numbers by powers of two, each cut into 2^Bits equal parts.
 // Values below 2^(Bits+1) have a bucket each; but 0 and 1 share one when Bits
 // is 0. The last bucket has no upper limit: it has unsigned numbers from 2^63 on
@@ -100,4 +105,37 @@ func (h LogLinear) Range(i int) (lo, hi int64, hasLo, hasHi bool) {
 		hi = int64(h[i]) - 1
 	}
 	return lo, hi, hasLo, hasHi
+}
+
+// Fold says for each bucket into which of coarser ones it goes, which have
+// ascending inclusive upper bounds: bucket i of those holds what is at most
+// bounds[i] and more than the one before it, the first negative numbers too,
+// and the last what is above all bounds. It fails where one bucket would go into
+// two.
+func Fold(b Buckets, bounds []uint64) ([]int, error) {
+	into := make([]int, b.Len())
+	for i := range into {
+		lo, hi, hasLo, hasHi := b.Range(i)
+		first, last := 0, len(bounds)
+		if hasLo {
+			first = boundOf(bounds, lo)
+		}
+		if hasHi {
+			last = boundOf(bounds, hi)
+		}
+		if first != last {
+			return nil, fmt.Errorf("bucket %d, of numbers from %d to %d, lies in several exported ones", i, lo, hi)
+		}
+		into[i] = first
+	}
+	return into, nil
+}
+
+// boundOf is the index of the first bound that n does not exceed.
+func boundOf(bounds []uint64, n int64) int {
+	if n < 0 {
+		return 0
+	}
+	i, _ := slices.BinarySearch(bounds, uint64(n))
+	return i
 }

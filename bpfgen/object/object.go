@@ -98,50 +98,18 @@ const (
 	LRUHash            // one value; the oldest keys make room
 )
 
-// A Reduce is how the values of several CPUs become one, word by word.
-type Reduce uint8
-
-// Extremes are stored transformed, so that both are an unsigned maximum whose
-// neutral element is 0; see Map.Extreme.
-const (
-	ReduceSum Reduce = iota + 1
-	ReduceMax
-)
-
-// A Kind is what a map holds.
-type Kind uint8
-
-// The kinds of maps.
-const (
-	KindTable Kind = iota + 1
-	KindCount
-	KindSum
-	KindMin
-	KindMax
-	KindAvg
-	KindHistogram
-)
-
 // A Map is a script's map as it is laid out in the kernel.
 //
 // A key is its components side by side, each padded to 8 bytes. The value of a
 // hash is Size bytes; the value of a Cell is a mark of 8 bytes, followed by Size
-// bytes; see Written. All numbers are of the machine's byte order (little endian
-// on every architecture supported).
-//
-//	KindTable      one value of type Value, padded to 8 bytes
-//	KindCount      count u64
-//	KindSum        sum 64 bits
-//	KindMin, Max   transformed extreme, see Extreme
-//	KindAvg        sum 64 bits, count u64
-//	KindHistogram  sum 64 bits, then Buckets.Len() counters u64
+// bytes; see Written. What the bytes are Values.Shape says. All numbers are of the
+// machine's byte order (little endian on every architecture supported).
 type Map struct {
 	*plylang.Map
-	ID         int    // index into Object.Maps
-	SpecName   string // in Object.Spec.Maps
-	Kind       Kind
+	ID       int    // index into Object.Maps
+	SpecName string // in Object.Spec.Maps
+	Values
 	Storage    Storage
-	Reduce     Reduce // what the values of several CPUs become
 	Key        []KeyPart
 	KeySize    int // 0 for a Cell
 	Size       int // bytes of one value, without a Cell's mark

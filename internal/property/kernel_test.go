@@ -202,32 +202,31 @@ func renderValue(v object.Value) string {
 }
 
 func renderRow(m *object.Map, raw []byte) string {
-	switch m.Kind {
-	case object.KindTable:
-		return renderValue(object.Value{Type: m.Value, Raw: raw[:m.Value.Size]})
-	case object.KindCount:
-		return fmt.Sprint(object.Word(raw, 0))
-	case object.KindSum:
-		return fmt.Sprintf("%#x", object.Word(raw, 0))
-	case object.KindMin, object.KindMax:
-		return fmt.Sprintf("%#x", uint64(m.Extreme(raw)))
-	case object.KindAvg:
-		return fmt.Sprintf("%#x/%d", object.Word(raw, 0), object.Word(raw, 1))
-	case object.KindHistogram:
-		return renderHistogram(m, raw)
+	switch r := m.Read(raw); r.Shape {
+	case object.ShapeRaw:
+		return renderValue(r.Raw)
+	case object.ShapeNumber:
+		if m.Value == nil { // count()
+			return r.Number.String()
+		}
+		return fmt.Sprintf("%#x", r.Number.Bits)
+	case object.ShapeMean:
+		return fmt.Sprintf("%#x/%d", r.Number.Bits, r.Count)
+	case object.ShapeHistogram:
+		return renderHistogram(r)
 	default:
-		panic(fmt.Sprintf("property: no kind of map %d", m.Kind))
+		panic(fmt.Sprintf("property: no shape %d", r.Shape))
 	}
 }
 
-func renderHistogram(m *object.Map, raw []byte) string {
-	sum, counts := m.Histogram(raw)
+func renderHistogram(r object.Reading) string {
 	buckets := map[string]uint64{}
-	for i, n := range counts {
+	for i := range r.Buckets.Len() {
+		n := r.In(i)
 		if n == 0 {
 			continue
 		}
-		lo, hi, hasLo, hasHi := m.Buckets.Range(i)
+		lo, hi, hasLo, hasHi := r.Buckets.Range(i)
 		if !hasLo {
 			lo = math.MinInt64
 		}
@@ -236,7 +235,7 @@ func renderHistogram(m *object.Map, raw []byte) string {
 		}
 		buckets[limits(lo, hi)] += n
 	}
-	return histogram(uint64(sum), buckets)
+	return histogram(r.Number.Bits, buckets)
 }
 
 // makeCalls makes the system calls of firings.

@@ -1,0 +1,181 @@
+package object
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+
+	"ply-exporter/plylang"
+)
+
+// Values of maps
+//
+// What a map's value is to those who show it is one of four shapes. An
+// aggregation says in its row which it has and how it is stored; nobody who
+// reads values asks for the aggregation.
+
+// A Shape is what the value of a map is.
+type Shape uint8
+
+// The shapes.
+const (
+	ShapeRaw       Shape = iota + 1 // a value of the script: of type Map.Value, padded to 8 bytes
+	ShapeNumber                     // a number that was computed
+	ShapeMean                       // sum 64 bits, count u64
+	ShapeHistogram                  // sum 64 bits, then Buckets.Len() counters u64
+)
+
+// A Metric is a type of metric, as Prometheus calls it.
+type Metric string
+
+// The types of metrics.
+const (
+	MetricCounter   Metric = "counter"
+	MetricGauge     Metric = "gauge"
+	MetricSummary   Metric = "summary"
+	MetricHistogram Metric = "histogram"
+)
+
+// Values is what the values of a map are, to all who read them: of a table, or
+// of an aggregation, which has it in its row.
+type Values struct {
+	Shape   Shape
+	Metrics []Metric // what it may be exported as, the default first
+	Reduce  Reduce   // what the values of several CPUs become
+
+	// StartsAtZero says that a value without a key is 0 before anything
+	// happened, and not missing.
+	StartsAtZero bool
+
+	// Note is what a metric's help adds to the expression.
+	Note string
+
+	// Number decodes a number, as 64 bits that are signed or not; nil where the
+	// first word is the number. Other shapes do not have it.
+	Number func(value []byte, signed bool) uint64
+
+	// Written is Map.Written; nil is the one of the shape.
+	Written func(mark uint64, value []byte) bool
+}
+
+// Table is what the values of a table are.
+var Table = Values{Shape: ShapeRaw, Metrics: []Metric{MetricGauge, MetricCounter}, Reduce: ReduceSum}
+
+// MetricsOf are the types that values computed from numbers of type t, nil for
+// none, may be exported as, the default first. What adds up signed numbers can
+// fall, so it is a gauge first; a duration is taken for one that does not.
+func (v *Values) MetricsOf(t *plylang.Type) []Metric {
+	falls := t != nil && t.Signed && t.Unit == plylang.Plain
+	if i := slices.Index(v.Metrics, MetricGauge); falls && i > 0 {
+		return append([]Metric{MetricGauge}, slices.Delete(slices.Clone(v.Metrics), i, i+1)...)
+	}
+	return v.Metrics
+}
+
+// A Number is 64 bits with or without a sign.
+type Number struct {
+	Bits   uint64
+	Signed bool
+}
+
+// Int returns the bits as a signed number.
+func (n Number) Int() int64 { return int64(n.Bits) }
+
+// Float returns the nearest floating-point number.
+func (n Number) Float() float64 {
+	if n.Signed {
+		return float64(n.Int())
+	}
+	return float64(n.Bits)
+}
+
+// Big returns the number exactly.
+func (n Number) Big() *big.Int {
+	if n.Signed {
+		return big.NewInt(n.Int())
+	}
+	return new(big.Int).SetUint64(n.Bits)
+}
+
+// String returns the number in decimal.
+func (n Number) String() string {
+	if n.Signed {
+		return strconv.FormatInt(n.Int(), 10)
+	}
+	return strconv.FormatUint(n.Bits, 10)
+}
+
+// A Reading is the value of a map as it was read.
+type Reading struct {
+	Shape   Shape
+	Number  Number  // ShapeNumber; the sum in ShapeMean and ShapeHistogram
+	Count   uint64  // how many numbers are in ShapeMean and ShapeHistogram
+	Raw     Value   // ShapeRaw
+	Buckets Buckets // ShapeHistogram
+
+	counts []byte
+}
+
+// Read decodes a value of m. The reading refers to the value's bytes.
+func (m *Map) Read(value []byte) Reading {
+	r := Reading{Shape: m.Shape}
+	signed := m.Value != nil && m.Value.Signed
+	switch m.Shape {
+	case ShapeRaw:
+		r.Raw = Value{Type: m.Value, Raw: value[:m.Value.Size]}
+	case ShapeNumber:
+		r.Number = Number{m.number(value, signed), signed}
+	case ShapeMean:
+		r.Number, r.Count = Number{Word(value, 0), signed}, Word(value, 1)
+	case ShapeHistogram:
+		r.Number, r.Buckets, r.counts = Number{Word(value, 0), signed}, m.Buckets, value[8:]
+		for i := range r.Buckets.Len() {
+			r.Count += r.In(i)
+		}
+	default:
+		panic(fmt.Sprintf("object: no shape %d", m.Shape))
+	}
+	return r
+}
+
+func (m *Map) number(value []byte, signed bool) uint64 {
+	if m.Number != nil {
+		return m.Number(value, signed)
+	}
+	return Word(value, 0)
+}
+
+// In returns how many numbers bucket i of a histogram holds.
+func (r *Reading) In(i int) uint64 { return Word(r.counts, i) }
+
+// Scalar returns the number of a reading that is one: computed, or a value of
+// the script that is an integer.
+func (r *Reading) Scalar() (n Number, ok bool) {
+	switch {
+	case r.Shape == ShapeNumber:
+		return r.Number, true
+	case r.Shape == ShapeRaw && r.Raw.Type.Integer():
+		return Number{uint64(r.Raw.Int()), r.Raw.Type.Signed}, true
+	}
+	return Number{}, false
+}
+
+// Written says whether an update has reached a value; a reader can see it a
+// moment before. mark is the word before a Cell's value. The elements of hashes
+// begin with their first update, all but those of histograms; for them mark is
+// anything but 0.
+//
+// Most values say it themselves, in such a way that no update of a cell can be
+// hidden by a delete or clear at the same time.
+func (m *Map) Written(mark uint64, value []byte) bool {
+	switch {
+	case m.Values.Written != nil:
+		return m.Values.Written(mark, value)
+	case m.Shape == ShapeMean:
+		return Word(value, 1) != 0
+	case m.Shape == ShapeHistogram:
+		return slices.ContainsFunc(value[8:], func(b byte) bool { return b != 0 })
+	}
+	return mark != 0
+}
