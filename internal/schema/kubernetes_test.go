@@ -9,7 +9,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/json"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
@@ -23,6 +25,20 @@ type cluster struct {
 	config    corev1.ConfigMap
 	service   corev1.Service
 	daemonSet appsv1.DaemonSet
+}
+
+// decodeStrict accepts what an API server does: yaml.UnmarshalStrict would take
+// hostPid for hostPID.
+func decodeStrict(t *testing.T, name string, text []byte, into any) {
+	t.Helper()
+	asJSON, err := yaml.YAMLToJSONStrict(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	faults, err := json.UnmarshalStrict(asJSON, into)
+	if err != nil || len(faults) > 0 {
+		t.Errorf("%s: %v %v", name, err, faults)
+	}
 }
 
 // build runs kustomize and decodes its output strictly: a key that Kubernetes
@@ -44,9 +60,7 @@ func build(t *testing.T, dir string) *cluster {
 			t.Fatalf("%s comes twice, or is new to this test", r.GetKind())
 		}
 		delete(into, r.GetKind())
-		if err := yaml.UnmarshalStrict([]byte(r.MustYaml()), object); err != nil {
-			t.Errorf("%s: %v", r.GetKind(), err)
-		}
+		decodeStrict(t, r.GetKind(), []byte(r.MustYaml()), object)
 	}
 	for kind := range into {
 		t.Fatalf("no %s", kind)
@@ -57,18 +71,28 @@ func build(t *testing.T, dir string) *cluster {
 func (c *cluster) container() *corev1.Container { return &c.daemonSet.Spec.Template.Spec.Containers[0] }
 
 // kustomize keeps only the last of a key that stands in a file twice, so the
-// files are decoded by themselves, too.
+// files are decoded by themselves, too; its own it reads strictly.
 func TestManifestsAreStrict(t *testing.T) {
-	for file, object := range map[string]any{
+	into := map[string]any{
 		"namespace.yaml": &corev1.Namespace{}, "serviceaccount.yaml": &corev1.ServiceAccount{},
 		"daemonset.yaml": &appsv1.DaemonSet{}, "service.yaml": &corev1.Service{},
-	} {
+		"kustomization.yaml": &types.Kustomization{}, "sys-admin/kustomization.yaml": &types.Kustomization{},
+		"../../configs/Kustomization": &types.Kustomization{},
+	}
+	for file, object := range into {
 		text, err := os.ReadFile(filepath.Join(manifests, file))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := yaml.UnmarshalStrict(text, object); err != nil {
-			t.Errorf("%s: %v", file, err)
+		decodeStrict(t, file, text, object)
+	}
+	files, err := filepath.Glob(manifests + "/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if into[filepath.Base(file)] == nil {
+			t.Errorf("%s is not decoded", file)
 		}
 	}
 }
