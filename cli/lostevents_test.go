@@ -30,7 +30,7 @@ func TestLostEvents(t *testing.T) {
 		args := append([]string{"run", "-f", "json", "-c", "exec dd if=/dev/zero of=/dev/null bs=1 count=20000 status=none"}, row.options...)
 		p := startPly(t, w, append(args, row.script)...)
 		_ = w.Close()
-		p.waitFor(t, "detaching probes") // and until then nobody reads
+		p.waitFor(t, "de-activating probes") // and until then nobody reads
 		printed, lost, all := eventsOf(t, r)
 		if status := p.wait(t).ExitStatus(); status != row.status || printed+lost != all || lost == 0 {
 			t.Errorf("%q: status %d, %d events printed and %d lost of %d", row.options, status, printed, lost, all)

@@ -21,7 +21,7 @@ func TestRun(t *testing.T) {
 		status int
 	}{
 		{"maps are printed at the end", []string{"BEGIN { @a = 1 + 2 * 3; @[\"x\"] = count(); exit(0); }"},
-			"\n@a: 7\n\n@:\nx                      1\n", "detaching probes\n", 0},
+			"\n@a: 7\n\n@:\nx                      1\n", "de-activating probes\n", 0},
 		{"exit's status", []string{"BEGIN { exit(7); }"}, "", "", 7},
 		{"printf", []string{`BEGIN { printf("%d|%5s|%x\n", -1, "ab", 255); exit(0); }`}, "-1|   ab|ff\n", "", 0},
 		{"print", []string{`BEGIN { print("a", 2, 3ms); exit(0); }`}, "a, 2, 3ms\n", "", 0},

@@ -52,7 +52,7 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	close(ready)
 	status := s.wait(ctx, child)
 	stop()
-	fmt.Fprintln(s.Err, "detaching probes")
+	fmt.Fprintln(s.Err, "de-activating probes")
 	late := time.AfterFunc(maxDelay, child.end)
 	defer late.Stop()
 	return s.finish(status)
@@ -72,7 +72,7 @@ func (s *session) newPrinter() report.Printer {
 // attached reports how many probes are attached, and with -v how.
 func (s *session) attached() {
 	active := s.tracer.Active()
-	fmt.Fprintf(s.Err, "%s attached\n", plural(active, "probe"))
+	fmt.Fprintf(s.Err, "%s active\n", plural(active, "probe"))
 	s.printer.Attached(active)
 	s.checkOutput()
 	for _, p := range s.tracer.Probes() {

@@ -62,14 +62,14 @@ func TestReadDiagnostics(t *testing.T) {
 warning: script:2:1: @m may miss a value on this kernel when one probe interrupts another
 script:1:3: no such thing
     BEGIN { script:1:4: no position }
-2 probes attached
+2 probes active
 ply-exporter: command: exit status 3
-detaching probes
+de-activating probes
 `)
 	if err != nil || strings.Join(r.Warnings, "|") != "script:1:9: this is never reached" || strings.Join(r.Errors, "|") != "script:1:3: no such thing" {
 		t.Errorf("%+v, error %v", r, err)
 	}
-	if err := r.read("1 probe attached\nply-exporter: @: cannot be read\n"); err == nil || err.Error() != "ply-exporter: @: cannot be read" {
+	if err := r.read("1 probe active\nply-exporter: @: cannot be read\n"); err == nil || err.Error() != "ply-exporter: @: cannot be read" {
 		t.Errorf("error %v", err)
 	}
 }
