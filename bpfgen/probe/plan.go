@@ -47,8 +47,8 @@ type Program struct {
 type Clause struct {
 	*plylang.Clause
 	Scope *Scope // without what others of the probe have taken
-	index int
 	Base  uint64 // where the names of the scope's bundle begin in Plan.Names
+	index int    // among the script's clauses
 }
 
 // A planned is one site with the clauses that run there.
