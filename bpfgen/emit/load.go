@@ -99,10 +99,10 @@ func (e *Emitter) ProbeRead(dst Mem, user bool) {
 	e.readMemory(dst, dst.Size, Pick(user, asm.FnProbeReadUser, asm.FnProbeReadKernel))
 }
 
-// ProbeReadString reads a string of at most size bytes of text at the address
+// probeReadString reads a string of at most size bytes of text at the address
 // in R3 into dst. dst is size+1 bytes at least and full of NULs; a fault
 // leaves the empty string.
-func (e *Emitter) ProbeReadString(dst Mem, size int, user bool) {
+func (e *Emitter) probeReadString(dst Mem, size int, user bool) {
 	e.readMemory(dst, size+1, Pick(user, asm.FnProbeReadUserStr, asm.FnProbeReadKernelStr))
 }
 
@@ -121,7 +121,7 @@ func (e *Emitter) ReadString(dst Mem, size int, user bool) {
 		room = e.Slot(size + 1)
 	}
 	e.Zero(room)
-	e.ProbeReadString(room, size, user)
+	e.probeReadString(room, size, user)
 	if room != dst {
 		e.Copy(dst, room.At(0, dst.Size))
 		e.Free(room)

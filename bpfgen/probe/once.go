@@ -11,11 +11,12 @@ import (
 // the kernel's way of testing programs, which raw tracepoint programs have and
 // which needs no tracepoint.
 
-var beginProvider = onceProvider("BEGIN", object.AttachBegin, "runs once, before the other probes are attached")
+func init() {
+	addOnce("BEGIN", object.AttachBegin, "runs once, before the other probes are attached")
+	addOnce("END", object.AttachEnd, "runs once, after the other probes are gone")
+}
 
-var endProvider = onceProvider("END", object.AttachEnd, "runs once, after the other probes are gone")
-
-func onceProvider(name string, attach object.AttachKind, why string) *Provider {
+func addOnce(name string, attach object.AttachKind, why string) {
 	p := newProvider(name)
 	p.scopes = func(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
 		if spec.Target != "" {
@@ -26,5 +27,4 @@ func onceProvider(name string, attach object.AttachKind, why string) *Provider {
 		s.why = why
 		return []*Scope{s}, nil
 	}
-	return p
 }
