@@ -128,7 +128,7 @@ func TestAttachedTracepoints(t *testing.T) {
 			func() { call(2, unix.SYS_GETPRIORITY, 2, 41, 42) },
 			"@[41, 42] 2",
 		},
-		{ // one program for several places tells which fired
+		{ // one program for several sites tells which fired
 			`tracepoint:syscalls/sys_@(enter|exit)_getpriority /pid == PID/ { @[probe] = count(); }`,
 			func() { call(5, unix.SYS_GETPRIORITY) },
 			"@[tracepoint:syscalls/sys_enter_getpriority] 5\n@[tracepoint:syscalls/sys_exit_getpriority] 5",
@@ -138,7 +138,7 @@ func TestAttachedTracepoints(t *testing.T) {
 			func() { run(t) },
 			fmt.Sprintf("@[/proc/%[1]d/exe, %[2]d] 1", os.Getpid(), len(fmt.Sprint(os.Getpid()))+10),
 		},
-		{ // two clauses at one place
+		{ // two clauses at one site
 			`t:syscalls/sys_enter_getpriority /pid == PID/ { @a = count(); } trace:syscalls:sys_enter_getpriority /pid == PID/ { @b = count(); }`,
 			func() { call(4, unix.SYS_GETPRIORITY) },
 			"@a 4\n@b 4",

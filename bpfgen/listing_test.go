@@ -197,7 +197,7 @@ func TestFindingsOfOptions(t *testing.T) {
 	}
 }
 
-// What cannot be compiled is an error at its place.
+// What cannot be compiled is an error at its position.
 func TestCompileErrors(t *testing.T) {
 	for _, r := range []struct{ script, want string }{
 		{"BEGIN { @[str(0, 512), str(0, 512), str(0, 512), str(0, 512), str(0, 512), str(0, 512), str(0, 512), str(0, 512), str(0, 512)] = count(); }",

@@ -27,7 +27,7 @@ var (
 
 // TestSignatures calls every built-in of the table, and of each kind of probe,
 // with too few and too many arguments and with ones of the wrong type. What is
-// said has a place, names the built-in, and never stops the process.
+// said has a position, names the built-in, and never stops the process.
 func TestSignatures(t *testing.T) {
 	k := recorded(t, "7.3-amd64")
 	for _, f := range Builtins() {

@@ -17,7 +17,7 @@ import (
 // goroutine at a time.
 type Decoder struct {
 	kernel *kernel.Kernel
-	places []string
+	probes []string
 	stacks func(id int64) []uint64
 
 	symbols *kernel.Symbols // nil until a symbol is asked for
@@ -27,11 +27,11 @@ type Decoder struct {
 	cgroups *cgroups
 }
 
-// New returns a decoder. places are the object's probe names by id; stacks
+// New returns a decoder. probes are the object's probe names by id; stacks
 // returns the addresses of a stack, innermost first, and may be nil when the
 // script keeps none.
-func New(k *kernel.Kernel, places []string, stacks func(id int64) []uint64) *Decoder {
-	return &Decoder{kernel: k, places: places, stacks: stacks}
+func New(k *kernel.Kernel, probes []string, stacks func(id int64) []uint64) *Decoder {
+	return &Decoder{kernel: k, probes: probes, stacks: stacks}
 }
 
 // A show is one row: how values whose type has the display of that name become text. json is
@@ -131,8 +131,8 @@ func cString(b []byte) string {
 
 func (d *Decoder) probe(v object.Value) string {
 	id := v.Int()
-	if id < 0 || id >= int64(len(d.places)) {
+	if id < 0 || id >= int64(len(d.probes)) {
 		return "probe " + strconv.FormatInt(id, 10)
 	}
-	return d.places[id]
+	return d.probes[id]
 }
