@@ -15,22 +15,25 @@ import (
 	"ply-exporter/plylang"
 )
 
-// Check compiles every script, lets this kernel's verifier judge it, and
+// Check compiles every script, lets this kernel verify it, and
 // writes to w what each will export and what it costs. Its error holds all
 // mistakes, and all that this kernel lacks.
 func Check(w io.Writer, cfg *config.Config, b Backend) error {
-	units, _ := prepare(cfg, b)
+	scripts, _ := compile(cfg, b)
 	var errs joined
-	for _, u := range units {
-		if u.err == nil {
-			u.err = b.Verify(u.object)
+	for _, s := range scripts {
+		if s.err == nil {
+			s.err = b.Verify(s.compiled.object)
 		}
-		if u.err != nil {
-			errs = append(errs, u.err)
-			fmt.Fprintf(w, "script %s: does not run here\n", u.conf.Name)
+		if s.err != nil {
+			errs = append(errs, s.err)
+			fmt.Fprintf(w, "script %s: does not run here\n", s.conf.Name)
 			continue
 		}
-		u.describe(w)
+		s.compiled.describe(w)
+		for _, warning := range append(s.warnings, s.compiled.metrics.lint()...) {
+			fmt.Fprintf(w, "    warning: %s\n", indent(warning.Detail()))
+		}
 	}
 	if len(errs) > 0 {
 		return errs
@@ -39,21 +42,18 @@ func Check(w io.Writer, cfg *config.Config, b Backend) error {
 }
 
 // describe writes what a script exports.
-func (u *unit) describe(w io.Writer) {
-	fmt.Fprintf(w, "script %s: %s, %s\n", u.conf.Name, plural(len(u.object.Programs), "program"), plural(u.places(), "place"))
-	for _, p := range u.object.Programs {
+func (c *compiled) describe(w io.Writer) {
+	fmt.Fprintf(w, "script %s: %s, %s\n", c.conf.Name, plural(len(c.object.Programs), "program"), plural(c.sites(), "place"))
+	for _, p := range c.object.Programs {
 		fmt.Fprintf(w, "    %s: %s%s\n", specTexts(p.Specs), p.Attach, reason(p.Why))
 	}
-	for i, m := range u.plan.metrics {
+	for i, m := range c.metrics {
 		if m.exported {
-			m.describe(w, u.object.Maps[i], u.checked)
+			m.describe(w, c.object.Maps[i], c.checked)
 			continue
 		}
 		fmt.Fprintf(w, "    %s is not exported, about %s of kernel memory\n",
-			m.decl.Name, bytesText(float64(mapMemoryEstimate(u.object.Maps[i]))))
-	}
-	for _, warning := range append(u.warnings(), u.lint()...) {
-		fmt.Fprintf(w, "    warning: %s\n", indent(warning.Detail()))
+			m.decl.Name, bytesText(float64(mapMemoryEstimate(c.object.Maps[i]))))
 	}
 }
 
@@ -72,8 +72,8 @@ func specTexts(specs []*plylang.Spec) string {
 	return strings.Join(texts, ", ")
 }
 
-func (u *unit) places() (n int) {
-	for _, p := range u.object.Programs {
+func (c *compiled) sites() (n int) {
+	for _, p := range c.object.Programs {
 		n += len(p.Points)
 	}
 	return n
@@ -108,15 +108,15 @@ func mapMemoryEstimate(mp *object.Map) int {
 	return max(1, mp.Room) * (entryOverhead + mp.KeySize + copies*mp.Size)
 }
 
-// lint judges the names the user chose as promtool would.
-func (u *unit) lint() plylang.ErrorList {
-	var list plylang.ErrorList
-	for _, m := range u.plan.exported() {
+// lint says of the names the user chose what promtool would.
+func (list metrics) lint() plylang.ErrorList {
+	var errs plylang.ErrorList
+	for _, m := range list.exported() {
 		for _, problem := range lintMetric(m) {
-			list = append(list, m.nameAt.Errorf("metric %s: %s", m.name, problem))
+			errs = append(errs, m.nameAt.Errorf("metric %s: %s", m.name, problem))
 		}
 	}
-	return list
+	return errs
 }
 
 func lintMetric(m *metric) []string {

@@ -41,7 +41,7 @@ func TestWrongMetrics(t *testing.T) {
 			if err != nil {
 				t.Fatal(plylang.Detail(err))
 			}
-			_, fatal := prepare(cfg, &fakeBackend{scripts: map[string][]mapSpec{"S": tt.maps}})
+			_, fatal := compile(cfg, &fakeBackend{scripts: map[string][]mapSpec{"S": tt.maps}})
 			if got := fatal.Error(); got != "c.yaml"+tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, "c.yaml"+tt.want)
 			}

@@ -20,12 +20,13 @@ import (
 // them costs more than reading and sending. What it would check holds by
 // construction: labels are sorted and valid, series and families unique.
 type collector struct {
-	units     []*unit
+	scripts   []*script
 	maxSeries int
 	log       *slog.Logger
 	more      prometheus.Gatherer // the exporter's process; may be nil
 
 	lock     sync.Mutex // held while maps are read
+	readAt   time.Time  // when a scrape read them last
 	sharing  sync.Mutex // guards inFlight
 	inFlight *reading
 }
@@ -80,73 +81,64 @@ func (c *collector) read() []*dto.MetricFamily {
 		room = -1 // no limit
 	}
 	var families []*dto.MetricFamily
-	for _, u := range c.units {
-		families = append(families, c.readUnit(u, own, &room)...)
+	for _, s := range c.scripts {
+		families = append(families, c.readScript(s, own, &room)...)
 	}
+	c.readAt = time.Now()
 	return append(families, own.list()...)
 }
 
-// readUnit reads one script. One that cannot be read has no metrics but its
+// readScript reads one script. One that cannot be read has no metrics but its
 // ply_script_up, and is logged once.
-func (c *collector) readUnit(u *unit, own ownFamilies, room *int) []*dto.MetricFamily {
-	name := u.conf.Name
-	if !u.running() {
+func (c *collector) readScript(s *script, own ownFamilies, room *int) []*dto.MetricFamily {
+	name := s.conf.Name
+	r := s.running
+	if r == nil {
 		own.add(scriptUp, 0, name)
-		for _, spec := range u.specTexts() {
+		for _, spec := range s.specTexts() {
 			own.add(probeAttached, 0, notAttached, spec, name)
 		}
 		return nil
 	}
 	begin := time.Now()
-	rows, err := u.readMaps()
-	c.noteError(u, err)
+	last, err := r.read(r.tables)
+	c.noteError(r, err)
+	r.last = last
 	own.add(scriptUp, boolValue(err == nil), name)
-	own.add(scriptInfo, 1, u.object.Hash, name)
-	u.addProbes(own)
+	own.add(scriptInfo, 1, r.object.Hash, name)
+	r.addProbes(own)
 	if err != nil {
 		return nil
 	}
-	families, omitted := u.families(rows, own, room)
+	families, omitted := r.families(own, room)
 	own.add(seriesOmitted, float64(omitted), name)
 	own.add(scriptDuration, time.Since(begin).Seconds(), name)
 	return families
 }
 
-func (c *collector) noteError(u *unit, err error) {
-	if err != nil && u.readErr == nil {
-		c.log.Error("maps cannot be read", "script", u.conf.Name, "err", err)
+func (c *collector) noteError(r *running, err error) {
+	if err != nil && r.readErr == nil {
+		c.log.Error("maps cannot be read", "script", r.conf.Name, "err", err)
 	}
-	if err == nil && u.readErr != nil {
-		c.log.Info("maps can be read again", "script", u.conf.Name)
+	if err == nil && r.readErr != nil {
+		c.log.Info("maps can be read again", "script", r.conf.Name)
 	}
-	u.readErr = err
+	r.readErr = err
 }
 
-// readMaps reads every map of the script.
-func (u *unit) readMaps() ([][]Row, error) {
-	rows := make([][]Row, len(u.tables))
-	for i, t := range u.tables {
-		var err error
-		if rows[i], err = u.tracer.Rows(t.mp); err != nil {
-			return nil, err
-		}
-	}
-	return rows, nil
-}
-
-// families returns the metrics of a script that was read, as far as there is
-// room for series, and how many series were left out.
-func (u *unit) families(rows [][]Row, own ownFamilies, room *int) (families []*dto.MetricFamily, omitted int) {
-	created := timestamppb.New(u.tracer.Created())
-	for i, t := range u.tables {
-		u.addMap(own, t, len(rows[i]))
+// families returns the metrics of the last reading, as far as there is room
+// for series, and how many series were left out.
+func (r *running) families(own ownFamilies, room *int) (families []*dto.MetricFamily, omitted int) {
+	created := timestamppb.New(r.created)
+	for _, reading := range r.last {
+		t := reading.table
+		r.addMap(own, reading)
 		if !t.m.exported {
 			continue
 		}
-		t.update(rows[i])
 		list := t.current()
 		if t.m.typ == dto.MetricType_HISTOGRAM && t.mp.Value != nil && t.mp.Value.Signed {
-			own.add(mapNegative, t.negatives(list), t.mp.Name, u.conf.Name)
+			own.add(mapNegative, t.negatives(list), t.mp.Name, r.conf.Name)
 		}
 		each := t.m.seriesPerSample()
 		if fit := max(0, *room) / each; *room >= 0 && len(list) > fit {
@@ -161,12 +153,12 @@ func (u *unit) families(rows [][]Row, own ownFamilies, room *int) (families []*d
 	return families, omitted
 }
 
-func (u *unit) addMap(own ownFamilies, t *table, entries int) {
-	name, script := t.mp.Name, u.conf.Name
-	own.add(mapEntries, float64(entries), name, script)
-	own.add(mapMaxEntries, float64(max(1, t.mp.Room)), name, script)
-	own.add(mapDropped, float64(u.tracer.Dropped(t.mp)), name, script)
-	own.add(mapMemory, float64(u.tracer.MapMemory(t.mp)), name, script)
+func (r *running) addMap(own ownFamilies, reading mapReading) {
+	mp, script := reading.table.mp, r.conf.Name
+	own.add(mapEntries, float64(reading.entries), mp.Name, script)
+	own.add(mapMaxEntries, float64(max(1, mp.Room)), mp.Name, script)
+	own.add(mapDropped, float64(reading.dropped), mp.Name, script)
+	own.add(mapMemory, float64(reading.memory), mp.Name, script)
 }
 
 // notAttached is the kind of probes of a script that does not run.
@@ -174,29 +166,29 @@ const notAttached = "none"
 
 // specTexts are the probe specifications of a script as it was written, each
 // once.
-func (u *unit) specTexts() []string {
-	if u.specs == nil {
-		u.specs = []string{}
-		script, err := plylang.Parse(u.conf.Source)
+func (s *script) specTexts() []string {
+	if s.specs == nil {
+		s.specs = []string{}
+		parsed, err := plylang.Parse(s.conf.Source)
 		if err != nil {
 			return nil // a mistake, which has stopped the start
 		}
-		for _, probe := range script.Probes {
+		for _, probe := range parsed.Probes {
 			for _, spec := range probe.Specs {
-				u.specs = append(u.specs, validLabel(spec.String()))
+				s.specs = append(s.specs, validLabel(spec.String()))
 			}
 		}
-		slices.Sort(u.specs)
-		u.specs = slices.Compact(u.specs)
+		slices.Sort(s.specs)
+		s.specs = slices.Compact(s.specs)
 	}
-	return u.specs
+	return s.specs
 }
 
 // addProbes adds the state of each specification, one sample for equal ones.
-func (u *unit) addProbes(own ownFamilies) {
+func (r *running) addProbes(own ownFamilies) {
 	type key struct{ spec, kind string }
 	attached, missed := map[key]bool{}, map[string]uint64{}
-	for _, p := range u.tracer.Probes() {
+	for _, p := range r.tracer.Probes() {
 		k := key{validLabel(p.Spec), p.Kind}
 		before, seen := attached[k]
 		attached[k] = p.Attached && (before || !seen)
@@ -205,9 +197,9 @@ func (u *unit) addProbes(own ownFamilies) {
 		}
 	}
 	for k, ok := range attached {
-		own.add(probeAttached, boolValue(ok), k.kind, k.spec, u.conf.Name)
+		own.add(probeAttached, boolValue(ok), k.kind, k.spec, r.conf.Name)
 	}
 	for spec, n := range missed {
-		own.add(probeMissed, float64(n), spec, u.conf.Name)
+		own.add(probeMissed, float64(n), spec, r.conf.Name)
 	}
 }

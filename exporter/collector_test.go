@@ -180,7 +180,7 @@ func TestGoneKeysAreForgotten(t *testing.T) {
 		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{variable("pid", plylang.U64)}}}},
 		tracers: map[string]*fakeTracer{"S": tracer},
 	}, oneScriptYAML(`{map: "@", labels: [{map: {0: x, 1: x, 2: x, 3: x}}]}`))
-	table := c.units[0].tables[0]
+	table := c.scripts[0].running.tables[0]
 	table.text = func(v object.Value) string { return strconv.FormatInt(v.Int()%4, 10) }
 	for i := range int64(5000) {
 		tracer.rows = map[string][]pair{"@": {{words(i), words(1)}}}

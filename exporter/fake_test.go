@@ -232,12 +232,12 @@ func run(t testing.TB, b *fakeBackend, yaml string) *collector {
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
-	units, fatal := prepare(cfg, b)
+	scripts, fatal := compile(cfg, b)
 	if len(fatal) > 0 {
 		t.Fatal(fatal.Detail())
 	}
-	start(units, b)
-	return &collector{units: units, maxSeries: 50000, log: slog.New(slog.DiscardHandler)}
+	start(scripts, b)
+	return &collector{scripts: scripts, maxSeries: 50000, log: slog.New(slog.DiscardHandler)}
 }
 
 // scrape returns what /metrics shows, without the exporter's own metrics.

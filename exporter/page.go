@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -32,6 +33,7 @@ const (
 type (
 	pageView struct {
 		Version, Uptime, Metrics string
+		ReadAt                   int64 // when the maps were read: milliseconds since the start
 		Up, Failed               int
 		Scripts                  []scriptView
 	}
@@ -90,10 +92,37 @@ type (
 	}
 )
 
-// servePage shows every script with its state and its maps as they are now.
-func (in *instance) servePage(w http.ResponseWriter, _ *http.Request) {
+// pageAge is how old what the page shows may be.
+const pageAge = 2 * time.Second
+
+// A page is the status page as it was made last. All who ask within pageAge
+// get the same one, so that however many they are, scrapes are not slower.
+type page struct {
+	lock sync.Mutex
+	html []byte
+	at   time.Time // when the maps were read
+}
+
+// get returns the page, made anew when it is too old.
+func (p *page) get(in *instance) ([]byte, error) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	if p.html != nil && time.Since(p.at) < pageAge {
+		return p.html, nil
+	}
 	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, in.view()); err != nil {
+	view, at := in.view()
+	if err := pageTemplate.Execute(&b, view); err != nil {
+		return nil, err
+	}
+	p.html, p.at = b.Bytes(), at
+	return p.html, nil
+}
+
+// servePage shows every script with its state and its maps.
+func (in *instance) servePage(w http.ResponseWriter, _ *http.Request) {
+	html, err := in.page.get(in)
+	if err != nil {
 		in.opt.Log.Error("status page", "err", err)
 		http.Error(w, "the page could not be made; see the log", http.StatusInternalServerError)
 		return
@@ -103,54 +132,66 @@ func (in *instance) servePage(w http.ResponseWriter, _ *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	_, _ = w.Write(b.Bytes())
+	_, _ = w.Write(html)
 }
 
-func (in *instance) view() *pageView {
+// view returns what the page shows, and when the maps were read: by the last
+// scrape, or now, if that is too long ago. The page's own reading does not
+// count as a scrape.
+func (in *instance) view() (*pageView, time.Time) {
 	c := in.collector
 	c.lock.Lock()
 	defer c.lock.Unlock()
+	at := c.readAt
+	scraped := time.Since(at) < pageAge
+	if !scraped {
+		at = time.Now()
+	}
 	v := &pageView{
 		Version: version.Version,
 		Uptime:  time.Since(in.started).Round(time.Second).String(),
 		Metrics: in.opt.TelemetryPath,
+		ReadAt:  at.Sub(in.started).Milliseconds(),
 	}
-	for _, u := range c.units {
-		s := u.view()
-		if s.State == "up" {
+	for _, s := range c.scripts {
+		view := s.view(scraped)
+		if view.State == "up" {
 			v.Up++
 		} else {
 			v.Failed++
 		}
-		v.Scripts = append(v.Scripts, s)
+		v.Scripts = append(v.Scripts, view)
 	}
-	return v
+	return v, at
 }
 
-func (u *unit) view() scriptView {
-	v := scriptView{Name: u.conf.Name, Help: u.conf.Help, File: u.conf.Source.Name(), State: "up", Source: sourceLines(u.conf.Source)}
-	for _, w := range u.warnings() {
+func (s *script) view(scraped bool) scriptView {
+	v := scriptView{Name: s.conf.Name, Help: s.conf.Help, File: s.conf.Source.Name(), State: "up", Source: sourceLines(s.conf.Source)}
+	for _, w := range s.warnings {
 		v.Warnings = append(v.Warnings, w.Error())
 	}
-	if !u.running() {
-		v.State, v.Error = "failed", plylang.Detail(u.err)
+	r := s.running
+	if r == nil {
+		v.State, v.Error = "failed", plylang.Detail(s.err)
 		return v
 	}
-	for _, p := range u.tracer.Probes() {
+	for _, p := range r.tracer.Probes() {
 		view := probeView{Probe: p}
 		if p.Err != nil {
 			view.Error = plylang.Detail(p.Err)
 		}
 		v.Probes = append(v.Probes, view)
 	}
-	rows, err := u.readMaps()
+	readings, err := r.last, r.readErr
+	if !scraped {
+		readings, err = r.peek()
+	}
 	if err != nil {
 		v.State, v.Error = "unreadable", err.Error()
 		return v
 	}
-	for i, t := range u.tables {
-		t.update(rows[i])
-		v.Maps = append(v.Maps, u.mapView(t, len(rows[i])))
+	for _, reading := range readings {
+		v.Maps = append(v.Maps, reading.view())
 	}
 	sort.SliceStable(v.Maps, func(i, j int) bool { return v.Maps[i].Exported && !v.Maps[j].Exported })
 	return v
@@ -164,15 +205,16 @@ func sourceLines(src *plylang.Source) []lineView {
 	return lines
 }
 
-func (u *unit) mapView(t *table, entries int) mapView {
+func (r mapReading) view() mapView {
+	t := r.table
 	limit := max(1, t.mp.Room)
 	v := mapView{
 		Name: t.mp.Name, Metric: t.m.name, Type: typeName(t.m.typ), Help: t.m.help, Unit: t.m.unit, Exported: t.m.exported, Keyed: t.mp.KeySize > 0,
-		Entries: groupDigits(uint64(entries)), Max: groupDigits(uint64(limit)), Fill: min(100, entries*100/limit),
-		Memory: bytesText(float64(u.tracer.MapMemory(t.mp))),
+		Entries: groupDigits(uint64(r.entries)), Max: groupDigits(uint64(limit)), Fill: min(100, r.entries*100/limit),
+		Memory: bytesText(float64(r.memory)),
 	}
-	if n := u.tracer.Dropped(t.mp); n > 0 {
-		v.Dropped = groupDigits(n)
+	if r.dropped > 0 {
+		v.Dropped = groupDigits(r.dropped)
 	}
 	for _, l := range t.m.labels {
 		v.Keys = append(v.Keys, l.name)

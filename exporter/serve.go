@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +47,7 @@ type Options struct {
 type instance struct {
 	opt       Options
 	collector *collector
+	page      page
 	servers   []*http.Server
 	started   time.Time
 	ready     atomic.Bool
@@ -65,18 +65,18 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 		return err
 	}
 	defer closeAll(listeners)
-	units, fatal := prepare(cfg, opt.Backend)
+	scripts, fatal := compile(cfg, opt.Backend)
 	if len(fatal) > 0 {
 		return fatal
 	}
 	in := &instance{opt: opt, started: time.Now(), collector: &collector{
-		units: units, maxSeries: opt.MaxSeries, log: opt.Log, more: processMetrics(opt.ProcessMetrics),
+		scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: processMetrics(opt.ProcessMetrics),
 	}}
-	defer stop(units)
+	defer stop(scripts)
 	in.collector.lock.Lock() // scrapes wait for the scripts
 	failed := in.serveHTTP(listeners)
 	defer in.shutdown()
-	start(units, opt.Backend)
+	start(scripts, opt.Backend)
 	debug.FreeOSMemory() // what compiling took is not needed again
 	in.ready.Store(true)
 	in.collector.lock.Unlock()
@@ -95,16 +95,16 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 // Strict, the first is an error.
 func (in *instance) report() error {
 	var errs []error
-	for _, u := range in.collector.units {
-		if u.err != nil {
-			in.opt.Log.Error("script does not run", "script", u.conf.Name, "err", u.err)
-			errs = append(errs, u.err)
+	for _, s := range in.collector.scripts {
+		if s.err != nil {
+			in.opt.Log.Error("script does not run", "script", s.conf.Name, "err", s.err)
+			errs = append(errs, s.err)
 			continue
 		}
-		for _, w := range u.warnings() {
-			in.opt.Log.Warn(w.Error(), "script", u.conf.Name)
+		for _, w := range s.warnings {
+			in.opt.Log.Warn(w.Error(), "script", s.conf.Name)
 		}
-		in.opt.Log.Info("script runs", "script", u.conf.Name, "probes", len(u.tracer.Probes()))
+		in.opt.Log.Info("script runs", "script", s.conf.Name, "probes", len(s.running.tracer.Probes()))
 	}
 	if len(errs) > 0 && in.opt.Strict {
 		return joined(errs)
@@ -136,24 +136,6 @@ func processMetrics(process bool) prometheus.Gatherer {
 		reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 	return reg
-}
-
-// stop closes all scripts, several at a time: each waits for the kernel.
-func stop(units []*unit) {
-	const atOnce = 8
-	slots := make(chan struct{}, atOnce)
-	var wait sync.WaitGroup
-	for _, u := range units {
-		if !u.running() {
-			continue
-		}
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			_ = u.tracer.Close()
-		})
-	}
-	wait.Wait()
 }
 
 func closeAll(listeners []net.Listener) {

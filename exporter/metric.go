@@ -31,46 +31,56 @@ type metric struct {
 
 func (m *metric) isCounter() bool { return m.typ == dto.MetricType_COUNTER }
 
-// A plan is how a script is compiled and exported.
-type plan struct {
-	metrics  []*metric // one for each map of the script, in its order
-	options  bpfgen.Options
-	warnings plylang.ErrorList
-}
+// metrics are those of a script: one for each of its maps, in their order.
+type metrics []*metric
 
 // maxHistogramEntries is the default number of keys of a histogram.
 const maxHistogramEntries = 1024
 
-// planScript decides what is exported of a checked script, and how.
-func planScript(s *config.Script, checked *plylang.Script) (*plan, plylang.ErrorList) {
-	p := &plan{options: bpfgen.Options{MaxEntries: s.MaxEntries, Maps: map[string]bpfgen.MapOptions{}}}
+// inferMetrics decides what is exported of a checked script, and how.
+func inferMetrics(s *config.Script, checked *plylang.Script) (metrics, plylang.ErrorList) {
+	var list metrics
 	given, errs := matchMetrics(s, checked)
 	for _, decl := range checked.Maps {
-		m, found := planMap(s, decl, given[decl.Name])
+		m, found := inferMetric(s, decl, given[decl.Name])
 		errs = append(errs, found...)
 		m.exported = isExported(decl, m.given)
 		m.help = helpText(checked, m)
-		p.options.Maps[decl.Name] = mapOptions(s, m)
-		p.metrics = append(p.metrics, m)
+		list = append(list, m)
 	}
-	if exported := p.exported(); len(exported) == 1 && exported[0].userHelp() == "" && s.Help != "" {
+	if exported := list.exported(); len(exported) == 1 && exported[0].userHelp() == "" && s.Help != "" {
 		exported[0].help = s.Help
 	}
-	for _, m := range p.exported() {
-		p.warnings = append(p.warnings, m.warn(checked)...)
-	}
-	return p, errs
+	return list, errs
 }
 
 // exported returns the metrics that are sent.
-func (p *plan) exported() []*metric {
-	var out []*metric
-	for _, m := range p.metrics {
+func (list metrics) exported() metrics {
+	var out metrics
+	for _, m := range list {
 		if m.exported {
 			out = append(out, m)
 		}
 	}
 	return out
+}
+
+// warnings is what works, but should not be so.
+func (list metrics) warnings(checked *plylang.Script) plylang.ErrorList {
+	var out plylang.ErrorList
+	for _, m := range list.exported() {
+		out = append(out, m.warn(checked)...)
+	}
+	return out
+}
+
+// options are what the maps need of the code generator.
+func (list metrics) options(s *config.Script) bpfgen.Options {
+	opt := bpfgen.Options{MaxEntries: s.MaxEntries, Maps: map[string]bpfgen.MapOptions{}}
+	for _, m := range list {
+		opt.Maps[m.decl.Name] = mapOptions(s, m)
+	}
+	return opt
 }
 
 // matchMetrics finds the map of each entry of "metrics:".
@@ -108,7 +118,7 @@ func isExported(decl *plylang.Map, given *config.Metric) bool {
 	return decl.Agg != nil
 }
 
-func planMap(s *config.Script, decl *plylang.Map, given *config.Metric) (*metric, plylang.ErrorList) {
+func inferMetric(s *config.Script, decl *plylang.Map, given *config.Metric) (*metric, plylang.ErrorList) {
 	m := &metric{script: s, decl: decl, given: given, nameAt: s.At}
 	if given != nil {
 		m.nameAt = given.At("name")
@@ -129,7 +139,7 @@ func planMap(s *config.Script, decl *plylang.Map, given *config.Metric) (*metric
 		errs = append(errs, err)
 	}
 	m.labels = labels
-	errs = append(errs, m.useless()...)
+	errs = append(errs, m.withoutEffect()...)
 	return m, append(errs, m.resolveBounds()...)
 }
 

@@ -31,23 +31,23 @@ func TestQuickstartMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
-	units, fatal := prepare(cfg, NewBackend(k, slog.New(slog.DiscardHandler), false))
+	scripts, fatal := compile(cfg, NewBackend(k, slog.New(slog.DiscardHandler), false))
 	if len(fatal) > 0 {
 		t.Fatal(fatal.Detail())
 	}
 	var got []string
-	for _, u := range units {
-		if u.err != nil {
-			t.Logf("script %s is not for this kernel: %s", u.conf.Name, plylang.Detail(u.err))
+	for _, s := range scripts {
+		if s.err != nil {
+			t.Logf("script %s is not for this kernel: %s", s.conf.Name, plylang.Detail(s.err))
 			continue
 		}
-		for _, m := range u.plan.exported() {
+		for _, m := range s.compiled.metrics.exported() {
 			got = append(got, describeMetric(m))
 			for _, problem := range lintMetric(m) {
 				t.Errorf("%s: %s", m.name, problem)
 			}
 		}
-		for _, w := range u.warnings() {
+		for _, w := range s.warnings {
 			t.Error(w.Detail())
 		}
 	}
@@ -80,7 +80,7 @@ func TestErrorInYAML(t *testing.T) {
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
-	_, fatal := prepare(cfg, NewBackend(k, slog.New(slog.DiscardHandler), false))
+	_, fatal := compile(cfg, NewBackend(k, slog.New(slog.DiscardHandler), false))
 	if len(fatal) != 1 || !strings.HasPrefix(fatal[0].Error(), "probes.yaml:5:13: ") || !strings.Contains(fatal[0].Msg, `"count"`) {
 		t.Errorf("got %v", fatal.Detail())
 	}

@@ -2,9 +2,9 @@ package exporter
 
 import "ply-exporter/plylang"
 
-// useless reports what the configuration says of a map and nothing could come
-// of.
-func (m *metric) useless() plylang.ErrorList {
+// withoutEffect reports what the configuration says of a map and could have no
+// effect.
+func (m *metric) withoutEffect() plylang.ErrorList {
 	var errs plylang.ErrorList
 	add := func(key, format string) {
 		if p, given := m.given.Given(key); given {

@@ -1,0 +1,61 @@
+package exporter
+
+import (
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ply-exporter/plylang"
+)
+
+// pageOf returns what a visitor of the status page gets.
+func pageOf(in *instance) string {
+	w := httptest.NewRecorder()
+	in.servePage(w, httptest.NewRequest("GET", "/", nil))
+	return w.Body.String()
+}
+
+// The page shows what the last scrape read, or makes a reading of its own,
+// which all visitors share and no scrape knows of.
+func TestReadingsOfThePage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		comm := variable("comm", plylang.StringType(16))
+		tracer := &fakeTracer{rows: map[string][]pair{"@": {{chars("one"), words(11)}}}}
+		b := &fakeBackend{
+			scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{comm}}}},
+			tracers: map[string]*fakeTracer{"S": tracer},
+		}
+		in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, oneScriptYAML(""))}
+		scraped := in.collector.scripts[0].running.tables[0]
+		expect := func(when, key string, reads int, round uint64) {
+			t.Helper()
+			var visitors sync.WaitGroup
+			for range 200 {
+				visitors.Go(func() {
+					if page := pageOf(in); !strings.Contains(page, ">"+key+"<") {
+						t.Errorf("%s: no key %s on the page", when, key)
+					}
+				})
+			}
+			visitors.Wait()
+			if tracer.reads != reads || scraped.round != round {
+				t.Errorf("%s: %d readings and %d scrapes, want %d and %d", when, tracer.reads, scraped.round, reads, round)
+			}
+		}
+		expect("before the first scrape", "one", 1, 0)
+		tracer.rows["@"][0].key = chars("two")
+		expect("at once", "one", 1, 0)
+		time.Sleep(pageAge)
+		expect("later", "two", 2, 0)
+		time.Sleep(pageAge)
+		tracer.rows["@"][0].key = chars("three")
+		scrape(t, in.collector)
+		expect("after a scrape", "three", 3, 1)
+		if len(scraped.byKey) != 1 {
+			t.Errorf("the scrapes know %d keys, of which the page saw two", len(scraped.byKey))
+		}
+	})
+}

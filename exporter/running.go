@@ -1,0 +1,121 @@
+package exporter
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"ply-exporter/bpfgen/object"
+)
+
+// A running is a compiled script that counts.
+type running struct {
+	*compiled
+	tracer  Tracer
+	created time.Time
+	tables  []*table // one for each map, in the script's order
+
+	// What the last scrape read.
+	last    []mapReading
+	readErr error
+}
+
+// start loads and attaches all scripts that compiled.
+func start(scripts []*script, b Backend) {
+	var ready []*script
+	var objects []*object.Object
+	for _, s := range scripts {
+		if s.compiled != nil {
+			ready, objects = append(ready, s), append(objects, s.compiled.object)
+		}
+	}
+	if len(ready) == 0 {
+		return
+	}
+	tracers, errs := b.Start(objects)
+	for i, s := range ready {
+		if s.err = errs[i]; s.err == nil {
+			s.running, s.err = newRunning(s.compiled, tracers[i])
+		}
+	}
+}
+
+func newRunning(c *compiled, t Tracer) (*running, error) {
+	r := &running{compiled: c, tracer: t, created: t.Created()}
+	var err error
+	if r.tables, err = r.newTables(); err != nil {
+		return nil, errors.Join(err, t.Close())
+	}
+	return r, nil
+}
+
+// newTables makes the tables of all maps, nothing known yet.
+func (r *running) newTables() ([]*table, error) {
+	tables := make([]*table, len(r.metrics))
+	for i, m := range r.metrics {
+		mp := r.object.Maps[i]
+		tables[i] = newTable(m, mp, r.tracer.Text)
+		if mp.Shape == object.ShapeHistogram {
+			var err error
+			if tables[i].fold, err = object.Fold(mp.Buckets, m.bounds.thresholds); err != nil {
+				return nil, fmt.Errorf("map %s: %w: a bug of ply-exporter", mp.Name, err)
+			}
+		}
+	}
+	return tables, nil
+}
+
+// A mapReading is what one reading found in a map. The keys and values are in
+// the table.
+type mapReading struct {
+	table           *table
+	entries         int
+	dropped, memory uint64
+}
+
+// read reads all maps into tables: those of the scrapes, or others, which
+// then leave no trace in what a scrape counts.
+func (r *running) read(tables []*table) ([]mapReading, error) {
+	rows := make([][]Row, len(tables))
+	for i, t := range tables {
+		var err error
+		if rows[i], err = r.tracer.Rows(t.mp); err != nil {
+			return nil, err
+		}
+	}
+	readings := make([]mapReading, len(tables))
+	for i, t := range tables {
+		t.update(rows[i])
+		readings[i] = mapReading{t, len(rows[i]), r.tracer.Dropped(t.mp), r.tracer.MapMemory(t.mp)}
+	}
+	return readings, nil
+}
+
+// peek reads all maps without counting as a scrape. What it learns of keys is
+// forgotten again.
+func (r *running) peek() ([]mapReading, error) {
+	tables, err := r.newTables()
+	if err != nil {
+		return nil, err
+	}
+	return r.read(tables)
+}
+
+// stop closes all scripts, several at a time: each waits for the kernel.
+func stop(scripts []*script) {
+	const atOnce = 8
+	slots := make(chan struct{}, atOnce)
+	var wait sync.WaitGroup
+	for _, s := range scripts {
+		if s.running == nil {
+			continue
+		}
+		slots <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-slots }()
+			_ = s.running.tracer.Close()
+		})
+	}
+	wait.Wait()
+}
