@@ -172,7 +172,7 @@ func TestRunIsInterrupted(t *testing.T) {
 	} {
 		var out strings.Builder
 		p := startPly(t, &out, "run", "BEGIN { @ = 1; printf(\"go\\n\"); }")
-		p.waitFor(t, " attached")
+		p.waitFor(t, " active")
 		for _, s := range row.signals {
 			p.signal(t, s)
 		}
@@ -189,7 +189,7 @@ func TestRunQuits(t *testing.T) {
 	need.BPF(t)
 	var out strings.Builder
 	p := startPly(t, &out, "run", "BEGIN { @ = 1; }")
-	p.waitFor(t, " attached")
+	p.waitFor(t, " active")
 	p.signal(t, syscall.SIGQUIT)
 	if status := p.wait(t); status.ExitStatus() != 131 || out.String() != "" {
 		t.Errorf("status %#x, output %q", status, out.String())
