@@ -11,7 +11,7 @@ import (
 
 // A Tracer is a running script, as the exporter sees it.
 type Tracer interface {
-	// Rows returns the keys and values of a map, as bpfgen.Map lays them out,
+	// Rows returns the keys and values of a map, as object.Map lays them out,
 	// each key once, values reduced over CPUs. A keyless map gives one row
 	// without a key, none while it was never written.
 	Rows(m *object.Map) ([]Row, error)
@@ -28,7 +28,7 @@ type Tracer interface {
 	// Probes tells how each specification of the script is attached.
 	Probes() []Probe
 
-	// Created is when the maps were made.
+	// Created is when the script started.
 	Created() time.Time
 
 	Close() error
@@ -40,9 +40,9 @@ type Row = tracer.Row
 // A Probe is how one specification of a script is attached.
 type Probe struct {
 	Spec        string // as it was written
-	Kind        string // the way in: "tracepoint", "kprobe_multi"
-	Why         string // why that way
-	Places      int    // places it is attached to
+	Kind        string // the attach type: "tracepoint", "kprobe_multi"
+	Why         string // why that type
+	Sites       int    // how many it is attached to
 	Covers      int    // probes these stand for, as the user counts them
 	Attached    bool
 	Err         error // why it is not
@@ -63,6 +63,6 @@ type Backend interface {
 	// one that fails has an error and does not affect the others.
 	Start(objs []*object.Object) ([]Tracer, []error)
 
-	// Verify lets this kernel's verifier judge an object, attaching nothing.
+	// Verify lets this kernel verify an object, attaching nothing.
 	Verify(obj *object.Object) error
 }

@@ -23,7 +23,7 @@ type KernelBackend struct {
 }
 
 // NewBackend returns the backend of this machine. plainAttach attaches probes
-// as their names say, without looking for a cheaper way.
+// as their names say, without looking for a cheaper attach type.
 func NewBackend(k *kernel.Kernel, log *slog.Logger, plainAttach bool) *KernelBackend {
 	return &KernelBackend{kernel: k, log: log, plain: plainAttach}
 }
@@ -59,7 +59,7 @@ func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	return out, errs
 }
 
-// Verify lets the verifier judge an object.
+// Verify lets this kernel verify an object.
 func (b *KernelBackend) Verify(obj *object.Object) error {
 	return tracer.Verify(obj, tracer.Options{Kernel: b.kernel, Log: b.log})
 }
@@ -76,7 +76,7 @@ func (t *kernelTracer) Probes() []Probe {
 	var out []Probe
 	for _, p := range t.Tracer.Probes() {
 		out = append(out, Probe{
-			Spec: p.Spec.String(), Kind: p.Attach, Why: p.Why, Places: p.Sites, Covers: p.Covers, Attached: p.Attached, Err: p.Err,
+			Spec: p.Spec.String(), Kind: p.Attach, Why: p.Why, Sites: p.Sites, Covers: p.Covers, Attached: p.Attached, Err: p.Err,
 			Missed: p.Missed, MissedKnown: p.MissedKnown,
 		})
 	}

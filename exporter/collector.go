@@ -75,28 +75,28 @@ func (c *collector) share() []*dto.MetricFamily {
 func (c *collector) read() []*dto.MetricFamily {
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	own := ownFamilies{}
+	self := selfFamilies{}
 	room := c.maxSeries
 	if room == 0 {
 		room = -1 // no limit
 	}
 	var families []*dto.MetricFamily
 	for _, s := range c.scripts {
-		families = append(families, c.readScript(s, own, &room)...)
+		families = append(families, c.readScript(s, self, &room)...)
 	}
 	c.readAt = time.Now()
-	return append(families, own.list()...)
+	return append(families, self.list()...)
 }
 
 // readScript reads one script. One that cannot be read has no metrics but its
 // ply_script_up, and is logged once.
-func (c *collector) readScript(s *script, own ownFamilies, room *int) []*dto.MetricFamily {
+func (c *collector) readScript(s *script, self selfFamilies, room *int) []*dto.MetricFamily {
 	name := s.conf.Name
 	r := s.running
 	if r == nil {
-		own.add(scriptUp, 0, name)
+		self.add(scriptUp, 0, name)
 		for _, spec := range s.specTexts() {
-			own.add(probeAttached, 0, notAttached, spec, name)
+			self.add(probeAttached, 0, notAttached, spec, name)
 		}
 		return nil
 	}
@@ -104,15 +104,15 @@ func (c *collector) readScript(s *script, own ownFamilies, room *int) []*dto.Met
 	last, err := r.read(r.tables)
 	c.noteError(r, err)
 	r.last = last
-	own.add(scriptUp, boolValue(err == nil), name)
-	own.add(scriptInfo, 1, r.object.Hash, name)
-	r.addProbes(own)
+	self.add(scriptUp, boolValue(err == nil), name)
+	self.add(scriptInfo, 1, r.object.Hash, name)
+	r.addProbes(self)
 	if err != nil {
 		return nil
 	}
-	families, omitted := r.families(own, room)
-	own.add(seriesOmitted, float64(omitted), name)
-	own.add(scriptDuration, time.Since(begin).Seconds(), name)
+	families, omitted := r.families(self, room)
+	self.add(seriesOmitted, float64(omitted), name)
+	self.add(scriptDuration, time.Since(begin).Seconds(), name)
 	return families
 }
 
@@ -128,17 +128,17 @@ func (c *collector) noteError(r *running, err error) {
 
 // families returns the metrics of the last reading, as far as there is room
 // for series, and how many series were left out.
-func (r *running) families(own ownFamilies, room *int) (families []*dto.MetricFamily, omitted int) {
+func (r *running) families(self selfFamilies, room *int) (families []*dto.MetricFamily, omitted int) {
 	created := timestamppb.New(r.created)
 	for _, reading := range r.last {
 		t := reading.table
-		r.addMap(own, reading)
+		r.addMap(self, reading)
 		if !t.m.exported {
 			continue
 		}
 		list := t.current()
 		if t.m.typ == dto.MetricType_HISTOGRAM && t.mp.Value != nil && t.mp.Value.Signed {
-			own.add(mapNegative, t.negatives(list), t.mp.Name, r.conf.Name)
+			self.add(mapNegative, t.negatives(list), t.mp.Name, r.conf.Name)
 		}
 		each := t.m.seriesPerSample()
 		if fit := max(0, *room) / each; *room >= 0 && len(list) > fit {
@@ -153,12 +153,12 @@ func (r *running) families(own ownFamilies, room *int) (families []*dto.MetricFa
 	return families, omitted
 }
 
-func (r *running) addMap(own ownFamilies, reading mapReading) {
+func (r *running) addMap(self selfFamilies, reading mapReading) {
 	mp, script := reading.table.mp, r.conf.Name
-	own.add(mapEntries, float64(reading.entries), mp.Name, script)
-	own.add(mapMaxEntries, float64(max(1, mp.Room)), mp.Name, script)
-	own.add(mapDropped, float64(reading.dropped), mp.Name, script)
-	own.add(mapMemory, float64(reading.memory), mp.Name, script)
+	self.add(mapEntries, float64(reading.entries), mp.Name, script)
+	self.add(mapMaxEntries, float64(max(1, mp.Room)), mp.Name, script)
+	self.add(mapDropped, float64(reading.dropped), mp.Name, script)
+	self.add(mapMemory, float64(reading.memory), mp.Name, script)
 }
 
 // notAttached is the kind of probes of a script that does not run.
@@ -185,7 +185,7 @@ func (s *script) specTexts() []string {
 }
 
 // addProbes adds the state of each specification, one sample for equal ones.
-func (r *running) addProbes(own ownFamilies) {
+func (r *running) addProbes(self selfFamilies) {
 	type key struct{ spec, kind string }
 	attached, missed := map[key]bool{}, map[string]uint64{}
 	for _, p := range r.tracer.Probes() {
@@ -197,9 +197,9 @@ func (r *running) addProbes(own ownFamilies) {
 		}
 	}
 	for k, ok := range attached {
-		own.add(probeAttached, boolValue(ok), k.kind, k.spec, r.conf.Name)
+		self.add(probeAttached, boolValue(ok), k.kind, k.spec, r.conf.Name)
 	}
 	for spec, n := range missed {
-		own.add(probeMissed, float64(n), spec, r.conf.Name)
+		self.add(probeMissed, float64(n), spec, r.conf.Name)
 	}
 }

@@ -14,7 +14,7 @@ func TestOwnMetricsInTheDocumentation(t *testing.T) {
 	}
 	_, table, _ := strings.Cut(string(doc), "## The exporter's own metrics")
 	table, _, _ = strings.Cut(table, "\n## ")
-	for _, m := range ownMetrics {
+	for _, m := range selfMetrics {
 		if !strings.Contains(table, "`"+m.name) {
 			t.Errorf("docs/configuration.md does not tell of %s", m.name)
 		}

@@ -245,16 +245,16 @@ func scrape(t testing.TB, c *collector) string {
 	t.Helper()
 	var lines []string
 	for line := range strings.Lines(scrapeAll(t, c)) {
-		if !ownLine(line) {
+		if !selfLine(line) {
 			lines = append(lines, line)
 		}
 	}
 	return strings.Join(lines, "")
 }
 
-func ownLine(line string) bool {
+func selfLine(line string) bool {
 	line = strings.TrimPrefix(strings.TrimPrefix(line, "# HELP "), "# TYPE ")
-	for _, own := range ownMetrics {
+	for _, own := range selfMetrics {
 		if strings.HasPrefix(line, own.name) {
 			return true
 		}

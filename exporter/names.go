@@ -93,7 +93,7 @@ type nameCheck struct {
 // add reports what m collides with, if anything.
 func (c *nameCheck) add(m *metric) *plylang.Error {
 	fam := family(m.name, m.isCounter())
-	if own := ownFamily(fam); own != "" {
+	if own := selfFamily(fam); own != "" {
 		return m.nameAt.Errorf("metric name %s belongs to the exporter's own %s: choose another with name:", m.name, own)
 	}
 	if c.byName == nil {
@@ -125,10 +125,10 @@ func (c *nameCheck) clash(fam string, claims []string) *metric {
 	return nil
 }
 
-// ownFamily returns which of the exporter's own metrics a family collides
+// selfFamily returns which of the exporter's own metrics a family collides
 // with, "" when none.
-func ownFamily(fam string) string {
-	for _, own := range ownMetrics {
+func selfFamily(fam string) string {
+	for _, own := range selfMetrics {
 		if collide(fam, family(own.name, own.typ == dto.MetricType_COUNTER)) {
 			return own.name
 		}

@@ -77,7 +77,7 @@ func TestOwnNamesAreTaken(t *testing.T) {
 		"ply_map_entries": true, "ply_script_up": true, "ply_map_dropped": true, "ply_exporter_build_info": true,
 		"go_goroutines": true, "process_cpu_seconds_total": true, "ply_map_size": false, "gone": false,
 	} {
-		if got := ownFamily(name) != ""; got != want {
+		if got := selfFamily(name) != ""; got != want {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}

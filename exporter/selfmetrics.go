@@ -7,12 +7,12 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// buildInfo is made by the library, the others by ownFamilies.
+// buildInfo is made by the library, the others by selfFamilies.
 const buildInfo = "ply_exporter_build_info"
 
-// An ownMetric is one of the exporter's own metrics. They keep "ply_" whatever
+// An selfMetric is one of the exporter's own metrics. They keep "ply_" whatever
 // the configuration's namespace is.
-type ownMetric struct {
+type selfMetric struct {
 	name   string
 	typ    dto.MetricType
 	help   string
@@ -25,30 +25,30 @@ const (
 )
 
 var (
-	scriptUp       = &ownMetric{"ply_script_up", gauge, "Whether the script runs and its maps could be read.", []string{"script"}}
-	scriptInfo     = &ownMetric{"ply_script_info", gauge, "What runs: the hash of the compiled script, always 1.", []string{"hash", "script"}}
-	scriptDuration = &ownMetric{"ply_script_scrape_duration_seconds", gauge, "Time the last reading of the script's maps took.", []string{"script"}}
-	probeAttached  = &ownMetric{"ply_probe_attached", gauge, "Whether the probe specification is attached, and in which way.", []string{"kind", "probe", "script"}}
-	probeMissed    = &ownMetric{"ply_probe_missed_total", counter, "Events the kernel did not run the probe for. Absent where the kernel does not count them.", []string{"probe", "script"}}
-	mapEntries     = &ownMetric{"ply_map_entries", gauge, "Keys in the map.", []string{"map", "script"}}
-	mapMaxEntries  = &ownMetric{"ply_map_max_entries", gauge, "Keys the map has room for.", []string{"map", "script"}}
-	mapDropped     = &ownMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason.", []string{"map", "script"}}
-	mapMemory      = &ownMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
-	mapNegative    = &ownMetric{"ply_map_negative_total", counter, "Negative values counted in the histogram's lowest bucket.", []string{"map", "script"}}
-	seriesOmitted  = &ownMetric{"ply_scrape_series_omitted", gauge, "Series left out of the last scrape because of the limit on series.", []string{"script"}}
+	scriptUp       = &selfMetric{"ply_script_up", gauge, "Whether the script runs and its maps could be read.", []string{"script"}}
+	scriptInfo     = &selfMetric{"ply_script_info", gauge, "What runs: the hash of the compiled script, always 1.", []string{"hash", "script"}}
+	scriptDuration = &selfMetric{"ply_script_scrape_duration_seconds", gauge, "Time the last reading of the script's maps took.", []string{"script"}}
+	probeAttached  = &selfMetric{"ply_probe_attached", gauge, "Whether the probe specification is attached, and in which way.", []string{"kind", "probe", "script"}}
+	probeMissed    = &selfMetric{"ply_probe_missed_total", counter, "Events the kernel did not run the probe for. Absent where the kernel does not count them.", []string{"probe", "script"}}
+	mapEntries     = &selfMetric{"ply_map_entries", gauge, "Keys in the map.", []string{"map", "script"}}
+	mapMaxEntries  = &selfMetric{"ply_map_max_entries", gauge, "Keys the map has room for.", []string{"map", "script"}}
+	mapDropped     = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason.", []string{"map", "script"}}
+	mapMemory      = &selfMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
+	mapNegative    = &selfMetric{"ply_map_negative_total", counter, "Negative values counted in the histogram's lowest bucket.", []string{"map", "script"}}
+	seriesOmitted  = &selfMetric{"ply_scrape_series_omitted", gauge, "Series left out of the last scrape because of the limit on series.", []string{"script"}}
 )
 
-var ownMetrics = []*ownMetric{
+var selfMetrics = []*selfMetric{
 	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed,
 	mapEntries, mapMaxEntries, mapDropped, mapMemory, mapNegative, seriesOmitted,
 }
 
-// ownFamilies collects samples of own metrics.
-type ownFamilies map[*ownMetric]*dto.MetricFamily
+// selfFamilies collects samples of own metrics.
+type selfFamilies map[*selfMetric]*dto.MetricFamily
 
 // add adds a sample; values are those of m.labels. Samples with equal labels
 // must not be added.
-func (o ownFamilies) add(m *ownMetric, v float64, values ...string) {
+func (o selfFamilies) add(m *selfMetric, v float64, values ...string) {
 	f := o[m]
 	if f == nil {
 		f = &dto.MetricFamily{Name: &m.name, Help: &m.help, Type: m.typ.Enum()}
@@ -67,7 +67,7 @@ func (o ownFamilies) add(m *ownMetric, v float64, values ...string) {
 }
 
 // list returns the families with their samples in the order of their labels.
-func (o ownFamilies) list() []*dto.MetricFamily {
+func (o selfFamilies) list() []*dto.MetricFamily {
 	out := make([]*dto.MetricFamily, 0, len(o))
 	for _, f := range o {
 		sort.SliceStable(f.Metric, func(i, j int) bool { return sampleKey(f.Metric[i]) < sampleKey(f.Metric[j]) })

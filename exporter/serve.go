@@ -54,8 +54,18 @@ type instance struct {
 }
 
 // Serve compiles and starts all scripts and serves until ctx ends, which is no
-// error. A mistake of the user's is an error before anything was attached;
-// what this kernel lacks fails its script alone, unless opt.Strict.
+// error:
+//
+//	cfg, err := config.Load([]string{"probes.yaml"})
+//	…
+//	err = exporter.Serve(ctx, cfg, exporter.Options{
+//		Backend: exporter.NewBackend(k, log, false), Log: log,
+//		Web: kingpinflag.AddFlags(app, ":10759"), TelemetryPath: "/metrics",
+//	})
+//
+// It needs Linux 5.10 or later. A mistake of the user's is an error before
+// anything was attached; what this kernel lacks fails its script alone, unless
+// opt.Strict.
 func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	if err := opt.check(); err != nil {
 		return err

@@ -34,14 +34,14 @@ func demo() (*fakeBackend, string) {
 				"kprobe:SyS_* { $syscalls[comm].count() }": {
 					rows:    map[string][]pair{"$syscalls": {{chars("<b>sshd</b>"), words(28700)}, {chars("dd"), words(22644)}, {chars("bash\xff"), words(77)}}},
 					dropped: map[string]uint64{"$syscalls": 3},
-					probes: []Probe{{Spec: "kprobe:SyS_*", Kind: "tracepoint", Attached: true, Places: 1, Covers: 331,
+					probes: []Probe{{Spec: "kprobe:SyS_*", Kind: "tracepoint", Attached: true, Sites: 1, Covers: 331,
 						Why: "one program at raw_syscalls/sys_enter sees all system calls"}},
 				},
 				"kprobe:x { @lat = quantize(time - 0s); }": {
 					rows: map[string][]pair{"@lat": {
 						{chars("dd"), histogramValue(durationThresholds(), 1000, 3000, 3000, 9000, 9000, 9000, 9000, 40000, 40000, 90000, 900000)},
 						{chars("cat"), histogramValue(durationThresholds(), 100, 200000, 3000, 400000)}}},
-					probes: []Probe{{Spec: "kprobe:x", Kind: "kprobe", Attached: true, Places: 1, Covers: 1}},
+					probes: []Probe{{Spec: "kprobe:x", Kind: "kprobe", Attached: true, Sites: 1, Covers: 1}},
 				},
 			},
 			checks: map[string]error{"kprobe:tcp_x { @ = count(); }": &plylang.Error{Msg: `no function "tcp_x"; did you mean "tcp_v4_rcv"?`, Missing: true}},

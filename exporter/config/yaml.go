@@ -147,9 +147,9 @@ const maxTried = 128 << 10
 
 var yamlPrefix = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// yamlCures say what to do about what the YAML package finds, by the beginning
+// yamlHints say what to do about what the YAML package finds, by the beginning
 // of its message.
-var yamlCures = []struct{ message, cure string }{
+var yamlHints = []struct{ message, hint string }{
 	{"found character that cannot start any token", "put the text in quotes, or indent with spaces where it is a tab"},
 	{"found a tab character", "indent with spaces"},
 	{"mapping values are not allowed", `put a text with ": " in it in quotes, and indent a key like its neighbors`},
@@ -159,12 +159,12 @@ var yamlCures = []struct{ message, cure string }{
 	{"found unexpected end of stream", "close what begins here"},
 }
 
-// yamlMessage is an error of the YAML package without its place, with a cure.
+// yamlMessage is an error of the YAML package without its position, with a hint.
 func yamlMessage(err error) string {
 	msg := yamlPrefix.ReplaceAllString(err.Error(), "")
-	for _, c := range yamlCures {
+	for _, c := range yamlHints {
 		if strings.HasPrefix(msg, c.message) {
-			return msg + ": " + c.cure
+			return msg + ": " + c.hint
 		}
 	}
 	return msg
