@@ -44,9 +44,6 @@ func (c *clause) written(x Expr) string {
 // inMemoryOf is t as it lies in the same memory, the kernel's or a user's, as
 // what holds it.
 func inMemoryOf(t, holder *Type) *Type {
-	if t == nil || t.Integer() {
-		return t
-	}
 	return withUser(t, holder.User)
 }
 

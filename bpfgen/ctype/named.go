@@ -1,6 +1,7 @@
 package ctype
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
@@ -12,8 +13,7 @@ import (
 // Named returns the type a cast names ("u32", "struct sk_buff *"), nil when there
 // is none.
 func Named(k *kernel.Kernel, text string) *plylang.Type {
-	name := strings.Join(strings.Fields(strings.ReplaceAll(text, "*", " * ")), " ")
-	name = strings.TrimPrefix(name, "const ")
+	name := unqualified(text)
 	pointers := 0
 	for strings.HasSuffix(name, " *") {
 		name, pointers = strings.TrimSuffix(name, " *"), pointers+1
@@ -30,6 +30,13 @@ func Named(k *kernel.Kernel, text string) *plylang.Type {
 		t = pointerTo(t, false)
 	}
 	return t
+}
+
+// unqualified is the text of a type without const and volatile, its words and
+// stars apart.
+func unqualified(text string) string {
+	words := strings.Fields(strings.ReplaceAll(text, "*", " * "))
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "const" || w == "volatile" }), " ")
 }
 
 // kernelType looks a name up in BTF: "struct sk_buff", "union x", "enum x" or

@@ -10,10 +10,10 @@ import (
 	"ply-exporter/plylang"
 )
 
-// maxDynamic is how much of a dynamic field is read: the text of a __data_loc
-// string, or the bytes of another dynamic array.
+// How much of a dynamic field is read where the script does not say: of the text
+// of a __data_loc string, or of the bytes of another dynamic array.
 const (
-	maxDynamicText  = 128
+	MaxDynamicText  = 128
 	maxDynamicBytes = 64
 )
 
@@ -97,13 +97,17 @@ func ReadRecord(k *kernel.Kernel, event string, used map[string]bool) (*Record, 
 		{Name: "common_pid", Type: plylang.S32, Offset: CommonPID},
 	}}
 	syscall := category == "syscalls"
+	user := syscall && strings.HasPrefix(name, "sys_enter_") || event == "raw_syscalls/sys_enter"
 	for _, f := range format.Fields {
 		if f.Common || syscall && f.Dynamic() {
 			continue
 		}
-		t := fieldType(&f, syscall)
+		t := fieldType(&f)
 		if used[f.Name] {
 			t = withBTF(k, &f, t)
+		}
+		if user {
+			t = fromUser(t)
 		}
 		out.fields = append(out.fields, plylang.Field{Name: f.Name, Type: t, Offset: f.Offset})
 	}
@@ -115,16 +119,31 @@ func ReadRecord(k *kernel.Kernel, event string, used map[string]bool) (*Record, 
 // no field is.
 const CommonPID = -1 << 20
 
-// fieldType returns what a field is. The pointers of a system call are what
-// user space handed over.
-func fieldType(f *kernel.Field, syscall bool) *plylang.Type {
+// fromUser is what user space handed to a system call: whatever is as wide as an
+// address may be one in user memory, since many calls declare their pointers as
+// numbers.
+func fromUser(t *plylang.Type) *plylang.Type {
+	u := *t
+	switch {
+	case t.Kind == plylang.Array:
+		u.Elem = fromUser(t.Elem)
+	case t.Scalar() && t.Size == 8:
+		u.User = true
+	default:
+		return t
+	}
+	return &u
+}
+
+// fieldType returns what a field is.
+func fieldType(f *kernel.Field) *plylang.Type {
 	switch {
 	case f.Dynamic():
 		return dynamicType(f)
 	case f.Array:
 		return arrayType(f)
 	case f.Pointer:
-		return &plylang.Type{Kind: plylang.Pointer, Size: 8, User: syscall, Elem: pointeeType(f.Elem)}
+		return &plylang.Type{Kind: plylang.Pointer, Size: 8, Elem: pointeeType(f.Elem)}
 	}
 	size, signed := f.Scalar()
 	if f.CType == "bool" && size == boolean.Size {
@@ -161,7 +180,7 @@ func asEnum(t, enum *plylang.Type) *plylang.Type {
 func dynamicType(f *kernel.Field) *plylang.Type {
 	t := &plylang.Type{Kind: plylang.Bytes, Size: maxDynamicBytes, Dyn: plylang.DataLoc}
 	if isChar(f.Elem) {
-		t.Kind, t.Size = plylang.String, maxDynamicText
+		t.Kind, t.Size = plylang.String, MaxDynamicText
 	}
 	if f.RelLoc {
 		t.Dyn = plylang.RelLoc
@@ -185,19 +204,24 @@ func isChar(elem string) bool { return strings.TrimPrefix(elem, "const ") == "ch
 
 // pointeeType is what "const char *" points to, as far as its text tells.
 func pointeeType(text string) *plylang.Type {
-	elem := strings.TrimSpace(strings.TrimSuffix(text, "*"))
-	if isChar(elem) {
-		return plylang.S8
+	elem, ok := cutPointer(text)
+	switch t := plylang.IntegerNamed(elem); {
+	case ok && strings.HasSuffix(elem, "*"):
+		return &plylang.Type{Kind: plylang.Pointer, Size: 8, Elem: pointeeType(elem)}
+	case t != nil:
+		return t
 	}
 	return plylang.VoidT
 }
 
-// pointee looks up the struct that a pointer's type names.
+// cutPointer is what a pointer's declaration says that it points to.
+func cutPointer(text string) (elem string, ok bool) {
+	text, ok = strings.CutSuffix(unqualified(text), "*")
+	return strings.TrimSpace(text), ok
+}
+
+// pointee looks up what the text of a pointer's type names.
 func pointee(k *kernel.Kernel, text string, known *plylang.Type) *plylang.Type {
-	text = strings.TrimPrefix(text, "const ")
-	if !strings.HasPrefix(text, "struct ") && !strings.HasPrefix(text, "union ") {
-		return known
-	}
 	if t := Named(k, text); t != nil && t.Elem != nil {
 		return t.Elem
 	}

@@ -56,7 +56,7 @@ func Key(t *plylang.Type) string {
 	case t.Kind == plylang.Array:
 		return fmt.Sprint(t.Len, "[]", t.Size, Key(t.Elem))
 	case t.Integer():
-		return fmt.Sprint("int", t.Size, t.Signed)
+		return fmt.Sprint("int", t.Size, t.Signed, t.User)
 	}
 	return fmt.Sprint(t.Kind, t.Size, t.Signed, t.Dyn)
 }

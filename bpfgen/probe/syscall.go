@@ -7,7 +7,6 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
-	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/plylang"
 )
@@ -61,7 +60,12 @@ func syscallScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 	if useWrappers(r) {
 		return wrapperScopes(r, s, calls)
 	}
-	return []*Scope{s.atRawSyscalls(r, calls)}, nil
+	var out []*Scope
+	for _, group := range byDeclaration(r, s, calls) {
+		one := *s
+		out = append(out, one.atRawSyscalls(r, group))
+	}
+	return out, nil
 }
 
 // presentCalls leaves out what this kernel is built without: it sees such
@@ -144,7 +148,7 @@ func callNames(k *kernel.Kernel, provider string) []string {
 }
 
 // atRawSyscalls makes s one attachment to the tracepoint of all system calls.
-func (s *Scope) atRawSyscalls(r *Resolver, calls []kernel.Syscall) *Scope {
+func (s *Scope) atRawSyscalls(r *Resolver, calls *declared) *Scope {
 	kind := syscallEnter
 	if s.provider.returns {
 		kind = syscallExit
@@ -153,44 +157,20 @@ func (s *Scope) atRawSyscalls(r *Resolver, calls []kernel.Syscall) *Scope {
 	if s.wants("probe") {
 		names = callNames(r.kernel, s.provider.Name)
 	}
-	s.vars = syscallVars(r, calls, kind)
-	return newRawCalls(kind, calls, kind.exit, names).at(r, s)
+	s.vars = syscallVars(calls, kind)
+	return newRawCalls(kind, calls.calls, kind.exit, names).at(r, s)
 }
 
-// callArgs is how many arguments a system call has at most.
-const callArgs = 6
-
-// syscallVars are the variables of a call: its own arguments, which are user
-// memory where they are pointers, or its result.
-func syscallVars(r *Resolver, calls []kernel.Syscall, kind syscallKind) []*Var {
+// syscallVars are the variables of calls: their own arguments or their result.
+func syscallVars(calls *declared, kind syscallKind) []*Var {
 	vars := []*Var{newVar(funcRow, addressType(plylang.DisplayFunc), kind.number)}
 	if kind.exit {
 		return append(vars, newVar(retvalRow, plylang.S64, func(c *Context) { loadResult(c, asm.R0) }))
 	}
-	for i, row := range argRows[:callArgs] {
-		vars = append(vars, newVar(row, userArg, func(c *Context) { loadCallArg(c, i) }))
-	}
+	vars = append(vars, calls.argVars(loadCallArg)...)
 	vars = append(vars, newVar(callerRow, addressType(plylang.DisplayFunc), kind.number))
-	if fields := callFields(r, calls); fields != nil {
-		vars = append(vars, newFields(argsRow, fields, kind.field, copyField))
+	if calls.fields != nil {
+		vars = append(vars, newFields(argsRow, calls.fields, kind.field, copyField))
 	}
 	return vars
-}
-
-// userArg is an argument of a system call.
-var userArg = &plylang.Type{Kind: plylang.Int, Size: 8, User: true}
-
-// callFields are the declared arguments of a single call: the fields of its
-// own tracepoint, which has them where raw_syscalls has its arguments.
-func callFields(r *Resolver, calls []kernel.Syscall) *ctype.Record {
-	if len(calls) != 1 {
-		return nil
-	}
-	for _, name := range []string{calls[0].Wrapper, calls[0].Name} {
-		record, err := ctype.ReadRecord(r.kernel, "syscalls/sys_enter_"+name, nil)
-		if err == nil {
-			return record.From(recordArgs, "system call sys_"+calls[0].Name)
-		}
-	}
-	return nil
 }

@@ -28,18 +28,30 @@ func wrapperScopes(r *Resolver, s *Scope, calls []kernel.Syscall) ([]*Scope, err
 	if !r.kernel.Has(kernel.Kprobe) {
 		return nil, missingf("this kernel has neither tracepoints of system calls (CONFIG_FTRACE_SYSCALLS) nor kprobes (CONFIG_KPROBES)")
 	}
+	var out []*Scope
+	for _, group := range byDeclaration(r, s, calls) {
+		one := *s
+		if one.atWrappers(r, group) {
+			out = append(out, &one)
+		}
+	}
+	if len(out) == 0 {
+		return nil, missingf("this kernel does not name the functions of its system calls (no /proc/kallsyms)")
+	}
+	return out, nil
+}
+
+// atWrappers puts s to the functions of calls, and says whether there are any.
+func (s *Scope) atWrappers(r *Resolver, group *declared) bool {
 	glob := kernel.IsGlob(s.spec.Target)
 	direct := false
-	for _, c := range calls {
+	for _, c := range group.calls {
 		symbol, ok := r.kernel.SyscallFunction(c)
 		if !ok {
 			continue
 		}
 		direct = direct || strings.HasPrefix(symbol, "sys_") || strings.HasPrefix(symbol, "SyS_")
 		s.add(object.Function{Symbol: symbol}, "sys_"+c.Name, glob)
-	}
-	if len(s.sites) == 0 {
-		return nil, missingf("this kernel does not name the functions of its system calls (no /proc/kallsyms)")
 	}
 	if r.plain || !r.kernel.Has(kernel.KprobeMulti) {
 		s.many = ""
@@ -48,9 +60,9 @@ func wrapperScopes(r *Resolver, s *Scope, calls []kernel.Syscall) ([]*Scope, err
 		s.tells = []kernel.Feature{kernel.Cookie}
 	}
 	s.bundle = wrapperCalls(callNames(r.kernel, s.provider.Name))
-	s.vars = s.wrapperVars(direct)
+	s.vars = s.wrapperVars(group, direct)
 	s.why = fmt.Sprintf("the functions of %s", plural(len(s.sites), "system call"))
-	return []*Scope{s}, nil
+	return len(s.sites) > 0
 }
 
 // wrapperCalls is the bundle of a scope with a site for each system call: the
@@ -67,7 +79,7 @@ func (w wrapperCalls) without(_, _ *Scope) *Scope { return nil }
 
 // wrapperVars are the variables at the function of a system call; direct says
 // that it gets the arguments themselves.
-func (s *Scope) wrapperVars(direct bool) []*Var {
+func (s *Scope) wrapperVars(group *declared, direct bool) []*Var {
 	number := func(c *Context) {
 		c.Site()
 		c.Emit(asm.Sub.Imm(asm.R0, int32(c.Base)))
@@ -78,15 +90,11 @@ func (s *Scope) wrapperVars(direct bool) []*Var {
 			loadRegister(c, c.Kernel.Arch().Return)
 		}))
 	}
-	for i, row := range argRows[:callArgs] {
-		vars = append(vars, newVar(row, userArg, func(c *Context) {
-			if direct {
-				loadArg(c, i)
-				return
-			}
-			loadCallersArg(c, i)
-		}))
+	load := loadCallersArg
+	if direct {
+		load = loadArg
 	}
+	vars = append(vars, group.argVars(load)...)
 	return append(vars, newVar(callerRow, addressType(plylang.DisplayFunc), number))
 }
 

@@ -1,0 +1,135 @@
+package probe
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"ply-exporter/bpfgen/ctype"
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// Arguments of system calls
+//
+// An argument has the type that its call declares in the format of its own
+// tracepoint, sys_enter_X: the register of an int may hold anything in its upper
+// half, which the kernel does not look at. Calls of a glob that declare the used
+// arguments differently are told apart by their numbers, like specifications of
+// their own; what they declare as pointers stays an address there.
+
+// callArgs is how many arguments a system call has at most.
+const callArgs = 6
+
+// userArg is an argument whose type is not known, or differs.
+var userArg = &plylang.Type{Kind: plylang.Int, Size: 8, User: true}
+
+// declared are system calls that look alike to a clause.
+type declared struct {
+	calls  []kernel.Syscall
+	args   [callArgs]*plylang.Type
+	fields *ctype.Record // the arguments by name, of a single call; nil: not known
+}
+
+// byDeclaration groups calls by what they declare the arguments as that the
+// clause uses by number.
+func byDeclaration(r *Resolver, s *Scope, calls []kernel.Syscall) []*declared {
+	if len(calls) == 1 {
+		return []*declared{declarationOf(r, s, calls[0])}
+	}
+	all := make([]*declared, len(calls))
+	for i, c := range calls {
+		all[i] = &declared{calls: []kernel.Syscall{c}}
+		if s.wantsCallArg() {
+			all[i] = declarationOf(r, s, c).asNumbers()
+		}
+		all[i].fields = nil
+	}
+	var out []*declared
+	for _, group := range alike(all, func(d *declared) string { return d.key(s) }) {
+		first := group[0]
+		for _, d := range group[1:] {
+			first.calls = append(first.calls, d.calls...)
+		}
+		out = append(out, first)
+	}
+	return out
+}
+
+func (s *Scope) wantsCallArg() bool {
+	return slices.ContainsFunc(argRows[:callArgs], func(row *plylang.Func) bool { return s.wants(row.Name) })
+}
+
+// declarationOf is what a single call declares. What BTF knows of an argument is
+// looked up when the clause uses it.
+func declarationOf(r *Resolver, s *Scope, c kernel.Syscall) *declared {
+	d := &declared{calls: []kernel.Syscall{c}}
+	for _, name := range []string{c.Wrapper, c.Name} {
+		event := "syscalls/sys_enter_" + name
+		record, err := ctype.ReadRecord(r.kernel, event, s.uses.Members)
+		if err != nil {
+			continue
+		}
+		if s.wantsCallArg() {
+			record, _ = ctype.ReadRecord(r.kernel, event, namesOf(record))
+		}
+		d.fields = record.From(recordArgs, "system call sys_"+c.Name)
+		for i, name := range d.fields.Names() {
+			if f, _ := d.fields.Member(name); i < callArgs && f.Type.Scalar() {
+				d.args[i] = f.Type
+			}
+		}
+		break
+	}
+	return d
+}
+
+func namesOf(fields plylang.Fields) map[string]bool {
+	names := map[string]bool{}
+	for _, name := range fields.Names() {
+		names[name] = true
+	}
+	return names
+}
+
+// asNumbers is d with addresses in place of pointers.
+func (d *declared) asNumbers() *declared {
+	for i, t := range d.args {
+		if t != nil && t.Kind == plylang.Pointer {
+			d.args[i] = userArg
+		}
+	}
+	return d
+}
+
+// arg is the type of an argument.
+func (d *declared) arg(i int) *plylang.Type {
+	if d.args[i] == nil {
+		return userArg
+	}
+	return d.args[i]
+}
+
+// key spells out what the clause sees of the arguments.
+func (d *declared) key(s *Scope) string {
+	var b strings.Builder
+	for i, row := range argRows[:callArgs] {
+		if s.wants(row.Name) {
+			fmt.Fprint(&b, ctype.Key(d.arg(i)), ";")
+		}
+	}
+	return b.String()
+}
+
+// argVars are arg0, arg1 and so on; load leaves an argument's register in R0.
+func (d *declared) argVars(load func(c *Context, i int)) []*Var {
+	var vars []*Var
+	for i, row := range argRows[:callArgs] {
+		t := d.arg(i)
+		vars = append(vars, newVar(row, t, func(c *Context) {
+			load(c, i)
+			c.Extend(t)
+		}))
+	}
+	return vars
+}
