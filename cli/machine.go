@@ -6,7 +6,6 @@ import (
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/exporter"
-	"ply-exporter/report"
 	"ply-exporter/tracer"
 )
 
@@ -32,7 +31,5 @@ func openBackend(log *slog.Logger, attach string) (exporter.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	backend := exporter.NewBackend(k, log, attach == attachPlain)
-	backend.Sprintf = report.Sprintf
-	return backend, nil
+	return exporter.NewBackend(k, log, attach == attachPlain), nil
 }

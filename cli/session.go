@@ -46,7 +46,7 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	}
 	defer t.Close()
 	s.tracer = t
-	s.decoder = decode.New(k, obj.Probes, t.Stack)
+	s.decoder = decode.New(decode.NewMachine(k), obj.Probes, t.Stack)
 	s.printer = s.newPrinter()
 	s.attached()
 	close(ready)

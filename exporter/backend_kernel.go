@@ -13,19 +13,16 @@ import (
 
 // A KernelBackend runs scripts on this machine's kernel.
 type KernelBackend struct {
-	// Sprintf formats what scripts print, for the log. Without it, the log has
-	// the format and the values.
-	Sprintf func(d *decode.Decoder, format string, values []object.Value) string
-
-	kernel *kernel.Kernel
-	log    *slog.Logger
-	plain  bool
+	kernel  *kernel.Kernel
+	machine *decode.Machine // of all scripts
+	log     *slog.Logger
+	plain   bool
 }
 
 // NewBackend returns the backend of this machine. plainAttach attaches probes
 // as their names say, without looking for a cheaper attach type.
 func NewBackend(k *kernel.Kernel, log *slog.Logger, plainAttach bool) *KernelBackend {
-	return &KernelBackend{kernel: k, log: log, plain: plainAttach}
+	return &KernelBackend{kernel: k, machine: decode.NewMachine(k), log: log, plain: plainAttach}
 }
 
 // Check parses and checks a script against this kernel.
@@ -53,7 +50,7 @@ func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	out := make([]Tracer, len(objs))
 	for i, t := range started {
 		if t != nil && errs[i] == nil {
-			out[i] = &kernelTracer{t, decode.New(b.kernel, objs[i].Probes, t.Stack)}
+			out[i] = &kernelTracer{t, decode.New(b.machine, objs[i].Probes, t.Stack)}
 		}
 	}
 	return out, errs

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ply-exporter/plylang"
+	"ply-exporter/tracer/decode"
 )
 
 // A collector reads the maps of all scripts and turns them into metrics. It is
@@ -175,7 +176,7 @@ func (s *script) specTexts() []string {
 		}
 		for _, probe := range parsed.Probes {
 			for _, spec := range probe.Specs {
-				s.specs = append(s.specs, validLabel(spec.String()))
+				s.specs = append(s.specs, decode.ForLabel.Escape(spec.String()))
 			}
 		}
 		slices.Sort(s.specs)
@@ -189,7 +190,7 @@ func (r *running) addProbes(self selfFamilies) {
 	type key struct{ spec, kind string }
 	attached, missed := map[key]bool{}, map[string]uint64{}
 	for _, p := range r.tracer.Probes() {
-		k := key{validLabel(p.Spec), p.Kind}
+		k := key{decode.ForLabel.Escape(p.Spec), p.Kind}
 		before, seen := attached[k]
 		attached[k] = p.Attached && (before || !seen)
 		if p.MissedKnown {

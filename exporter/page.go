@@ -15,6 +15,7 @@ import (
 
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
+	"ply-exporter/tracer/decode"
 )
 
 //go:embed page.html
@@ -255,7 +256,7 @@ func (t *table) size(s *series) float64 {
 
 func (t *table) valueText(s *series) string {
 	if r := t.read(s); r.Shape == object.ShapeRaw && !t.m.exported {
-		return validLabel(t.text(r.Raw))
+		return decode.ForLabel.Escape(t.text(r.Raw))
 	}
 	return unitText(t.size(s), t.m.unit)
 }

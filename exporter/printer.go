@@ -21,9 +21,8 @@ const (
 // A printer logs what scripts print. The scripts of a configuration share one,
 // and its limit.
 type printer struct {
-	log     *slog.Logger
-	sprintf func(*decode.Decoder, string, []object.Value) string
-	from    map[*object.Event]*printing
+	log  *slog.Logger
+	from map[*object.Event]*printing
 
 	lock    sync.Mutex // each script has its own reader of events
 	limit   *rate.Limiter
@@ -38,11 +37,11 @@ type printing struct {
 
 func (b *KernelBackend) newPrinter(objs []*object.Object) *printer {
 	p := &printer{
-		log: b.log, sprintf: b.Sprintf, from: map[*object.Event]*printing{},
+		log: b.log, from: map[*object.Event]*printing{},
 		limit: rate.NewLimiter(printsPerSecond, printsAtOnce),
 	}
 	for _, obj := range objs {
-		from := &printing{obj.Script.Src.Name(), decode.New(b.kernel, obj.Probes, nil)}
+		from := &printing{obj.Script.Src.Name(), decode.New(b.machine, obj.Probes, nil)}
 		for _, e := range obj.Events {
 			p.from[e] = from
 		}
@@ -64,7 +63,7 @@ func (p *printer) event(e *object.Event, record []byte) {
 	}
 	from := p.from[e]
 	text := p.text(e, from.decoder, e.Split(record))
-	args := []any{"by", from.source, "text", validLabel(strings.TrimSuffix(text, "\n"))}
+	args := []any{"by", from.source, "text", decode.ForLabel.Escape(strings.TrimSuffix(text, "\n"))}
 	if p.omitted > 0 {
 		args = append(args, "lines_left_out_before", p.omitted)
 		p.omitted = 0
@@ -73,13 +72,10 @@ func (p *printer) event(e *object.Event, record []byte) {
 }
 
 func (p *printer) text(e *object.Event, d *decode.Decoder, values []object.Value) string {
-	if e.Kind == object.EventPrintf && p.sprintf != nil {
-		return p.sprintf(d, e.Format, values)
+	if e.Kind == object.EventPrintf {
+		return d.Sprintf(e.Format, values)
 	}
 	var texts []string
-	if e.Kind == object.EventPrintf {
-		texts = append(texts, e.Format)
-	}
 	for _, v := range values {
 		texts = append(texts, d.Text(v))
 	}

@@ -5,11 +5,11 @@ import (
 	"slices"
 	"sort"
 	"strings"
-	"unicode/utf8"
 
 	dto "github.com/prometheus/client_model/go"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/tracer/decode"
 )
 
 // A table keeps what is known of a metric's series between scrapes: the labels
@@ -116,7 +116,7 @@ func (t *table) labelValues(key []byte) []string {
 	}
 	parts := t.mp.Split(key)
 	for i, l := range t.m.labels {
-		text := validLabel(t.text(parts[l.part]))
+		text := decode.ForLabel.Escape(t.text(parts[l.part]))
 		if name, ok := l.names[text]; ok {
 			text = name
 		}
@@ -149,30 +149,4 @@ func labelPairs(labels []label, values []string) []*dto.LabelPair {
 	}
 	sort.Slice(pairs, func(i, j int) bool { return pairs[i].GetName() < pairs[j].GetName() })
 	return pairs
-}
-
-const hexDigits = "0123456789abcdef"
-
-// validLabel makes text fit for a label: bytes that are no UTF-8 become \xhh
-// and a backslash \\, so that different texts stay different.
-func validLabel(text string) string {
-	if utf8.ValidString(text) && strings.IndexByte(text, '\\') < 0 {
-		return text
-	}
-	var b strings.Builder
-	for i := 0; i < len(text); {
-		r, size := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			b.WriteString(`\x`)
-			b.WriteByte(hexDigits[text[i]>>4])
-			b.WriteByte(hexDigits[text[i]&15])
-		case r == '\\':
-			b.WriteString(`\\`)
-		default:
-			b.WriteString(text[i : i+size])
-		}
-		i += size
-	}
-	return b.String()
 }

@@ -52,7 +52,7 @@ func (j *JSON) Printf(e *object.Event, record []byte) {
 	j.line(struct {
 		Type string `json:"type"`
 		Data string `json:"data"`
-	}{"printf", printfText(Sprintf(j.d, e.Format, e.Split(record)))})
+	}{"printf", decode.ForFormatted.Escape(j.d.Sprintf(e.Format, e.Split(record)))})
 }
 
 // Lost writes {"type":"lost","events":12,"updates":0}.
@@ -94,7 +94,7 @@ func (j *JSON) values(values []object.Value) []any {
 func (j *JSON) json(v object.Value) any {
 	x := j.d.JSON(v)
 	if s, ok := x.(string); ok {
-		return validUTF8(s)
+		return decode.ForJSON.Escape(s)
 	}
 	return x
 }

@@ -152,7 +152,7 @@ func (p *pieces) Write(b []byte) (int, error) {
 
 func TestMap(t *testing.T) {
 	for _, c := range cases {
-		d := decode.New(nil, nil, nil)
+		d := decode.New(decode.NewMachine(nil), nil, nil)
 		var b pieces
 		NewText(&b, d, false).Map(c.m, c.rows)
 		if b.String() != c.text {
@@ -172,7 +172,7 @@ func TestMap(t *testing.T) {
 // Two stacks that differ only by places within a function read the same.
 func TestStacksThatReadTheSameAreOneRow(t *testing.T) {
 	stack := &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Display: plylang.DisplayStack}
-	d := decode.New(nil, nil, nil) // every stack is "[no stack]"
+	d := decode.New(decode.NewMachine(nil), nil, nil) // every stack is "[no stack]"
 	rows := func(a, b []byte) []tracer.Row {
 		return []tracer.Row{{Key: words(1), Value: a}, {Key: words(2), Value: b}}
 	}
@@ -198,7 +198,7 @@ func TestPrintfInJSONIsTheTextThatIsPrinted(t *testing.T) {
 	e := &object.Event{Format: "a\xff %s\n"}
 	e.Args = []object.KeyPart{{Type: plylang.StringType(8)}}
 	var b bytes.Buffer
-	NewJSON(&b, decode.New(nil, nil, nil)).Printf(e, text("x\xff", 8))
+	NewJSON(&b, decode.New(decode.NewMachine(nil), nil, nil)).Printf(e, text("x\xff", 8))
 	if want := `{"type":"printf","data":"a\\xff x\\xff\n"}` + "\n"; b.String() != want {
 		t.Errorf("got %s want %s", b.String(), want)
 	}
@@ -208,7 +208,7 @@ func TestDurationsHaveTimesAsBounds(t *testing.T) {
 	m := histogram()
 	m.Value = plylang.DurationT
 	var b bytes.Buffer
-	NewText(&b, decode.New(nil, nil, nil), false).Map(m, []tracer.Row{{Value: words(9, 0, 0, 0, 1, 0)}})
+	NewText(&b, decode.New(decode.NewMachine(nil), nil, nil), false).Map(m, []tracer.Row{{Value: words(9, 0, 0, 0, 1, 0)}})
 	want := "\n@x:\n\t[   4ns, 1.02us)\t       1 |########################################|\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"ply-exporter/bpfgen/object"
@@ -40,75 +39,16 @@ func (t *Text) Print(e *object.Event, record []byte) {
 
 // Printf writes the text of a printf().
 func (t *Text) Printf(e *object.Event, record []byte) {
-	t.add(Sprintf(t.d, e.Format, e.Split(record)))
+	t.add(t.d.Sprintf(e.Format, e.Split(record)))
 	t.flush()
 }
 
 func (t *Text) texts(values []object.Value) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
-		out[i] = printable(t.d.Text(v))
+		out[i] = decode.ForTerminal.Escape(t.d.Text(v))
 	}
 	return out
-}
-
-// printable returns s with what would upset a terminal, and bytes that are no
-// UTF-8, written as \xhh.
-func printable(s string) string {
-	return escape(s, unicode.IsControl)
-}
-
-// harmless returns s with control characters, but for line ends and tabs,
-// written as \xhh: anybody can give a process or a file a name that a terminal
-// takes for an order.
-func harmless(s string) string {
-	return escape(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' })
-}
-
-// validUTF8 returns s with bytes that are no UTF-8 written as \xhh.
-func validUTF8(s string) string {
-	return escape(s, func(rune) bool { return false })
-}
-
-// printfText returns s with bytes that are no UTF-8, which only a format, %c or
-// a precision can leave there, written as \xhh: values were escaped before.
-func printfText(s string) string {
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		if r == utf8.RuneError && n == 1 {
-			fmt.Fprintf(&b, `\x%02x`, s[0])
-		} else {
-			b.WriteString(s[:n])
-		}
-		s = s[n:]
-	}
-	return b.String()
-}
-
-// escape writes bytes that are no UTF-8, and characters that bad picks, as
-// \xhh. Text in which that was necessary, and text that holds \x itself, has
-// its backslashes doubled, so that different texts stay different.
-func escape(s string, bad func(rune) bool) string {
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, bad) && !strings.Contains(s, `\x`) {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == '\\':
-			b.WriteString(`\\`)
-		case bad(r) || r == utf8.RuneError && n == 1:
-			for i := range n {
-				fmt.Fprintf(&b, `\x%02x`, s[i])
-			}
-		default:
-			b.WriteString(s[:n])
-		}
-		s = s[n:]
-	}
-	return b.String()
 }
 
 // Map prints a map: a blank line, its name, and its rows. An empty one is not
@@ -171,7 +111,7 @@ func (t *Text) value(m *object.Map, value []byte) string {
 	case object.ShapeMean:
 		return meanText(m.Value, r)
 	case object.ShapeRaw:
-		return printable(t.d.Text(r.Raw))
+		return decode.ForTerminal.Escape(t.d.Text(r.Raw))
 	default:
 		panic(fmt.Sprintf("report: no text of shape %d", r.Shape))
 	}

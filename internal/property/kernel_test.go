@@ -19,7 +19,6 @@ import (
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
-	"ply-exporter/report"
 	"ply-exporter/tracer"
 	"ply-exporter/tracer/decode"
 )
@@ -131,7 +130,7 @@ func appendPrinted(lines []string, e *object.Event, record []byte) []string {
 	if e.Kind != object.EventPrintf {
 		return lines
 	}
-	text := report.Sprintf(decode.New(nil, nil, nil), e.Format, e.Split(record))
+	text := decode.New(decode.NewMachine(nil), nil, nil).Sprintf(e.Format, e.Split(record))
 	return append(lines, printedLine(len(lines), text))
 }
 

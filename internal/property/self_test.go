@@ -10,7 +10,6 @@ import (
 	"ply-exporter/bpfgen/object"
 	archive "ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
-	"ply-exporter/report"
 	"ply-exporter/tracer/decode"
 )
 
@@ -168,7 +167,7 @@ func TestPrintf(t *testing.T) {
 			binary.LittleEndian.PutUint64(raw, operandBits[g.Intn(len(operandBits))])
 			v.bits = uint64(object.ReadInt(c, raw))
 		}
-		got := report.Sprintf(decode.New(nil, nil, nil), s.String(), []object.Value{{Type: c, Raw: raw}})
+		got := decode.New(decode.NewMachine(nil), nil, nil).Sprintf(s.String(), []object.Value{{Type: c, Raw: raw}})
 		if want := s.convert(v, checkersTyp(c)); got != want {
 			t.Fatalf("%s of %#x %q, type %v: %q, want %q", s, v.bits, v.text, checkersTyp(c), got, want)
 		}

@@ -5,35 +5,16 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"ply-exporter/bpfgen/object"
 )
 
-// cgroups knows the paths of version 2 control groups by id, which is the
-// inode number of their folder. An unknown id makes it look again, at most
-// once in a while.
-type cgroups struct {
-	paths map[uint64]string
-	read  time.Time
-}
+const cgroupRoot = "/sys/fs/cgroup"
 
-const (
-	cgroupRoot    = "/sys/fs/cgroup"
-	cgroupRefresh = 10 * time.Second
-)
-
+// cgroup is the path of the version 2 control group with that ID, which is the
+// inode number of its folder.
 func (d *Decoder) cgroup(v object.Value) string {
-	if d.cgroups == nil {
-		d.cgroups = &cgroups{}
-	}
-	id := uint64(v.Int())
-	path, ok := d.cgroups.paths[id]
-	if !ok && time.Since(d.cgroups.read) > cgroupRefresh {
-		d.cgroups.paths, d.cgroups.read = readCgroups(cgroupRoot), time.Now()
-		path, ok = d.cgroups.paths[id]
-	}
-	if ok {
+	if path, ok := d.machine.cgroups.of(uint64(v.Int())); ok {
 		return path
 	}
 	return Number(v)
@@ -46,6 +27,9 @@ func readCgroups(root string) map[uint64]string {
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
 			return nil
+		}
+		if len(paths) >= maxNames {
+			return fs.SkipAll
 		}
 		var st syscall.Stat_t
 		if syscall.Stat(path, &st) == nil {

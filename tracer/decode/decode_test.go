@@ -17,7 +17,7 @@ func shown(display *plylang.Display) *plylang.Type {
 }
 
 func TestText(t *testing.T) {
-	d := New(nil, []string{"BEGIN", "tracepoint:sched/sched_switch"}, nil)
+	d := New(NewMachine(nil), []string{"BEGIN", "tracepoint:sched/sched_switch"}, nil)
 	for _, row := range []struct {
 		typ  *plylang.Type
 		raw  []byte
@@ -57,7 +57,7 @@ func TestText(t *testing.T) {
 }
 
 func TestJSONKeepsIntegersExact(t *testing.T) {
-	d := New(nil, nil, nil)
+	d := New(NewMachine(nil), nil, nil)
 	if got := d.JSON(object.Value{Type: plylang.U64, Raw: word(-1)}); got != uint64(1<<64-1) {
 		t.Errorf("u64: %v", got)
 	}

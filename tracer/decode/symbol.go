@@ -2,137 +2,40 @@ package decode
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 )
 
-// lookup finds the symbol an address is in. Symbols are read on first use; a
-// kernel that hides them is asked once.
-func (d *Decoder) lookup(addr uint64) (name string, offset uint64, ok bool) {
-	if d.symbols == nil && !d.noSyms {
-		var err error
-		if d.symbols, err = d.kernel.Symbols(); err != nil {
-			d.symbols, d.noSyms = nil, true
-		}
+// readSymbols reads the kernel's symbols; nil where it hides them.
+func readSymbols(k *kernel.Kernel) *kernel.Symbols {
+	symbols, err := k.Symbols()
+	if err != nil {
+		return nil
 	}
-	if d.noSyms {
+	return symbols
+}
+
+// lookup finds the symbol an address is in.
+func (m *Machine) lookup(addr uint64) (name string, offset uint64, ok bool) {
+	symbols := m.symbols()
+	if symbols == nil {
 		return "", 0, false
 	}
-	name, _, offset, ok = d.symbols.Lookup(addr)
+	name, _, offset, ok = symbols.Lookup(addr)
 	return name, offset, ok
 }
 
 // symbol is a kernel address as name+0xoffset.
-func (d *Decoder) symbol(v object.Value) string { return d.address(uint64(v.Int())) }
+func (d *Decoder) symbol(v object.Value) string { return d.machine.address(uint64(v.Int())) }
 
-func (d *Decoder) address(addr uint64) string {
-	name, offset, ok := d.lookup(addr)
+func (m *Machine) address(addr uint64) string {
+	name, offset, ok := m.lookup(addr)
 	switch {
 	case !ok:
-		return "0x" + strconv.FormatUint(addr, 16)
+		return hexNumber(addr)
 	case offset == 0:
 		return name
 	}
 	return fmt.Sprintf("%s+0x%x", name, offset)
 }
-
-// function is the traced function: a kernel address, shown without an offset,
-// or the number of a system call, of which no address is as small.
-func (d *Decoder) function(v object.Value) string {
-	addr := uint64(v.Int())
-	if addr < 4096 {
-		return "sys_" + d.syscallName(int(addr))
-	}
-	if name, _, ok := d.lookup(addr); ok {
-		return name
-	}
-	return "0x" + strconv.FormatUint(addr, 16)
-}
-
-func (d *Decoder) syscall(v object.Value) string {
-	n := v.Int()
-	if n < 0 || n >= 4096 {
-		return strconv.FormatInt(n, 10)
-	}
-	return d.syscallName(int(n))
-}
-
-func (d *Decoder) syscallName(n int) string {
-	if name, ok := d.kernel.Arch().SyscallName(n); ok {
-		return name
-	}
-	return strconv.Itoa(n)
-}
-
-// noSpace is the id of a stack whose place in the map another one holds.
-const noSpace = -int64(unix.EEXIST)
-
-// frames are a stack's functions, innermost first.
-func (d *Decoder) frames(v object.Value) []string {
-	id := v.Int()
-	if id == noSpace {
-		return []string{"[lost stack]"}
-	}
-	if d.stacks == nil || id < 0 {
-		return []string{"[no stack]"}
-	}
-	addrs := d.stacks(id)
-	if len(addrs) == 0 {
-		return []string{"[lost stack]"}
-	}
-	out := make([]string, 0, len(addrs))
-	for i, a := range addrs {
-		out = append(out, d.frame(a, i > 0))
-	}
-	for len(out) > 1 && (isTracing(out[0]) || isProgram(out[0]) && isTracing(out[1])) {
-		out = out[1:]
-	}
-	return out
-}
-
-// frame shows an address of a stack. An address to return to may already be in
-// the function behind the caller's, when the call was the caller's last
-// instruction.
-func (d *Decoder) frame(addr uint64, isReturn bool) string {
-	if !isReturn {
-		return d.address(addr)
-	}
-	if name, offset, ok := d.lookup(addr - 1); ok {
-		return fmt.Sprintf("%s+0x%x", name, offset+1)
-	}
-	return d.address(addr)
-}
-
-// tracing is what the kernel calls on the way from a tracepoint to a program:
-// other functions for each way of attaching, none of which the script asked for.
-var tracing = []string{"__traceiter_", "__bpf_trace_", "bpf_trace_run", "perf_trace_", "perf_syscall_"}
-
-func isTracing(frame string) bool {
-	return slices.ContainsFunc(tracing, func(prefix string) bool { return strings.HasPrefix(frame, prefix) })
-}
-
-// isProgram says whether a frame may be that of a program, which on arm64 is the
-// innermost one. It has a name only if it was there when symbols were read.
-func isProgram(frame string) bool {
-	return strings.HasPrefix(frame, "bpf_prog_") || strings.HasPrefix(frame, "0x")
-}
-
-// foldedStack is the stack on one line, outermost first, as flame graph tools
-// read it.
-func (d *Decoder) foldedStack(v object.Value) string {
-	frames := d.frames(v)
-	for i, j := 0, len(frames)-1; i < j; i, j = i+1, j-1 {
-		frames[i], frames[j] = frames[j], frames[i]
-	}
-	for i, f := range frames {
-		frames[i], _, _ = strings.Cut(f, "+0x")
-	}
-	return strings.Join(frames, ";")
-}
-
-func (d *Decoder) stackList(v object.Value) any { return d.frames(v) }

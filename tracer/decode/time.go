@@ -3,7 +3,6 @@ package decode
 import (
 	"fmt"
 	"strconv"
-	"time"
 
 	"ply-exporter/bpfgen/object"
 )
@@ -48,9 +47,4 @@ func trimZeros(s string) string {
 		s = s[:len(s)-1]
 	}
 	return s
-}
-
-// walltime is the time of day in the machine's time zone.
-func walltime(_ *Decoder, v object.Value) string {
-	return time.Unix(0, v.Int()).Format("15:04:05.000000000")
 }

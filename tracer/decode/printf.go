@@ -1,4 +1,4 @@
-package report
+package decode
 
 import (
 	"fmt"
@@ -8,14 +8,13 @@ import (
 
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
-	"ply-exporter/tracer/decode"
 )
 
 // Sprintf formats values as C's printf does, but for the values' widths and
 // signs, which are their own: %d shows all of a 64-bit number, and -1 where
 // the value is signed. %v is a value's own text. The checker has seen to it
 // that format and values fit. Control characters in a value are escaped.
-func Sprintf(d *decode.Decoder, format string, values []object.Value) string {
+func (d *Decoder) Sprintf(format string, values []object.Value) string {
 	pieces, err := plylang.ParseFormat(format)
 	if err != nil {
 		return format
@@ -24,7 +23,7 @@ func Sprintf(d *decode.Decoder, format string, values []object.Value) string {
 	for _, p := range pieces {
 		b.WriteString(p.Text)
 		if p.Verb != 0 && len(values) > 0 {
-			b.WriteString(convert(d, p, values[0]))
+			b.WriteString(d.convert(p, values[0]))
 			values = values[1:]
 		}
 	}
@@ -32,14 +31,14 @@ func Sprintf(d *decode.Decoder, format string, values []object.Value) string {
 }
 
 // convert formats one value.
-func convert(d *decode.Decoder, p plylang.Conversion, v object.Value) string {
+func (d *Decoder) convert(p plylang.Conversion, v object.Value) string {
 	switch p.Verb {
 	case 'd', 'i':
 		n := v.Int()
 		if v.Type.Signed && n < 0 {
-			return integer(p, "-", strconv.FormatUint(-uint64(n), 10))
+			return digitsText(p, "-", strconv.FormatUint(-uint64(n), 10))
 		}
-		return integer(p, plus(p), strconv.FormatUint(uint64(n), 10))
+		return digitsText(p, plus(p), strconv.FormatUint(uint64(n), 10))
 	case 'u', 'x', 'X', 'o':
 		return bits(p, v)
 	case 'c':
@@ -74,7 +73,7 @@ func bits(p plylang.Conversion, v object.Value) string {
 	sharp := strings.Contains(p.Flags, "#")
 	switch {
 	case p.Verb == 'u':
-		return integer(p, "", strconv.FormatUint(n, 10))
+		return digitsText(p, "", strconv.FormatUint(n, 10))
 	case p.Verb == 'o':
 		return octal(p, n, sharp)
 	}
@@ -82,7 +81,7 @@ func bits(p plylang.Conversion, v object.Value) string {
 	if sharp && n != 0 {
 		prefix = "0x"
 	}
-	s := integer(p, prefix, strconv.FormatUint(n, 16))
+	s := digitsText(p, prefix, strconv.FormatUint(n, 16))
 	if p.Verb == 'X' {
 		s = strings.ToUpper(s)
 	}
@@ -98,13 +97,13 @@ func octal(p plylang.Conversion, n uint64, sharp bool) string {
 	case sharp && n != 0 && p.Prec <= len(digits):
 		digits = "0" + digits
 	}
-	return integer(p, "", digits)
+	return digitsText(p, "", digits)
 }
 
-// integer brings digits to the precision, and with what stands before them to
+// digitsText brings digits to the precision, and with what stands before them to
 // the width. Package fmt does it otherwise: it counts no prefix and takes signs
 // for numbers that have none.
-func integer(p plylang.Conversion, prefix, digits string) string {
+func digitsText(p plylang.Conversion, prefix, digits string) string {
 	if p.Prec == 0 && digits == "0" {
 		digits = ""
 	}
@@ -122,7 +121,7 @@ func cut(p plylang.Conversion, s string) string {
 	if p.Prec >= 0 && len(s) > p.Prec {
 		s = s[:p.Prec]
 	}
-	return fmt.Sprintf(widthOnly(p, 's'), harmless(s))
+	return fmt.Sprintf(widthOnly(p, 's'), ForPrintf.Escape(s))
 }
 
 func float(p plylang.Conversion, v object.Value) string {
@@ -157,7 +156,7 @@ func hexFloat(p plylang.Conversion, f float64) string {
 		exponent = strings.TrimPrefix(exponent, "0")
 	}
 	p.Prec = -1
-	s := integer(p, sign+"0x", mantissa+"p+"+exponent)
+	s := digitsText(p, sign+"0x", mantissa+"p+"+exponent)
 	if p.Verb == 'A' {
 		s = strings.ToUpper(s)
 	}

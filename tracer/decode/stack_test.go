@@ -44,7 +44,7 @@ func TestStackFrames(t *testing.T) {
 		{"no room for it", -17, nil, "[lost stack]"},
 		{"gone", 1, nil, "[lost stack]"},
 	} {
-		d := New(k, nil, func(int64) []uint64 { return row.addrs })
+		d := New(NewMachine(k), nil, func(int64) []uint64 { return row.addrs })
 		if got := d.Text(object.Value{Type: stack, Raw: word(row.id)}); got != row.want {
 			t.Errorf("%s: %s, want %s", row.name, got, row.want)
 		}

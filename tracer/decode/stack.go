@@ -1,0 +1,79 @@
+package decode
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen/object"
+)
+
+// noSpace is the id of a stack whose place in the map another one holds.
+const noSpace = -int64(unix.EEXIST)
+
+// frames are a stack's functions, innermost first.
+func (d *Decoder) frames(v object.Value) []string {
+	id := v.Int()
+	if id == noSpace {
+		return []string{"[lost stack]"}
+	}
+	if d.stacks == nil || id < 0 {
+		return []string{"[no stack]"}
+	}
+	addrs := d.stacks(id)
+	if len(addrs) == 0 {
+		return []string{"[lost stack]"}
+	}
+	out := make([]string, 0, len(addrs))
+	for i, a := range addrs {
+		out = append(out, d.machine.frame(a, i > 0))
+	}
+	for len(out) > 1 && (isTracing(out[0]) || isProgram(out[0]) && isTracing(out[1])) {
+		out = out[1:]
+	}
+	return out
+}
+
+// frame shows an address of a stack. An address to return to may already be in
+// the function behind the caller's, when the call was the caller's last
+// instruction.
+func (m *Machine) frame(addr uint64, isReturn bool) string {
+	if !isReturn {
+		return m.address(addr)
+	}
+	if name, offset, ok := m.lookup(addr - 1); ok {
+		return fmt.Sprintf("%s+0x%x", name, offset+1)
+	}
+	return m.address(addr)
+}
+
+// tracing is what the kernel calls on the way from a tracepoint to a program:
+// other functions for each way of attaching, none of which the script asked for.
+var tracing = []string{"__traceiter_", "__bpf_trace_", "bpf_trace_run", "perf_trace_", "perf_syscall_"}
+
+func isTracing(frame string) bool {
+	return slices.ContainsFunc(tracing, func(prefix string) bool { return strings.HasPrefix(frame, prefix) })
+}
+
+// isProgram says whether a frame may be that of a program, which on arm64 is the
+// innermost one. It has a name only if it was there when symbols were read.
+func isProgram(frame string) bool {
+	return strings.HasPrefix(frame, "bpf_prog_") || strings.HasPrefix(frame, "0x")
+}
+
+// foldedStack is the stack on one line, outermost first, as flame graph tools
+// read it.
+func (d *Decoder) foldedStack(v object.Value) string {
+	frames := d.frames(v)
+	for i, j := 0, len(frames)-1; i < j; i, j = i+1, j-1 {
+		frames[i], frames[j] = frames[j], frames[i]
+	}
+	for i, f := range frames {
+		frames[i], _, _ = strings.Cut(f, "+0x")
+	}
+	return strings.Join(frames, ";")
+}
+
+func (d *Decoder) stackList(v object.Value) any { return d.frames(v) }

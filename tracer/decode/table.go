@@ -1,0 +1,52 @@
+package decode
+
+import (
+	"ply-exporter/bpfgen/object"
+	"ply-exporter/plylang"
+)
+
+// A decoder is one row: how values whose type has the display of that name
+// become text. Each has a file of its own.
+type decoder struct {
+	text func(d *Decoder, v object.Value) string
+
+	// json is nil where the text is what JSON shows too.
+	json func(d *Decoder, v object.Value) any
+
+	// labels are the names of the labels that a key part gives where it is more
+	// than its text, and texts makes what they hold, in the same order. Both are
+	// nil for most.
+	labels []string
+	texts  func(d *Decoder, v object.Value) []string
+}
+
+var decoders map[string]decoder
+
+// Rows refer to methods that refer to the table, so it is filled here.
+func init() {
+	decoders = map[string]decoder{
+		"time":     {text: timeText, json: integer},
+		"walltime": {text: walltime, json: integer},
+		"func":     {text: (*Decoder).function},
+		"probe":    {text: (*Decoder).probe},
+		"symbol":   {text: (*Decoder).symbol},
+		"stack":    {text: (*Decoder).foldedStack, json: (*Decoder).stackList},
+		"errno":    {text: errnoName},
+		"signal":   {text: signalName},
+		"syscall":  {text: (*Decoder).syscall},
+		"device":   {text: (*Decoder).device},
+		"username": {text: (*Decoder).user},
+		"cgroup":   {text: (*Decoder).cgroup},
+		"ntop":     {text: inet},
+		"hex":      {text: hexText},
+		"mem":      {text: (*Decoder).record, json: (*Decoder).recordList},
+	}
+}
+
+func decoderOf(t *plylang.Type) (decoder, bool) {
+	if t.Display == nil {
+		return decoder{}, false
+	}
+	row, ok := decoders[t.Display.Name]
+	return row, ok
+}
