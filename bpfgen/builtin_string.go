@@ -159,10 +159,12 @@ func bytesAt(args []plylang.Expr) (*plylang.Type, error) {
 }
 
 func readBytes(g *gen, args []plylang.Expr, dst emit.Mem) {
-	g.Zero(dst.Word(dst.Words() - 1))
-	g.expr(args[0])
-	g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
 	typ, _ := bytesAt(args)
+	g.expr(args[0]) // before anything is written: it may read dst
+	g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
+	if typ.Size%8 != 0 {
+		g.Zero(dst.Word(dst.Words() - 1))
+	}
 	g.ProbeRead(dst.At(0, typ.Size), args[0].Type().User)
 }
 

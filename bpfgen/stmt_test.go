@@ -99,6 +99,24 @@ func TestStringsInMaps(t *testing.T) {
 	}
 }
 
+// What is assigned may be computed from what the variable holds: nothing of that
+// is lost before it is read.
+func TestAssignedFromItself(t *testing.T) {
+	l := begin(t, `BEGIN {
+		p = curtask->nsproxy; // its second word is an address, not 0
+		y = mem(p, 12); x = mem(p, 12); x = mem(x == y ? p : 0, 12); @[1] = x == y;
+		s = str(p, 12); t = s; t = str(t == s ? p : 0, 12); @[2] = t == s;
+		s = comm; s = str(s == comm ? 0 : p, 12); @[3] = s == "";
+		s = comm; s = str(s, s == comm ? 3 : 1); @[4] = strlen(s);
+		u = mem(p, 16); v = u; v = mem(v == u ? p : 0, 16); @[5] = v == u;
+	}`)
+	for _, r := range []struct{ key, want int64 }{{1, 1}, {2, 1}, {3, 1}, {4, 3}, {5, 1}} {
+		if got := l.word("@", r.key); got != r.want {
+			t.Errorf("@[%d] is %d, want %d", r.key, got, r.want)
+		}
+	}
+}
+
 func TestDisplays(t *testing.T) {
 	l := begin(t, `BEGIN {
 		x = 0x0100007f;
