@@ -10,7 +10,7 @@ import (
 	"ply-exporter/bpfgen/object"
 )
 
-// A Row is one element of a map: key and value as bpfgen.Map lays them out,
+// A Row is one element of a map: key and value as object.Map lays them out,
 // the value reduced over the CPUs. The row of a keyless map has no key.
 type Row struct {
 	Key, Value []byte

@@ -37,7 +37,7 @@ func (w words) close() {
 	_ = unix.Munmap(mem) // fails for wrong arguments only
 }
 
-// stateWord reads a word of the state map, see bpfgen.StateMap.
+// stateWord reads a word of the state map, see object.StateMap.
 func (t *Tracer) stateWord(i int) uint64 {
 	t.life.RLock()
 	defer t.life.RUnlock()
