@@ -10,30 +10,29 @@ import (
 
 // What is right in the configuration and in the script, but not together.
 func TestWrongMetrics(t *testing.T) {
-	comm := variable("comm", plylang.StringType(16))
 	tests := []struct {
 		name    string
 		metrics string
-		maps    []mapSpec
+		script  string
 		want    string
 	}{
-		{"no such map", `{map: "@lat"}`, []mapSpec{{name: "@late", agg: "count"}}, `:1:50: script net has no map @lat; did you mean "@late"?`},
-		{"no maps at all", `{map: "@lat"}`, nil, `:1:50: script net has no map @lat: it has none`},
-		{"too many labels", `{map: "@", labels: [a, b]}`, []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{comm}}}, `:1:63: 2 labels for 1 key of @`},
-		{"a histogram as counter", `{map: "@", type: counter}`, []mapSpec{{name: "@", agg: "quantize", value: plylang.U64}}, `:1:61: @ cannot be a counter: it is a histogram`},
-		{"buckets of a counter", `{map: "@", buckets: {min: 1}}`, []mapSpec{{name: "@", agg: "count"}}, `:1:64: buckets are for histograms: @ is a counter`},
-		{"unit of a duration", `{map: "@", unit: bytes}`, []mapSpec{{name: "@", agg: "sum", value: plylang.DurationT}}, `:1:61: @ holds durations, which are exported in seconds: unit bytes cannot be`},
-		{"scale of a duration", `{map: "@", scale: 1e-6}`, []mapSpec{{name: "@", agg: "sum", value: plylang.DurationT}}, `:1:62: @ holds durations, which are turned into seconds without a scale: remove it`},
-		{"a table of text", `{map: "@", export: true}`, []mapSpec{{name: "@", value: plylang.StringType(8)}}, `:1:63: @ holds no numbers: only numbers can be exported`},
-		{"keys of a map without keys", `{map: "@", max_entries: 5, overflow: drop}`, []mapSpec{{name: "@", agg: "count"}},
+		{"no such map", `{map: "@lat"}`, on(`@late = count();`), `:1:50: script net has no map @lat; did you mean "@late"?`},
+		{"no maps at all", `{map: "@lat"}`, on(``), `:1:50: script net has no map @lat: it has none`},
+		{"too many labels", `{map: "@", labels: [a, b]}`, on(`@[comm] = count();`), `:1:63: 2 labels for 1 key of @`},
+		{"a histogram as counter", `{map: "@", type: counter}`, on(`@ = quantize((u64)pid);`), `:1:61: @ cannot be a counter: it is a histogram`},
+		{"buckets of a counter", `{map: "@", buckets: {min: 1}}`, on(`@ = count();`), `:1:64: buckets are for histograms: @ is a counter`},
+		{"unit of a duration", `{map: "@", unit: bytes}`, on(`@ = sum(time - time);`), `:1:61: @ holds durations, which are exported in seconds: unit bytes cannot be`},
+		{"scale of a duration", `{map: "@", scale: 1e-6}`, on(`@ = sum(time - time);`), `:1:62: @ holds durations, which are turned into seconds without a scale: remove it`},
+		{"a table of text", `{map: "@", export: true}`, on(`@ = str(comm, 8);`), `:1:63: @ holds no numbers: only numbers can be exported`},
+		{"keys of a map without keys", `{map: "@", max_entries: 5, overflow: drop}`, on(`@ = count();`),
 			":1:68: max_entries: @ has no keys to limit: remove it\nc.yaml:1:81: overflow: @ has no keys, so it cannot overflow: remove it"},
-		{"a table that drops", `{map: "@", overflow: drop}`, []mapSpec{{name: "@", value: plylang.U64, keys: []plylang.Expr{comm}}},
+		{"a table that drops", `{map: "@", overflow: drop}`, on(`@[comm] = (u64)pid;`),
 			`:1:65: overflow: @ is a table, which always forgets its oldest key: remove it, or write evict`},
-		{"a name for a table that is not exported", `{map: "@", name: x}`, []mapSpec{{name: "@", value: plylang.U64}},
+		{"a name for a table that is not exported", `{map: "@", name: x}`, on(`@ = (u64)pid;`),
 			`:1:61: name: @ is a table, which is exported only on request: add export: true`},
-		{"two maps, one name", ``, []mapSpec{{name: "@x", agg: "count"}, {name: "$x", agg: "count"}},
+		{"two maps, one name", ``, on(`@x = count(); $x = count();`),
 			`:1:18: map $x of script net would be exported as ply_net_x_total, which collides with ply_net_x_total of map @x, script net: set name: in one of them`},
-		{"an own name", `{map: "@", name: ply_script_up}`, []mapSpec{{name: "@", agg: "count"}}, `:1:61: metric name ply_script_up belongs to the exporter's own ply_script_up: choose another with name:`},
+		{"an own name", `{map: "@", name: ply_script_up}`, on(`@ = count();`), `:1:61: metric name ply_script_up belongs to the exporter's own ply_script_up: choose another with name:`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -41,7 +40,7 @@ func TestWrongMetrics(t *testing.T) {
 			if err != nil {
 				t.Fatal(plylang.Detail(err))
 			}
-			_, fatal := compile(cfg, &fakeBackend{scripts: map[string][]mapSpec{"S": tt.maps}})
+			_, fatal := compile(cfg, &fakeBackend{scripts: map[string]string{"S": tt.script}})
 			if got := fatal.Error(); got != "c.yaml"+tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, "c.yaml"+tt.want)
 			}
@@ -50,13 +49,9 @@ func TestWrongMetrics(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	pod := local("pod", plylang.StringType(16))
 	b := &fakeBackend{
-		scripts: map[string][]mapSpec{"S": {
-			{name: "@bytes", agg: "count", keys: []plylang.Expr{pod}},
-			{name: "@ms", agg: "quantize", value: plylang.S64},
-		}},
-		checks: map[string]error{"T": &plylang.Error{Msg: "no function tcp_x", Missing: true}},
+		scripts: map[string]string{"S": on(`pod = comm; @bytes[pod] = count(); @ms[cpu] = quantize((s64)pid);`)},
+		checks:  map[string]error{"T": &plylang.Error{Msg: "no function tcp_x", Missing: true}},
 	}
 	cfg, err := config.Parse("c.yaml", []byte("scripts:\n  - {name: net, script: S, metrics: [{map: \"@ms\", name: latency_ms}]}\n  - {name: tcp, script: T}\n"))
 	if err != nil {
@@ -70,10 +65,10 @@ func TestCheck(t *testing.T) {
 	for _, want := range []string{
 		"ply_net_bytes_total{pod} counter\n",
 		"at most 10,240 series, about ",
-		"latency_ms histogram\n",
-		"at most 286,720 series, about ",
+		"latency_ms{cpu} histogram\n",
+		"at most 28,672 series, about ",
 		`label "pod" is set by scraping itself, this one becomes exported_pod: name it with labels:`,
-		"arg0 may be negative: such values count in the lowest bucket; a predicate keeps them out",
+		"(s64)pid may be negative: such values count in the lowest bucket; a predicate keeps them out",
 		"metric latency_ms: metric names should not contain abbreviated units",
 		"script tcp: does not run here\n",
 	} {

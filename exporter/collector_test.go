@@ -23,84 +23,83 @@ func oneScriptYAML(metrics string) string {
 }
 
 func TestScrape(t *testing.T) {
-	comm := variable("comm", plylang.StringType(16))
 	durations := []uint64{953, 1907, 3814}
 	tests := []struct {
 		name    string
 		metrics string
-		maps    []mapSpec
+		script  string
 		rows    map[string][]pair
 		want    string
 	}{{
-		name: "count by key",
-		maps: []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{comm}}},
-		rows: map[string][]pair{"@": {{chars("sshd"), words(7)}, {chars("bash"), words(3)}}},
+		name:   "count by key",
+		script: on(`@[comm] = count();`),
+		rows:   map[string][]pair{"@": {{chars("sshd"), words(7)}, {chars("bash"), words(3)}}},
 		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_total counter
 ply_net_total{comm="bash"} 3
 ply_net_total{comm="sshd"} 7
 `,
 	}, {
-		name: "keyless counter exists from the start",
-		maps: []mapSpec{{name: "@calls", agg: "count"}},
+		name:   "keyless counter exists from the start",
+		script: on(`@calls = count();`),
 		want: `# HELP ply_net_calls_total count() of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_calls_total counter
 ply_net_calls_total 0
 `,
 	}, {
-		name: "a constant key is no label",
-		maps: []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{text("size")}}},
-		rows: map[string][]pair{"@": {{[]byte("size\x00\x00\x00\x00"), words(5)}}},
+		name:   "a constant key is no label",
+		script: on(`@["size"] = count();`),
+		rows:   map[string][]pair{"@": {{[]byte("size\x00\x00\x00\x00"), words(5)}}},
 		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_total counter
 ply_net_total 5
 `,
 	}, {
-		name: "a sum of durations is a counter in seconds",
-		maps: []mapSpec{{name: "@busy", agg: "sum", value: plylang.DurationT}},
-		rows: map[string][]pair{"@busy": {{nil, words(1_500_000_000)}}},
-		want: `# HELP ply_net_busy_seconds_total sum(arg0) of tracepoint:sched/sched_switch, script net
+		name:   "a sum of durations is a counter in seconds",
+		script: on(`@busy = sum(time - time);`),
+		rows:   map[string][]pair{"@busy": {{nil, words(1_500_000_000)}}},
+		want: `# HELP ply_net_busy_seconds_total sum(time - time) of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_busy_seconds_total counter
 ply_net_busy_seconds_total 1.5
 `,
 	}, {
-		name: "a signed sum is a gauge",
-		maps: []mapSpec{{name: "@delta", agg: "sum", value: plylang.S64}},
-		rows: map[string][]pair{"@delta": {{nil, words(-4)}}},
-		want: `# HELP ply_net_delta sum(arg0) of tracepoint:sched/sched_switch, script net
+		name:   "a signed sum is a gauge",
+		script: on(`@delta = sum((s64)pid);`),
+		rows:   map[string][]pair{"@delta": {{nil, words(-4)}}},
+		want: `# HELP ply_net_delta sum((s64)pid) of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_delta gauge
 ply_net_delta -4
 `,
 	}, {
 		name:    "a table on request",
 		metrics: `{map: "$rx", export: true, help: Last seen.}`,
-		maps:    []mapSpec{{name: "$rx", value: plylang.U64}},
+		script:  on(`$rx = (u64)pid;`),
 		rows:    map[string][]pair{"$rx": {{nil, words(-1)}}},
 		want: `# HELP ply_net_rx Last seen.
 # TYPE ply_net_rx gauge
 ply_net_rx 1.8446744073709552e+19
 `,
 	}, {
-		name: "an average is a summary without quantiles",
-		maps: []mapSpec{{name: "@size", agg: "avg", value: plylang.U64}},
-		rows: map[string][]pair{"@size": {{nil, words(30, 4)}}},
-		want: `# HELP ply_net_size avg(arg0) of tracepoint:sched/sched_switch, script net
+		name:   "an average is a summary without quantiles",
+		script: on(`@size = avg((u64)pid);`),
+		rows:   map[string][]pair{"@size": {{nil, words(30, 4)}}},
+		want: `# HELP ply_net_size avg((u64)pid) of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_size summary
 ply_net_size_sum 30
 ply_net_size_count 4
 `,
 	}, {
-		name: "a maximum",
-		maps: []mapSpec{{name: "@top", agg: "max", value: plylang.U64}},
-		rows: map[string][]pair{"@top": {{nil, words(42)}}},
-		want: `# HELP ply_net_top max(arg0) of tracepoint:sched/sched_switch, script net; the extreme since the start
+		name:   "a maximum",
+		script: on(`@top = max((u64)pid);`),
+		rows:   map[string][]pair{"@top": {{nil, words(42)}}},
+		want: `# HELP ply_net_top max((u64)pid) of tracepoint:sched/sched_switch, script net; the extreme since the start
 # TYPE ply_net_top gauge
 ply_net_top 42
 `,
 	}, {
 		name:    "label values renamed, equal ones added together",
 		metrics: `{map: "@", labels: [{name: op, map: {0: read, 1: write, 2: write}}]}`,
-		maps:    []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{local("op", plylang.U64)}}},
+		script:  on(`op = (u64)pid; @[op] = count();`),
 		rows:    map[string][]pair{"@": {{words(2), words(30)}, {words(0), words(10)}, {words(1), words(20)}}},
 		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_total counter
@@ -108,9 +107,9 @@ ply_net_total{op="read"} 10
 ply_net_total{op="write"} 50
 `,
 	}, {
-		name: "label values are valid and stay different",
-		maps: []mapSpec{{name: "@", agg: "count", keys: []plylang.Expr{comm}}},
-		rows: map[string][]pair{"@": {{chars("a\xfe"), words(1)}, {chars(`a\xfe`), words(2)}, {chars("q\"\n|"), words(3)}}},
+		name:   "label values are valid and stay different",
+		script: on(`@[comm] = count();`),
+		rows:   map[string][]pair{"@": {{chars("a\xfe"), words(1)}, {chars(`a\xfe`), words(2)}, {chars("q\"\n|"), words(3)}}},
 		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_total counter
 ply_net_total{comm="a\\\\xfe"} 2
@@ -120,9 +119,9 @@ ply_net_total{comm="q\"\n|"} 3
 	}, {
 		name:    "a histogram of durations",
 		metrics: `{map: "@lat", buckets: {min: 1us, max: 2us}}`,
-		maps:    []mapSpec{{name: "@lat", agg: "quantize", value: plylang.DurationT}},
+		script:  on(`@lat = quantize(time - time);`),
 		rows:    map[string][]pair{"@lat": {{nil, histogramValue(durations, 953, 954, 1908, 5000)}}},
-		want: `# HELP ply_net_lat_seconds quantize(arg0) of tracepoint:sched/sched_switch, script net
+		want: `# HELP ply_net_lat_seconds quantize(time - time) of tracepoint:sched/sched_switch, script net
 # TYPE ply_net_lat_seconds histogram
 ply_net_lat_seconds_bucket{le="9.5367431640625e-07"} 1
 ply_net_lat_seconds_bucket{le="1.9073486328125e-06"} 2
@@ -134,9 +133,9 @@ ply_net_lat_seconds_count 4
 	}, {
 		name:    "powers of two are in the bucket they bound, negatives in the lowest",
 		metrics: `{map: "@", name: sizes_bytes, buckets: {min: 4Ki, max: 8Ki}}`,
-		maps:    []mapSpec{{name: "@", agg: "quantize", value: plylang.S64}},
+		script:  on(`@ = quantize((s64)pid);`),
 		rows:    map[string][]pair{"@": {{nil, histogramValue([]uint64{4096, 8192}, 4096, 4096, 4097, -22)}}},
-		want: `# HELP sizes_bytes quantize(arg0) of tracepoint:sched/sched_switch, script net
+		want: `# HELP sizes_bytes quantize((s64)pid) of tracepoint:sched/sched_switch, script net
 # TYPE sizes_bytes histogram
 sizes_bytes_bucket{le="4096"} 3
 sizes_bytes_bucket{le="8192"} 4
@@ -148,7 +147,7 @@ sizes_bytes_count 4
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := &fakeBackend{
-				scripts: map[string][]mapSpec{"S": tt.maps},
+				scripts: map[string]string{"S": tt.script},
 				tracers: map[string]*fakeTracer{"S": {rows: tt.rows}},
 			}
 			if got := scrape(t, run(t, b, oneScriptYAML(tt.metrics))); got != tt.want {
@@ -159,10 +158,9 @@ sizes_bytes_count 4
 }
 
 func TestSecondScrape(t *testing.T) {
-	comm := variable("comm", plylang.StringType(16))
 	tracer := &fakeTracer{rows: map[string][]pair{"@": {{chars("a"), words(1)}, {chars("b"), words(2)}}}}
 	c := run(t, &fakeBackend{
-		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{comm}}}},
+		scripts: map[string]string{"S": on(`@[comm] = count();`)},
 		tracers: map[string]*fakeTracer{"S": tracer},
 	}, oneScriptYAML(""))
 	scrape(t, c)
@@ -177,7 +175,7 @@ func TestSecondScrape(t *testing.T) {
 func TestGoneKeysAreForgotten(t *testing.T) {
 	tracer := &fakeTracer{}
 	c := run(t, &fakeBackend{
-		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{variable("pid", plylang.U64)}}}},
+		scripts: map[string]string{"S": on(`@[pid] = count();`)},
 		tracers: map[string]*fakeTracer{"S": tracer},
 	}, oneScriptYAML(`{map: "@", labels: [{map: {0: x, 1: x, 2: x, 3: x}}]}`))
 	table := c.scripts[0].running.tables[0]
@@ -195,9 +193,9 @@ func TestGoneKeysAreForgotten(t *testing.T) {
 
 func TestOwnMetrics(t *testing.T) {
 	b := &fakeBackend{
-		scripts: map[string][]mapSpec{
-			"A": {{name: "@", agg: "count"}},
-			"B": {{name: "@", agg: "quantize", value: plylang.S64}},
+		scripts: map[string]string{
+			"A": on(`@ = count();`),
+			"B": on(`@ = quantize((s64)pid);`),
 		},
 		tracers: map[string]*fakeTracer{
 			"A": {err: errors.New("no such map")},
@@ -215,7 +213,7 @@ func TestOwnMetrics(t *testing.T) {
 		`ply_script_up{script="a"} 0`,
 		`ply_script_up{script="b"} 1`,
 		`ply_script_up{script="c"} 0`,
-		`ply_script_info{hash="cafe",script="b"} 1`,
+		`ply_script_info{hash="` + c.scripts[1].compiled.object.Hash + `",script="b"} 1`,
 		`ply_probe_attached{kind="kprobe",probe="kprobe:x",script="b"} 1`,
 		`ply_probe_missed_total{probe="kprobe:x",script="b"} 4`,
 		`ply_map_entries{map="@",script="b"} 1`,
@@ -239,14 +237,13 @@ func defaultThresholds() []uint64 {
 
 // What does not fit is counted in series, of which an average has two.
 func TestMaxSeries(t *testing.T) {
-	comm := variable("comm", plylang.StringType(16))
 	for _, tt := range []struct {
 		agg       string
 		maxSeries int
 		omitted   string
-	}{{"count", 2, "1"}, {"avg", 5, "2"}} {
+	}{{"count()", 2, "1"}, {"avg(pid)", 5, "2"}} {
 		c := run(t, &fakeBackend{
-			scripts: map[string][]mapSpec{"S": {{name: "@", agg: tt.agg, keys: []plylang.Expr{comm}}}},
+			scripts: map[string]string{"S": on("@[comm] = " + tt.agg + ";")},
 			tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{"@": {
 				{chars("a"), words(1, 1)}, {chars("b"), words(2, 1)}, {chars("c"), words(3, 1)}}}}},
 		}, oneScriptYAML(""))
@@ -262,7 +259,7 @@ func TestScrapesShareOneReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tracer := &fakeTracer{block: make(chan struct{})}
 		c := run(t, &fakeBackend{
-			scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count"}}},
+			scripts: map[string]string{"S": on(`@ = count();`)},
 			tracers: map[string]*fakeTracer{"S": tracer},
 		}, oneScriptYAML(""))
 		var scrapes sync.WaitGroup
@@ -279,14 +276,13 @@ func TestScrapesShareOneReading(t *testing.T) {
 }
 
 func benchmarkScrape(b *testing.B, n int) {
-	keys := []plylang.Expr{variable("comm", plylang.StringType(16)), variable("pid", plylang.U32)}
 	var rows []pair
 	for i := range n {
 		key := binary.LittleEndian.AppendUint64(chars("process"), uint64(i))
 		rows = append(rows, pair{key, words(int64(i) * 1000)})
 	}
 	c := run(b, &fakeBackend{
-		scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: keys}}},
+		scripts: map[string]string{"S": on(`@[comm, pid] = count();`)},
 		tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{"@": rows}}},
 	}, oneScriptYAML(""))
 	scrapeAll(b, c)

@@ -1,19 +1,23 @@
 package exporter
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
+	"ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
 )
 
@@ -58,32 +62,6 @@ func (f *fakeTracer) Text(v object.Value) string {
 	return fmt.Sprint(v.Int())
 }
 
-// boundBuckets are the buckets of a histogram counted into bounds.
-type boundBuckets []uint64
-
-func (b boundBuckets) Len() int { return len(b) + 2 }
-
-func (b boundBuckets) Range(i int) (lo, hi int64, hasLo, hasHi bool) {
-	switch {
-	case i == 0:
-		return 0, -1, false, true
-	case i == 1:
-		return 0, int64(b[0]), true, true
-	case i == len(b)+1:
-		return int64(b[i-2]) + 1, 0, true, false
-	}
-	return int64(b[i-2]) + 1, int64(b[i-1]), true, true
-}
-
-// A mapSpec describes a map by hand: an aggregation's name ("" for a table),
-// the type of its values, and its keys.
-type mapSpec struct {
-	name  string
-	agg   string
-	value *plylang.Type
-	keys  []plylang.Expr
-}
-
 // typed gives an expression its type.
 func typed(x plylang.Expr, t *plylang.Type) plylang.Expr {
 	x.SetType(t)
@@ -110,41 +88,25 @@ func text(s string) plylang.Expr {
 	return typed(&plylang.StringLit{Value: s}, plylang.StringType(len(s)+1))
 }
 
-// scriptOf makes the checked script that has these maps, each fed by one probe.
-func scriptOf(src *plylang.Source, specs ...mapSpec) *plylang.Script {
-	s := &plylang.Script{Src: src}
-	body := &plylang.Block{}
-	probe := &plylang.Probe{Specs: []*plylang.Spec{{Provider: "tracepoint", Target: "sched/sched_switch"}}, Body: body}
-	s.Probes = []*plylang.Probe{probe}
-	s.Clauses = []*plylang.Clause{{Probe: probe, Body: body}}
-	for _, spec := range specs {
-		ref := &plylang.MapRef{Name: spec.name, Keys: spec.keys}
-		m := &plylang.Map{Name: spec.name, Uses: []*plylang.MapRef{ref}, Value: spec.value, Stored: true}
-		ref.Map = m
-		for _, k := range spec.keys {
-			m.Keys = append(m.Keys, k.Type())
-		}
-		assign := &plylang.Assign{LHS: ref, Op: plylang.ASSIGN, X: variable("time", spec.value)}
-		if spec.agg != "" {
-			var args []plylang.Expr
-			if spec.value != nil {
-				args = []plylang.Expr{variable("arg0", spec.value)}
-			}
-			m.Agg, m.Args = &plylang.Func{Name: spec.agg, Role: plylang.Aggregation}, args
-			assign.X = call(spec.agg, nil, args...)
-		}
-		body.Stmts = append(body.Stmts, assign)
-		s.Maps = append(s.Maps, m)
-	}
-	return s
-}
+// on is a script that does this at each switch of tasks.
+func on(body string) string { return "tracepoint:sched/sched_switch { " + body + " }" }
 
-// A fakeBackend has checked scripts by their text and runs them nowhere.
+// A fakeBackend checks and compiles for a recorded kernel, and runs scripts
+// nowhere. A short text in the configuration may stand for a longer script.
 type fakeBackend struct {
-	scripts map[string][]mapSpec
+	scripts map[string]string
 	tracers map[string]*fakeTracer
 	checks  map[string]error
 }
+
+// compiler compiles for a recorded kernel.
+var compiler = sync.OnceValue(func() *KernelBackend {
+	k, err := kernel.Open(recorded.Files("6.18-amd64"))
+	if err != nil {
+		panic(err) // it is part of the test
+	}
+	return NewBackend(k, slog.New(slog.DiscardHandler), false)
+})
 
 func (b *fakeBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 	text := strings.TrimSpace(src.Text)
@@ -156,40 +118,26 @@ func (b *fakeBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 		}
 		return nil, err
 	}
-	return scriptOf(src, b.scripts[text]...), nil
+	long := *src
+	long.Text = b.long(text)
+	return compiler().Check(&long)
 }
 
+// long is the script that a text stands for.
+func (b *fakeBackend) long(text string) string { return cmp.Or(b.scripts[text], text) }
+
 func (b *fakeBackend) Compile(s *plylang.Script, opt bpfgen.Options) (*object.Object, error) {
-	obj := &object.Object{Script: s, Hash: "cafe"}
-	for i, decl := range s.Maps {
-		m := &object.Map{Map: decl, ID: i, Values: bpfgen.ValuesOf(decl.Agg), Size: 8, MaxEntries: 10240, Room: 10240}
-		switch m.Shape {
-		case object.ShapeRaw:
-			m.Size = (decl.Value.Size + 7) &^ 7
-		case object.ShapeMean:
-			m.Size = 16
-		case object.ShapeHistogram:
-			m.Buckets = boundBuckets(opt.Maps[decl.Name].Bounds)
-			m.Size = 8 + 8*m.Buckets.Len()
-		}
-		if n := opt.Maps[decl.Name].MaxEntries; n > 0 {
-			m.MaxEntries = n
-		}
-		for _, k := range decl.Keys {
-			m.Key = append(m.Key, object.KeyPart{Type: k, Offset: m.KeySize})
-			m.KeySize += (k.Size + 7) &^ 7
-		}
-		obj.Maps = append(obj.Maps, m)
-	}
-	return obj, nil
+	return compiler().Compile(s, opt)
 }
 
 func (b *fakeBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	tracers, errs := make([]Tracer, len(objs)), make([]error, len(objs))
 	for i, obj := range objs {
-		t := b.tracers[strings.TrimSpace(obj.Script.Src.Text)]
-		if t == nil {
-			t = &fakeTracer{}
+		t := &fakeTracer{}
+		for text, tracer := range b.tracers {
+			if b.long(text) == strings.TrimSpace(obj.Script.Src.Text) {
+				t = tracer
+			}
 		}
 		tracers[i] = t
 	}

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"ply-exporter/plylang"
 )
 
 // pageOf returns what a visitor of the status page gets.
@@ -22,10 +20,9 @@ func pageOf(in *instance) string {
 // which all visitors share and no scrape knows of.
 func TestReadingsOfThePage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		comm := variable("comm", plylang.StringType(16))
 		tracer := &fakeTracer{rows: map[string][]pair{"@": {{chars("one"), words(11)}}}}
 		b := &fakeBackend{
-			scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count", keys: []plylang.Expr{comm}}}},
+			scripts: map[string]string{"S": on(`@[comm] = count();`)},
 			tracers: map[string]*fakeTracer{"S": tracer},
 		}
 		in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, oneScriptYAML(""))}

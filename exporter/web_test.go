@@ -24,11 +24,9 @@ import (
 
 // demo is a configuration with a script of every kind of fate.
 func demo() (*fakeBackend, string) {
-	comm := variable("comm", plylang.StringType(16))
 	return &fakeBackend{
-			scripts: map[string][]mapSpec{
-				"kprobe:SyS_* { $syscalls[comm].count() }": {{name: "$syscalls", agg: "count", keys: []plylang.Expr{comm}}},
-				"kprobe:x { @lat = quantize(time - 0s); }": {{name: "@lat", agg: "quantize", value: plylang.DurationT, keys: []plylang.Expr{comm}}},
+			scripts: map[string]string{
+				"kprobe:x { @lat = quantize(time - time); }": on(`@lat[comm] = quantize(time - time);`),
 			},
 			tracers: map[string]*fakeTracer{
 				"kprobe:SyS_* { $syscalls[comm].count() }": {
@@ -37,7 +35,7 @@ func demo() (*fakeBackend, string) {
 					probes: []Probe{{Spec: "kprobe:SyS_*", Kind: "tracepoint", Attached: true, Sites: 1, Covers: 331,
 						Why: "one program at raw_syscalls/sys_enter sees all system calls"}},
 				},
-				"kprobe:x { @lat = quantize(time - 0s); }": {
+				"kprobe:x { @lat = quantize(time - time); }": {
 					rows: map[string][]pair{"@lat": {
 						{chars("dd"), histogramValue(durationThresholds(), 1000, 3000, 3000, 9000, 9000, 9000, 9000, 40000, 40000, 90000, 900000)},
 						{chars("cat"), histogramValue(durationThresholds(), 100, 200000, 3000, 400000)}}},
@@ -52,7 +50,7 @@ func demo() (*fakeBackend, string) {
       kprobe:SyS_* { $syscalls[comm].count() }
   - name: latency
     help: How long it takes.
-    script: "kprobe:x { @lat = quantize(time - 0s); }"
+    script: "kprobe:x { @lat = quantize(time - time); }"
   - name: missing
     script: |
       kprobe:tcp_x { @ = count(); }
@@ -296,7 +294,7 @@ func (l *oneConn) Close() error {
 // No script's name is the id of something else on the page, which the page's
 // own program would then replace.
 func TestIDsOfThePage(t *testing.T) {
-	b := &fakeBackend{scripts: map[string][]mapSpec{"S": {{name: "@", agg: "count"}}}}
+	b := &fakeBackend{scripts: map[string]string{"S": on(`@ = count();`)}}
 	url := serve(t, b, "scripts: [{name: facts, script: S}, {name: live, script: S}]\n", "")
 	_, body := get(t, url+"/")
 	seen := map[string]bool{}
