@@ -67,6 +67,7 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 	if c.cpus, err = k.PossibleCPUs(); err != nil {
 		return nil, err
 	}
+	c.obj.CPUs = c.cpus
 	c.compileMaps()
 	if c.errs == nil {
 		c.compilePrograms()

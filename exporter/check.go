@@ -43,17 +43,17 @@ func Check(w io.Writer, cfg *config.Config, b Backend) error {
 
 // describe writes what a script exports.
 func (c *compiled) describe(w io.Writer) {
-	fmt.Fprintf(w, "script %s: %s, %s\n", c.conf.Name, plural(len(c.object.Programs), "program"), plural(c.sites(), "place"))
+	fmt.Fprintf(w, "script %s: %s, %s\n", c.conf.Name, plural(len(c.object.Programs), "program"), plural(c.sites(), "attach point"))
 	for _, p := range c.object.Programs {
 		fmt.Fprintf(w, "    %s: %s%s\n", specTexts(p.Specs), p.Attach, reason(p.Why))
 	}
 	for i, m := range c.metrics {
 		if m.exported {
-			m.describe(w, c.object.Maps[i], c.checked)
+			m.describe(w, c.object.Maps[i], c.object.CPUs, c.checked)
 			continue
 		}
 		fmt.Fprintf(w, "    %s is not exported, about %s of kernel memory\n",
-			m.decl.Name, bytesText(float64(mapMemoryEstimate(c.object.Maps[i]))))
+			m.decl.Name, bytesText(float64(mapMemoryEstimate(c.object.Maps[i], c.object.CPUs))))
 	}
 }
 
@@ -79,7 +79,7 @@ func (c *compiled) sites() (n int) {
 	return n
 }
 
-func (m *metric) describe(w io.Writer, mp *object.Map, checked *plylang.Script) {
+func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylang.Script) {
 	names := make([]string, len(m.labels))
 	for i, l := range m.labels {
 		names[i] = l.name
@@ -93,17 +93,17 @@ func (m *metric) describe(w io.Writer, mp *object.Map, checked *plylang.Script) 
 	fmt.Fprintf(w, "    %s%s %s\n", m.name, labels, typeName(m.typ))
 	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, specList(checked, m.decl))
 	fmt.Fprintf(w, "        at most %s series, about %s of kernel memory\n",
-		groupDigits(uint64(keys*m.seriesPerSample())), bytesText(float64(mapMemoryEstimate(mp))))
+		groupDigits(uint64(keys*m.seriesPerSample())), bytesText(float64(mapMemoryEstimate(mp, cpus))))
 }
 
 // entryOverhead is what the kernel adds to each key of a hash, about.
 const entryOverhead = 64
 
 // mapMemoryEstimate is what the map will take, about, before it is made.
-func mapMemoryEstimate(mp *object.Map) int {
+func mapMemoryEstimate(mp *object.Map, cpus int) int {
 	copies := 1
 	if mp.Storage == object.PerCPUHash {
-		copies = possibleCPUs()
+		copies = cpus
 	}
 	return max(1, mp.Room) * (entryOverhead + mp.KeySize + copies*mp.Size)
 }

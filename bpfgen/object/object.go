@@ -18,6 +18,9 @@ type Object struct {
 	Probes   []string // canonical probe names by AttachPoint.ID; what the built-in probe shows
 	Events   []*Event // by id; empty when the script prints nothing
 
+	// CPUs is how many the kernel may ever have: the copies of a per-CPU value.
+	CPUs int
+
 	// Warnings are the code generator's own, to be shown with the script's.
 	Warnings plylang.ErrorList
 
