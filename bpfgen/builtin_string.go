@@ -28,22 +28,26 @@ var stringFunctions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "dyn", Doc: "Value of a dynamic tracepoint field; data->field alone means the same.",
-			Params: []plylang.Param{{Name: "field", Want: plylang.WantValue}},
-			Infer:  dynamicField,
+			Name: "dyn", Doc: "Value of a dynamic tracepoint field, of at most n bytes; data->field alone means the same.",
+			Params: []plylang.Param{
+				{Name: "field", Want: plylang.WantValue},
+				{Name: "n", Want: plylang.WantPlain, Optional: true, Const: true},
+			},
+			Infer: dynamicField,
 		},
-		mem: func(g *gen, args []plylang.Expr, dst emit.Mem) { g.memInto(args[0], dst) },
+		mem: readDynamicField,
 	},
 	{
 		Func: plylang.Func{
-			Name: "mem", Doc: "The n bytes at address p; if n is a format such as \"2Hx8s\", the record there.",
+			Name: "mem", Doc: "The n bytes at address p; if n is a format such as \"2Hx8s\", the record there, or its only value; without n what p points to.",
 			Params: []plylang.Param{
 				{Name: "p", Want: plylang.WantAddress},
-				{Name: "n", Want: plylang.WantValue},
+				{Name: "n", Want: plylang.WantValue, Optional: true},
 			},
-			Infer: bytesAt,
+			Infer: memoryType,
 		},
-		mem: readBytes,
+		gen: loadMemory,
+		mem: readMemory,
 	},
 	{
 		Func: plylang.Func{
@@ -76,21 +80,12 @@ var stringFunctions = []*builtin{
 	},
 	{
 		Func: plylang.Func{
-			Name: "startswith", Doc: "1 if a begins with the string literal b, else 0.",
-			Params: []plylang.Param{{Name: "a", Want: plylang.WantString}, {Name: "b", Want: plylang.WantString, Const: true}},
+			Name: "startswith", Doc: "1 if a begins with b, else 0.",
+			Params: []plylang.Param{{Name: "a", Want: plylang.WantString}, {Name: "b", Want: plylang.WantString}},
 			Result: plylang.S64,
 		},
 		gen: startsWith,
 	},
-}
-
-// dynamicField infers the type of dyn(): that of the field.
-func dynamicField(args []plylang.Expr) (*plylang.Type, error) {
-	t := args[0].Type()
-	if t.Kind != plylang.String && t.Kind != plylang.Bytes {
-		return nil, &plylang.ArgError{Arg: 0, Msg: "dyn() is for text and bytes, and this is neither: leave dyn() out"}
-	}
-	return t, nil
 }
 
 // textType infers the type of str(): as long as the text may be.
@@ -128,6 +123,8 @@ func readText(g *gen, args []plylang.Expr, dst emit.Mem) {
 	switch {
 	case len(args) > 1 && !known:
 		g.readTextUpTo(args, dst, typ.Size)
+	case known && dynamicMember(args[0]) != nil:
+		g.copyDynamic(dynamicMember(args[0]), typ, dst)
 	case t.Kind != plylang.String:
 		g.expr(args[0])
 		g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
@@ -140,34 +137,6 @@ func readText(g *gen, args []plylang.Expr, dst emit.Mem) {
 	}
 }
 
-func bytesAt(args []plylang.Expr) (*plylang.Type, error) {
-	if format, ok := args[1].(*plylang.StringLit); ok {
-		record, err := object.ParseRecord(format.Value)
-		if err != nil {
-			return nil, &plylang.ArgError{Arg: 1, Msg: err.Error()}
-		}
-		return &plylang.Type{Kind: plylang.Bytes, Size: record.Size, Display: plylang.DisplayRecord(record)}, nil
-	}
-	n, ok := constantLength(args)
-	switch {
-	case !ok:
-		return nil, &plylang.ArgError{Arg: 1, Msg: "n of mem() must be a constant, because bytes have one length: str(p, n) is text of any"}
-	case n < 1 || n > object.MaxText:
-		return nil, &plylang.ArgError{Arg: 1, Msg: fmt.Sprintf("the length must be 1 to %d", object.MaxText)}
-	}
-	return &plylang.Type{Kind: plylang.Bytes, Size: int(n)}, nil
-}
-
-func readBytes(g *gen, args []plylang.Expr, dst emit.Mem) {
-	typ, _ := bytesAt(args)
-	g.expr(args[0]) // before anything is written: it may read dst
-	g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
-	if typ.Size%8 != 0 {
-		g.Zero(dst.Word(dst.Words() - 1))
-	}
-	g.ProbeRead(dst.At(0, typ.Size), args[0].Type().User)
-}
-
 func limitedLength(args []plylang.Expr) (*plylang.Type, error) {
 	if n := constantArg(args, 2); n < 0 || n > object.MaxText {
 		return nil, &plylang.ArgError{Arg: 2, Msg: fmt.Sprintf("the length must be 0 to %d", object.MaxText)}
@@ -176,10 +145,14 @@ func limitedLength(args []plylang.Expr) (*plylang.Type, error) {
 }
 
 func startsWith(g *gen, args []plylang.Expr) {
-	prefix := g.text(args[1])
-	g.orderText(g.text(args[0]), prefix, len(prefix.lit))
+	a, prefix := g.text(args[0]), g.text(args[1])
 	no, end := g.Label(), g.Label()
-	g.Jump(asm.JNE, asm.R0, 0, no)
+	if prefix.isLit {
+		g.orderText(a, prefix, len(prefix.lit))
+		g.Jump(asm.JNE, asm.R0, 0, no)
+	} else {
+		g.comparePrefix(a, prefix, no)
+	}
 	g.Emit(asm.Mov.Imm(asm.R0, 1))
 	g.Goto(end)
 	g.Bind(no)

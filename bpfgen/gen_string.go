@@ -165,6 +165,31 @@ func (g *gen) orderText(a, b text, n int) {
 	g.Bind(end)
 }
 
+// comparePrefix goes to no unless a begins with the string in b, which may be of
+// any length. In the word of b that has its NUL, the bytes from there on do not
+// count: the lowest bit that the first line leaves is in the first byte that is 0.
+func (g *gen) comparePrefix(a, b text, no string) {
+	yes := g.Label()
+	for i := range b.words() {
+		g.loadWord(asm.R1, a, i)
+		g.loadWord(asm.R2, b, i)
+		last := g.Label()
+		next := g.Label()
+		g.Emit(asm.Xor.Reg(asm.R1, asm.R2))
+		g.Imm(asm.R3, 0x0101010101010101)
+		g.Emit(asm.Mov.Reg(asm.R4, asm.R2), asm.Sub.Reg(asm.R4, asm.R3), asm.Xor.Imm(asm.R2, -1), asm.And.Reg(asm.R4, asm.R2), asm.LSh.Imm(asm.R3, 7), asm.And.Reg(asm.R4, asm.R3))
+		g.Jump(asm.JNE, asm.R4, 0, last)
+		g.Jump(asm.JNE, asm.R1, 0, no)
+		g.Goto(next)
+		g.Bind(last)
+		g.Emit(asm.Mov.Reg(asm.R2, asm.R4), asm.Neg.Imm(asm.R2, 0), asm.And.Reg(asm.R4, asm.R2), asm.RSh.Imm(asm.R4, 7), asm.Sub.Imm(asm.R4, 1), asm.And.Reg(asm.R1, asm.R4))
+		g.Jump(asm.JNE, asm.R1, 0, no)
+		g.Goto(yes)
+		g.Bind(next)
+	}
+	g.Bind(yes)
+}
+
 // length leaves the length of a string in R0. A word whose last byte is not
 // NUL is full; the bytes of the first one that is not full are counted.
 func (g *gen) length(m emit.Mem) {

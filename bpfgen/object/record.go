@@ -26,10 +26,11 @@ type RecordField struct {
 }
 
 // recordTypes are the letters of a record's format, as in Python's struct:
-// lower case is signed. Values lie side by side, without padding between them.
+// lower case is signed; w and p are those of 2017. Values lie side by side, without padding between them.
 var recordTypes = map[byte]*plylang.Type{
 	'b': plylang.S8, 'B': plylang.U8, 'h': plylang.S16, 'H': plylang.U16, 'i': plylang.S32, 'I': plylang.U32,
-	'l': plylang.S64, 'L': plylang.U64, 'q': plylang.S64, 'Q': plylang.U64,
+	'l': plylang.S64, 'L': plylang.U64, 'q': plylang.S64, 'Q': plylang.U64, 'w': plylang.S32, 'W': plylang.U32,
+	'p': {Kind: plylang.Pointer, Size: 8, Elem: plylang.VoidT},
 }
 
 // ParseRecord reads the format of mem(p, "format"):
@@ -64,7 +65,7 @@ func ParseRecord(format string) (*Record, error) {
 				r.Size += t.Size
 			}
 		default:
-			return nil, fmt.Errorf("no letter %q in the format of a record: there are b B h H i I l L q Q, s for text and x for a byte to pass over", format[i])
+			return nil, fmt.Errorf("no letter %q in the format of a record: there are b B h H i I w W l L q Q, p for an address, s for text and x for a byte to pass over", format[i])
 		}
 		if r.Size > MaxText {
 			return nil, fmt.Errorf("the record is larger than %d bytes", MaxText)

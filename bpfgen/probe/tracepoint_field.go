@@ -45,6 +45,9 @@ func copyField(c *Context, f plylang.Field, dst emit.Mem) {
 	switch {
 	case f.Type.Kind == plylang.String:
 		c.ReadString(dst, f.Type.Size, false)
+		if f.Type.Dyn != plylang.NotDyn && f.Type.Size == ctype.MaxDynamicText {
+			markCut(c, f, dst)
+		}
 	case f.Type.Dyn != plylang.NotDyn:
 		readDynamic(c, f, dst)
 	default:
@@ -67,6 +70,23 @@ func locateDynamic(c *Context, f plylang.Field) {
 	if f.Type.Dyn == plylang.RelLoc {
 		c.Emit(asm.Add.Imm(asm.R3, int32(f.Offset)+4))
 	}
+}
+
+// cutMark stands at the end of text that was cut because nobody said how much of
+// it is wanted.
+const cutMark = "…"
+
+// markCut puts the mark to the end of a dynamic field's text in dst if there is
+// more of it.
+func markCut(c *Context, f plylang.Field, dst emit.Mem) {
+	whole := c.Label()
+	c.Emit(asm.LoadMem(asm.R2, asm.R6, int16(f.Offset), asm.Word), asm.RSh.Imm(asm.R2, 16))
+	c.Jump(asm.JLE, asm.R2, int32(f.Type.Size+1), whole) // its NUL is one of them
+	for i := range len(cutMark) {
+		at := dst.Off + f.Type.Size - len(cutMark) + i
+		c.Emit(asm.StoreImm(dst.Reg, int16(at), int64(cutMark[i]), asm.Byte))
+	}
+	c.Bind(whole)
 }
 
 // readDynamic reads the R2 bytes at R3, as many as fit.
