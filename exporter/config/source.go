@@ -1,16 +1,9 @@
 package config
 
 import (
-	"bytes"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 
 	"gopkg.in/yaml.v3"
 
@@ -89,34 +82,4 @@ func (v value) scriptFile() *plylang.Source {
 		return nil
 	}
 	return &plylang.Source{File: name, Text: string(data)}
-}
-
-// readLimited reads a file, but not one that is too large to be meant. A pipe
-// that nobody writes to is empty.
-func readLimited(name string) ([]byte, error) {
-	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, errors.New(cause(err))
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
-	if err != nil {
-		return nil, errors.New(cause(err))
-	}
-	if len(data) > maxFileSize {
-		return nil, fmt.Errorf("%s is larger than %d bytes: too large for what people write", name, maxFileSize)
-	}
-	return bytes.TrimPrefix(data, []byte(byteOrderMark)), nil
-}
-
-// byteOrderMark is what some editors put at the beginning of a file.
-const byteOrderMark = "\ufeff"
-
-// cause says in words why a file cannot be used: "x.yaml: no such file".
-func cause(err error) string {
-	var p *fs.PathError
-	if !errors.As(err, &p) {
-		return err.Error()
-	}
-	return p.Path + ": " + p.Err.Error()
 }

@@ -1,0 +1,111 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"syscall"
+
+	"ply-exporter/plylang"
+)
+
+// Load reads configuration files; of a folder, every *.yaml in it whose name
+// does not begin with a dot, sorted. Its error is a plylang.ErrorList with
+// everything that is wrong, or says which file cannot be read.
+func Load(paths []string) (*Config, error) {
+	files, err := expandFolders(paths)
+	if err != nil {
+		return nil, err
+	}
+	cfg := &Config{}
+	var errs plylang.ErrorList
+	for _, file := range files {
+		data, err := readLimited(file)
+		if err != nil {
+			return nil, err
+		}
+		scripts, found := readConfig(file, data)
+		cfg.Scripts = append(cfg.Scripts, scripts...)
+		errs = append(errs, found...)
+	}
+	return cfg.finish(errs)
+}
+
+func expandFolders(paths []string) ([]string, error) {
+	var files []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("configuration %s", cause(err))
+		}
+		if !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		inside, err := filesIn(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, inside...)
+	}
+	return files, nil
+}
+
+func filesIn(folder string) ([]string, error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("configuration %s", cause(err))
+	}
+	var files []string
+	for _, e := range entries {
+		path := filepath.Join(folder, e.Name())
+		if strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".yaml" {
+			continue
+		}
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			continue
+		}
+		files = append(files, path)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("configuration %s: the folder has no *.yaml file", folder)
+	}
+	sort.Strings(files)
+	return files, nil
+}
+
+// readLimited reads a file, but not one that is too large to be meant. A pipe
+// that nobody writes to is empty.
+func readLimited(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, errors.New(cause(err))
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err != nil {
+		return nil, errors.New(cause(err))
+	}
+	if len(data) > maxFileSize {
+		return nil, fmt.Errorf("%s is larger than %d bytes: too large for what people write", name, maxFileSize)
+	}
+	return bytes.TrimPrefix(data, []byte(byteOrderMark)), nil
+}
+
+// byteOrderMark is what some editors put at the beginning of a file.
+const byteOrderMark = "\ufeff"
+
+// cause says in words why a file cannot be used: "x.yaml: no such file".
+func cause(err error) string {
+	var p *fs.PathError
+	if !errors.As(err, &p) {
+		return err.Error()
+	}
+	return p.Path + ": " + p.Err.Error()
+}
