@@ -40,6 +40,12 @@ func parsePrograms(args []string, env []string) ([]*program, error) {
 }
 
 func newProgram(number int, argv []string, env []string) (*program, error) {
+	dir, ok := strings.CutPrefix(argv[0], "-in=")
+	if !ok {
+		dir = "."
+	} else if argv = argv[1:]; len(argv) == 0 {
+		return nil, fmt.Errorf("a program is missing after -in=%s", dir)
+	}
 	p := &program{Command: guest.Command{Name: filepath.Base(argv[0]), Dir: "/", Argv: argv, Env: env}}
 	if !strings.Contains(argv[0], "/") {
 		return p, nil
@@ -51,7 +57,7 @@ func newProgram(number int, argv []string, env []string) (*program, error) {
 	if _, err := os.Stat(p.binary); err != nil {
 		return nil, err
 	}
-	p.testdata = testdata(filepath.Dir(p.binary))
+	p.testdata = testdata(filepath.Dir(p.binary), dir)
 	p.Dir = fmt.Sprintf("/t/%d", number)
 	p.Argv = append([]string{path.Join(p.Dir, p.Name)}, argv[1:]...)
 	p.redirectTestFiles()
@@ -59,11 +65,11 @@ func newProgram(number int, argv []string, env []string) (*program, error) {
 }
 
 // testdata finds the testdata folders that a test may open by a relative path:
-// those of its own package, which is the current folder (go test -exec) or the
-// binary's, and those of the packages right below.
-func testdata(binaryDir string) map[string]string {
+// those of its own package, which is the binary's folder or the given one, by
+// default the current one (go test -exec), and those of the packages right below.
+func testdata(dirs ...string) map[string]string {
 	found := map[string]string{}
-	for _, dir := range []string{binaryDir, "."} {
+	for _, dir := range dirs {
 		for _, pattern := range []string{"testdata", "*/testdata"} {
 			matches, _ := filepath.Glob(filepath.Join(dir, pattern))
 			for _, match := range matches {

@@ -26,11 +26,11 @@ type machine struct {
 // first one gets the kernel's messages, the second one the programs' output. The
 // other machines have one for both, so there the kernel is told to be quiet.
 //
-// A PC has the plain processor: guests are up a tenth sooner than with "max",
+// A PC has the plain CPU: guests are up a tenth sooner than with "max",
 // and what QEMU 7.2 gets wrong of AVX and ADX, which Go's packages use where
 // they are, cannot disturb a test. RISC-V's firmware is the one that leaves the
 // device tree where QEMU put it: fw_jump copies it to an address that is inside
-// a kernel of 34 MB or more. Its guests with two processors hang within a minute
+// a kernel of 34 MB or more. Its guests with two CPUs hang within a minute
 // of loading compiled BPF programs (QEMU 7.2, kernel 7.2).
 var machines = map[string]machine{
 	"amd64": {

@@ -37,8 +37,26 @@ func TestParsePrograms(t *testing.T) {
 	}
 }
 
+// A binary may be built elsewhere than in its package's folder.
+func TestProgramIn(t *testing.T) {
+	dir, binary := t.TempDir(), filepath.Join(t.TempDir(), "x.test")
+	if err := os.WriteFile(binary, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "testdata"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	programs, err := parsePrograms([]string{"-in=" + dir, binary, "-test.v"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := programs[0]; got.binary != binary || got.testdata["testdata"] != dir+"/testdata" || len(got.Argv) != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestParseProgramsErrors(t *testing.T) {
-	for _, args := range []string{"---", "sh --- --- sh", "/no/such/file"} {
+	for _, args := range []string{"-in=/", "---", "sh --- --- sh", "/no/such/file"} {
 		if _, err := parsePrograms(strings.Fields(args), nil); err == nil {
 			t.Errorf("%s: no error", args)
 		}
