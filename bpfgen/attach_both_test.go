@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/internal/need"
 )
 
 // threads is how many threads a workload has: several on each CPU.
@@ -34,6 +35,7 @@ func inThreads(work func()) {
 // Every event of threads that share CPUs counts. Attached plainly, some kernels
 // skip events of syscalls/*, and tell how many.
 func TestAttachedExactly(t *testing.T) {
+	need.EachKernel(t)
 	k := running(t)
 	const each = 20_000
 	work := func() { inThreads(func() { call(each, unix.SYS_GETPRIORITY, 99, 7, 8) }) }

@@ -30,6 +30,7 @@ import (
 // running returns the running kernel, whose features are found by trying.
 func running(t testing.TB) *kernel.Kernel {
 	t.Helper()
+	need.EachArch(t)
 	need.BPF(t)
 	k, err := kernel.Running()
 	if err != nil {
@@ -229,6 +230,7 @@ func TestAttachedSyscalls(t *testing.T) {
 // Functions of the kernel. The same scripts run where several functions share a
 // link, where each has its own, and where a program serves one function only.
 func TestAttachedFunctions(t *testing.T) {
+	need.EachArch(t)
 	need.Kprobes(t)
 	k := running(t)
 	wrapper, ok := k.SyscallFunction(syscallNamed(t, k, "getpriority"))
@@ -266,6 +268,7 @@ func TestAttachedFunctions(t *testing.T) {
 
 // System calls by way of their functions count what raw_syscalls counts.
 func TestAttachedWrappers(t *testing.T) {
+	need.EachArch(t)
 	need.Kprobes(t)
 	k := running(t)
 	work := func() {

@@ -149,6 +149,7 @@ func halves(list ...uint16) []byte {
 // name leave them out, in every way of attaching; raw_syscalls has them with
 // their numbers.
 func TestCompatCalls(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t)
 	arch := compatArches[runtime.GOARCH]
 	programs := arch.programs(t)

@@ -46,6 +46,7 @@ func mapPages(t *testing.T, bytes uintptr) func() {
 // seventh on (x86-64) or the ninth (arm64). The last is a list of its caller,
 // which is empty: its head points to itself.
 func TestStackArguments(t *testing.T) {
+	need.EachArch(t)
 	need.Kprobes(t)
 	const filter = ` / tid == TID && args->len == 12345 / `
 	named := filter + `{ @[args->pgoff, args->prot, args->flags, args->uf->next == args->uf, args->populate == ARG] = count(); }`
@@ -81,6 +82,7 @@ func parameters(t *testing.T, function string) []probe.ListedVar {
 // Registers are the caller's in each way of attaching. One link for many
 // functions keeps only those of the arguments in some kernels.
 func TestRegistersOfGlobs(t *testing.T) {
+	need.EachArch(t)
 	need.Kprobes(t)
 	keys := map[string]string{
 		"amd64":   `reg("cs") == 16, reg("flags") & 2 == 2, reg("si") == arg1, (s64)reg("sp") < 0`,

@@ -18,6 +18,7 @@ import (
 // return is probed. What it misses with 200 callers asleep at once it counts,
 // where it counts at all.
 func TestMissedReturns(t *testing.T) {
+	need.EachArch(t)
 	need.Guest(t)
 	need.Kprobes(t)
 	const callers = 200

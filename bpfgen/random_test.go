@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"math/rand"
 	"testing"
+
+	"ply-exporter/internal/need"
 )
 
 // TestRandomExpressions compares generated code with Go's own arithmetic.
 func TestRandomExpressions(t *testing.T) {
+	need.EachKernel(t)
 	const programs, each = 6, 60
 	for seed := range programs {
 		r := &generator{rand.New(rand.NewSource(int64(seed)))}

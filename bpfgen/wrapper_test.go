@@ -52,6 +52,7 @@ func hideTracepoints(t *testing.T) {
 // On a kernel without tracepoints of system calls the functions behind the
 // calls are probed. Arguments and results are the same as at raw_syscalls.
 func TestSystemCallsWithoutTracepoints(t *testing.T) {
+	need.EachArch(t)
 	need.Guest(t)
 	need.Kprobes(t)
 	runtime.LockOSThread()
@@ -99,6 +100,7 @@ func attachedByKprobes(t *testing.T, k *kernel.Kernel, script string) bool {
 // Hundreds of functions are attached by one link where the kernel has it, and
 // each by itself elsewhere; both count the same.
 func TestManyFunctions(t *testing.T) {
+	need.EachArch(t)
 	need.Guest(t)
 	need.Kprobes(t)
 	k := running(t)

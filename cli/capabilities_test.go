@@ -208,7 +208,7 @@ func TestHardwareEventsWithoutCounters(t *testing.T) {
 // A kernel that is locked down for integrity traces. For confidentiality it
 // refuses what reads its memory, which is most. There is no way back, so the guest is used up.
 func TestLockdownLevels(t *testing.T) {
-	need.Guest(t)
+	need.LastInGuest(t)
 	const (
 		file   = "/sys/kernel/security/lockdown"
 		locked = "the kernel is locked down for confidentiality, which forbids to read its memory: boot with lockdown=integrity or without\n"

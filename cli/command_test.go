@@ -47,6 +47,7 @@ func TestRunEndsItsCommand(t *testing.T) {
 // $target is the program itself, whatever shell starts it: of several words of
 // the shell it is the shell.
 func TestTargetIsTheProgram(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t)
 	script := `kprobe:SyS_read / pid == $target && arg2 == 3001 / { @ = count(); }`
 	for command, want := range map[string]string{

@@ -94,6 +94,7 @@ func TestKprobeInside(t *testing.T) {
 }
 
 func TestKprobeAtAddress(t *testing.T) {
+	need.EachArch(t)
 	need.Kprobes(t)
 	script := fmt.Sprintf("kprobe:%#x %s { @[func, arg2] = count(); }", symbolAddress(t, "vfs_read"), mineSized)
 	if r := ply(t, "run", "-c", tenReads, script); r.stdout != "\n@:\n[ vfs_read, 12345 ]        10\n" {

@@ -56,6 +56,7 @@ func workloadCommand(n int) string {
 }
 
 func TestFirstProgram(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t)
 	const n = 5000
 	m := runForMaps(t, workloadCommand(n), firstProgram)["$syscalls"]
@@ -71,6 +72,7 @@ func TestFirstProgram(t *testing.T) {
 }
 
 func TestSecondProgram(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t)
 	const n = 5000
 	m := runForMaps(t, workloadCommand(n), secondProgram)["$sizes"]
@@ -96,6 +98,7 @@ func TestSecondProgram(t *testing.T) {
 // program runs as it stands and counts into $rx; with the name of the function
 // that has the packet as its argument today, the same text measures.
 func TestThirdProgram(t *testing.T) {
+	need.EachArch(t)
 	need.Kprobes(t)
 	const packets = 200
 	r := ply(t, "run", "-e", thirdProgram)

@@ -12,6 +12,7 @@ import (
 
 // Scripts whose output is the same on every machine.
 func TestRun(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t)
 	for _, row := range []struct {
 		name   string

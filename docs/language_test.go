@@ -51,6 +51,7 @@ func (e example) runs() bool { return !otherProbe.MatchString(e.script) }
 // Every example of the reference compiles without a warning. Those with BEGIN
 // only run, and print what the reference says.
 func TestExamplesOfTheReference(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	t.Setenv("target", "1")
 	t.Setenv("HOME", "/root")

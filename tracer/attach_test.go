@@ -36,6 +36,7 @@ func everyCPU(hz uint64) object.PerfEvent {
 }
 
 func TestPerfEvent(t *testing.T) {
+	need.EachArch(t)
 	period := everyCPU(0)
 	period.Period = uint64(5 * time.Millisecond)
 	for _, row := range []struct {
@@ -68,6 +69,7 @@ func TestPerfEvent(t *testing.T) {
 }
 
 func TestRawTracepoint(t *testing.T) {
+	need.EachArch(t)
 	b := newObject("")
 	m := b.addMap(cellMap())
 	b.program(object.AttachRawTracepoint, "sys_enter", points(object.RawTracepoint{Event: "sys_enter"}),
@@ -96,6 +98,7 @@ func countByCookie(m *object.Map) []asm.Instructions {
 
 // One program at several sites knows by the cookie which of them fired.
 func TestCookies(t *testing.T) {
+	need.EachArch(t)
 	need.Kernel(t, "5.15", "attach cookies")
 	b := newObject("")
 	m := b.addMap(countMap(object.PerCPUHash))
@@ -125,6 +128,7 @@ func wrapper(name string) string {
 }
 
 func TestKprobes(t *testing.T) {
+	need.EachArch(t)
 	need.Kprobes(t)
 	for _, kind := range []object.AttachKind{object.AttachKprobe, object.AttachKretprobe} {
 		t.Run(string(kind), func(t *testing.T) { testKprobe(t, kind, false) })
@@ -132,6 +136,7 @@ func TestKprobes(t *testing.T) {
 }
 
 func TestKprobeAddress(t *testing.T) {
+	need.EachArch(t)
 	need.Kprobes(t)
 	for _, kind := range []object.AttachKind{object.AttachKprobe, object.AttachKretprobe} {
 		t.Run(string(kind), func(t *testing.T) { testKprobe(t, kind, true) })
@@ -139,6 +144,7 @@ func TestKprobeAddress(t *testing.T) {
 }
 
 func TestKprobeMulti(t *testing.T) {
+	need.EachArch(t)
 	need.KprobeMulti(t)
 	for _, kind := range []object.AttachKind{object.AttachKprobeMulti, object.AttachKretprobeMulti} {
 		t.Run(string(kind)+" by name", func(t *testing.T) { testKprobe(t, kind, false) })

@@ -68,6 +68,7 @@ func dropOthers(keep string) {
 
 // What a process lacks is named.
 func TestPrivileges(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	perf := "started"
 	if level, _ := os.ReadFile("/proc/sys/kernel/perf_event_paranoid"); strings.TrimSpace(string(level)) == "3" {

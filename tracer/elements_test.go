@@ -61,6 +61,7 @@ func (w *turns) close() {}
 
 // Values of CPUs are reduced word by word, whatever way the map is read.
 func TestReduce(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	for _, row := range []struct {
 		name   string
@@ -121,6 +122,7 @@ func putReduced(t *testing.T, r *mapReader, join func(a, b uint64) uint64) map[u
 
 // The largest keys and values are read whole in all ways.
 func TestReadLargeElements(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	const words = 1100
 	for _, storage := range []object.Storage{object.SharedHash, object.LRUHash, object.PerCPUHash} {
@@ -157,6 +159,7 @@ func TestReadLargeElements(t *testing.T) {
 
 // A map whose iterator program the kernel refuses takes none from the others.
 func TestIteratorsOfOthers(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	own := iterators{programs: map[shape]*ebpf.Program{}, refused: map[shape]error{}}
 	small, large := shape{keySize: 8, words: 1, cpus: 1}, shape{keySize: 1 << 30, words: 1, cpus: 1}

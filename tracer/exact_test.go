@@ -87,6 +87,7 @@ func readLoop(t testing.TB, tr *Tracer, stop *atomic.Bool) (rounds int, longest 
 // Nothing is lost: threads that preempt each other, on all CPUs, count into
 // maps of all kinds while a reader reads them without a pause.
 func TestExact(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	kinds := []object.AttachKind{object.AttachTracepoint}
 	if k := runningKernel(t); k.Has(kernel.RawTracepointsExact) {
@@ -150,6 +151,7 @@ func wantEach(got map[uint64]uint64, keys uint64) map[uint64]uint64 {
 // A key that is never deleted is in every reading, once, however busily
 // others come and go around it.
 func TestChurn(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	const stable, churning, rounds = 2000, 2000, 150
 	b := newObject("")

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
 
@@ -37,6 +38,7 @@ func cells(t *testing.T, tr *Tracer) []uint64 {
 // nor in another that stays attached until the end, nor by clauses that follow
 // it at the same event.
 func TestNothingAfterExit(t *testing.T) {
+	need.EachKernel(t)
 	tr := start(t, compile(t, `
 		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @a = count(); @n++; if (@n == 1000) exit(3); }
 		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @b = count(); }
@@ -58,6 +60,7 @@ func TestNothingAfterExit(t *testing.T) {
 // When several threads reach the end together, each CPU may finish the event
 // it is at.
 func TestExitOfSeveralThreads(t *testing.T) {
+	need.EachKernel(t)
 	tr := start(t, compile(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ {
 		@ = count(); @n++; if (@n >= 5000) exit(0);
 	}`), testOptions(t))
@@ -77,6 +80,7 @@ func TestExitOfSeveralThreads(t *testing.T) {
 // The end of a run waits neither for room in the ring buffer nor for the
 // reader to get through it.
 func TestExitBesideAFullRing(t *testing.T) {
+	need.EachKernel(t)
 	obj := compile(t, `
 		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 1/ { print(str(0, 500)); }
 		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 2/ { printf("x"); }

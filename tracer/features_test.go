@@ -10,6 +10,7 @@ import (
 // Every feature is found out by trying, and what is found agrees with what
 // the kernel's age allows.
 func TestDetect(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t)
 	k := runningKernel(t)
 	for _, row := range kernel.Features {

@@ -31,6 +31,7 @@ func descriptors(t *testing.T) map[string]int {
 // Close leaves no descriptor and no program behind, whatever the script had.
 // The iterator programs stay, for the next script.
 func TestLeaks(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	b := newObject("")
 	count, cell := b.addMap(countMap(object.PerCPUHash)), b.addMap(cellMap())
@@ -72,6 +73,7 @@ func TestLeaks(t *testing.T) {
 
 // A tracer that was closed answers, and does not crash.
 func TestClosed(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	b := newObject("")
 	m := b.addMap(cellMap())

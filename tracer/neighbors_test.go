@@ -181,6 +181,7 @@ func calls() (tally, func()) {
 }
 
 func TestPerfEventsOfOthersSeeTracepoints(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t)
 	getppid := fmt.Sprintf("id == %d", unix.SYS_GETPPID)
 	for _, row := range []struct{ name, filter string }{
@@ -199,6 +200,7 @@ func TestPerfEventsOfOthersSeeTracepoints(t *testing.T) {
 }
 
 func TestPerfEventsOfOthersSeeContextSwitches(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t)
 	ownThread(t)
 	switches := threadUsage(t, func(u *unix.Rusage) int64 { return u.Nvcsw + u.Nivcsw })
@@ -211,6 +213,7 @@ func TestPerfEventsOfOthersSeeContextSwitches(t *testing.T) {
 }
 
 func TestPerfEventsOfOthersSeeKprobes(t *testing.T) {
+	need.EachArch(t)
 	need.Kprobes(t)
 	ownThread(t)
 	function, err := unix.BytePtrFromString(wrapper("getppid"))
@@ -227,6 +230,7 @@ func TestPerfEventsOfOthersSeeKprobes(t *testing.T) {
 }
 
 func TestPerfEventsOfOthersSeePageFaults(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t)
 	ownThread(t)
 	faults := threadUsage(t, func(u *unix.Rusage) int64 { return u.Minflt + u.Majflt })
@@ -256,6 +260,7 @@ func touchPages(t *testing.T, n int) {
 // The timer of somebody else ticks on beside ours: each tick is a sample of 8
 // bytes after a header of 8 in the ring of that event.
 func TestPerfEventsOfOthersSeeTimers(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t)
 	ownThread(t)
 	attr := softwareAttr(unix.PERF_COUNT_SW_CPU_CLOCK)

@@ -44,6 +44,7 @@ func compile(t testing.TB, script string) *object.Object {
 // What the compiler makes is loaded, attached and read: the first word of
 // every map's only value after 1000 calls of getppid.
 func TestScripts(t *testing.T) {
+	need.EachArch(t)
 	for _, row := range []struct {
 		script string
 		want   []uint64
@@ -73,6 +74,7 @@ func TestScripts(t *testing.T) {
 
 // A script as users write it loses nothing either.
 func TestExactScript(t *testing.T) {
+	need.EachKernel(t)
 	tr := start(t, compile(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ {
 		@[data->args[0]] = count(); @sizes[cpu] = quantize(data->args[0]); @all = sum(1);
 	}`), testOptions(t))
@@ -104,6 +106,7 @@ func TestExactScript(t *testing.T) {
 
 // Specifications that share a program each count what they name.
 func TestCovers(t *testing.T) {
+	need.EachKernel(t)
 	tr := start(t, compile(t, `kprobe:SyS_get* { @[func] = count(); } kprobe:sys_getppid, kprobe:sys_getsid { @p = count(); }`), testOptions(t))
 	if len(tr.programs) != 1 {
 		t.Fatalf("%d programs", len(tr.programs))

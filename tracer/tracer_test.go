@@ -74,6 +74,7 @@ func syscalls(nr, n int, arg uintptr) {
 }
 
 func TestStorages(t *testing.T) {
+	need.EachArch(t)
 	for _, row := range []struct {
 		name string
 		m    object.Map
@@ -105,6 +106,7 @@ func TestStorages(t *testing.T) {
 }
 
 func TestCell(t *testing.T) {
+	need.EachKernel(t)
 	b := newObject("")
 	m := b.addMap(cellMap())
 	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter), onlySyscall(unix.SYS_GETPPID), cellAdd(m))
@@ -126,6 +128,7 @@ func TestCell(t *testing.T) {
 }
 
 func TestMapFull(t *testing.T) {
+	need.EachKernel(t)
 	b := newObject("")
 	layout := countMap(object.PerCPUHash)
 	layout.MaxEntries = 10
@@ -152,6 +155,7 @@ func TestMapFull(t *testing.T) {
 }
 
 func TestLifecycle(t *testing.T) {
+	need.EachKernel(t)
 	b := newObject("")
 	m := b.addMap(cellMap())
 	b.ring(4096, &object.Event{Kind: object.EventPrint}, &object.Event{Kind: object.EventExit})
@@ -210,6 +214,7 @@ func equal(a, b []uint64) bool {
 
 // A ring buffer that is full refuses events, and they are counted.
 func TestLostEvents(t *testing.T) {
+	need.EachKernel(t)
 	b := newObject("")
 	b.ring(4096, &object.Event{Kind: object.EventPrint})
 	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter), onlySyscall(unix.SYS_GETPPID), emit(0, 2))
@@ -235,6 +240,7 @@ func TestLostEvents(t *testing.T) {
 
 // What the verifier refuses is reported at the script's line, as our bug.
 func TestVerifierError(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	source := "tracepoint:raw_syscalls/sys_enter {\n    @x = nonsense;\n}\n"
 	b := newObject(source)
@@ -263,6 +269,7 @@ func errOf(tr *Tracer, err error) error {
 }
 
 func TestMissingPlace(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	b := newObject("tracepoint:sched/nonsense { }")
 	b.program(object.AttachTracepoint, "sched/nonsense", points(tracepoint("sched/nonsense")))
@@ -276,6 +283,7 @@ func TestMissingPlace(t *testing.T) {
 // A script that cannot be attached ends without its END, and does not touch
 // the scripts that are started with it.
 func TestStartAll(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	bad := newObject("")
 	ended := 0
@@ -304,6 +312,7 @@ func TestStartAll(t *testing.T) {
 
 // A glob's site that cannot be attached is a warning; all of them are an error.
 func TestGlobSites(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	good := ofGlob(tracepoint("raw_syscalls/sys_enter"))
 	bad := ofGlob(tracepoint("raw_syscalls/nonsense"))

@@ -9,6 +9,7 @@ import (
 // A histogram whose key is there before its first number is no row, and a
 // cell that nothing was counted in is none.
 func TestRowsNotWritten(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	b := newObject("")
 	histogram, cell := b.addMap(histogramMap()), b.addMap(cellMap())

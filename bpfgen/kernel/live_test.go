@@ -32,6 +32,7 @@ func traced(t testing.TB) *Kernel {
 }
 
 func TestRunningKernel(t *testing.T) {
+	need.EachArch(t)
 	k := live(t)
 	if k.Arch().Name != runtime.GOARCH || !k.AtLeast(4, 0) {
 		t.Errorf("%s on %s", k.release(), k.Arch().Name)
@@ -45,11 +46,15 @@ func TestRunningKernel(t *testing.T) {
 	}
 }
 
-func TestRunningFormats(t *testing.T) { checkFormats(t, traced(t), 200) }
+func TestRunningFormats(t *testing.T) {
+	need.EachArch(t)
+	checkFormats(t, traced(t), 200)
+}
 
 // The running kernel's tracepoints of system calls carry names this program
 // knows, but for calls that are newer than it.
 func TestRunningSyscalls(t *testing.T) {
+	need.EachArch(t)
 	k := traced(t)
 	found, err := k.Tracepoints("syscalls", "sys_enter_*")
 	if err != nil {
@@ -68,6 +73,7 @@ func TestRunningSyscalls(t *testing.T) {
 }
 
 func TestRunningSymbols(t *testing.T) {
+	need.EachArch(t)
 	need.Root(t)
 	k := live(t)
 	s, err := k.Symbols()
@@ -88,6 +94,7 @@ func TestRunningSymbols(t *testing.T) {
 }
 
 func TestRunningTypes(t *testing.T) {
+	need.EachArch(t)
 	need.BPF(t) // a kernel that loads programs has types
 	k := live(t)
 	if offset, err := k.FieldOffset("task_struct", "comm"); err != nil || offset == 0 {

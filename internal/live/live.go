@@ -11,9 +11,12 @@ import (
 )
 
 // Kernel returns the running kernel; the test is skipped where it takes no
-// programs from us.
+// programs from us. It runs in each guest kernel of each architecture, unless it
+// has asked for less before: what the verifier and the compiler of the kernel
+// make of a program differs.
 func Kernel(t testing.TB) *kernel.Kernel {
 	t.Helper()
+	need.EachArch(t)
 	need.BPF(t)
 	if err := rlimit.RemoveMemlock(); err != nil { // kernels before 5.11 count maps
 		t.Fatal(err)

@@ -1,7 +1,12 @@
-// Package need skips tests that this machine cannot run, with one wording for
-// each reason: "needs kprobes", "needs kernel 5.15 for attach cookies". The
-// test command knows these reasons and fails when a test is skipped for the
-// lack of something that its kernel does have (internal/ci).
+// Package need says in which kernels a test runs, and skips tests that a machine
+// cannot run, with one wording for each reason: "needs kprobes", "needs kernel
+// 5.15 for attach cookies". The test command knows these reasons and fails when
+// a test is skipped for the lack of something that its kernel does have
+// (internal/ci).
+//
+// A test that loads programs calls BPF and then runs on this machine only. One
+// whose result depends on the kernel calls EachKernel or EachArch before; Guest,
+// Kprobes, KprobeMulti and Kernel include EachKernel.
 package need
 
 import (
@@ -9,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -18,9 +24,57 @@ import (
 // kernel has stopped loading BPF programs.
 const NoBPF = "PLY_TEST_NO_BPF"
 
+// WithoutKernel is the environment variable of the test command's first pass,
+// in which tests that ask for a kernel skip themselves and say where they run.
+const WithoutKernel = "PLY_TEST_WITHOUT_KERNEL"
+
+// The reasons for which tests are skipped in the first pass.
+const (
+	RunsHere   = "runs in the kernel of this machine"
+	RunsInEach = "runs in each guest kernel of a PC"
+	RunsOnEach = "runs in each guest kernel of each architecture"
+	RunsLast   = "runs last in each guest kernel of a PC"
+)
+
+// asked are the names of the tests that have asked for a kernel.
+var asked sync.Map
+
+// runs says where a test runs. Only the first such call of a test counts, so a
+// wider one must not come later.
+func runs(t testing.TB, where string) {
+	t.Helper()
+	before, again := asked.LoadOrStore(t.Name(), where)
+	if again && before == RunsHere && where != RunsHere {
+		t.Fatalf("a test that %s must say so before it calls need.Root or need.BPF", where)
+	}
+	if os.Getenv(WithoutKernel) != "" {
+		t.Skip(where)
+	}
+}
+
+// EachKernel says that what the test shows differs between kernels.
+func EachKernel(t testing.TB) {
+	t.Helper()
+	runs(t, RunsInEach)
+}
+
+// EachArch says that it differs between architectures, too.
+func EachArch(t testing.TB) {
+	t.Helper()
+	runs(t, RunsOnEach)
+}
+
+// LastInGuest is Guest for a test after which its kernel is of no use.
+func LastInGuest(t testing.TB) {
+	t.Helper()
+	runs(t, RunsLast)
+	Guest(t)
+}
+
 // Root skips unless the test runs as uid 0.
 func Root(t testing.TB) {
 	t.Helper()
+	runs(t, RunsHere)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -39,6 +93,7 @@ func BPF(t testing.TB) {
 // thousand, which can hang a machine (docs/testing.md).
 func Guest(t testing.TB) {
 	t.Helper()
+	EachKernel(t)
 	BPF(t)
 	if !InGuest() {
 		t.Skip("needs a guest kernel")
@@ -51,6 +106,7 @@ func InGuest() bool { return os.Getenv("IN_TEST_GUEST") != "" }
 // Kprobes skips unless kprobes and kretprobes can be attached.
 func Kprobes(t testing.TB) {
 	t.Helper()
+	EachKernel(t)
 	BPF(t)
 	if !HasKprobes() {
 		t.Skip("needs kprobes")
@@ -66,6 +122,7 @@ func HasKprobes() bool {
 // KprobeMulti skips unless one link can attach a program to many functions.
 func KprobeMulti(t testing.TB) {
 	t.Helper()
+	EachKernel(t)
 	BPF(t)
 	if !HasKprobeMulti() {
 		t.Skip("needs kprobe_multi")
@@ -82,6 +139,7 @@ func HasKprobeMulti() bool {
 // Kernel skips on kernels older than version ("5.15"); what names the feature.
 func Kernel(t testing.TB, version, what string) {
 	t.Helper()
+	EachKernel(t)
 	BPF(t)
 	if Older(Release(), version) {
 		t.Skipf("needs kernel %s for %s", version, what)

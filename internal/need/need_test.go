@@ -23,7 +23,43 @@ func TestOlder(t *testing.T) {
 // Every machine that runs the tests is at least as new as its own release, and
 // older than one that does not exist.
 func TestRelease(t *testing.T) {
+	EachArch(t)
 	if Older(Release(), Release()) || !Older(Release(), "99.0") {
 		t.Errorf("release %q does not compare", Release())
 	}
 }
+
+// A wider choice of kernels must come before a narrower one, which is the one
+// that counts.
+func TestChoices(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		calls  []func(testing.TB)
+		failed bool
+	}{
+		{"here", []func(testing.TB){BPF, BPF}, false},
+		{"each kernel", []func(testing.TB){EachKernel, BPF}, false},
+		{"each architecture", []func(testing.TB){EachArch, Kprobes, BPF}, false},
+		{"too late", []func(testing.TB){BPF, EachKernel}, true},
+	} {
+		fake := &fakeT{TB: t, name: t.Name() + "/" + tt.name}
+		for _, call := range tt.calls {
+			call(fake)
+		}
+		if fake.failed != tt.failed {
+			t.Errorf("%s: failed %v", tt.name, fake.failed)
+		}
+	}
+}
+
+// A fakeT notes that a test fails, and is never skipped.
+type fakeT struct {
+	testing.TB
+	name   string
+	failed bool
+}
+
+func (f *fakeT) Name() string          { return f.name }
+func (f *fakeT) Skip(...any)           {}
+func (f *fakeT) Skipf(string, ...any)  {}
+func (f *fakeT) Fatalf(string, ...any) { f.failed = true }

@@ -36,6 +36,7 @@ func ownExpressions() int {
 // TestExpressions compares what the kernel makes of expressions, written with
 // no more parentheses than C needs, with what Go computes.
 func TestExpressions(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	if need.InGuest() {
 		frugal()

@@ -31,9 +31,9 @@ type share struct {
 // shares divides 5,000 scripts among the guest kernels, fewer where the
 // verifier takes longer. The last is for other kernels.
 var shares = []share{
-	{"5.10", 1, 1800},
-	{"6.12", 1801, 2000},
-	{"7.3", 3801, 1200},
+	{"5.10", 1, 2700},
+	{"6.12", 2701, 1600},
+	{"7.3", 4301, 700},
 	{"", 5001, 500},
 }
 
@@ -62,7 +62,7 @@ func TestRandomScripts(t *testing.T) {
 	runScripts(t, own.seed, own.scripts, func(seed int64) subject { return begins(seed, observeLoaded) })
 }
 
-// frugal makes the most of an emulated processor: garbage is collected only when
+// frugal makes the most of an emulated CPU: garbage is collected only when
 // memory is short, and no second thread looks for work.
 func frugal() {
 	runtime.GOMAXPROCS(1)
@@ -72,6 +72,7 @@ func frugal() {
 
 // TestTracedScripts runs a few scripts through the tracer, on any machine.
 func TestTracedScripts(t *testing.T) {
+	need.EachKernel(t)
 	need.BPF(t)
 	runtime.LockOSThread() // the thread that the scripts ask for
 	defer runtime.UnlockOSThread()
