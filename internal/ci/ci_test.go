@@ -2,10 +2,39 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"ply-exporter/internal/need"
 )
+
+// The test binary is also the command that drops capabilities.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == unprivileged {
+		fmt.Fprintln(os.Stderr, becomeUnprivileged(os.Args[2:]))
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// Whoever runs the tests, those of the first pass have no capability, so that
+// one which loads a BPF program without asking for a kernel fails.
+func TestUnprivileged(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := exec.Command(self, unprivileged, "/bin/grep", "CapEff", "/proc/self/status").CombinedOutput()
+	if err != nil || strings.TrimSpace(string(text)) != "CapEff:\t0000000000000000" {
+		t.Errorf("%v: %s", err, text)
+	}
+}
 
 func TestSkipAllowed(t *testing.T) {
 	host := facts{release: "6.18.1", root: true, bpf: true}
@@ -65,8 +94,8 @@ func TestResults(t *testing.T) {
 	if err := r.read(strings.NewReader(sample)); err != nil {
 		t.Fatal(err)
 	}
-	if r.passed != 1 {
-		t.Errorf("passed %d", r.passed)
+	if got := strings.Join(r.passed, " "); got != "p.TestA" {
+		t.Errorf("passed %s", got)
 	}
 	if len(r.skips) != 1 || r.skips[0] != (skip{"p.TestB", "needs kprobes"}) {
 		t.Errorf("skips %v", r.skips)
@@ -90,15 +119,15 @@ func TestSuiteFails(t *testing.T) {
 		results results
 		failed  bool
 	}{
-		{"all pass", results{passed: 2}, false},
+		{"all pass", results{passed: []string{"p.T", "p.U"}}, false},
 		{"good skip", results{skips: []skip{{"T", "needs the command prometheus"}}}, false},
-		{"bad skip", results{passed: 1, skips: []skip{{"T", "needs kprobe_multi"}}}, true},
+		{"bad skip", results{passed: []string{"p.U"}, skips: []skip{{"T", "needs kprobe_multi"}}}, true},
 		{"no test", results{}, true},
-		{"failure", results{passed: 1, failures: []string{"T"}}, true},
+		{"failure", results{passed: []string{"p.U"}, failures: []string{"T"}}, true},
 	}
 	for _, tt := range tests {
 		s := &suite{out: io.Discard}
-		s.take(job{name: "guest", kernel: guest, packages: []string{"."}, args: []string{"-run", "X"}}, &tt.results)
+		s.take(job{name: "guest", kernel: guest}, &tt.results)
 		if s.failed() != tt.failed {
 			t.Errorf("%s: failed %v, faults %v", tt.name, s.failed(), s.faults)
 		}
@@ -125,17 +154,116 @@ func TestUnfetched(t *testing.T) {
 func TestRunAll(t *testing.T) {
 	var out strings.Builder
 	s := &suite{out: &out}
-	s.runAll([]job{
-		{name: "one", packages: []string{"./no/such"}},
-		{name: "two", packages: []string{"../imports"}, args: []string{"-run", "NoSuchTest"}},
-		{name: "three", packages: []string{"./no/such"}},
-	}, 2)
-	if len(s.faults) != 2 {
-		t.Errorf("faults %q, want one of each package that does not exist", s.faults)
+	var jobs []job
+	for _, name := range []string{"one", "two", "three"} {
+		jobs = append(jobs, job{name: name, run: func(s *suite, j job) {
+			fmt.Fprintf(s.out, "%s begins\n", name)
+			s.pass("here", 2)
+			s.fault("%s fails", name)
+			fmt.Fprintf(s.out, "%s ends\n", name)
+		}})
 	}
-	for _, want := range []string{"==> one: ./no/such\n# ./no/such\n", "==> two: ../imports\nok ", "==> three: ./no/such\n# ./no/such\n"} {
-		if !strings.Contains(out.String(), want) {
+	s.runAll(jobs, 2)
+	if len(s.faults) != 3 || s.passed["here"] != 6 {
+		t.Errorf("faults %q, passed %v", s.faults, s.passed)
+	}
+	for _, name := range []string{"one", "two", "three"} {
+		if want := fmt.Sprintf("%[1]s begins\nFAIL %[1]s fails\n%[1]s ends\n", name); !strings.Contains(out.String(), want) {
 			t.Errorf("output lacks %q:\n%s", want, &out)
 		}
+	}
+}
+
+// The first pass tells where tests run: a test where any of its subtests does.
+func TestMark(t *testing.T) {
+	m := marked{}
+	r := &results{skips: []skip{
+		{"p.TestA", need.RunsHere},
+		{"p.TestB/x/y", need.RunsHere},
+		{"p.TestB/z", need.RunsOnEach},
+		{"p.TestC", need.RunsInEach},
+		{"p.TestD", need.RunsLast},
+		{"p.TestE", "needs the command x"},
+	}}
+	m.mark("p", r)
+	m.mark("q", &results{skips: []skip{{"q.TestA", need.RunsHere}}})
+	if len(r.skips) != 1 || r.skips[0].test != "p.TestE" {
+		t.Errorf("other skips are %v", r.skips)
+	}
+	for _, tt := range []struct {
+		wanted []scope
+		want   string
+	}{
+		{[]scope{here, kernels, arches, last}, "^(TestA|TestB|TestC|TestD)$"},
+		{pcScopes, "^(TestB|TestC)$"},
+		{[]scope{arches}, "^(TestB)$"},
+		{[]scope{last}, "^(TestD)$"},
+		{nil, ""},
+	} {
+		if got := m.pattern("p", tt.wanted...); got != tt.want {
+			t.Errorf("%v: %s, want %s", tt.wanted, got, tt.want)
+		}
+	}
+	if got := strings.Join(m.packages(arches), " "); got != "p" {
+		t.Errorf("packages %s", got)
+	}
+}
+
+// A guest's output is divided among its programs; one that is missing shows.
+func TestReadGuest(t *testing.T) {
+	const mark = "\x16" // with which a test binary begins its own lines
+	const printed = "firmware\n@@ready kernel=7.3\n" +
+		"@@start p.test\n" + mark + "=== RUN   TestA\n" + mark + "--- PASS: TestA (0.10s)\n" + mark + "PASS\n@@end p.test status=0 wall=0.1\n" +
+		"@@start q.test\n" + mark + "=== RUN   TestB\n    b_test.go:1: wrong\n" + mark + "--- FAIL: TestB (0.10s)\n" + mark + "FAIL\n@@end q.test status=1 wall=0.1\n" +
+		"@@start r.test\n" + mark + "=== RUN   TestC\n"
+	s := &suite{out: io.Discard}
+	all := s.readGuest(job{name: "guest"}, strings.NewReader(printed), []program{{binary: binary{pkg: "p"}}, {binary: binary{pkg: "q"}}, {binary: binary{pkg: "r"}}})
+	var got []string
+	for _, r := range all {
+		got = append(got, fmt.Sprint(r.passed, r.failures))
+	}
+	if want := "[p.TestA] []; [] [q.TestB]; [] [r.TestC]"; strings.Join(got, "; ") != want {
+		t.Errorf("%s, want %s; faults %q", strings.Join(got, "; "), want, s.faults)
+	}
+}
+
+// A test that only guests can run must have run in one.
+func TestNoneLost(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		passed []string
+		reason string
+		failed bool
+	}{
+		{"runs in a guest", []string{"p.TestA"}, "needs kprobes", false},
+		{"runs nowhere", []string{"p.TestB"}, "needs kprobes", true},
+		{"needs no guest", []string{"p.TestB"}, "needs root", false},
+	} {
+		s := &suite{out: io.Discard}
+		s.take(job{name: "this machine", kernel: facts{bpf: true, release: "6.1"}}, &results{skips: []skip{{"p.TestA", tt.reason}}})
+		s.take(job{name: "guest", kernel: facts{guest: true}}, &results{passed: tt.passed})
+		s.checkNoneLost()
+		if s.failed() != tt.failed {
+			t.Errorf("%s: faults %q", tt.name, s.faults)
+		}
+	}
+}
+
+// All tests are built once, and found by their package.
+func TestBuild(t *testing.T) {
+	built, err := build(runtime.GOARCH, t.TempDir(), []string{"../need", "../live"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(built) != 1 || built[0].pkg != "ply-exporter/internal/need" || filepath.Base(built[0].dir) != "need" {
+		t.Fatalf("built %+v", built)
+	}
+	s := &suite{out: io.Discard}
+	r := s.runHere(job{name: "here", kernel: facts{bpf: true}}, program{built[0], "^TestOlder$"})
+	if got := strings.Join(r.passed, " "); got != "ply-exporter/internal/need.TestOlder" || s.failed() {
+		t.Errorf("passed %s, faults %q", got, s.faults)
+	}
+	if _, err := build(runtime.GOARCH, t.TempDir(), []string{"./no/such"}); err == nil {
+		t.Error("a package that does not exist is built")
 	}
 }

@@ -49,15 +49,27 @@ func (f facts) String() string {
 var reasons = []struct {
 	prefix  string
 	applies func(f facts, rest string) bool
+	guests  bool // some guest kernel must run the test then
 }{
-	{"needs root", func(f facts, _ string) bool { return !f.root }},
-	{"needs a kernel that loads BPF programs", func(f facts, _ string) bool { return !f.bpf }},
-	{"needs a guest kernel", func(f facts, _ string) bool { return !f.guest }},
-	{"needs kprobes", func(f facts, _ string) bool { return !f.kprobes }},
-	{"needs kprobe_multi", func(f facts, _ string) bool { return !f.kprobeMulti }},
-	{"needs 32-bit programs", func(f facts, _ string) bool { return !f.guest }},
-	{"needs kernel ", func(f facts, rest string) bool { return need.Older(f.release, rest) }},
-	{"needs the command ", func(f facts, _ string) bool { return f.guest || !f.root }},
+	{"needs root", func(f facts, _ string) bool { return !f.root }, false},
+	{"needs a kernel that loads BPF programs", func(f facts, _ string) bool { return !f.bpf }, false},
+	{"needs a guest kernel", func(f facts, _ string) bool { return !f.guest }, true},
+	{"needs kprobes", func(f facts, _ string) bool { return !f.kprobes }, true},
+	{"needs kprobe_multi", func(f facts, _ string) bool { return !f.kprobeMulti }, true},
+	{"needs 32-bit programs", func(f facts, _ string) bool { return !f.guest }, true},
+	{"needs kernel ", func(f facts, rest string) bool { return need.Older(f.release, rest) }, true},
+	{"needs the command ", func(f facts, _ string) bool { return f.guest || !f.root }, false},
+}
+
+// onlyInGuests tells whether a test that is skipped for a reason must run in a
+// guest kernel.
+func onlyInGuests(reason string) bool {
+	for _, r := range reasons {
+		if strings.HasPrefix(reason, r.prefix) {
+			return r.guests
+		}
+	}
+	return false
 }
 
 // skipAllowed tells whether a kernel with these facts excuses a skip.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -13,13 +14,14 @@ import (
 type guestKernel struct {
 	version, arch string
 	kprobeMulti   bool
-	optional      bool // where the mirror cannot deliver it, the tests are left out
-	tests         []guestTest
-	flags         string // of internal/guest/run
+	optional      bool     // where the mirror cannot deliver it, the tests are left out
+	scopes        []scope  // the tests that it runs, but for those that are last
+	flags         []string // of internal/guest/run
 }
 
-// guestKernels are the oldest supported, the newest, the oldest Debian kernel
-// with kprobe_multi, and one on each other architecture. That of riscv64 is on
+// guestKernels are the newest, the oldest Debian kernel with kprobe_multi, the
+// oldest supported, and one on each other architecture. Those that take longest
+// come first, so that none is left alone at the end. That of riscv64 is on
 // mirrors less reliably: Debian's stable releases had none for long.
 //
 // On riscv64 the end of a signal's handler looks to the tracepoints of system
@@ -27,45 +29,19 @@ type guestKernel struct {
 // interrupts its threads by signals. Without them these tracepoints count
 // exactly.
 var guestKernels = []guestKernel{
-	{"5.10", "amd64", false, false, guestTests, modules},
-	{"6.12", "amd64", true, false, guestTests, modules},
-	{"7", "amd64", true, false, guestTests, modules},
-	{"6.12", "arm64", false, false, archTests, ""},
-	{"7", "riscv64", true, true, archTests, "-env GODEBUG=asyncpreemptoff=1"},
+	{"7", "amd64", true, false, pcScopes, modules},
+	{"6.12", "amd64", true, false, pcScopes, modules},
+	{"5.10", "amd64", false, false, pcScopes, modules},
+	{"6.12", "arm64", false, false, []scope{arches}, nil},
+	{"7", "riscv64", true, true, []scope{arches}, []string{"-env", "GODEBUG=asyncpreemptoff=1"}},
 }
+
+var pcScopes = []scope{kernels, arches}
 
 // modules are those whose functions tests look for.
-const modules = "-load veth -load dummy"
+var modules = []string{"-load", "veth", "-load", "dummy"}
 
 func (k guestKernel) String() string { return fmt.Sprintf("guest kernel %s on %s", k.version, k.arch) }
-
-// A guestTest is a package whose tests run in a guest: run and skip are go
-// test's flags of these names, and run must match a test.
-type guestTest struct{ pkg, run, skip string }
-
-// guestTests are all tests that differ between kernels. What needs no kernel is
-// skipped, because emulation is slow.
-var guestTests = []guestTest{
-	{"./internal/need", ".", ""},
-	{"./bpfgen/kernel", "Running|Prober", ""},
-	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges|LargeScripts"},
-	{"./internal/property", "RandomScripts|TracedScripts|Expressions", ""},
-	{"./tracer", ".", ""},
-	{"./internal/conformance", "Records|Ply24", ""},
-	{"./docs", "ExamplesOfTheReference$", ""},
-	{"./cli", "Program$|TestRun$|RunReads|FullDisk|BinaryNamedPly|Kprobe|EachCapability|HardwareEvents|CPUGoes|SIGTERMEndsCleanly|OneScript|PortInUse|OwnMetrics|Prometheus|LostEvents|ExitInBEGIN", ""},
-	{"./cli", "LockdownLevels", ""}, // a boot of its own: there is no way back
-}
-
-// archTests are the tests that differ between architectures: registers,
-// arguments, system calls, what the just-in-time compiler makes.
-var archTests = []guestTest{
-	{"./bpfgen/kernel", "Running|Prober", ""},
-	{"./bpfgen", ".", "Plans|Provider|^TestParse|RangesOf|BucketRanges|Exactly|Random|LargeScripts"},
-	{"./tracer", "Scripts|Kprobe|Cookies|RawTracepoint|PerfEvent|Storages|Detect", ""},
-	{"./internal/conformance", "Records/(providers|kprobes|registers|errors|real)", ""},
-	{"./cli", "Run$|Program$|BinaryNamedPly|KprobeAtAddress", ""},
-}
 
 // qemuCommands is what boots each architecture, and Debian's package of it.
 var qemuCommands = map[string]struct{ command, debian string }{
@@ -74,15 +50,10 @@ var qemuCommands = map[string]struct{ command, debian string }{
 	"riscv64": {"qemu-system-riscv64", "qemu-system-misc"},
 }
 
-// guestsAtOnce is how many guests run side by side: each keeps one processor
-// busy, whatever the number of its own.
-var guestsAtOnce = min(2, runtime.NumCPU())
-
-// runGuests runs the tests of every guest kernel, or of those that are named:
+// guestJobs are the jobs of every guest kernel, or of those that are named:
 // "6.12" or "6.12-arm64".
-func (s *suite) runGuests(host facts, only string) {
+func (s *suite) guestJobs(host facts, tests *tests, only string) (jobs []job) {
 	found := false
-	var jobs []job
 	for _, k := range guestKernels {
 		if only != "" && only != k.version && only != k.version+"-"+k.arch {
 			continue
@@ -94,13 +65,13 @@ func (s *suite) runGuests(host facts, only string) {
 			continue
 		}
 		if s.fetch(k) {
-			jobs = append(jobs, k.jobs()...)
+			jobs = append(jobs, k.job(tests))
 		}
 	}
 	if !found {
 		s.fault("no guest kernel %s in the table (internal/ci/guests.go)", only)
 	}
-	s.runAll(jobs, guestsAtOnce)
+	return jobs
 }
 
 // fetchLimit is how long a download may take; a mirror can stop in the middle of
@@ -134,24 +105,30 @@ func (s *suite) unfetched(k guestKernel, err error) {
 	s.leaveOut("ALL TESTS ON %s: no suite of this machine's Debian mirror delivers a kernel (%v)", k.arch, err)
 }
 
-// jobs boot one guest for each package: a boot takes six seconds, which buys go
-// test's own selection, time limits and report.
-func (k guestKernel) jobs() []job {
-	here, err := os.Getwd()
-	if err != nil {
-		panic(err) // the folder of the sources is where this command was started
-	}
-	runner := fmt.Sprintf("'%s/internal/guest/run' %s %s -q -timeout 9m %s --", here, k.version, k.arch, k.flags)
+// job runs all of a kernel's tests in one boot.
+func (k guestKernel) job(tests *tests) job {
 	has := facts{release: k.version, root: true, bpf: true, kprobes: true, kprobeMulti: k.kprobeMulti, guest: true}
-	var jobs []job
-	for _, t := range k.tests {
-		jobs = append(jobs, job{
-			name:     k.String(),
-			kernel:   has,
-			packages: []string{t.pkg},
-			args:     []string{"-run", t.run, "-skip", t.skip, "-exec", runner},
-			env:      []string{"GOARCH=" + k.arch},
-		})
+	return job{name: k.String(), kernel: has, run: func(s *suite, j job) {
+		programs, err := k.programs(tests)
+		if err != nil {
+			s.fault("%s: %v", j.name, err)
+			return
+		}
+		args := append([]string{k.version, k.arch, "-m", "1024", "-timeout", "30m"}, k.flags...)
+		cmd := exec.Command("internal/guest/run", append(append(args, "--"), argsOf(programs)...)...)
+		for _, r := range s.runGuest(j, cmd, programs) {
+			s.take(j, r)
+		}
+	}}
+}
+
+// programs are the test binaries for the guest, at the end those after
+// which the kernel is of no use.
+func (k guestKernel) programs(tests *tests) ([]program, error) {
+	all, err := tests.programs(k.arch, k.scopes...)
+	if err != nil || !slices.Contains(k.scopes, kernels) {
+		return all, err
 	}
-	return jobs
+	ends, err := tests.programs(k.arch, last)
+	return append(all, ends...), err
 }

@@ -1,7 +1,7 @@
-// Ci is the test command behind `make test`: it runs all tests on this machine,
-// runs those that need another kernel in guest kernels, and says what was left
-// out. It fails when a test fails and when a test is skipped for the lack of
-// something that its kernel does have.
+// Ci is the test command behind `make test`: it runs all tests that need no
+// kernel, those that need one on this machine and in guest kernels, and says
+// what was left out. It fails when a test fails, when a test is skipped for the
+// lack of something that its kernel does have, and when a test runs nowhere.
 //
 //	go run ./internal/ci            everything
 //	go run ./internal/ci -only host
@@ -12,6 +12,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
 	"time"
 )
 
@@ -19,24 +21,49 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == loadOneProgram {
 		os.Exit(loadProgram())
 	}
+	if len(os.Args) > 2 && os.Args[1] == unprivileged {
+		fmt.Fprintln(os.Stderr, becomeUnprivileged(os.Args[2:]))
+		os.Exit(1)
+	}
 	only := flag.String("only", "", "run only `host` or guests")
 	version := flag.String("kernel", "", "run only the guests with this kernel `version`, or version-architecture")
 	lint := flag.Bool("lint", false, "run make lint too")
 	flag.Parse()
 	begin := time.Now()
 	s := &suite{out: os.Stdout}
-	host := s.lookAtHost()
-	if *only != "guests" {
-		s.checkSource(*lint)
-		s.run(job{name: "this machine", kernel: host, packages: []string{"./..."}})
-		s.run(job{name: "dashboards and manifests", kernel: host, dir: "internal/schema", packages: []string{"."}})
-	}
-	if *only != "host" {
-		s.runGuests(host, *version)
-	}
+	s.all(*only, *version, *lint)
 	s.summary(time.Since(begin))
 	if s.failed() {
 		os.Exit(1)
+	}
+}
+
+// atOnce is how many jobs run side by side: each keeps one CPU busy, a guest
+// too, whatever the number of its own.
+var atOnce = min(2, runtime.NumCPU())
+
+// all runs what is asked for. The first pass is always needed: it tells which
+// tests need a kernel.
+func (s *suite) all(only, version string, lint bool) {
+	host := s.lookAtHost()
+	t, err := newTests()
+	if err != nil {
+		s.fault("%v", err)
+		return
+	}
+	defer t.remove()
+	s.firstPass(host, t)
+	var jobs []job
+	if only != "host" {
+		jobs = s.guestJobs(host, t, version)
+	}
+	if only != "guests" {
+		jobs = slices.Insert(jobs, min(1, len(jobs)), hostJob(host, t))
+		jobs = append(append(jobs, moduleJobs(host)...), sourceJob(lint))
+	}
+	s.runAll(jobs, atOnce)
+	if only == "" {
+		s.checkNoneLost()
 	}
 }
 

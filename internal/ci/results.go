@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 )
 
 // An event is a line of go test -json; `go doc test2json` describes it.
@@ -22,18 +25,20 @@ type event struct {
 // A skip is a test that was skipped and what it said.
 type skip struct{ test, reason string }
 
-// results collects what go test reports, and prints a line for each package and
-// the output of what fails.
+// results collects what a package's tests report, and prints a line for the package
+// and the output of what fails.
 type results struct {
 	out      io.Writer
-	passed   int
+	passed   []string
 	failures []string
 	skips    []skip
 	output   map[string]*strings.Builder // by package and test
 	failed   map[string]bool             // packages with a failure of their own
+	begin    time.Time
 }
 
 func (r *results) read(from io.Reader) error {
+	r.begin = time.Now()
 	r.output, r.failed = map[string]*strings.Builder{}, map[string]bool{}
 	scanner := bufio.NewScanner(from)
 	scanner.Buffer(nil, 16<<20)
@@ -75,14 +80,27 @@ func (r *results) end(e event, name string) {
 		fmt.Fprint(r.out, text)
 	case e.Action == "fail":
 		r.fail(e, name, text)
-	case e.Test == "" && e.Action == "pass":
-		fmt.Fprintf(r.out, "ok   %s %.1fs\n", e.Package, e.Elapsed)
-	case e.Test == "": // a package without tests
+	case e.Test == "": // the package, or one without tests
 	case e.Action == "pass":
-		r.passed++
+		r.passed = append(r.passed, name)
 	default:
 		r.skips = append(r.skips, skip{name, skipReason(text)})
 	}
+}
+
+// close fails the tests that have begun and not ended, as when a program is
+// killed, and returns what was said outside of tests.
+func (r *results) close() (said string) {
+	for _, name := range slices.Sorted(maps.Keys(r.output)) {
+		text := r.output[name].String()
+		if strings.Contains(name, ".Test") || strings.Contains(name, ".Fuzz") || strings.Contains(name, ".Example") {
+			r.fail(event{Test: name}, name, text)
+		} else {
+			said += text
+		}
+	}
+	r.output = nil
+	return said
 }
 
 // fail prints a failure. A package fails with its tests, which then say why.

@@ -8,6 +8,11 @@ import (
 	"strings"
 )
 
+// sourceJob checks the sources without running them.
+func sourceJob(lint bool) job {
+	return job{name: "source", run: func(s *suite, _ job) { s.checkSource(lint) }}
+}
+
 // checkSource runs what needs no test: go vet, gofmt, and golangci-lint if
 // asked, which takes two minutes to build the first time.
 func (s *suite) checkSource(lint bool) {

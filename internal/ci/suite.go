@@ -4,33 +4,29 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"ply-exporter/internal/need"
 )
 
 // A suite is one run of the test command.
 type suite struct {
 	out     io.Writer
-	passed  int
+	passed  map[string]int // by where
 	skips   map[string]int // by reason and where
 	faults  []string       // why the run fails
 	leftOut []string
+
+	skippedHere []skip          // for lack of what only guests have
+	ranInGuest  map[string]bool // tests that passed in a guest kernel
 }
 
-// A job is one go test.
+// A job is a part of the run that needs one CPU for itself.
 type job struct {
-	name     string // where it runs
-	kernel   facts
-	dir      string // of a module of its own, or empty
-	packages []string
-	args     []string
-	env      []string
+	name   string // where it runs
+	kernel facts
+	run    func(*suite, job)
 }
 
 // fault notes why the run fails, and goes on.
@@ -56,33 +52,6 @@ func (s *suite) missing(host facts, format string, args ...any) {
 
 func (s *suite) failed() bool { return len(s.faults) > 0 }
 
-// run runs one job. Packages that load BPF programs must not run side by side,
-// hence -p 1; guests need static binaries, hence no cgo.
-func (s *suite) run(j job) {
-	fmt.Fprintf(s.out, "==> %s: %s\n", j.name, strings.Join(j.packages, " "))
-	if !j.kernel.bpf {
-		j.env = append(j.env, need.NoBPF+"=1")
-	}
-	args := append([]string{"test", "-json", "-count=1", "-p=1", "-timeout=10m"}, j.args...)
-	cmd := exec.Command("go", append(args, j.packages...)...)
-	cmd.Dir, cmd.Env = j.dir, append(append(os.Environ(), "CGO_ENABLED=0"), j.env...)
-	cmd.Stderr = os.Stderr
-	pipe, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		s.fault("%s: go test: %v", j.name, err)
-		return
-	}
-	r := &results{out: s.out}
-	readErr := r.read(pipe)
-	s.take(j, r)
-	if err := cmd.Wait(); (err != nil || readErr != nil) && len(r.failures) == 0 {
-		s.fault("%s: go test: %v %v", j.name, err, readErr)
-	}
-}
-
 // runAll runs jobs, some at once, and prints what each has to say in one piece.
 func (s *suite) runAll(jobs []job, atOnce int) {
 	var all sync.WaitGroup
@@ -92,11 +61,15 @@ func (s *suite) runAll(jobs []job, atOnce int) {
 		slots <- true
 		all.Go(func() {
 			var out bytes.Buffer
+			begin := time.Now()
 			part := &suite{out: &out}
-			part.run(j)
+			j.run(part, j)
 			<-slots
 			adding.Lock()
 			defer adding.Unlock()
+			if j.name != noKernel { // which is many jobs
+				fmt.Fprintf(s.out, "==> %s: %.0f s\n", j.name, time.Since(begin).Seconds())
+			}
 			_, _ = out.WriteTo(s.out) // as with all that is printed here
 			s.add(part)
 		})
@@ -106,12 +79,25 @@ func (s *suite) runAll(jobs []job, atOnce int) {
 
 // add adds what another suite found.
 func (s *suite) add(part *suite) {
-	s.passed += part.passed
 	s.faults = append(s.faults, part.faults...)
 	s.leftOut = append(s.leftOut, part.leftOut...)
+	s.skippedHere = append(s.skippedHere, part.skippedHere...)
+	for where, n := range part.passed {
+		s.pass(where, n)
+	}
 	for reason, n := range part.skips {
 		s.skip(reason, n)
 	}
+	for test := range part.ranInGuest {
+		s.inGuest(test)
+	}
+}
+
+func (s *suite) pass(where string, n int) {
+	if s.passed == nil {
+		s.passed = map[string]int{}
+	}
+	s.passed[where] += n
 }
 
 // skip counts skipped tests.
@@ -122,9 +108,16 @@ func (s *suite) skip(reason string, n int) {
 	s.skips[reason] += n
 }
 
-// take adds a job's results, and judges its skips.
+func (s *suite) inGuest(test string) {
+	if s.ranInGuest == nil {
+		s.ranInGuest = map[string]bool{}
+	}
+	s.ranInGuest[test] = true
+}
+
+// take adds a program's results, and verifies its skips.
 func (s *suite) take(j job, r *results) {
-	s.passed += r.passed
+	s.pass(j.name, len(r.passed))
 	for _, name := range r.failures {
 		s.faults = append(s.faults, fmt.Sprintf("%s: %s", j.name, name))
 	}
@@ -134,33 +127,55 @@ func (s *suite) take(j job, r *results) {
 			s.fault("%s: %s is skipped (%q), and must not be there", j.name, skip.test, skip.reason)
 		}
 		s.skip(fmt.Sprintf("%s: %s", j.name, skip.reason), 1)
+		if !j.kernel.guest && onlyInGuests(skip.reason) {
+			s.skippedHere = append(s.skippedHere, skip)
+		}
 	}
-	if r.passed+len(r.skips)+len(r.failures) == 0 && j.kernel.guest {
-		s.fault("%s: %s selects no test (internal/ci/guests.go)", j.name, strings.Join(append(j.packages, j.args[:2]...), " "))
+	if !j.kernel.guest {
+		return
+	}
+	for _, name := range r.passed {
+		s.inGuest(name)
+	}
+	if len(r.passed)+len(r.skips)+len(r.failures) == 0 {
+		s.fault("%s: a package runs no test", j.name)
 	}
 }
 
-// summary prints what was left out and why the run fails; its last line is the
-// count of tests.
+// checkNoneLost faults tests that were skipped here for the lack of something
+// that guest kernels have, and that no guest kernel ran.
+func (s *suite) checkNoneLost() {
+	for _, skip := range s.skippedHere {
+		if !s.ranInGuest[skip.test] {
+			s.fault("%s runs in no kernel: here it %s; call need.EachKernel first in the test, or in the one around it", skip.test, skip.reason)
+		}
+	}
+}
+
+// summary prints what was left out, why the run fails and where how many tests
+// ran; its last line is the count of tests.
 func (s *suite) summary(took time.Duration) {
-	skipped := 0
-	var lines []string
+	skipped, passed := 0, 0
+	var skips, passes []string
 	for reason, n := range s.skips {
 		skipped += n
-		lines = append(lines, fmt.Sprintf("%s (%d skipped)", reason, n))
+		skips = append(skips, fmt.Sprintf("%s (%d skipped)", reason, n))
 	}
-	slices.Sort(lines)
-	s.list("left out", append(s.leftOut, lines...))
+	for where, n := range s.passed {
+		passed += n
+		passes = append(passes, fmt.Sprintf("%s: %d", where, n))
+	}
+	slices.Sort(skips)
+	slices.Sort(passes)
+	s.list("passed", passes)
+	s.list("left out", append(s.leftOut, skips...))
 	s.list("failed", s.faults)
-	fmt.Fprintf(s.out, "\ntook %s\n%d passed, %d failed, %d skipped\n", took.Round(time.Second), s.passed, len(s.faults), skipped)
+	fmt.Fprintf(s.out, "\ntook %s\n%d passed, %d failed, %d skipped\n", took.Round(time.Second), passed, len(s.faults), skipped)
 }
 
 func (s *suite) list(title string, lines []string) {
 	if len(lines) == 0 {
 		return
 	}
-	fmt.Fprintf(s.out, "\n%s:\n", title)
-	for _, line := range lines {
-		fmt.Fprintf(s.out, "  %s\n", line)
-	}
+	fmt.Fprintf(s.out, "\n%s:\n  %s\n", title, strings.Join(lines, "\n  "))
 }
