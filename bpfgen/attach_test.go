@@ -392,7 +392,7 @@ func touch(t testing.TB, n int) {
 	}
 }
 
-// Some kernels do not sample a processor that has nothing to do, so all have.
+// Some kernels do not sample a CPU that has nothing to do, so all have.
 func TestAttachedTimers(t *testing.T) {
 	k := running(t)
 	last := runtime.NumCPU() - 1
@@ -405,7 +405,7 @@ func TestAttachedTimers(t *testing.T) {
 	}
 }
 
-// keepBusy has a thread on each processor compute for so long.
+// keepBusy has a thread on each CPU compute for so long.
 func keepBusy(t testing.TB, d time.Duration) {
 	t.Helper()
 	var all sync.WaitGroup

@@ -135,7 +135,7 @@ func TestDiagnoseOthers(t *testing.T) {
 }
 
 // What only the kernel's compiler runs is refused where that is off. This is no
-// bug of ours, and the cure is a setting.
+// bug of ours, and a setting helps.
 func TestCompilerIsOff(t *testing.T) {
 	log := []string{"processed 9 insns", "program requires BPF JIT compiler but it is not available"}
 	err := loadError(&object.Object{}, fmt.Errorf("program x: %w", &ebpf.VerifierError{Cause: unix.ENOTSUP, Log: log}))

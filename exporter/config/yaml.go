@@ -24,7 +24,7 @@ const (
 )
 
 // A document is one YAML file being read. What is wrong with it collects in
-// errs, each finding at its place in the file.
+// errs, each diagnostic at its position in the file.
 type document struct {
 	src    *plylang.Source
 	lines  []int // byte offset at which each line begins
