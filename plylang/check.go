@@ -45,6 +45,10 @@ func Check(script *Script, env Env) error {
 	c.surveyMaps()
 	c.checkFlow()
 	c.solve()
+	if len(c.errs.list) == 0 {
+		c.checkNever()
+		c.checkDoubts()
+	}
 	c.finish()
 	for _, w := range script.Warnings { // of Parse
 		c.warnings.add(w)

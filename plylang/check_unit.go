@@ -43,6 +43,11 @@ func (c *clause) withUnits(pos Pos, op Token, a, b sided) *Type {
 	case a.t.Unit == Timestamp && b.t.Unit == Timestamp && (a.t.Display == DisplayWalltime) != (b.t.Display == DisplayWalltime):
 		c.errorf(pos, "%v of two clocks makes no sense: walltime counts from 1970, time and nsecs from the start of the machine", op)
 		return nil
+	case op == MUL && (scales(a, b) || scales(b, a)):
+		return DurationT
+	case op == SUB && (seconds(a.x) || seconds(b.x)):
+		c.warnf(pos, "one side is in nanoseconds and secs in seconds: write secs * 1s")
+		return DurationT
 	case op == SUB && elapsed(a.t, b.t) || op == SUB && elapsed(b.t, a.t):
 		return DurationT
 	case !ok && (op == ADD || op == SUB):
@@ -62,10 +67,23 @@ func (c *clause) withUnits(pos Pos, op Token, a, b sided) *Type {
 	return b.t
 }
 
+// scales says whether a is a literal with a unit, and b a number of such units:
+// 1s in ts->tv_sec * 1s.
+func scales(a, b sided) bool {
+	n, ok := a.x.(*Number)
+	return ok && n.Unit == Duration && b.t.Unit == Plain
+}
+
+// seconds says whether x is the variable that counts seconds.
+func seconds(x Expr) bool {
+	n, ok := x.(*Name)
+	return ok && n.Func != nil && n.Func.Name == "secs"
+}
+
 // elapsed says whether t is a timestamp and u a number that was not written
 // as a literal, so that it is taken as one too.
 func elapsed(t, u *Type) bool {
-	return t.Unit == Timestamp && u.Unit == Plain && !u.Literal && u.Size == 8
+	return t.Unit == Timestamp && u.Unit == Plain && !u.Literal && u.Size == 8 && u.Display == nil
 }
 
 func unitOf(op Token, a, b Unit) (gives, bool) {

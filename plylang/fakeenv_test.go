@@ -46,7 +46,7 @@ func shownAs(name string, show *Display) *Func {
 var fakeFuncs = []*Func{
 	variable("pid", U32, "tgid"), variable("tid", U32, "kpid"), variable("uid", U32),
 	variable("comm", StringType(16), "execname"), variable("cpu", U32),
-	variable("time", scaled), variable("nsecs", timestamp),
+	variable("time", scaled), variable("nsecs", timestamp), variable("secs", U64),
 	variable("stack", stackT, "kstack"), variable("probe", &Type{Kind: Int, Size: 8, Display: DisplayProbe}),
 	variable("curtask", pointerTo(&Type{Kind: Struct, Size: 64, Struct: taskStruct})),
 	{Name: "str", Role: Function, Params: []Param{param("p", WantAddress), constParam("n", WantPlain, true)}, Infer: inferStr},

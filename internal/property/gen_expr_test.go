@@ -153,7 +153,7 @@ func (g *generator) ofDurations(depth int) string {
 	return g.pick(
 		fmt.Sprintf("(%s / %s)", d, g.right("/", g.duration(depth-1))),
 		fmt.Sprintf("(%s / %d)", d, 1+g.Intn(1000)),
-		fmt.Sprintf("(%s * %d)", d, g.Intn(10)),
+		fmt.Sprintf("((%s + 0ns) * %d)", d, g.Intn(10)),
 		fmt.Sprintf("(%s)%s", g.pick("s64", "u32", "u64"), "("+d+")"),
 	)
 }

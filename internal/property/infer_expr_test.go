@@ -52,7 +52,7 @@ var environment = map[string]typ{
 	"pid": {unsigned: true, size: 4}, "tid": {unsigned: true, size: 4}, "uid": {unsigned: true, size: 4},
 	"comm": {text: true, size: 16}, "probe": probeTyp,
 	"data->fd": {unsigned: true, size: 4}, "data->offset": {size: 8}, "data->whence": {unsigned: true, size: 4},
-	"arg0": {unsigned: true, size: 8}, "arg1": {unsigned: true, size: 8}, "arg2": {unsigned: true, size: 8},
+	"arg0": {unsigned: true, size: 4}, "arg1": {size: 8}, "arg2": {unsigned: true, size: 4},
 	"data->pid": {size: 4}, "data->ret": {size: 8}, "retval": {size: 8},
 }
 
@@ -80,6 +80,9 @@ func (t *types) unary(x *plylang.Unary) typ {
 func (t *types) binary(x *plylang.Binary) typ {
 	switch x.Op {
 	case plylang.ADD, plylang.SUB, plylang.MUL, plylang.DIV, plylang.MOD, plylang.AND, plylang.OR, plylang.XOR, plylang.SHL, plylang.SHR:
+		if x.Op == plylang.MUL && (scales(x.X, t.of(x.Y)) || scales(x.Y, t.of(x.X))) {
+			return typ{duration: true, size: 8}
+		}
 		out := t.operation(x.Op, t.of(x.X), t.of(x.Y))
 		if t.of(x.X).literal && t.of(x.Y).literal && constant(x) {
 			out.literal = int64((&evaluator{types: t}).eval(x).bits) >= 0
@@ -87,6 +90,12 @@ func (t *types) binary(x *plylang.Binary) typ {
 		return out
 	}
 	return signedTyp
+}
+
+// scales says whether unit is a literal with a unit, and by a plain number.
+func scales(unit plylang.Expr, by typ) bool {
+	n, ok := unit.(*plylang.Number)
+	return ok && n.Unit == plylang.Duration && !by.duration && by.size > 0
 }
 
 // constant says whether an expression has no variables.

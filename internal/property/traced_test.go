@@ -106,7 +106,7 @@ func (w world) with(name, text string) world {
 }
 
 // arguments adds those that the kernel sees of a call: a field of the tracepoint
-// takes as many bits as its type has, arg0 and on are whole registers.
+// takes as many bits as its type has, whatever it is named.
 func (c call) arguments(w world) world {
 	if !c.lseek {
 		w["data->pid"] = cast("int", c.args[0])
@@ -114,7 +114,7 @@ func (c call) arguments(w world) world {
 	}
 	for i, to := range []string{"unsigned int", "long", "unsigned int"} {
 		w[lseekEntries[0].own[i]] = cast(to, c.args[i])
-		w[lseekArgs[i]] = value{bits: c.args[i], unsigned: true}
+		w[lseekArgs[i]] = cast(to, c.args[i])
 	}
 	return w
 }

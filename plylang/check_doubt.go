@@ -1,0 +1,132 @@
+package plylang
+
+// What compiles, runs, and is seldom meant.
+
+// checkDoubts warns of it.
+func (c *checker) checkDoubts() {
+	for _, cl := range c.clauses {
+		tested := cl.tested()
+		cl.inspect(func(x Expr) {
+			if b, ok := x.(*Binary); ok && b.Op == SUB {
+				cl.checkStart(b, tested)
+			}
+		})
+	}
+	for _, m := range c.order {
+		c.checkShared(m)
+	}
+}
+
+// tested are the names of the maps and locals that the conditions of the clause
+// look at, and of those that it stores in.
+func (c *clause) tested() map[string]bool {
+	names := map[string]bool{}
+	note := func(x Expr) {
+		Inspect(x, func(x Expr) {
+			switch x := x.(type) {
+			case *MapRef:
+				names[x.Name] = true
+			case *Name:
+				names[x.Name] = true
+			}
+		})
+	}
+	if c.Pred != nil {
+		note(c.Pred)
+	}
+	Walk(c.Body, func(n Node) bool {
+		switch n := n.(type) {
+		case *If:
+			note(n.Cond)
+		case *Cond:
+			note(n.X)
+		}
+		return true
+	})
+	return names
+}
+
+// checkStart warns of the difference to a time that a table may not have.
+func (c *clause) checkStart(x *Binary, tested map[string]bool) {
+	if t := x.X.Type(); t == nil || t.Unit != Timestamp {
+		return
+	}
+	start := c.startOf(x.Y)
+	if start == nil || len(start.Keys) == 0 || tested[start.Name] || c.storedBefore(start, x.Pos) {
+		return
+	}
+	if n, ok := x.Y.(*Name); ok && tested[n.Name] {
+		return
+	}
+	c.warnf(x.Pos, "%s may be missing, and this is then the time since boot: test it, as in if (%s) or the predicate / %s /", brief(start), brief(x.Y), brief(start))
+}
+
+// startOf is the use of a table of timestamps that x is, or that the local x is a
+// copy of; nil: it is something else.
+func (c *clause) startOf(x Expr) *MapRef {
+	if n, ok := x.(*Name); ok && n.Local != nil {
+		var from Expr
+		assignments(c.Body, func(a *Assign) {
+			if lhs, ok := a.LHS.(*Name); ok && lhs.Local == n.Local {
+				from = a.X
+			}
+		})
+		x = from
+	}
+	ref, ok := x.(*MapRef)
+	if !ok || ref.Type() == nil || ref.Type().Unit != Timestamp {
+		return nil
+	}
+	return ref
+}
+
+// storedBefore says whether the clause stores in the table before a position.
+func (c *clause) storedBefore(ref *MapRef, pos Pos) bool {
+	found := false
+	assignments(c.Body, func(a *Assign) {
+		lhs, ok := a.LHS.(*MapRef)
+		found = found || ok && lhs.Name == ref.Name && a.Pos < pos
+	})
+	return found
+}
+
+// checkShared warns of a $x without a key that serves one probe as a variable:
+// other CPUs store in it between the store and the read.
+func (c *checker) checkShared(m *mapState) {
+	if m.Name[0] != '$' || m.Agg != nil || len(m.keys) > 0 || !m.Stored {
+		return
+	}
+	var probe *Probe
+	stores := map[*MapRef]bool{}
+	uses := 0
+	for _, cl := range c.clauses {
+		plain := true
+		assignments(cl.Body, func(a *Assign) {
+			if lhs, ok := a.LHS.(*MapRef); ok && lhs.Name == m.Name {
+				stores[lhs] = true
+				plain = plain && a.Op == ASSIGN
+			}
+		})
+		mine := 0
+		cl.inspect(func(x Expr) {
+			if ref, ok := x.(*MapRef); ok && ref.Name == m.Name {
+				mine++
+			}
+		})
+		if uses += mine; mine == 0 {
+			continue
+		}
+		if !plain || probe != nil && probe != cl.Probe || runsOnce(cl.Spec) {
+			return
+		}
+		probe = cl.Probe
+	}
+	if uses > len(stores) {
+		c.warnf(m.Pos, "%s is one cell for all CPUs, and another one may store in it before it is read here: write %s, which belongs to this firing alone", m.Name, m.Name[1:])
+	}
+}
+
+// runsOnce says whether a probe cannot run on two CPUs at a time.
+func runsOnce(s *Spec) bool {
+	return s.Provider == "BEGIN" || s.Provider == "END" || s.Provider == "interval"
+}
