@@ -182,7 +182,7 @@ func TestKprobeSameNames(t *testing.T) {
 	}
 }
 
-var activeProbes = regexp.MustCompile(`(\d+) probes? attached`)
+var activeProbes = regexp.MustCompile(`(\d+) probes? active`)
 
 func TestKprobeErrors(t *testing.T) {
 	need.Kprobes(t)
