@@ -52,15 +52,14 @@ type compiler struct {
 	zeros  int  // how many bytes of zeros programs refer to
 	stacks bool // programs keep stacks
 	clock  bool // programs ask for the time of day
-	exits  bool // the script calls exit(): after it only END runs
 	errs   plylang.ErrorList
 }
 
 // Compile generates the programs and maps of a checked script. Its errors are
 // plylang.ErrorList.
 func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Object, error) {
-	c := &compiler{kernel: k, script: script, opt: opt, exits: callsExit(script), maps: map[*plylang.Map]*object.Map{}}
-	c.obj = &object.Object{Script: script, Spec: &ebpf.CollectionSpec{
+	c := &compiler{kernel: k, script: script, opt: opt, maps: map[*plylang.Map]*object.Map{}}
+	c.obj = &object.Object{Script: script, Stoppable: opt.Run, Spec: &ebpf.CollectionSpec{
 		Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{},
 	}}
 	var err error
@@ -162,8 +161,8 @@ func (g *gen) programCode() {
 	g.finish = g.Label()
 	g.at(g.program.Clauses[0].Spec)
 	g.Emit(asm.Mov.Reg(asm.R6, asm.R1))
-	if g.exits && g.program.Attach != object.AttachEnd {
-		g.leaveIfEnded(g.finish)
+	if g.obj.Stoppable && g.program.Attach != object.AttachEnd {
+		g.leaveIfStopped(g.finish)
 	}
 	g.FindScratch(g.finish)
 	for _, clause := range g.program.Clauses {

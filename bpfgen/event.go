@@ -85,30 +85,31 @@ func sendExit(g *gen, args []plylang.Expr) {
 	leave := emit.Pick(g.program.Attach == object.AttachEnd, g.done, g.finish)
 	g.expr(args[0])
 	g.Emit(asm.And.Imm(asm.R0, 0xff), asm.Add.Imm(asm.R0, 1))
-	g.leaveIfEnded(leave)
+	g.leaveIfExited(leave)
 	g.Store(emit.Mem{Reg: asm.R1, Off: 0, Size: 8}, asm.R0)
 	g.send(&object.Event{Kind: object.EventExit}, nil)
 	g.Goto(leave)
 }
 
-// leaveIfEnded goes to label if the script has called exit(). It leaves the
-// address of the state map's word in R1.
-func (g *gen) leaveIfEnded(label string) {
-	g.MapValue(asm.R1, object.StateMap, 8*(1+len(g.script.Maps)))
-	g.Load(asm.R2, emit.Mem{Reg: asm.R1, Off: 0, Size: 8})
-	g.Jump(asm.JNE, asm.R2, 0, label)
+// leaveIfStopped goes to label if the script was stopped, by exit() or from
+// outside: detaching takes seconds, in which nothing must be counted.
+func (g *gen) leaveIfStopped(label string) {
+	g.leaveIfState(asm.DWord, label)
 }
 
-// callsExit says whether the script has an exit().
-func callsExit(script *plylang.Script) bool {
-	found := false
-	for _, c := range script.Clauses {
-		plylang.Inspect(c.Body, func(x plylang.Expr) {
-			call, ok := x.(*plylang.Call)
-			found = found || ok && call.Name == "exit"
-		})
-	}
-	return found
+// leaveIfExited goes to label if the script has called exit(), which END may do
+// although the script was stopped. It leaves the address of the state map's word
+// in R1.
+func (g *gen) leaveIfExited(label string) {
+	g.leaveIfState(asm.Word, label)
+}
+
+// leaveIfState goes to label unless the state map's last word, or the lower half
+// of it, is 0.
+func (g *gen) leaveIfState(size asm.Size, label string) {
+	g.MapValue(asm.R1, object.StateMap, 8*(1+len(g.script.Maps)))
+	g.Emit(asm.LoadMem(asm.R2, asm.R1, 0, size))
+	g.Jump(asm.JNE, asm.R2, 0, label)
 }
 
 var zeroLiteral = &plylang.Number{Typed: plylang.Typed{T: plylang.Literal}, Text: "0"}

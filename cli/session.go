@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -30,9 +28,8 @@ type session struct {
 
 // trace runs a compiled script until it ends or a signal stops it.
 func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child *child) int {
-	ctx, stop := signal.NotifyContext(context.Background(), ends...)
-	defer stop()
-	defer quitAtOnce(child, ctx.Done(), stop)()
+	signals := handleInterrupts(child)
+	defer signals.restore()
 	defer ignoreSIGPIPE()()
 	defer child.end()
 	s := &session{Streams: p.Streams, flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
@@ -44,18 +41,20 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	if err != nil {
 		return s.fail(plylang.Detail(tracer.Diagnose(err)))
 	}
-	defer t.Close()
 	s.tracer = t
 	s.decoder = decode.New(decode.NewMachine(k), obj.Probes, t.Stack)
 	s.printer = s.newPrinter()
 	s.attached()
 	close(ready)
-	status := s.wait(ctx, child)
-	stop()
+	status := s.wait(signals.first, child)
+	close(signals.stopped)
 	fmt.Fprintln(s.Err, "de-activating probes")
 	late := time.AfterFunc(maxDelay, child.end)
-	defer late.Stop()
-	return s.finish(status)
+	status = s.finish(status)
+	close(signals.printed)
+	late.Stop()
+	child.end()
+	return s.detach(status)
 }
 
 // maxDelay is how long the command may continue while the maps are printed,
@@ -95,7 +94,7 @@ func plural(n int, noun string) string {
 
 // wait resumes the command and returns when the run is over: by a signal, the
 // time limit, the end of the command, exit(), or output that nobody reads.
-func (s *session) wait(ctx context.Context, child *child) (status int) {
+func (s *session) wait(signaled <-chan struct{}, child *child) (status int) {
 	limit, redraw := never(), never()
 	if s.flags.time.Duration > 0 {
 		limit = time.After(s.flags.time.Duration)
@@ -106,7 +105,7 @@ func (s *session) wait(ctx context.Context, child *child) (status int) {
 		redraw = t.C
 	}
 	select {
-	case <-ctx.Done():
+	case <-signaled:
 		return statusOK
 	case status := <-s.tracer.Exited(): // in BEGIN: the command is not started
 		return status
@@ -115,7 +114,7 @@ func (s *session) wait(ctx context.Context, child *child) (status int) {
 	done := child.release()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-signaled:
 			return statusOK
 		case <-limit:
 			return statusOK
@@ -133,14 +132,12 @@ func (s *session) wait(ctx context.Context, child *child) (status int) {
 
 func never() <-chan time.Time { return nil }
 
-// finish detaches the probes, prints the maps and the losses, and returns the
-// exit status.
+// finish stops the script, prints the maps and the losses, and returns the exit
+// status. The probes are still attached then: detaching takes seconds, in which
+// a signal could take the maps away.
 func (s *session) finish(status int) int {
-	if err := s.tracer.Stop(); err != nil {
-		fmt.Fprintln(s.Err, "ply-exporter:", err)
-		status = max(status, statusError)
-	}
-	select { // exit() in END, or at the same time as a signal
+	_ = s.tracer.Stop() // Close returns the error again
+	select {            // exit() in END, or at the same time as a signal
 	case n := <-s.tracer.Exited():
 		status = max(status, n)
 	default:
@@ -154,6 +151,15 @@ func (s *session) finish(status int) int {
 		return statusError
 	case err != nil:
 		return s.failOutput(err)
+	}
+	return status
+}
+
+// detach takes the script out of the kernel.
+func (s *session) detach(status int) int {
+	if err := s.tracer.Close(); err != nil {
+		fmt.Fprintln(s.Err, "ply-exporter:", err)
+		return max(status, statusError)
 	}
 	return status
 }

@@ -5,36 +5,71 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // ends are the signals that end a run normally.
 var ends = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
-// quitAtOnce makes ^\ exit the process immediately, without printing maps, and
-// so does any signal of ends once the run is over but blocked, such as by output
-// that nobody reads. The command is terminated too. The returned function
-// restores the previous handling of these signals.
-func quitAtOnce(child *child, over <-chan struct{}, stop func()) (restore func()) {
-	quit, ended := make(chan os.Signal, 1), make(chan struct{})
+// interrupts handles the signals that end a run. The first one of ends stops the
+// script. One that arrives when the script has stopped by itself leaves the maps
+// the time of maxDelay to be printed, and then exits the process. The second one
+// does so immediately, and ^\ at any time. The command is terminated too.
+type interrupts struct {
+	child   *child
+	signals chan os.Signal
+	first   chan struct{} // closed by the first signal
+	stopped chan struct{} // closed when the script has stopped
+	printed chan struct{} // closed when its maps are printed
+	over    chan struct{}
+}
+
+// handleInterrupts begins to handle the signals of a run; restore ends it.
+func handleInterrupts(child *child) *interrupts {
+	i := &interrupts{child, make(chan os.Signal, 2), make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})}
+	signal.Notify(i.signals, ends...)
 	if os.Getenv(debugVariable) == "" { // otherwise ^\ prints the stacks of all goroutines
-		signal.Notify(quit, syscall.SIGQUIT)
+		signal.Notify(i.signals, syscall.SIGQUIT)
 	}
-	go func() {
+	go i.handle()
+	return i
+}
+
+func (i *interrupts) handle() {
+	for {
 		select {
-		case sig := <-quit:
-			quitBy(sig, child)
-		case <-over:
+		case sig := <-i.signals:
+			if sig == syscall.SIGQUIT || isClosed(i.first) {
+				quitBy(sig, i.child)
+			}
+			if close(i.first); isClosed(i.stopped) {
+				time.AfterFunc(maxDelay, func() { i.quitUnlessPrinted(sig) })
+			}
+		case <-i.over:
+			return
 		}
-		signal.Notify(quit, ends...)
-		stop()
-		select {
-		case sig := <-quit:
-			quitBy(sig, child)
-		case <-ended:
-			signal.Stop(quit)
-		}
-	}()
-	return func() { close(ended) }
+	}
+}
+
+func (i *interrupts) quitUnlessPrinted(sig os.Signal) {
+	if !isClosed(i.printed) {
+		quitBy(sig, i.child)
+	}
+}
+
+// restore restores the previous handling of the signals.
+func (i *interrupts) restore() {
+	signal.Stop(i.signals)
+	close(i.over)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // quitBy terminates the command and exits with the status for the signal.

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -181,6 +183,34 @@ func TestRunIsInterrupted(t *testing.T) {
 		if !atOnce && (status.ExitStatus() != 0 || out.String() != "go\n\n@: 1\n") {
 			t.Errorf("%s: status %#x, output %q", row.name, status, out.String())
 		}
+	}
+}
+
+// The first signal takes no maps away, whatever ended the run, while the probes
+// are still being detached.
+func TestSignalWhileDetaching(t *testing.T) {
+	need.BPF(t)
+	var out strings.Builder
+	p := startPly(t, &out, "run", "-t", "0.3", "tracepoint:kmem:* / pid == 0 && pid == 1 / { @[probe] = count(); } BEGIN { @x = 1; } END { exit(3); }")
+	p.waitFor(t, "de-activating probes")
+	p.signal(t, syscall.SIGINT)
+	if status := p.wait(t); status.ExitStatus() != 3 || out.String() != "\n@x: 1\n" {
+		t.Errorf("status %#x, output %q", status, out.String())
+	}
+}
+
+// A timer counts no longer than it was asked to, whatever else has to be
+// detached.
+func TestTimeLimitIsExact(t *testing.T) {
+	need.BPF(t)
+	r := ply(t, "run", "-f", "json", "-t", "1", "-c", "while :; do :; done", "tracepoint:@(kmem|writeback|sched|block):* { @[probe] = count(); } profile:98hz { @b = count(); }")
+	_, b, found := strings.Cut(r.stdout, `"@b","data":[{"key":[],"value":`)
+	n := 0
+	if _, err := fmt.Sscanf(b, "%d", &n); err != nil || !found {
+		t.Fatalf("no @b in %+v", r)
+	}
+	if most := 100 * runtime.NumCPU(); n > most || n == 0 {
+		t.Errorf("98 samples a second of %d processors came to %d in a second", runtime.NumCPU(), n)
 	}
 }
 

@@ -23,7 +23,8 @@ type program struct {
 	links    []io.Closer // what holds it attached
 	attached []object.AttachPoint
 	refused  []error // sites of a glob that could not be attached
-	missed   uint64  // events that links missed which are closed by now
+	missed   uint64  // events missed by links that are closed, or by all until it was halted
+	halted   bool    // what it misses from now on does not matter
 }
 
 // fail puts an error of p at the position in the script that asked for p.
@@ -64,8 +65,8 @@ func (t *Tracer) takeLinks() []io.Closer {
 	var links []io.Closer
 	for _, p := range t.programs {
 		p.mu.Lock()
-		for _, l := range p.links {
-			p.missed += linkMissed(l)
+		if !p.halted {
+			p.missed += p.missedByLinks()
 		}
 		links = append(links, p.links...)
 		p.links = nil

@@ -56,6 +56,6 @@ func (t *Tracer) Dropped(m *object.Map) uint64 { return t.stateWord(1 + m.ID) }
 // exitStatus returns the status of the first exit(); ok is false while the
 // script has called none.
 func (t *Tracer) exitStatus() (status int, ok bool) {
-	word := t.stateWord(len(t.obj.Maps) + 1)
+	word := uint32(t.stateWord(len(t.obj.Maps) + 1))
 	return int(word) - 1, word != 0
 }

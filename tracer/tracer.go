@@ -129,9 +129,11 @@ func (t *Tracer) begin() error {
 		return err
 	}
 	if !t.lookForExit() {
+		t.hold()
 		if err := t.attach(); err != nil {
 			return err
 		}
+		t.letGo()
 	}
 	t.began = true
 	return nil
@@ -159,12 +161,17 @@ func (t *Tracer) Created() time.Time { return t.created }
 // Exited gives the status of exit(), once.
 func (t *Tracer) Exited() <-chan int { return t.exited }
 
-// Stop detaches everything, runs the END clauses and delivers all events that
-// are still under way. The maps stay readable.
+// Stop ends all counting at one instant, runs the END clauses and delivers all
+// events that are still under way. The maps stay readable. A script that is
+// Stoppable stays attached until Close, because detaching takes long; others are
+// detached here.
 func (t *Tracer) Stop() error { return t.stop() }
 
 func (t *Tracer) stopOnce() error {
-	errs := []error{t.detach()}
+	var errs []error
+	if !t.halt() {
+		errs = append(errs, t.detach())
+	}
 	if t.began {
 		errs = append(errs, t.run(object.AttachEnd))
 	}
@@ -172,9 +179,10 @@ func (t *Tracer) stopOnce() error {
 	return errors.Join(errs...)
 }
 
-// Close stops the script and frees what it has in the kernel.
+// Close stops the script, detaches it and frees what it has in the kernel. Its
+// error includes that of Stop.
 func (t *Tracer) Close() error {
-	err := t.Stop()
+	err := errors.Join(t.Stop(), t.detach())
 	t.life.Lock()
 	defer t.life.Unlock()
 	if t.closed {

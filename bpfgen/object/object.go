@@ -24,6 +24,10 @@ type Object struct {
 	// Warnings are the code generator's own, to be shown with the script's.
 	Warnings plylang.ErrorList
 
+	// Stoppable says that every program but those of END looks at the last word
+	// of StateMap first, and does nothing unless it is 0.
+	Stoppable bool
+
 	// Hash identifies what was compiled: objects with equal hashes count the
 	// same things into maps of the same layout.
 	Hash string
@@ -33,8 +37,9 @@ type Object struct {
 const (
 	// StateMap is an mmapable array of one value of 8-byte counters: word 0
 	// counts events the ring buffer refused, word 1+ID the updates that map ID
-	// refused. Word len(Maps)+1 is 0 until exit() is called, and then the
-	// status plus 1; only END runs after that.
+	// refused. Word len(Maps)+1 is 0 while the script runs. Its lower half is
+	// the status plus 1 once exit() was called; whoever stops the script sets
+	// Stopped in it. See Stoppable.
 	StateMap = "ply_state"
 
 	// RingMap is the ring buffer of print() and its kin. It exists only when
@@ -49,6 +54,10 @@ const (
 	// StackMap holds the stacks that keys and values refer to by id.
 	StackMap = "ply_stacks"
 )
+
+// Stopped is the bit of StateMap's last word that stops a script from outside.
+// It is none of those that exit() sets, so that END can still call exit().
+const Stopped = 1 << 32
 
 // An AttachKind is how a program is attached.
 type AttachKind string
