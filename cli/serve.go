@@ -18,6 +18,7 @@ func (p *program) addServe() {
 	paths, attach := configFlags(c), attachFlag(c)
 	opt := exporter.Options{Web: kingpinflag.AddFlags(c, ":10759")}
 	c.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&opt.TelemetryPath)
+	c.Flag("web.max-requests", "Maximum number of scrapes at the same time; others get status 503.").Default("100").IntVar(&opt.MaxRequests)
 	own := c.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (process_*, go_*).").Bool()
 	c.Flag("metrics.max-series", "Maximum number of series per scrape (0 = unlimited).").Default("50000").IntVar(&opt.MaxSeries)
 	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)

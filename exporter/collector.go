@@ -26,22 +26,13 @@ type collector struct {
 	log       *slog.Logger
 	more      prometheus.Gatherer // the exporter's process; may be nil
 
-	lock     sync.Mutex // held while maps are read
-	readAt   time.Time  // when a scrape read them last
-	sharing  sync.Mutex // guards inFlight
-	inFlight *reading
-}
-
-// A reading is one reading of all maps, shared by the scrapes that came while
-// it was under way.
-type reading struct {
-	done     chan struct{}
-	families []*dto.MetricFamily
+	lock   sync.Mutex // held while maps are read
+	readAt time.Time  // when a scrape read them last
 }
 
 // Gather reads all maps and returns the metrics sorted by name.
 func (c *collector) Gather() ([]*dto.MetricFamily, error) {
-	families := append([]*dto.MetricFamily(nil), c.share()...)
+	families := c.read()
 	var err error
 	if c.more != nil {
 		var more []*dto.MetricFamily
@@ -50,27 +41,6 @@ func (c *collector) Gather() ([]*dto.MetricFamily, error) {
 	}
 	sort.Slice(families, func(i, j int) bool { return families[i].GetName() < families[j].GetName() })
 	return families, err
-}
-
-// share reads the maps, or waits for the reading that is under way.
-func (c *collector) share() []*dto.MetricFamily {
-	c.sharing.Lock()
-	if r := c.inFlight; r != nil {
-		c.sharing.Unlock()
-		<-r.done
-		return r.families
-	}
-	r := &reading{done: make(chan struct{})}
-	c.inFlight = r
-	c.sharing.Unlock()
-	defer func() {
-		c.sharing.Lock()
-		c.inFlight = nil
-		c.sharing.Unlock()
-		close(r.done)
-	}()
-	r.families = c.read()
-	return r.families
 }
 
 func (c *collector) read() []*dto.MetricFamily {

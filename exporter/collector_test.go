@@ -5,9 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -253,26 +251,6 @@ func TestMaxSeries(t *testing.T) {
 			t.Errorf("%s: two keys and %s series omitted wanted, got\n%s", tt.agg, tt.omitted, got)
 		}
 	}
-}
-
-func TestScrapesShareOneReading(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tracer := &fakeTracer{block: make(chan struct{})}
-		c := run(t, &fakeBackend{
-			scripts: map[string]string{"S": on(`@ = count();`)},
-			tracers: map[string]*fakeTracer{"S": tracer},
-		}, oneScriptYAML(""))
-		var scrapes sync.WaitGroup
-		for range 3 {
-			scrapes.Go(func() { c.share() })
-		}
-		synctest.Wait() // one reads, two wait for it
-		close(tracer.block)
-		scrapes.Wait()
-		if tracer.reads != 1 {
-			t.Errorf("three scrapes at once read %d times", tracer.reads)
-		}
-	})
 }
 
 func benchmarkScrape(b *testing.B, n int) {

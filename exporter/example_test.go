@@ -44,6 +44,7 @@ func ExampleServe() {
 		Log:           slog.Default(),
 		Web:           &web.FlagConfig{WebListenAddresses: &[]string{":10759"}, WebConfigFile: &noTLS},
 		TelemetryPath: "/metrics",
+		MaxRequests:   100,
 		MaxSeries:     50000,
 	})
 	if err != nil {

@@ -16,6 +16,9 @@ func (opt *Options) check() error {
 	if opt.MaxSeries < 0 {
 		return fmt.Errorf("--metrics.max-series %d is below 0: 0 is no bound", opt.MaxSeries)
 	}
+	if opt.MaxRequests < 1 {
+		return fmt.Errorf("--web.max-requests %d is below 1: nobody could scrape", opt.MaxRequests)
+	}
 	if file := opt.Web.WebConfigFile; file != nil {
 		if err := web.Validate(*file); err != nil {
 			return fmt.Errorf("--web.config.file %s: %w", *file, err)

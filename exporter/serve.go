@@ -32,6 +32,9 @@ type Options struct {
 	// MaxSeries bounds the series of one scrape; 0 is no bound.
 	MaxSeries int
 
+	// MaxRequests bounds the scrapes under way, and as many visits of the page.
+	MaxRequests int
+
 	// ProcessMetrics adds the metrics of the exporter's own process.
 	ProcessMetrics bool
 
@@ -60,7 +63,7 @@ type instance struct {
 //	…
 //	err = exporter.Serve(ctx, cfg, exporter.Options{
 //		Backend: exporter.NewBackend(k, log, false), Log: log,
-//		Web: kingpinflag.AddFlags(app, ":10759"), TelemetryPath: "/metrics",
+//		Web: kingpinflag.AddFlags(app, ":10759"), TelemetryPath: "/metrics", MaxRequests: 100,
 //	})
 //
 // It needs Linux 5.10 or later. A mistake of the user's is an error before
@@ -168,9 +171,9 @@ func (in *instance) shutdown() {
 
 // serveHTTP serves on every listener. The channel yields the first error.
 func (in *instance) serveHTTP(listeners []net.Listener) <-chan error {
-	failed := make(chan error, len(listeners))
+	failed, handler := make(chan error, len(listeners)), in.handler()
 	for _, l := range listeners {
-		server := in.newServer()
+		server := in.newServer(handler)
 		in.servers = append(in.servers, server)
 		go func() {
 			if err := web.Serve(l, server, in.opt.Web, in.opt.Log); !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {

@@ -14,12 +14,14 @@ import (
 // asks for a password around the server's own. It has no exceptions, so the
 // server wraps it once more when it begins to accept, and answers the health
 // checks itself.
-func (in *instance) newServer() *http.Server {
+func (in *instance) newServer(h http.Handler) *http.Server {
 	server := &http.Server{
-		Handler:           in.handler(),
+		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		WriteTimeout:      time.Minute, // of who does not read its answer
+		WriteTimeout:      time.Minute, // of what is not one of answers, which have a shorter one
 		IdleTimeout:       5 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ConnContext:       limitBuffer,
 		ErrorLog:          slog.NewLogLogger(in.opt.Log.Handler(), slog.LevelDebug),
 	}
 	server.BaseContext = func(net.Listener) context.Context {
@@ -29,16 +31,34 @@ func (in *instance) newServer() *http.Server {
 	return server
 }
 
+// limitBuffer bounds what the kernel keeps for a client that does not read,
+// which is several megabytes otherwise and counts as the exporter's memory.
+func limitBuffer(ctx context.Context, conn net.Conn) context.Context {
+	const size = 64 << 10
+	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = c.NetConn()
+	}
+	if c, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
+		_ = c.SetWriteBuffer(size)
+	}
+	return ctx
+}
+
+// handler is shared by all listeners, and so are its bounds.
 func (in *instance) handler() http.Handler {
+	log := newLimitedLog(in.opt.Log)
+	bounded := func(h http.Handler) http.Handler {
+		return newAnswers(h, in.opt.MaxRequests, log)
+	}
 	mux := http.NewServeMux()
-	mux.Handle("GET "+in.opt.TelemetryPath, promhttp.HandlerFor(in.collector, promhttp.HandlerOpts{
-		ErrorLog:                            slog.NewLogLogger(in.opt.Log.Handler(), slog.LevelError),
+	mux.Handle("GET "+in.opt.TelemetryPath, bounded(promhttp.HandlerFor(in.collector, promhttp.HandlerOpts{
+		ErrorLog:                            log,
 		ErrorHandling:                       promhttp.ContinueOnError,
 		EnableOpenMetrics:                   true,
 		EnableOpenMetricsTextCreatedSamples: in.opt.CreatedSamples,
-	}))
+	})))
 	if in.opt.TelemetryPath != "/" {
-		mux.HandleFunc("GET /{$}", in.servePage)
+		mux.Handle("GET /{$}", bounded(http.HandlerFunc(in.servePage)))
 	}
 	return mux
 }

@@ -105,7 +105,7 @@ func freeAddress(t *testing.T) string {
 func testOptions(b Backend, addr string) Options {
 	noFile := ""
 	return Options{
-		Backend: b, Log: slog.New(slog.DiscardHandler), TelemetryPath: "/metrics", MaxSeries: 50000, ProcessMetrics: true,
+		Backend: b, Log: slog.New(slog.DiscardHandler), TelemetryPath: "/metrics", MaxSeries: 50000, MaxRequests: 100, ProcessMetrics: true,
 		Web: &web.FlagConfig{WebListenAddresses: &[]string{addr}, WebConfigFile: &noFile},
 	}
 }
@@ -257,7 +257,7 @@ func TestClientsThatDoNotRead(t *testing.T) {
 		b, yaml := demo()
 		in := &instance{opt: testOptions(b, ""), collector: run(t, b, yaml)}
 		client, conn := net.Pipe() // has no buffer: each write waits for its reader
-		server := in.newServer()
+		server := in.newServer(in.handler())
 		go func() { _ = server.Serve(&oneConn{conn: conn, closed: make(chan struct{})}) }()
 		defer server.Close()
 		if _, err := client.Write([]byte("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
