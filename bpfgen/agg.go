@@ -11,7 +11,7 @@ import (
 // An aggregation is the code generator's side of one row.
 type aggregation struct {
 	object.Values
-	words int // of a value; histograms have one and their buckets
+	words int // of a value; histograms have their buckets besides
 
 	// exchanges says that an update is exact only with atomic instructions that
 	// fetch.
@@ -59,8 +59,8 @@ var aggregations = []*builtin{
 	{
 		Func: plylang.Func{Name: "sum", Doc: "Sum of x.", Params: []plylang.Param{argument}},
 		agg: &aggregation{
-			Values: object.Values{Shape: object.ShapeNumber, Metrics: asCounter, Reduce: object.ReduceSum, StartsAtZero: true},
-			words:  1, update: addToSum, first: firstX,
+			Values: object.Values{Shape: object.ShapeNumber, Metrics: asCounter, Reduce: object.ReduceSum, Total: true, StartsAtZero: true},
+			words:  2, update: addToSum, first: firstTotal,
 		},
 	},
 	extremeRow("min", "Minimum of x.", true),
@@ -68,8 +68,8 @@ var aggregations = []*builtin{
 	{
 		Func: plylang.Func{Name: "avg", Doc: "Average of x.", Params: []plylang.Param{argument}},
 		agg: &aggregation{
-			Values: object.Values{Shape: object.ShapeMean, Metrics: asSummary, Reduce: object.ReduceSum},
-			words:  2, update: addToMean, first: firstMean,
+			Values: object.Values{Shape: object.ShapeMean, Metrics: asSummary, Reduce: object.ReduceSum, Total: true},
+			words:  3, update: addToMean, first: firstMean,
 		},
 	},
 	histogramRow("quantize", "Distribution of x over powers of two, each divided into 2^bits equal parts (0 to 4, default 0).",
@@ -91,8 +91,8 @@ func histogramRow(name, doc string, buckets func([]plylang.Expr) (object.Buckets
 			},
 		},
 		agg: &aggregation{
-			Values: object.Values{Shape: object.ShapeHistogram, Metrics: asHistogram, Reduce: object.ReduceSum, StartsAtZero: true},
-			words:  1, buckets: buckets, update: countInBucket,
+			Values: object.Values{Shape: object.ShapeHistogram, Metrics: asHistogram, Reduce: object.ReduceSum, Total: true, StartsAtZero: true},
+			words:  2, buckets: buckets, update: countInBucket,
 		},
 	}
 }
@@ -116,37 +116,27 @@ func addOne(g *gen, _ *object.Map, _ emit.Mem) {
 
 func firstOne(g *gen, _ *object.Map, _, dst emit.Mem) { g.StoreImm(dst, 1) }
 
-func addX(g *gen, x emit.Mem) {
-	g.Load(asm.R1, x)
-	g.Atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
-}
-
 func addToSum(g *gen, m *object.Map, x emit.Mem) {
-	addX(g, x)
+	g.addToTotal(m, x)
 	if m.Storage == object.Cell {
 		g.markCell(asm.R7)
 	}
 }
 
-func firstX(g *gen, _ *object.Map, x, dst emit.Mem) {
-	g.Load(asm.R1, x)
-	g.Store(dst, asm.R1)
-}
-
-func addToMean(g *gen, _ *object.Map, x emit.Mem) {
-	addX(g, x)
+func addToMean(g *gen, m *object.Map, x emit.Mem) {
+	g.addToTotal(m, x)
 	g.Emit(asm.Mov.Imm(asm.R1, 1))
 	g.Atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
 }
 
 func firstMean(g *gen, m *object.Map, x, dst emit.Mem) {
-	firstX(g, m, x, dst.At(0, 8))
+	firstTotal(g, m, x, dst)
 	g.StoreImm(dst.At(8, 8), 1)
 }
 
 // countInBucket adds x to the sum of a histogram, and one to its bucket.
 func countInBucket(g *gen, m *object.Map, x emit.Mem) {
-	addX(g, x)
+	g.addToTotal(m, x)
 	g.Load(asm.R1, x)
 	g.bucket(m.Buckets, wide(m.Value))
 	g.forget()

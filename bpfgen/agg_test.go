@@ -34,7 +34,6 @@ func TestAggregations(t *testing.T) {
 		m5 = 0-5; big = 0xffffffffffffffff; top = 0x7fffffffffffffff;
 		@sum = sum(m5); @sum = sum(3);
 		@keyed["a", 1] = sum(7); @keyed["a", 1] = sum(m5);
-		@wrap = sum(top); @wrap = sum(top);
 		@min = min(3); @min = min(m5); @min = min(4);
 		@max = max(m5); @max = max(3); @max = max(2);
 		@umax[1] = max((u64)5); @umax[1] = max(big);
@@ -48,7 +47,7 @@ func TestAggregations(t *testing.T) {
 		key  []int64
 		want int64
 	}{
-		{"@sum", nil, -2}, {"@wrap", nil, -2}, {"@avg", []int64{2}, 5}, {"@d", nil, 1e7},
+		{"@sum", nil, -2}, {"@avg", []int64{2}, 5}, {"@d", nil, 1e7},
 	} {
 		if got := l.word(r.name, r.key...); got != r.want {
 			t.Errorf("%s%v is %d, want %d", r.name, r.key, got, r.want)
@@ -71,6 +70,43 @@ func TestAggregations(t *testing.T) {
 	key := append([]byte("a\x00\x00\x00\x00\x00\x00\x00"), numbers(1)...)
 	if got := object.Word(l.read(l.mapNamed("@keyed"), key), 0); got != 2 {
 		t.Errorf(`@keyed["a", 1] is %d, want 2`, got)
+	}
+}
+
+// A total is exact whatever it amounts to, of both signs, in every storage.
+func TestTotals(t *testing.T) {
+	l := begin(t, `BEGIN {
+		m7 = 0-7; top = 0x7fffffffffffffff; big = 0xffffffffffffffff; piece = 1 << 47; least = 0 - top - 1;
+		@top = sum(top); @top = sum(top); @top = sum(m7);
+		@least[1] = sum(least); @least[1] = sum(least); @least[1] = sum(least);
+		@big[1] = sum(big); @big[1] = sum(big); @big[1] = sum((u64)100);
+		@offset = quantize((u64)100); @offset = quantize((u64)m7);
+		@offsets[1] = quantize((u64)100); @offsets[1] = quantize((u64)m7);
+		@mean[1] = avg(top); @mean[1] = avg(top); @mean[1] = avg(top);
+		unroll (9) { @pieces = sum(piece); @keyed[1] = sum(piece); }
+		@back[1] = sum(m7); @back[1] = sum(top); @back[1] = sum(least); @back[1] = sum(8);
+		unroll (5) { @down[1] = sum(0 - piece); }
+		@down[1] = sum(1);
+	}`)
+	for _, r := range []struct {
+		name string
+		key  []int64
+		want string
+	}{
+		{"@top", nil, "18446744073709551607"},            // 2^64 - 9
+		{"@least", []int64{1}, "-27670116110564327424"},  // -3 * 2^63
+		{"@big", []int64{1}, "36893488147419103330"},     // 2^65 + 98
+		{"@offset", nil, "18446744073709551709"},         // 2^64 + 93
+		{"@offsets", []int64{1}, "18446744073709551709"}, // 2^64 + 93
+		{"@mean", []int64{1}, "27670116110564327421"},    // 3 * (2^63 - 1)
+		{"@pieces", nil, "1266637395197952"},             // 9 * 2^47
+		{"@keyed", []int64{1}, "1266637395197952"},       //
+		{"@back", []int64{1}, "0"},                       //
+		{"@down", []int64{1}, "-703687441776639"},        // 1 - 5 * 2^47
+	} {
+		if got := l.mapNamed(r.name).Read(l.value(r.name, r.key...)).Number; got.String() != r.want {
+			t.Errorf("%s%v is %v, want %s", r.name, r.key, got, r.want)
+		}
 	}
 }
 

@@ -22,16 +22,16 @@ func TestWritten(t *testing.T) {
 		{"a table that holds 0", "", 1, []int64{0}, true},
 		{"no events", "count", 0, []int64{0}, false},
 		{"an event", "count", 0, []int64{1}, true},
-		{"a sum of nothing", "sum", 0, []int64{0}, false},
-		{"a sum of 1 and -1", "sum", 1, []int64{0}, true},
-		{"a mean of nothing", "avg", 0, []int64{0, 0}, false},
-		{"a mean whose number is added and not counted yet", "avg", 0, []int64{7, 0}, false},
-		{"a mean of 0", "avg", 0, []int64{0, 1}, true},
+		{"a sum of nothing", "sum", 0, []int64{0, 0}, false},
+		{"a sum of 1 and -1", "sum", 1, []int64{0, 0}, true},
+		{"a mean of nothing", "avg", 0, []int64{0, 0, 0}, false},
+		{"a mean whose number is added and not counted yet", "avg", 0, []int64{7, 0, 1}, false},
+		{"a mean of 0", "avg", 0, []int64{0, 1, 0}, true},
 		{"an extreme of nothing", "max", 0, []int64{0}, false},
 		{"an extreme", "min", 0, []int64{5}, true},
 		{"an extreme that is stored as 0", "min", 1, []int64{0}, true},
-		{"a histogram of nothing", "quantize", 1, []int64{0, 0, 0}, false},
-		{"a histogram of zeros", "quantize", 1, []int64{0, 0, 1}, true},
+		{"a histogram of nothing", "quantize", 1, []int64{0, 0, 0, 0}, false},
+		{"a histogram of zeros", "quantize", 1, []int64{0, 0, 1, 0}, true},
 	} {
 		m := &object.Map{Map: &plylang.Map{}, Values: ValuesOf(Lookup(tt.agg))}
 		if got := m.Written(tt.mark, numbers(tt.value...)); got != tt.want {

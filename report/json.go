@@ -116,6 +116,9 @@ func (j *JSON) value(m *object.Map, value []byte) any {
 
 // exact is a number as encoding/json writes it without loss.
 func exact(n object.Number) any {
+	if n.Wide != nil {
+		return n.Wide
+	}
 	if n.Signed {
 		return n.Int()
 	}

@@ -29,6 +29,9 @@ func compareValues(m *object.Map, x, y []byte) int {
 }
 
 func compareNumbers(a, b object.Number) int {
+	if a.Wide != nil || b.Wide != nil {
+		return a.Big().Cmp(b.Big())
+	}
 	if a.Signed {
 		return cmp.Compare(a.Int(), b.Int())
 	}

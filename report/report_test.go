@@ -83,9 +83,23 @@ var cases = []struct {
 	{
 		"no key",
 		keyed("sum", plylang.S64),
-		[]tracer.Row{{Value: words(-9)}},
+		[]tracer.Row{{Value: words(-9, 0)}},
 		"\n@x: -9\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":-9}]}`,
+	},
+	{
+		"sums beyond 64 bits",
+		keyed("sum", plylang.S64, plylang.S64),
+		[]tracer.Row{{Key: words(1), Value: words(5, 1<<16)}, {Key: words(2), Value: words(-1, -1<<16)}, {Key: words(3), Value: words(9, 0)}},
+		"\n@x:\n2               -18446744073709551617\n3                                   9\n1                18446744073709551621\n",
+		`{"type":"map","name":"@x","data":[{"key":[2],"value":-18446744073709551617},{"key":[3],"value":9},{"key":[1],"value":18446744073709551621}]}`,
+	},
+	{
+		"time beyond 64 bits",
+		keyed("sum", plylang.DurationT),
+		[]tracer.Row{{Value: words(0, 1<<16)}},
+		"\n@x: 18446744073s\n",
+		`{"type":"map","name":"@x","data":[{"key":[],"value":18446744073709551616}]}`,
 	},
 	{
 		"empty",
@@ -97,14 +111,14 @@ var cases = []struct {
 	{
 		"average, with two decimals",
 		keyed("avg", plylang.S64),
-		[]tracer.Row{{Value: words(-10, 3)}},
+		[]tracer.Row{{Value: words(-10, 3, 0)}},
 		"\n@x: -3.33\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":{"count":3,"sum":-10,"avg":-3.3333333333333335}}]}`,
 	},
 	{
 		"average without a fraction",
 		keyed("avg", plylang.U64),
-		[]tracer.Row{{Value: words(300, 3)}},
+		[]tracer.Row{{Value: words(300, 3, 0)}},
 		"\n@x: 100\n",
 		`{"type":"map","name":"@x","data":[{"key":[],"value":{"count":3,"sum":300,"avg":100}}]}`,
 	},
@@ -118,7 +132,7 @@ var cases = []struct {
 	{
 		"histogram with a key, from the first to the last bucket in use",
 		histogram(plylang.StringType(8)),
-		[]tracer.Row{{Key: text("dd", 8), Value: words(70, 0, 2, 0, 4, 0)}},
+		[]tracer.Row{{Key: text("dd", 8), Value: words(70, 0, 2, 0, 4, 0, 0)}},
 		"\n@x:\ndd\n" +
 			"\t[   0,    1]\t       2 |####################                    |\n" +
 			"\t[   2,    4)\t       0 |                                        |\n" +
@@ -128,7 +142,7 @@ var cases = []struct {
 	{
 		"histogram with open ends",
 		histogram(),
-		[]tracer.Row{{Value: words(-3, 1, 0, 0, 0, 1)}},
+		[]tracer.Row{{Value: words(-3, 1, 0, 0, 0, 1, 0)}},
 		"\n@x:\n" +
 			"\t[ ...,    0)\t       1 |########################################|\n" +
 			"\t[   0,    1]\t       0 |                                        |\n" +

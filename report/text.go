@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"math/big"
 	"strings"
 	"unicode/utf8"
 
@@ -120,6 +121,9 @@ func (t *Text) value(m *object.Map, value []byte) string {
 // numberText shows a computed number, with the unit of typ when it has one.
 func numberText(typ *plylang.Type, n object.Number) string {
 	if typ != nil && typ.Unit != plylang.Plain && typ.Display == plylang.DisplayTime {
+		if n.Wide != nil {
+			return new(big.Int).Quo(n.Wide, big.NewInt(1e9)).String() + "s"
+		}
 		return decode.Scaled(n.Int())
 	}
 	return n.String()

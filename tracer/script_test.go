@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"fmt"
+	"math/big"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -102,6 +103,39 @@ func TestExactScript(t *testing.T) {
 	if n := counts(t, tr, tr.obj.Maps[2], 0)[0]; n != exactEvents {
 		t.Errorf("sum: %d, want %d", n, exactEvents)
 	}
+}
+
+// Sums that several CPUs add to at once are exact far beyond 64 bits.
+func TestExactTotals(t *testing.T) {
+	const events = 1 << 18
+	tr := start(t, compile(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ {
+		@cell = sum(1 << 46); @keyed[0] = sum((u64)0 - 7); @spread[data->args[0]] = quantize(1 << 50); @mean = avg(0 - (1 << 47));
+	}`), testOptions(t))
+	workload(t, events)
+	for i, each := range []int64{1 << 46, -7, 1 << 50, -1 << 47} {
+		m, x := tr.obj.Maps[i], big.NewInt(each)
+		if i == 1 {
+			x.Add(x, new(big.Int).Lsh(big.NewInt(1), 64))
+		}
+		want := x.Mul(x, big.NewInt(events))
+		if got := grandTotal(t, tr, m); got.Cmp(want) != 0 {
+			t.Errorf("%s: %v, want %v", m.Name, got, want)
+		}
+	}
+}
+
+// grandTotal adds up the totals of all keys.
+func grandTotal(t *testing.T, tr *Tracer, m *object.Map) *big.Int {
+	t.Helper()
+	rows, err := tr.Rows(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := new(big.Int)
+	for _, r := range rows {
+		all.Add(all, m.Read(r.Value).Number.Big())
+	}
+	return all
 }
 
 // Specifications that share a program each count what they name.

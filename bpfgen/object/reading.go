@@ -22,8 +22,8 @@ type Shape uint8
 const (
 	ShapeRaw       Shape = iota + 1 // a value of the script: of type Map.Value, padded to 8 bytes
 	ShapeNumber                     // a number that was computed
-	ShapeMean                       // sum 64 bits, count u64
-	ShapeHistogram                  // sum 64 bits, then Buckets.Len() counters u64
+	ShapeMean                       // sum 64 bits, count u64, more of the sum where it is a total
+	ShapeHistogram                  // sum 64 bits, Buckets.Len() counters u64, more of the sum where it is a total
 )
 
 // A Metric is a type of metric, as Prometheus calls it.
@@ -43,6 +43,10 @@ type Values struct {
 	Shape   Shape
 	Metrics []Metric // what it may be exported as, the default first
 	Reduce  Reduce   // what the values of several CPUs become
+
+	// Total says that the sum of a value, or the number that is one, is in its
+	// first word and its last one, which is that of TotalShift.
+	Total bool
 
 	// StartsAtZero says that a value without a key is 0 before anything
 	// happened, and not missing.
@@ -73,17 +77,22 @@ func (v *Values) MetricsOf(t *plylang.Type) []Metric {
 	return v.Metrics
 }
 
-// A Number is 64 bits with or without a sign.
+// A Number is 64 bits with or without a sign, or a larger one.
 type Number struct {
-	Bits   uint64
+	Bits   uint64 // the lowest 64
 	Signed bool
+	Wide   *big.Int // the number where 64 bits are too few; nil otherwise
 }
 
-// Int returns the bits as a signed number.
+// Int returns the lowest 64 bits as a signed number.
 func (n Number) Int() int64 { return int64(n.Bits) }
 
 // Float returns the nearest floating-point number.
 func (n Number) Float() float64 {
+	if n.Wide != nil {
+		f, _ := new(big.Float).SetInt(n.Wide).Float64()
+		return f
+	}
 	if n.Signed {
 		return float64(n.Int())
 	}
@@ -92,6 +101,9 @@ func (n Number) Float() float64 {
 
 // Big returns the number exactly.
 func (n Number) Big() *big.Int {
+	if n.Wide != nil {
+		return n.Wide
+	}
 	if n.Signed {
 		return big.NewInt(n.Int())
 	}
@@ -100,6 +112,9 @@ func (n Number) Big() *big.Int {
 
 // String returns the number in decimal.
 func (n Number) String() string {
+	if n.Wide != nil {
+		return n.Wide.String()
+	}
 	if n.Signed {
 		return strconv.FormatInt(n.Int(), 10)
 	}
@@ -125,11 +140,11 @@ func (m *Map) Read(value []byte) Reading {
 	case ShapeRaw:
 		r.Raw = Value{Type: m.Value, Raw: value[:m.Value.Size]}
 	case ShapeNumber:
-		r.Number = Number{m.number(value, signed), signed}
+		r.Number = m.number(value, signed)
 	case ShapeMean:
-		r.Number, r.Count = Number{Word(value, 0), signed}, Word(value, 1)
+		r.Number, r.Count = m.number(value, signed), Word(value, 1)
 	case ShapeHistogram:
-		r.Number, r.Buckets, r.counts = Number{Word(value, 0), signed}, m.Buckets, value[8:]
+		r.Number, r.Buckets, r.counts = m.number(value, signed), m.Buckets, value[8:]
 		for i := range r.Buckets.Len() {
 			r.Count += r.In(i)
 		}
@@ -139,11 +154,14 @@ func (m *Map) Read(value []byte) Reading {
 	return r
 }
 
-func (m *Map) number(value []byte, signed bool) uint64 {
-	if m.Number != nil {
-		return m.Number(value, signed)
+func (m *Map) number(value []byte, signed bool) Number {
+	switch {
+	case m.Number != nil:
+		return Number{Bits: m.Number(value, signed), Signed: signed}
+	case m.Total:
+		return total(value, signed)
 	}
-	return Word(value, 0)
+	return Number{Bits: Word(value, 0), Signed: signed}
 }
 
 // In returns how many numbers bucket i of a histogram holds.
@@ -156,7 +174,7 @@ func (r *Reading) Scalar() (n Number, ok bool) {
 	case r.Shape == ShapeNumber:
 		return r.Number, true
 	case r.Shape == ShapeRaw && r.Raw.Type.Integer():
-		return Number{uint64(r.Raw.Int()), r.Raw.Type.Signed}, true
+		return Number{Bits: uint64(r.Raw.Int()), Signed: r.Raw.Type.Signed}, true
 	}
 	return Number{}, false
 }
@@ -175,7 +193,15 @@ func (m *Map) Written(mark uint64, value []byte) bool {
 	case m.Shape == ShapeMean:
 		return Word(value, 1) != 0
 	case m.Shape == ShapeHistogram:
-		return slices.ContainsFunc(value[8:], func(b byte) bool { return b != 0 })
+		return slices.ContainsFunc(m.counters(value), func(b byte) bool { return b != 0 })
 	}
 	return mark != 0
+}
+
+// counters are the buckets of a histogram.
+func (m *Map) counters(value []byte) []byte {
+	if m.Total {
+		return value[8 : len(value)-8]
+	}
+	return value[8:]
 }

@@ -1,0 +1,24 @@
+package object
+
+import (
+	"math/big"
+	"math/bits"
+)
+
+// TotalShift is what a total's last word counts in: 2^TotalShift each. It leaves
+// the first word room for the first words of 2^15 CPUs and keys.
+const TotalShift = 48
+
+// total decodes a total, of which the first word of a value is the lower part and
+// the last one the upper; see Values.Total.
+func total(value []byte, signed bool) Number {
+	low, high := int64(Word(value, 0)), int64(Word(value, len(value)/8-1))
+	word, carry := bits.Add64(uint64(low), uint64(high)<<TotalShift, 0)
+	above := low>>63 + high>>(64-TotalShift) + int64(carry)
+	n := Number{Bits: word, Signed: signed}
+	if signed && above != int64(word)>>63 || !signed && above != 0 {
+		n.Wide = new(big.Int).Lsh(big.NewInt(above), 64)
+		n.Wide.Add(n.Wide, new(big.Int).SetUint64(word))
+	}
+	return n
+}
