@@ -36,6 +36,7 @@ func (p *program) addServe() {
 // attached, these signals have their default effect.
 func (p *program) serve(paths []string, attach string, opt exporter.Options) int {
 	defer ignoreHangups(opt.Log)()
+	defer ignoreSIGPIPE()() // counting goes on when nobody reads the log any more
 	cfg, err := loadConfig(paths)
 	if err != nil {
 		return p.fail(plylang.Detail(err))

@@ -195,3 +195,38 @@ func TestPortInUse(t *testing.T) {
 		t.Errorf("status %d, standard error %q does not say %q", r.status, r.stderr, want)
 	}
 }
+
+// When the reader of standard error ends, the log is lost and nothing else.
+func TestReaderOfTheLogEnds(t *testing.T) {
+	need.BPF(t)
+	address := freeAddress(t)
+	cmd := plyCommand(context.Background(), "--config", writeFile(t, "probes.yaml", goodConfig), "--web.listen-address", address)
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	s := &server{cmd: cmd, address: address, log: writeFile(t, "log", "")}
+	s.waitReady(t)
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil { // logs a warning
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+		if status, _ := s.get(t, "/metrics"); status != http.StatusOK {
+			t.Errorf("status %d", status)
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,9 +1,11 @@
 package exporter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 
@@ -15,11 +17,7 @@ import (
 // use is the first thing said.
 func listen(flags *web.FlagConfig) ([]net.Listener, error) {
 	if flags.WebSystemdSocket != nil && *flags.WebSystemdSocket {
-		listeners, err := activation.Listeners()
-		if err == nil && len(listeners) == 0 {
-			err = errors.New("systemd passed no socket: start it through its .socket unit")
-		}
-		return listeners, err
+		return listenersOf(activation.Files(true))
 	}
 	var listeners []net.Listener
 	for _, address := range *flags.WebListenAddresses {
@@ -36,6 +34,29 @@ func listen(flags *web.FlagConfig) ([]net.Listener, error) {
 	}
 	if len(listeners) == 0 {
 		return nil, errors.New("no address to listen on: give --web.listen-address")
+	}
+	return listeners, nil
+}
+
+// listenersOf makes listeners of the sockets that systemd passed, and closes
+// these.
+func listenersOf(files []*os.File) (listeners []net.Listener, err error) {
+	if len(files) == 0 {
+		return nil, errors.New("systemd passed no socket: start it through its .socket unit")
+	}
+	for _, f := range files {
+		fd := f.Fd()
+		l, ferr := net.FileListener(f)
+		_ = f.Close()
+		if ferr != nil {
+			err = cmp.Or(err, fmt.Errorf("systemd passed %s as descriptor %d, which accepts no connections (%w): use ListenStream= in the .socket unit", f.Name(), fd, ferr))
+			continue
+		}
+		listeners = append(listeners, l)
+	}
+	if err != nil {
+		closeAll(listeners)
+		return nil, err
 	}
 	return listeners, nil
 }
