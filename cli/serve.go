@@ -22,6 +22,7 @@ func (p *program) addServe() {
 	own := c.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (process_*, go_*).").Bool()
 	c.Flag("metrics.max-series", "Maximum number of series per scrape (0 = unlimited).").Default("50000").IntVar(&opt.MaxSeries)
 	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)
+	c.Flag("keep-going", "Serve even if no script can run on this kernel.").BoolVar(&opt.KeepGoing)
 	level, format := promslog.NewLevel(), promslog.NewFormat()
 	c.Flag("log.level", "Only log messages of this severity or above: debug, info, warn or error.").Default("info").SetValue(level)
 	c.Flag("log.format", "Format of log messages: logfmt or json.").Default("logfmt").SetValue(format)

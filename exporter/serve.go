@@ -44,6 +44,9 @@ type Options struct {
 
 	// Strict stops the start when a script cannot run on this kernel.
 	Strict bool
+
+	// KeepGoing serves even when no script can run.
+	KeepGoing bool
 }
 
 // An instance is a serving exporter.
@@ -68,7 +71,7 @@ type instance struct {
 //
 // It needs Linux 5.10 or later. A mistake of the user's is an error before
 // anything was attached; what this kernel lacks fails its script alone, unless
-// opt.Strict.
+// opt.Strict. When it fails all of them, that is an error, unless opt.KeepGoing.
 func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	if err := opt.check(); err != nil {
 		return err
@@ -91,38 +94,17 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	defer in.shutdown()
 	start(scripts, opt.Backend)
 	debug.FreeOSMemory() // what compiling took is not needed again
-	in.ready.Store(true)
 	in.collector.lock.Unlock()
 	if err := in.report(); err != nil {
 		return err
 	}
+	in.ready.Store(true)
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 		return nil
 	}
-}
-
-// report logs the scripts that do not run and what the others warn of. With
-// Strict, the first is an error.
-func (in *instance) report() error {
-	var errs []error
-	for _, s := range in.collector.scripts {
-		if s.err != nil {
-			in.opt.Log.Error("script does not run", "script", s.conf.Name, "err", s.err)
-			errs = append(errs, s.err)
-			continue
-		}
-		for _, w := range s.warnings {
-			in.opt.Log.Warn(w.Error(), "script", s.conf.Name)
-		}
-		in.opt.Log.Info("script runs", "script", s.conf.Name, "probes", len(s.running.tracer.Probes()))
-	}
-	if len(errs) > 0 && in.opt.Strict {
-		return joined(errs)
-	}
-	return nil
 }
 
 // joined is several errors as one whose Detail has all source lines.

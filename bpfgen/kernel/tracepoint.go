@@ -21,8 +21,14 @@ type notFound struct{}
 func (notFound) Error() string        { return "not found" }
 func (notFound) Is(target error) bool { return target == plylang.ErrMissing }
 
-// errNoTracing tells how to get at tracefs.
-var errNoTracing = errors.New("tracefs is not mounted: run \"mount -t tracefs tracefs /sys/kernel/tracing\"")
+// A noTracing tells how to get at tracefs. Scripts that need nothing of it run
+// without.
+type noTracing string
+
+func (e noTracing) Error() string      { return string(e) }
+func (noTracing) Is(target error) bool { return target == plylang.ErrMissing }
+
+const errNoTracing noTracing = "tracefs is not mounted: run \"mount -t tracefs tracefs /sys/kernel/tracing\""
 
 // Tracing returns the tracefs folder among the kernel's files.
 func (k *Kernel) Tracing() (string, error) { return k.tracing() }
@@ -34,7 +40,7 @@ func (k *Kernel) findTracing() (string, error) {
 		case err == nil:
 			return folder, nil
 		case errors.Is(err, fs.ErrPermission):
-			return "", fmt.Errorf("/%s may not be read: run as root or with CAP_DAC_READ_SEARCH", folder)
+			return "", noTracing("/" + folder + " may not be read: run as root or with CAP_DAC_READ_SEARCH")
 		}
 	}
 	return "", errNoTracing

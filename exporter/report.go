@@ -1,0 +1,140 @@
+package exporter
+
+import (
+	"errors"
+	"strings"
+
+	"ply-exporter/plylang"
+)
+
+// report logs the scripts that do not run and what the others warn of. When
+// none runs, that is an error, unless opt.KeepGoing; with opt.Strict, when one
+// does not.
+func (in *instance) report() error {
+	failed := groupFailures(in.collector.scripts)
+	if in.collector.noneRuns() && !in.opt.KeepGoing {
+		return noneRuns(failed)
+	}
+	for _, f := range failed {
+		in.opt.Log.Error("script does not run", "script", strings.Join(f.scripts, ","), "err", f.text())
+	}
+	for _, s := range in.collector.scripts {
+		if s.err != nil {
+			continue
+		}
+		for _, w := range s.warnings {
+			in.opt.Log.Warn(w.Error(), "script", s.conf.Name)
+		}
+		in.opt.Log.Info("script runs", "script", s.conf.Name, "probes", len(s.running.tracer.Probes()))
+	}
+	if len(failed) > 0 && in.opt.Strict {
+		return failed
+	}
+	return nil
+}
+
+func (c *collector) noneRuns() bool {
+	for _, s := range c.scripts {
+		if s.running != nil {
+			return false
+		}
+	}
+	return len(c.scripts) > 0
+}
+
+// A noneRuns is why no script of a configuration runs.
+type noneRuns failures
+
+func (n noneRuns) Error() string { return "no script runs: " + failures(n).Error() }
+
+// Detail returns the reasons with source lines and carets.
+func (n noneRuns) Detail() string {
+	return "no script runs (--keep-going serves nevertheless):\n" + failures(n).Detail()
+}
+
+// A failure is why scripts do not run: several, if it is the same for them,
+// such as a privilege that is missing.
+type failure struct {
+	scripts []string
+	errs    []error
+}
+
+// groupFailures returns each reason once, in the order of the scripts.
+func groupFailures(scripts []*script) failures {
+	var out failures
+	byReason := map[string]*failure{}
+	for _, s := range scripts {
+		if s.err == nil {
+			continue
+		}
+		reason := sentence(s.err)
+		f := byReason[reason]
+		if f == nil {
+			f = &failure{}
+			byReason[reason] = f
+			out = append(out, f)
+		}
+		f.scripts, f.errs = append(f.scripts, s.conf.Name), append(f.errs, s.err)
+	}
+	return out
+}
+
+// text is the reason, with its place in the script if that is one.
+func (f *failure) text() string {
+	if f.places() == 1 {
+		return f.errs[0].Error()
+	}
+	return sentence(f.errs[0])
+}
+
+// Detail is text with the source line.
+func (f *failure) Detail() string {
+	if f.places() == 1 {
+		return plylang.Detail(f.errs[0])
+	}
+	return sentence(f.errs[0])
+}
+
+// places is the number of places that have the same error.
+func (f *failure) places() int {
+	var list plylang.ErrorList
+	if errors.As(f.errs[0], &list) && sentence(list) != list.Error() {
+		return len(f.errs) * len(list)
+	}
+	return len(f.errs)
+}
+
+// sentence is what an error says, without places if it says the same at all of
+// them.
+func sentence(err error) string {
+	var list plylang.ErrorList
+	var one *plylang.Error
+	switch {
+	case errors.As(err, &list) && len(list) > 0:
+		for _, e := range list {
+			if e.Msg != list[0].Msg {
+				return err.Error()
+			}
+		}
+		return list[0].Msg
+	case errors.As(err, &one):
+		return one.Msg
+	}
+	return err.Error()
+}
+
+// failures are reasons as one error.
+type failures []*failure
+
+func (f failures) Error() string { return f.join((*failure).text) }
+
+// Detail returns all reasons with source lines and carets.
+func (f failures) Detail() string { return f.join((*failure).Detail) }
+
+func (f failures) join(text func(*failure) string) string {
+	texts := make([]string, len(f))
+	for i, one := range f {
+		texts[i] = text(one)
+	}
+	return strings.Join(texts, "\n")
+}
