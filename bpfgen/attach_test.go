@@ -27,17 +27,28 @@ import (
 // PID stands for this process and NR for the number of getpriority(2), which
 // nobody else calls; a workload is tied to one thread.
 
-// running returns the running kernel, whose features are found by trying.
+// running returns the running kernel, whose features are found by trying. All
+// tests share what was read of it: to read its types takes long in emulation.
 func running(t testing.TB) *kernel.Kernel {
 	t.Helper()
 	need.EachArch(t)
 	need.BPF(t)
-	k, err := kernel.Running()
+	k, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
-	tracer.Detect(k)
 	return k
+}
+
+var shared = sync.OnceValues(readKernel)
+
+// readKernel is running for a kernel that has changed since.
+func readKernel() (*kernel.Kernel, error) {
+	k, err := kernel.Running()
+	if err == nil {
+		tracer.Detect(k)
+	}
+	return k, err
 }
 
 // trace runs a script while work does something, and returns its maps.

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -17,16 +18,24 @@ import (
 	"ply-exporter/plylang"
 )
 
-// runningKernel is the kernel of this machine.
+// runningKernel is the kernel of this machine. All tests share what was read of
+// it: to read its types takes long in emulation.
 func runningKernel(t testing.TB) *kernel.Kernel {
 	t.Helper()
-	k, err := kernel.Running()
+	k, err := sharedKernel()
 	if err != nil {
 		t.Fatal(err)
 	}
-	Detect(k)
 	return k
 }
+
+var sharedKernel = sync.OnceValues(func() (*kernel.Kernel, error) {
+	k, err := kernel.Running()
+	if err == nil {
+		Detect(k)
+	}
+	return k, err
+})
 
 // compile compiles a script for the running kernel. In it, PID stands for
 // this process and GETPPID for the number of that system call.

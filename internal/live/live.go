@@ -2,6 +2,7 @@
 package live
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/cilium/ebpf/rlimit"
@@ -21,9 +22,13 @@ func Kernel(t testing.TB) *kernel.Kernel {
 	if err := rlimit.RemoveMemlock(); err != nil { // kernels before 5.11 count maps
 		t.Fatal(err)
 	}
-	k, err := kernel.Running()
+	k, err := running()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return k
 }
+
+// running is shared by all tests of a binary: to read types takes long in
+// emulation.
+var running = sync.OnceValues(kernel.Running)
