@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -12,7 +13,7 @@ import (
 // pageOf returns what a visitor of the status page gets.
 func pageOf(in *instance) string {
 	w := httptest.NewRecorder()
-	in.servePage(w, httptest.NewRequest("GET", "/", nil))
+	in.servePage(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	return w.Body.String()
 }
 
