@@ -162,6 +162,64 @@ func fullMapOutput(t *testing.T, text string) (keys, n, lost int) {
 	return keys, n, lost
 }
 
+// A kretprobe has room for so many calls that are under way; the kernel misses
+// the returns of the others and counts them, from 6.7 on. A run says how many,
+// and its status is 1 unless -k asks to keep going.
+func TestMissedInRun(t *testing.T) {
+	need.Kernel(t, "6.7", "counts of missed events")
+	need.Kprobes(t)
+	const script = `kprobe:do_nanosleep / comm == "sleep" / { @in = count(); } kretprobe:do_nanosleep / comm == "sleep" / { @out = count(); }`
+	const command = "i=0; while [ $i -lt 150 ]; do sleep 3 & i=$((i+1)); done; wait"
+	for args, status := range map[string]int{"": 1, "-k": 0} {
+		r := ply(t, append(append([]string{"run"}, strings.Fields(args)...), "-f", "json", "-c", command, script)...)
+		in, out, missed := missedOutput(t, r.stdout)
+		if r.status != status || in != 150 || missed == 0 || missed < in-out {
+			t.Errorf("run %s: status %d, %d calls and %d returns, %d missed\n%s", args, r.status, in, out, missed, r.stderr)
+		}
+		if want := fmt.Sprintf("%d events of kretprobe:do_nanosleep were missed by the kernel\n", missed); !strings.Contains(r.stderr, want) {
+			t.Errorf("run %s: standard error\n%s\nhas no %q", args, r.stderr, want)
+		}
+	}
+}
+
+// The kernel skips a program that is attached through perf when its event
+// interrupts another such program.
+func TestMissedBesideAnotherProbe(t *testing.T) {
+	need.Kernel(t, "6.7", "counts of missed events")
+	need.BPF(t)
+	r := ply(t, "run", "--attach=plain", "-c", "exec dd if=/dev/zero of=/dev/null bs=1 count=40000 status=none", `
+		tracepoint:raw_syscalls/sys_enter / pid == $target / { unroll(64) { @x = quantize(strlen(str(data->args[1], 127))); } }
+		tracepoint:timer/hrtimer_expire_entry { @n = count(); }`)
+	if r.status != 1 || !strings.Contains(r.stderr, " events of tracepoint:timer/hrtimer_expire_entry were missed by the kernel\n") {
+		t.Errorf("status %d, standard error\n%s", r.status, r.stderr)
+	}
+}
+
+// missedOutput returns the values of @in and @out and how many events were
+// missed.
+func missedOutput(t *testing.T, text string) (in, out, missed int) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		var v struct {
+			Type, Name string
+			Missed     int
+			Data       []struct{ Value int }
+		}
+		if err := json.Unmarshal([]byte(line), &v); err != nil {
+			t.Fatalf("%v in %q", err, line)
+		}
+		switch v.Type + v.Name {
+		case "map@in":
+			in = v.Data[0].Value
+		case "map@out":
+			out = v.Data[0].Value
+		case "lost":
+			missed = v.Missed
+		}
+	}
+	return in, out, missed
+}
+
 // fullMaps are maps that have too few keys for what is counted in them.
 const fullMaps = `
 scripts:

@@ -166,20 +166,34 @@ func (s *session) detach(status int) int {
 
 // lost reports lost events and updates and returns whether there were any.
 func (s *session) lost() bool {
-	events, updates := s.tracer.LostEvents(), uint64(0)
-	for _, m := range s.obj.Maps {
-		if n := s.tracer.Dropped(m); n > 0 {
-			updates += n
-			fmt.Fprintf(s.Err, "%d updates of %s were lost: the map is full (%d keys)\n", n, m.Name, m.MaxEntries)
-		}
-	}
+	missed, updates, events := s.missed(), s.refused(), s.tracer.LostEvents()
 	if events > 0 {
 		fmt.Fprintf(s.Err, "%d events were lost: they arrived faster than they could be printed\n", events)
 	}
-	if events+updates > 0 {
-		s.printer.Lost(events, updates)
+	if events+updates+missed > 0 {
+		s.printer.Lost(events, updates, missed)
 	}
-	return events+updates > 0
+	return events+updates+missed > 0
+}
+
+// missed reports the events that the kernel did not run the probes for.
+func (s *session) missed() (all uint64) {
+	for _, m := range s.tracer.Missed() {
+		all += m.Events
+		fmt.Fprintf(s.Err, "%d events of %s were missed by the kernel\n", m.Events, m.Specs)
+	}
+	return all
+}
+
+// refused reports the updates that full maps refused.
+func (s *session) refused() (all uint64) {
+	for _, m := range s.obj.Maps {
+		if n := s.tracer.Dropped(m); n > 0 {
+			all += n
+			fmt.Fprintf(s.Err, "%d updates of %s were lost: the map is full (%d keys)\n", n, m.Name, m.MaxEntries)
+		}
+	}
+	return all
 }
 
 // redraw prints the maps; on a terminal it overwrites the previous output.

@@ -55,13 +55,14 @@ func (j *JSON) Printf(e *object.Event, record []byte) {
 	}{"printf", decode.ForFormatted.Escape(j.d.Sprintf(e.Format, e.Split(record)))})
 }
 
-// Lost writes {"type":"lost","events":12,"updates":0}.
-func (j *JSON) Lost(events, updates uint64) {
+// Lost writes {"type":"lost","events":12,"updates":0,"missed":0}.
+func (j *JSON) Lost(events, updates, missed uint64) {
 	j.line(struct {
 		Type    string `json:"type"`
 		Events  uint64 `json:"events"`
 		Updates uint64 `json:"updates"`
-	}{"lost", events, updates})
+		Missed  uint64 `json:"missed"`
+	}{"lost", events, updates, missed})
 }
 
 type jsonRow struct {

@@ -19,7 +19,7 @@ type Printer interface {
 	Print(e *object.Event, record []byte)
 	Printf(e *object.Event, record []byte)
 	Map(m *object.Map, rows []tracer.Row)
-	Lost(events, updates uint64)
+	Lost(events, updates, missed uint64)
 	Err() error
 }
 

@@ -30,7 +30,7 @@ func NewText(w io.Writer, d *decode.Decoder, blocks bool) *Text {
 func (t *Text) Attached(int) {}
 
 // Lost says nothing: the command says it on standard error.
-func (t *Text) Lost(uint64, uint64) {}
+func (t *Text) Lost(events, updates, missed uint64) {}
 
 // Print writes the values of a print() with commas between them.
 func (t *Text) Print(e *object.Event, record []byte) {

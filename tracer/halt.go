@@ -41,11 +41,7 @@ func (t *Tracer) halt() bool {
 func (p *program) halt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.halted = true
-	p.missed += p.missedByLinks()
-	if stats, err := p.kernel.Stats(); err == nil {
-		p.missed += stats.RecursionMisses
-	}
+	p.missed, p.halted = p.missedNow(false), true
 }
 
 // waitForPrograms returns when every program that runs now has ended: programs

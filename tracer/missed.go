@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/cilium/ebpf/btf"
@@ -13,6 +14,75 @@ import (
 var counting struct {
 	once sync.Once
 	yes  bool
+}
+
+// Missed is how many events the kernel skipped although probes were attached.
+type Missed struct {
+	Specs  string // the probe specifications, which may share programs
+	Events uint64
+}
+
+// Missed returns where events were missed, each once. A kernel that does not
+// count some of them (ProbeStatus.MissedKnown) makes them fewer.
+func (t *Tracer) Missed() []Missed {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	var out []Missed
+	index := map[string]int{}
+	for _, p := range t.programs {
+		n := p.missedEvents(t.closed)
+		if n == 0 {
+			continue
+		}
+		specs := p.specNames()
+		if i, ok := index[specs]; ok {
+			out[i].Events += n
+			continue
+		}
+		index[specs] = len(out)
+		out = append(out, Missed{specs, n})
+	}
+	return out
+}
+
+// missedEvents returns what p has missed. A program that is freed no longer
+// tells what it has.
+func (p *program) missedEvents(freed bool) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.missedNow(freed)
+}
+
+// missedNow is missedEvents for who holds the lock.
+func (p *program) missedNow(freed bool) uint64 {
+	if p.halted {
+		return p.missed
+	}
+	n := p.missed + p.missedByLinks()
+	if freed {
+		return n
+	}
+	if stats, err := p.kernel.Stats(); err == nil {
+		n += stats.RecursionMisses
+	}
+	return n
+}
+
+// missedByLinks returns the events that the links counted which are attached now.
+func (p *program) missedByLinks() uint64 {
+	n := uint64(0)
+	for _, l := range p.links {
+		n += linkMissed(l)
+	}
+	return n
+}
+
+func (p *program) specNames() string {
+	names := make([]string, len(p.Specs))
+	for i, s := range p.Specs {
+		names[i] = s.String()
+	}
+	return strings.Join(names, ", ")
 }
 
 // countsMisses looks into the kernel's types, once per process.

@@ -93,29 +93,14 @@ func (p *program) addTo(s *ProbeStatus, i int, closed bool) {
 	}
 	s.Attached = s.Attached || len(p.links) > 0 && !p.halted || p.ran
 	s.Err = errors.Join(append([]error{s.Err}, p.refused...)...)
-	s.Missed += p.missed
-	if !p.halted {
-		s.Missed += p.missedByLinks()
-	}
+	s.Missed += p.missedNow(closed)
 	if closed {
 		return
 	}
 	if stats, err := p.kernel.Stats(); err == nil {
-		if !p.halted {
-			s.Missed += stats.RecursionMisses
-		}
 		s.Runs += stats.RunCount
 		s.RunTime += stats.Runtime
 	}
-}
-
-// missedByLinks returns the events that the links counted which are attached now.
-func (p *program) missedByLinks() uint64 {
-	n := uint64(0)
-	for _, l := range p.links {
-		n += linkMissed(l)
-	}
-	return n
 }
 
 // joinNew joins texts, each once.

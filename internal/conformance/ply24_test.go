@@ -74,7 +74,7 @@ func TestPly24EndsWithStatus0WhenKeysWereDropped(t *testing.T) {
 	need.EachKernel(t)
 	const keys, refused = 10240, 2048
 	got, res := outcome(t, Script{Prog: fill(keys + refused), Flags: []string{"-f", "json"}})
-	lost := fmt.Sprintf(`{"type":"lost","events":0,"updates":%d}`, refused)
+	lost := fmt.Sprintf(`{"type":"lost","events":0,"updates":%d,"missed":0}`, refused)
 	if !strings.HasSuffix(got, lost) || res.Status != 1 {
 		t.Errorf("status %d, output ends in %q, want 1 and %q", res.Status, got[max(0, len(got)-100):], lost)
 	}
