@@ -202,10 +202,33 @@ func lockedReading(log []string) string {
 }
 
 func tooManyFiles(err error) string {
-	if !is(err, unix.EMFILE) {
+	if !lacksFiles(err) {
 		return ""
 	}
 	return "too many open files: raise the limit (ulimit -n, LimitNOFILE=) or match fewer probes"
+}
+
+func lacksFiles(err error) bool { return is(err, unix.EMFILE) || is(err, unix.ENFILE) }
+
+// roomForFiles returns EMFILE unless n more files can be opened, and a few more
+// for what the library tries: when it runs out of them while it looks for what
+// the kernel has, it takes this for an answer and keeps it.
+func roomForFiles(n int) error {
+	const few = 8
+	files := make([]*os.File, 0, n+few)
+	defer func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+	}()
+	for range n + few {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			return err
+		}
+		files = append(files, f)
+	}
+	return nil
 }
 
 // refusal says whether an error is about the site, so that other sites may

@@ -131,7 +131,7 @@ var shared = iterators{programs: map[shape]*ebpf.Program{}, refused: map[shape]e
 // load makes programs for shapes that have none yet: all in one collection, so
 // that the kernel's types are read at most once, and each by itself where that
 // fails, so that one does not take the others down.
-func (it *iterators) load(shapes map[shape]bool, cache *btf.Cache) {
+func (it *iterators) load(shapes map[shape]bool, cache *btf.Cache) (shortage error) {
 	it.mu.Lock()
 	defer it.mu.Unlock()
 	var missing []shape
@@ -141,13 +141,19 @@ func (it *iterators) load(shapes map[shape]bool, cache *btf.Cache) {
 		}
 	}
 	if len(missing) == 0 || it.loadAll(missing, cache) == nil {
-		return
+		return nil
 	}
 	for _, s := range missing {
-		if err := it.loadAll([]shape{s}, cache); err != nil {
+		err := it.loadAll([]shape{s}, cache)
+		switch {
+		case err == nil:
+		case lacksFiles(err):
+			shortage = err
+		default:
 			it.refused[s] = err
 		}
 	}
+	return shortage
 }
 
 func (it *iterators) loadAll(shapes []shape, cache *btf.Cache) error {
@@ -156,6 +162,9 @@ func (it *iterators) loadAll(shapes []shape, cache *btf.Cache) error {
 	for i, s := range shapes {
 		name := fmt.Sprint("read", i)
 		names[name], spec.Programs[name] = s, s.iterProgram()
+	}
+	if err := roomForFiles(len(shapes)); err != nil {
+		return err
 	}
 	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: cache})
 	if err != nil {

@@ -28,12 +28,12 @@ func Detect(k *kernel.Kernel) {
 }
 
 // answer turns the outcome of a trial into a prober's answer. A refusal for
-// want of privileges says nothing about the kernel.
+// want of privileges or of files says nothing about the kernel.
 func answer(err error) (known, has bool) {
 	if err == nil {
 		return true, true
 	}
-	return !lacksPermission(err), false
+	return !lacksPermission(err) && !lacksFiles(err), false
 }
 
 // A trial returns nil when the kernel has the feature.

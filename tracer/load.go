@@ -34,6 +34,9 @@ func (l *loader) load(obj *object.Object, opt Options) (*Tracer, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, Diagnose(fmt.Errorf("raise RLIMIT_MEMLOCK: %w", err))
 	}
+	if err := roomForFiles(len(obj.Spec.Maps) + 2*len(obj.Spec.Programs)); err != nil {
+		return nil, Diagnose(err)
+	}
 	coll, err := ebpf.NewCollectionWithOptions(obj.Spec, ebpf.CollectionOptions{Cache: l.types})
 	if err != nil {
 		return nil, loadError(obj, err)
@@ -71,41 +74,60 @@ func (t *Tracer) openMaps() error {
 
 // openReaders finds a way to read the hashes of all scripts. Where only bpf(2)
 // reads them, that is worth a warning, because it makes this CPU miss events
-// while it lasts.
-func (l *loader) openReaders(tracers []*Tracer, log *slog.Logger) {
+// while it lasts. For want of files it is not chosen, as it would be for good:
+// the script fails.
+func (l *loader) openReaders(tracers []*Tracer, errs []error, log *slog.Logger) {
 	shapes := map[shape]bool{}
-	readers := hashReaders(tracers)
-	for _, r := range readers {
-		shapes[r.shape] = true
+	for _, t := range tracers {
+		for _, r := range t.hashReaders() {
+			shapes[r.shape] = true
+		}
 	}
-	shared.load(shapes, l.types)
-	for _, r := range readers {
-		var err error
-		if r.elements, err = openElements(r.shape, r.kernel); err != nil {
+	errLoad := shared.load(shapes, l.types)
+	for i, t := range tracers {
+		for _, r := range t.hashReaders() {
+			err := r.openElements()
+			if err == nil {
+				continue
+			}
+			if err = errors.Join(err, errLoad); lacksFiles(err) {
+				errs[i] = errors.Join(errs[i], Diagnose(err))
+				break
+			}
 			log.Warn("map is read in a way that can lose events: this kernel takes no program that reads it",
 				"map", r.Name, "err", err)
+		}
+		if errs[i] != nil && t != nil {
+			t.Close()
+			tracers[i] = nil
 		}
 	}
 }
 
-func hashReaders(tracers []*Tracer) []*mapReader {
+func (t *Tracer) hashReaders() []*mapReader {
 	var out []*mapReader
-	for _, t := range tracers {
-		if t == nil {
-			continue
-		}
-		for _, r := range t.maps {
-			if r.Storage != object.Cell {
-				out = append(out, r)
-			}
+	if t == nil {
+		return nil
+	}
+	for _, r := range t.maps {
+		if r.Storage != object.Cell {
+			out = append(out, r)
 		}
 	}
 	return out
 }
 
+func (r *mapReader) openElements() (err error) {
+	r.elements, err = openElements(r.shape, r.kernel)
+	return err
+}
+
 // loadError says at which position in the script the kernel's verifier stopped.
 // What the compiler accepts the verifier must accept, so this is our bug.
 func loadError(obj *object.Object, err error) error {
+	if lacksFiles(err) {
+		return Diagnose(err)
+	}
 	var rejected *ebpf.VerifierError
 	if !errors.As(err, &rejected) || len(rejected.Log) == 0 {
 		return Diagnose(err)

@@ -93,7 +93,7 @@ func StartAll(objs []*object.Object, opt Options) ([]*Tracer, []error) {
 	for i, obj := range objs {
 		tracers[i], errs[i] = l.load(obj, opt)
 	}
-	l.openReaders(tracers, opt.log())
+	l.openReaders(tracers, errs, opt.log())
 	for i, t := range tracers {
 		if t == nil {
 			continue
