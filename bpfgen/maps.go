@@ -115,7 +115,7 @@ func (c *compiler) storage(m *object.Map, opt MapOptions) object.Storage {
 		return object.Cell
 	case m.Shape == object.ShapeRaw || opt.Evict:
 		return object.LRUHash
-	case m.Shape == object.ShapeHistogram && m.MaxEntries*m.Size*c.cpus > perCPULimit:
+	case m.Shape == object.ShapeHistogram && m.MaxEntries*m.ValueMemory(c.cpus) > perCPULimit:
 		return object.SharedHash
 	}
 	return object.PerCPUHash

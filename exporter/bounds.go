@@ -53,19 +53,16 @@ func histogramBounds(unit string, s scale, m *config.Metric) (bounds, *plylang.E
 func (e exponents) limit(unit string, m *config.Metric) (exponents, *plylang.Error) {
 	at := m.At("buckets")
 	for _, end := range []struct {
-		text  string
+		given *config.Bound
 		round func(*big.Rat) int
 		dst   *int
 	}{{m.Buckets.Min, floorLog2, &e.lo}, {m.Buckets.Max, ceilLog2, &e.hi}} {
-		if end.text == "" {
+		b := end.given
+		if b == nil {
 			continue
 		}
-		b, err := config.ParseBound(end.text)
-		if err != nil {
-			return e, at.Errorf("%s", err)
-		}
 		if b.Time && unit != "seconds" {
-			return e, at.Errorf("buckets: %s is a time, but %s is not in seconds: write a number", end.text, m.Map)
+			return e, at.Errorf("buckets: %s is a time, but %s is not in seconds: write a number", b.Text, m.Map)
 		}
 		*end.dst = end.round(b.Number)
 	}

@@ -45,7 +45,7 @@ func Check(w io.Writer, cfg *config.Config, b Backend) error {
 func (c *compiled) describe(w io.Writer) {
 	fmt.Fprintf(w, "script %s: %s, %s\n", c.conf.Name, plural(len(c.object.Programs), "program"), plural(c.sites(), "attach point"))
 	for _, p := range c.object.Programs {
-		fmt.Fprintf(w, "    %s: %s%s\n", specTexts(p.Specs), p.Attach, reason(p.Why))
+		fmt.Fprintf(w, "    %s: %s%s\n", specList(p.Specs), p.Attach, reason(p.Why))
 	}
 	for i, m := range c.metrics {
 		if m.exported {
@@ -53,7 +53,7 @@ func (c *compiled) describe(w io.Writer) {
 			continue
 		}
 		fmt.Fprintf(w, "    %s is not exported, about %s of kernel memory\n",
-			m.decl.Name, bytesText(float64(mapMemoryEstimate(c.object.Maps[i], c.object.CPUs))))
+			m.decl.Name, bytesText(float64(c.object.Maps[i].Memory(c.object.CPUs))))
 	}
 }
 
@@ -62,14 +62,6 @@ func reason(why string) string {
 		return ""
 	}
 	return " (" + why + ")"
-}
-
-func specTexts(specs []*plylang.Spec) string {
-	texts := make([]string, len(specs))
-	for i, s := range specs {
-		texts[i] = s.String()
-	}
-	return strings.Join(texts, ", ")
 }
 
 func (c *compiled) sites() (n int) {
@@ -91,21 +83,9 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 		labels = "{" + strings.Join(names, ",") + "}"
 	}
 	fmt.Fprintf(w, "    %s%s %s\n", m.name, labels, typeName(m.typ))
-	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, specList(checked, m.decl))
+	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, shortList(storingSpecs(checked, m.decl)))
 	fmt.Fprintf(w, "        at most %s series, about %s of kernel memory\n",
-		groupDigits(uint64(keys*m.seriesPerSample())), bytesText(float64(mapMemoryEstimate(mp, cpus))))
-}
-
-// entryOverhead is what the kernel adds to each key of a hash, about.
-const entryOverhead = 64
-
-// mapMemoryEstimate is what the map will take, about, before it is made.
-func mapMemoryEstimate(mp *object.Map, cpus int) int {
-	copies := 1
-	if mp.Storage == object.PerCPUHash {
-		copies = cpus
-	}
-	return max(1, mp.Room) * (entryOverhead + mp.KeySize + copies*mp.Size)
+		groupDigits(uint64(keys*m.seriesPerSample())), bytesText(float64(mp.Memory(cpus))))
 }
 
 // lint says of the names the user chose what promtool would.

@@ -66,13 +66,13 @@ func (c *collector) readScript(s *script, self selfFamilies, room *int) []*dto.M
 	r := s.running
 	if r == nil {
 		self.add(scriptUp, 0, name)
-		for _, spec := range s.specTexts() {
+		for _, spec := range s.ownSpecs() {
 			self.add(probeAttached, 0, notAttached, spec, name)
 		}
 		return nil
 	}
 	begin := time.Now()
-	last, err := r.read(r.tables)
+	last, err := r.read(r.series)
 	c.noteError(r, err)
 	r.last = last
 	self.add(scriptUp, boolValue(err == nil), name)
@@ -102,7 +102,7 @@ func (c *collector) noteError(r *running, err error) {
 func (r *running) families(self selfFamilies, room *int) (families []*dto.MetricFamily, omitted int) {
 	created := timestamppb.New(r.created)
 	for _, reading := range r.last {
-		t := reading.table
+		t := reading.series
 		r.addMap(self, reading)
 		if !t.m.exported {
 			continue
@@ -125,7 +125,7 @@ func (r *running) families(self selfFamilies, room *int) (families []*dto.Metric
 }
 
 func (r *running) addMap(self selfFamilies, reading mapReading) {
-	mp, script := reading.table.mp, r.conf.Name
+	mp, script := reading.series.mp, r.conf.Name
 	self.add(mapEntries, float64(reading.entries), mp.Name, script)
 	self.add(mapMaxEntries, float64(max(1, mp.Room)), mp.Name, script)
 	self.add(mapDropped, float64(reading.dropped), mp.Name, script)
@@ -135,9 +135,9 @@ func (r *running) addMap(self selfFamilies, reading mapReading) {
 // notAttached is the kind of probes of a script that does not run.
 const notAttached = "none"
 
-// specTexts are the probe specifications of a script as it was written, each
+// ownSpecs are the probe specifications of a script as it was written, each
 // once.
-func (s *script) specTexts() []string {
+func (s *script) ownSpecs() []string {
 	if s.specs == nil {
 		s.specs = []string{}
 		parsed, err := plylang.Parse(s.conf.Source)
@@ -145,8 +145,8 @@ func (s *script) specTexts() []string {
 			return nil // a mistake, which has stopped the start
 		}
 		for _, probe := range parsed.Probes {
-			for _, spec := range probe.Specs {
-				s.specs = append(s.specs, decode.ForLabel.Escape(spec.String()))
+			for _, name := range specNames(probe.Specs) {
+				s.specs = append(s.specs, decode.ForLabel.Escape(name))
 			}
 		}
 		slices.Sort(s.specs)

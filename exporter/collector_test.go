@@ -176,15 +176,15 @@ func TestGoneKeysAreForgotten(t *testing.T) {
 		scripts: map[string]string{"S": on(`@[pid] = count();`)},
 		tracers: map[string]*fakeTracer{"S": tracer},
 	}, oneScriptYAML(`{map: "@", labels: [{map: {0: x, 1: x, 2: x, 3: x}}]}`))
-	table := c.scripts[0].running.tables[0]
-	table.text = func(v object.Value) string { return strconv.FormatInt(v.Int()%4, 10) }
+	known := c.scripts[0].running.series[0]
+	known.text = func(v object.Value) string { return strconv.FormatInt(v.Int()%4, 10) }
 	for i := range int64(5000) {
 		tracer.rows = map[string][]pair{"@": {{words(i), words(1)}}}
 		if got := scrape(t, c); !strings.HasSuffix(got, "ply_net_total{pid=\"x\"} 1\n") {
 			t.Fatalf("key %d: got\n%s", i, got)
 		}
 	}
-	if n := len(table.byKey); n > 2000 {
+	if n := len(known.byKey); n > 2000 {
 		t.Errorf("%d keys are remembered and one is there", n)
 	}
 }

@@ -22,7 +22,7 @@ func helpText(checked *plylang.Script, m *metric) string {
 	if text := m.userHelp(); text != "" {
 		return text
 	}
-	return fmt.Sprintf("%s of %s, script %s%s", sourceText(m.decl), specList(checked, m.decl), m.script.Name, note(m.decl))
+	return fmt.Sprintf("%s of %s, script %s%s", sourceText(m.decl), shortList(storingSpecs(checked, m.decl)), m.script.Name, note(m.decl))
 }
 
 // sourceText is what feeds the map: "quantize(arg2)", "table $rx".
@@ -44,21 +44,32 @@ func note(decl *plylang.Map) string {
 	return ""
 }
 
-// specList names the probes that store in the map, at most three.
-func specList(checked *plylang.Script, decl *plylang.Map) string {
-	var specs []string
+// storingSpecs are the specifications of the probes that store in the map.
+func storingSpecs(checked *plylang.Script, decl *plylang.Map) (specs []*plylang.Spec) {
 	for _, p := range checked.Probes {
-		if !stores(p.Body, decl.Name) {
-			continue
-		}
-		for _, s := range p.Specs {
-			specs = append(specs, s.String())
+		if stores(p.Body, decl.Name) {
+			specs = append(specs, p.Specs...)
 		}
 	}
+	return specs
+}
+
+// shortList names at most three specifications, and how many more there are.
+func shortList(specs []*plylang.Spec) string {
 	if len(specs) > 3 {
-		return fmt.Sprintf("%s and %d more", strings.Join(specs[:2], ", "), len(specs)-2)
+		return fmt.Sprintf("%s and %d more", specList(specs[:2]), len(specs)-2)
 	}
-	return strings.Join(specs, ", ")
+	return specList(specs)
+}
+
+func specList(specs []*plylang.Spec) string { return strings.Join(specNames(specs), ", ") }
+
+func specNames(specs []*plylang.Spec) []string {
+	names := make([]string, len(specs))
+	for i, s := range specs {
+		names[i] = s.String()
+	}
+	return names
 }
 
 // stores says whether a statement stores in the map.

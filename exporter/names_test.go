@@ -130,8 +130,23 @@ func TestInferLabels(t *testing.T) {
 	}
 }
 
-func TestBounds(t *testing.T) {
+// limits reads bounds as the configuration does; "" is one that is not given.
+func limits(t *testing.T, lo, hi string) *config.BucketLimits {
+	t.Helper()
+	read := func(text string) *config.Bound {
+		if text == "" {
+			return nil
+		}
+		b, err := config.ParseBound(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	return &config.BucketLimits{Min: read(lo), Max: read(hi)}
+}
 
+func TestBounds(t *testing.T) {
 	tests := []struct {
 		name     string
 		unit     string
@@ -155,7 +170,7 @@ func TestBounds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := &config.Metric{Map: "@"}
 			if tt.min != "" || tt.max != "" {
-				m.Buckets = &config.BucketLimits{Min: tt.min, Max: tt.max}
+				m.Buckets = limits(t, tt.min, tt.max)
 			}
 			b, err := histogramBounds(tt.unit, tt.scale, m)
 			if err != nil {
@@ -182,7 +197,7 @@ func TestWrongBounds(t *testing.T) {
 		{"", "1e18", "1e20", "buckets: max is more than a 64-bit number of @ can reach"},
 	}
 	for _, tt := range tests {
-		_, err := histogramBounds(tt.unit, one, &config.Metric{Map: "@", Buckets: &config.BucketLimits{Min: tt.min, Max: tt.max}})
+		_, err := histogramBounds(tt.unit, one, &config.Metric{Map: "@", Buckets: limits(t, tt.min, tt.max)})
 		if err == nil || err.Msg != tt.want {
 			t.Errorf("%s to %s: got %v", tt.min, tt.max, err)
 		}

@@ -207,7 +207,7 @@ func sourceLines(src *plylang.Source) []lineView {
 }
 
 func (r mapReading) view() mapView {
-	t := r.table
+	t := r.series
 	limit := max(1, t.mp.Room)
 	v := mapView{
 		Name: t.mp.Name, Metric: t.m.name, Type: typeName(t.m.typ), Help: t.m.help, Unit: t.m.unit, Exported: t.m.exported, Keyed: t.mp.KeySize > 0,
@@ -229,7 +229,7 @@ func (r mapReading) view() mapView {
 	return v
 }
 
-func (t *table) viewRows(v *mapView, list []*series) {
+func (t *mapSeries) viewRows(v *mapView, list []*series) {
 	sort.SliceStable(list, func(i, j int) bool { return t.size(list[i]) > t.size(list[j]) })
 	limit := pageRows
 	if !v.Exported {
@@ -246,7 +246,7 @@ func (t *table) viewRows(v *mapView, list []*series) {
 }
 
 // size is the number by which rows are ordered; 0 for what is no number.
-func (t *table) size(s *series) float64 {
+func (t *mapSeries) size(s *series) float64 {
 	r := t.read(s)
 	if r.Shape == object.ShapeMean {
 		return t.number(r.Number) / float64(max(1, r.Count))
@@ -254,14 +254,14 @@ func (t *table) size(s *series) float64 {
 	return t.value(r)
 }
 
-func (t *table) valueText(s *series) string {
+func (t *mapSeries) valueText(s *series) string {
 	if r := t.read(s); r.Shape == object.ShapeRaw && !t.m.exported {
 		return decode.ForLabel.Escape(t.text(r.Raw))
 	}
 	return unitText(t.size(s), t.m.unit)
 }
 
-func (t *table) viewHistograms(v *mapView, list []*series) {
+func (t *mapSeries) viewHistograms(v *mapView, list []*series) {
 	sort.SliceStable(list, func(i, j int) bool { return t.read(list[i]).Count > t.read(list[j]).Count })
 	v.More = max(0, len(list)-pageHistograms)
 	for _, s := range list[:min(len(list), pageHistograms)] {
@@ -271,7 +271,7 @@ func (t *table) viewHistograms(v *mapView, list []*series) {
 
 // histogramView draws the buckets from the first to the last that is not
 // empty, with one empty one on either side.
-func (t *table) histogramView(s *series) histogramView {
+func (t *mapSeries) histogramView(s *series) histogramView {
 	r := t.read(s)
 	counts := make([]uint64, len(t.m.bounds.les)+1)
 	t.fill(counts, r)
@@ -302,14 +302,14 @@ func (t *table) histogramView(s *series) histogramView {
 }
 
 // edgeText is the upper bound of bar i, as the axis shows it.
-func (t *table) edgeText(i int) string {
+func (t *mapSeries) edgeText(i int) string {
 	if i >= len(t.m.bounds.les) {
 		return "+Inf"
 	}
 	return unitText(t.m.bounds.les[i], t.m.unit)
 }
 
-func (t *table) rangeText(i int) string {
+func (t *mapSeries) rangeText(i int) string {
 	switch les := t.m.bounds.les; {
 	case i == 0:
 		return "up to " + t.edgeText(0)

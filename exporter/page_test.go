@@ -27,7 +27,7 @@ func TestReadingsOfThePage(t *testing.T) {
 			tracers: map[string]*fakeTracer{"S": tracer},
 		}
 		in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, oneScriptYAML(""))}
-		scraped := in.collector.scripts[0].running.tables[0]
+		scraped := in.collector.scripts[0].running.series[0]
 		expect := func(when, key string, reads int, round uint64) {
 			t.Helper()
 			var visitors sync.WaitGroup

@@ -14,7 +14,7 @@ type running struct {
 	*compiled
 	tracer  Tracer
 	created time.Time
-	tables  []*table // one for each map, in the script's order
+	series  []*mapSeries // one for each map, in the script's order
 
 	// What the last scrape read.
 	last    []mapReading
@@ -44,48 +44,48 @@ func start(scripts []*script, b Backend) {
 func newRunning(c *compiled, t Tracer) (*running, error) {
 	r := &running{compiled: c, tracer: t, created: t.Created()}
 	var err error
-	if r.tables, err = r.newTables(); err != nil {
+	if r.series, err = r.newSeries(); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	return r, nil
 }
 
-// newTables makes the tables of all maps, nothing known yet.
-func (r *running) newTables() ([]*table, error) {
-	tables := make([]*table, len(r.metrics))
+// newSeries makes the series of all maps, nothing known yet.
+func (r *running) newSeries() ([]*mapSeries, error) {
+	all := make([]*mapSeries, len(r.metrics))
 	for i, m := range r.metrics {
 		mp := r.object.Maps[i]
-		tables[i] = newTable(m, mp, r.tracer.Text)
+		all[i] = newMapSeries(m, mp, r.tracer.Text)
 		if mp.Shape == object.ShapeHistogram {
 			var err error
-			if tables[i].fold, err = object.Fold(mp.Buckets, m.bounds.thresholds); err != nil {
+			if all[i].fold, err = object.Fold(mp.Buckets, m.bounds.thresholds); err != nil {
 				return nil, fmt.Errorf("map %s: %w: a bug of ply-exporter", mp.Name, err)
 			}
 		}
 	}
-	return tables, nil
+	return all, nil
 }
 
 // A mapReading is what one reading found in a map. The keys and values are in
-// the table.
+// the series.
 type mapReading struct {
-	table           *table
+	series          *mapSeries
 	entries         int
 	dropped, memory uint64
 }
 
-// read reads all maps into tables: those of the scrapes, or others, which
+// read reads all maps into series: those of the scrapes, or others, which
 // then leave no trace in what a scrape counts.
-func (r *running) read(tables []*table) ([]mapReading, error) {
-	rows := make([][]Row, len(tables))
-	for i, t := range tables {
+func (r *running) read(all []*mapSeries) ([]mapReading, error) {
+	rows := make([][]Row, len(all))
+	for i, t := range all {
 		var err error
 		if rows[i], err = r.tracer.Rows(t.mp); err != nil {
 			return nil, err
 		}
 	}
-	readings := make([]mapReading, len(tables))
-	for i, t := range tables {
+	readings := make([]mapReading, len(all))
+	for i, t := range all {
 		t.update(rows[i])
 		readings[i] = mapReading{t, len(rows[i]), r.tracer.Dropped(t.mp), r.tracer.MapMemory(t.mp)}
 	}
@@ -95,11 +95,11 @@ func (r *running) read(tables []*table) ([]mapReading, error) {
 // peek reads all maps without counting as a scrape. What it learns of keys is
 // forgotten again.
 func (r *running) peek() ([]mapReading, error) {
-	tables, err := r.newTables()
+	all, err := r.newSeries()
 	if err != nil {
 		return nil, err
 	}
-	return r.read(tables)
+	return r.read(all)
 }
 
 // stop closes all scripts, several at a time: each waits for the kernel.

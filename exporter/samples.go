@@ -21,7 +21,7 @@ func (m *metric) seriesPerSample() int {
 // family returns the metric with its series of this round, nil when there are
 // none. Samples are made anew for each scrape, because another one may still
 // be sending the last ones; they are made in bulk, because there may be 20,000.
-func (t *table) family(list []*series, created *timestamppb.Timestamp) *dto.MetricFamily {
+func (t *mapSeries) family(list []*series, created *timestamppb.Timestamp) *dto.MetricFamily {
 	if len(list) == 0 {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (t *table) family(list []*series, created *timestamppb.Timestamp) *dto.Metr
 	return f
 }
 
-func (t *table) fillCounters(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
+func (t *mapSeries) fillCounters(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
 	values, counters := make([]float64, len(list)), make([]dto.Counter, len(list))
 	for i, s := range list {
 		values[i] = t.value(t.read(s))
@@ -53,7 +53,7 @@ func (t *table) fillCounters(samples []dto.Metric, list []*series, created *time
 	}
 }
 
-func (t *table) fillGauges(samples []dto.Metric, list []*series) {
+func (t *mapSeries) fillGauges(samples []dto.Metric, list []*series) {
 	values, gauges := make([]float64, len(list)), make([]dto.Gauge, len(list))
 	for i, s := range list {
 		values[i] = t.value(t.read(s))
@@ -62,7 +62,7 @@ func (t *table) fillGauges(samples []dto.Metric, list []*series) {
 	}
 }
 
-func (t *table) fillSummaries(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
+func (t *mapSeries) fillSummaries(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
 	sums := make([]float64, len(list))
 	for i, s := range list {
 		r := t.read(s)
@@ -71,7 +71,7 @@ func (t *table) fillSummaries(samples []dto.Metric, list []*series, created *tim
 	}
 }
 
-func (t *table) fillHistograms(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
+func (t *mapSeries) fillHistograms(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
 	n := len(t.m.bounds.les)
 	sums, hists := make([]float64, len(list)), make([]dto.Histogram, len(list))
 	counts := make([]uint64, len(list)*(n+1))
@@ -96,7 +96,7 @@ func (t *table) fillHistograms(samples []dto.Metric, list []*series, created *ti
 
 // fill adds the counters of a map's buckets to those of the exported ones; the
 // last is of what is above all bounds.
-func (t *table) fill(counts []uint64, r object.Reading) {
+func (t *mapSeries) fill(counts []uint64, r object.Reading) {
 	for i, into := range t.fold {
 		counts[into] += r.In(i)
 	}
@@ -110,7 +110,7 @@ func cumulate(counts []uint64) {
 }
 
 // value is the exported number of a counter or gauge.
-func (t *table) value(r object.Reading) float64 {
+func (t *mapSeries) value(r object.Reading) float64 {
 	n, ok := r.Scalar()
 	if !ok {
 		return 0
@@ -119,10 +119,10 @@ func (t *table) value(r object.Reading) float64 {
 }
 
 // number is a number in the exported unit.
-func (t *table) number(n object.Number) float64 { return t.m.scale.apply(n.Float()) }
+func (t *mapSeries) number(n object.Number) float64 { return t.m.scale.apply(n.Float()) }
 
 // negatives counts the negative values in a histogram.
-func (t *table) negatives(list []*series) float64 {
+func (t *mapSeries) negatives(list []*series) float64 {
 	var n uint64
 	for _, s := range list {
 		r := t.read(s)

@@ -12,10 +12,10 @@ import (
 	"ply-exporter/tracer/decode"
 )
 
-// A table keeps what is known of a metric's series between scrapes: the labels
+// A mapSeries keeps what is known of a metric's series between scrapes: the labels
 // of each key, so that they are made and sorted once in a key's life. Keys
 // whose labels come out equal share one series and are added together.
-type table struct {
+type mapSeries struct {
 	m      *metric
 	mp     *object.Map
 	text   func(object.Value) string
@@ -28,7 +28,7 @@ type table struct {
 }
 
 // current returns the series of this round, in the order of their labels.
-func (t *table) current() []*series {
+func (t *mapSeries) current() []*series {
 	out := make([]*series, 0, len(t.sorted))
 	for _, s := range t.sorted {
 		if s.round == t.round {
@@ -41,17 +41,17 @@ func (t *table) current() []*series {
 // A series is one line of a metric, or the lines of one histogram.
 type series struct {
 	labels []*dto.LabelPair
-	text   string // the labels' values, in order; unique within the table
+	text   string // the labels' values, in order; unique within the map
 	round  uint64 // when it was last seen
 	value  []byte // as the map has it; see object.Map.Read
 }
 
-func newTable(m *metric, mp *object.Map, text func(object.Value) string) *table {
-	return &table{m: m, mp: mp, text: text, byKey: map[string]*series{}, byText: map[string]*series{}}
+func newMapSeries(m *metric, mp *object.Map, text func(object.Value) string) *mapSeries {
+	return &mapSeries{m: m, mp: mp, text: text, byKey: map[string]*series{}, byText: map[string]*series{}}
 }
 
 // update takes in what was read: one round.
-func (t *table) update(rows []Row) {
+func (t *mapSeries) update(rows []Row) {
 	t.round++
 	t.values = slices.Grow(t.values[:0], t.mp.Size*(len(rows)+1))
 	fresh := len(t.sorted)
@@ -73,7 +73,7 @@ func (t *table) update(rows []Row) {
 }
 
 // fresh returns a value of zeros.
-func (t *table) fresh() []byte {
+func (t *mapSeries) fresh() []byte {
 	n := len(t.values)
 	t.values = slices.Grow(t.values, t.mp.Size)[:n+t.mp.Size]
 	value := t.values[n : n+t.mp.Size : n+t.mp.Size]
@@ -83,7 +83,7 @@ func (t *table) fresh() []byte {
 
 // accumulate joins a value to that of a series: to nothing when the series is
 // new in this round.
-func (t *table) accumulate(s *series, value []byte) {
+func (t *mapSeries) accumulate(s *series, value []byte) {
 	if s.round != t.round {
 		s.round, s.value = t.round, t.fresh()
 		copy(s.value, value)
@@ -93,10 +93,10 @@ func (t *table) accumulate(s *series, value []byte) {
 }
 
 // read returns what the series' value is.
-func (t *table) read(s *series) object.Reading { return t.mp.Read(s.value) }
+func (t *mapSeries) read(s *series) object.Reading { return t.mp.Read(s.value) }
 
 // learn makes the labels of a key that was not seen before.
-func (t *table) learn(key []byte) *series {
+func (t *mapSeries) learn(key []byte) *series {
 	values := t.labelValues(key)
 	text := strings.Join(values, "\xff") // cannot be in UTF-8
 	s := t.byText[text]
@@ -109,7 +109,7 @@ func (t *table) learn(key []byte) *series {
 	return s
 }
 
-func (t *table) labelValues(key []byte) []string {
+func (t *mapSeries) labelValues(key []byte) []string {
 	values := make([]string, len(t.m.labels))
 	if len(values) == 0 {
 		return values
@@ -127,7 +127,7 @@ func (t *table) labelValues(key []byte) []string {
 
 // forget drops keys and series that are gone, once they are more than those
 // that are there.
-func (t *table) forget(rows []Row) {
+func (t *mapSeries) forget(rows []Row) {
 	if len(t.byKey) <= 2*len(rows)+1024 {
 		return
 	}

@@ -58,13 +58,11 @@ func inferUnit(t *plylang.Type, m *config.Metric) (unit string, s scale, errs pl
 		}
 		unit = m.Unit
 	}
-	if m.Scale != "" {
+	if m.Scale != nil {
 		if duration {
 			errs = append(errs, m.At("scale").Errorf("%s holds durations, which are turned into seconds without a scale: remove it", m.Map))
 		}
-		if factor, ok := config.ParseDecimal(m.Scale); ok {
-			s = newScale(factor)
-		}
+		s = newScale(m.Scale)
 	}
 	return unit, s, errs
 }

@@ -5,6 +5,7 @@ package config
 
 import (
 	"fmt"
+	"math/big"
 
 	"ply-exporter/plylang"
 )
@@ -32,9 +33,9 @@ type Metric struct {
 	Map        string // with its sigil
 	Name       string
 	Help       string
-	Type       string // counter, gauge, histogram
-	Unit       string // seconds, bytes, ratio, none
-	Scale      string // a positive decimal number
+	Type       string   // counter, gauge, histogram
+	Unit       string   // seconds, bytes, ratio, none
+	Scale      *big.Rat // positive; nil when not given
 	Labels     []Label
 	Buckets    *BucketLimits
 	MaxEntries int
@@ -51,8 +52,8 @@ type Label struct {
 }
 
 // BucketLimits are the lowest and the highest finite bound of a histogram.
-// Either may be "", which keeps the default.
-type BucketLimits struct{ Min, Max string }
+// Either may be nil, which keeps the default.
+type BucketLimits struct{ Min, Max *Bound }
 
 // A Position is somewhere in a configuration file.
 type Position struct {

@@ -82,6 +82,8 @@ func TestWrongConfigurations(t *testing.T) {
 		{"unknown type", metricYAML("type: guage"), `c.yaml:5:26: type must be one of counter, gauge, histogram, not "guage"; did you mean "gauge"?`},
 		{"unknown unit", metricYAML("unit: ms"), `c.yaml:5:26: unit must be one of seconds, bytes, ratio, none, not "ms"`},
 		{"scale is 0", metricYAML("scale: 0"), `c.yaml:5:27: scale must be a number above 0, such as 1e-9`},
+		{"scale is an octal number that is none", metricYAML("scale: 08"), `c.yaml:5:27: scale must be a number above 0, such as 1e-9`},
+		{"bound is an octal number that is none", metricYAML("buckets: {min: 09ms}"), `c.yaml:5:35: min: "09ms" begins with 0, as octal numbers do, but is none`},
 		{"bucket is no number", metricYAML("buckets: {min: low}"), `c.yaml:5:35: min: "low" is no number, duration (10ms) or size (4Ki)`},
 		{"bucket is 0", metricYAML("buckets: {max: 0s}"), `c.yaml:5:35: max: "0s" is not above 0`},
 		{"metric name with a dash", metricYAML("name: a-b"), `c.yaml:5:26: metric name "a-b": only letters, digits and _ may be in it, and no digit first`},

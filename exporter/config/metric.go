@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math/big"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -71,13 +72,17 @@ func (v value) metricName() string {
 	return name
 }
 
-func (v value) scale() string {
+func (v value) scale() *big.Rat {
 	word := v.word("scale")
-	if r, ok := ParseDecimal(word); word != "" && (!ok || r.Sign() <= 0) {
-		v.fail("scale must be a number above 0, such as 1e-9")
-		return ""
+	if word == "" {
+		return nil
 	}
-	return word
+	r, ok := parseNumber(word)
+	if !ok || r.Sign() <= 0 {
+		v.fail("scale must be a number above 0, such as 1e-9")
+		return nil
+	}
+	return r
 }
 
 func readLabels(v value) []Label {
@@ -133,16 +138,17 @@ func readBuckets(v value) *BucketLimits {
 	return b
 }
 
-func (v value) bound(what string) string {
+func (v value) bound(what string) *Bound {
 	word := v.word(what)
 	if word == "" {
-		return ""
+		return nil
 	}
-	if _, err := ParseBound(word); err != nil {
+	b, err := ParseBound(word)
+	if err != nil {
 		v.fail("%s: %s", what, err)
-		return ""
+		return nil
 	}
-	return word
+	return b
 }
 
 // ReservedLabel says whether Prometheus gives a label of that name a meaning.

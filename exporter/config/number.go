@@ -4,12 +4,36 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
+	"strings"
 )
 
+// Numbers are written as in YAML and in C: with 0x, 0b, or 0o or 0 before octal
+// digits, and in decimal digits with a point and an exponent.
+const number = `0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?`
+
 var (
-	decimal = regexp.MustCompile(`^(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$`)
-	bound   = regexp.MustCompile(`^((?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?)(ns|us|ms|s|m|h|[kKMG]i?)?$`)
+	wholeNumber = regexp.MustCompile(`^(?:` + number + `)$`)
+	bound       = regexp.MustCompile(`^(` + number + `)(ns|us|ms|s|m|h|[kKMG]i?)?$`)
+	digitsOnly  = regexp.MustCompile(`^[0-9]+$`)
 )
+
+// maxNumberText is longer than any number that is meant.
+const maxNumberText = 32
+
+// parseNumber reads a number exactly.
+func parseNumber(text string) (*big.Rat, bool) {
+	if len(text) > maxNumberText || !wholeNumber.MatchString(text) {
+		return nil, false
+	}
+	if len(text) > 1 && text[0] == '0' && (digitsOnly.MatchString(text) || strings.ContainsAny(text[1:2], "xXoObB")) {
+		n, ok := new(big.Int).SetString(text, 0)
+		if !ok {
+			return nil, false
+		}
+		return new(big.Rat).SetInt(n), true
+	}
+	return new(big.Rat).SetString(text)
+}
 
 // boundSuffixes give times in seconds and sizes in powers of 1024.
 var boundSuffixes = map[string]struct {
@@ -31,32 +55,28 @@ var boundSuffixes = map[string]struct {
 
 // A Bound is a bound of a histogram as it was written.
 type Bound struct {
+	Text   string
 	Number *big.Rat
 	Time   bool // it has a time suffix, and is in seconds
 }
 
 // ParseBound reads a bound: a number, a duration or a size.
-func ParseBound(text string) (Bound, error) {
+func ParseBound(text string) (*Bound, error) {
 	m := bound.FindStringSubmatch(text)
-	if m == nil || len(text) > 32 {
-		return Bound{}, fmt.Errorf("%q is no number, duration (10ms) or size (4Ki)", text)
+	if m == nil || len(text) > maxNumberText {
+		return nil, fmt.Errorf("%q is no number, duration (10ms) or size (4Ki)", text)
 	}
 	suffix := m[2]
 	if len(suffix) == 2 && suffix[1] == 'i' {
 		suffix = suffix[:1]
 	}
-	r, ok := new(big.Rat).SetString(m[1])
-	if !ok || r.Sign() <= 0 {
-		return Bound{}, fmt.Errorf("%q is not above 0", text)
+	r, ok := parseNumber(m[1])
+	if !ok {
+		return nil, fmt.Errorf("%q begins with 0, as octal numbers do, but is none", text)
+	}
+	if r.Sign() <= 0 {
+		return nil, fmt.Errorf("%q is not above 0", text)
 	}
 	s := boundSuffixes[suffix]
-	return Bound{r.Mul(r, s.factor), s.Time}, nil
-}
-
-// ParseDecimal reads a decimal number exactly.
-func ParseDecimal(text string) (*big.Rat, bool) {
-	if len(text) > 32 || !decimal.MatchString(text) {
-		return nil, false
-	}
-	return new(big.Rat).SetString(text)
+	return &Bound{text, r.Mul(r, s.factor), s.Time}, nil
 }

@@ -269,12 +269,12 @@ func (v value) count(what string, limit int) int {
 		v.fail("%s must be a whole number, not %s", what, v.kind())
 		return 0
 	}
-	n, err := strconv.ParseInt(v.node.Value, 0, 64)
-	if err != nil || n < 1 || n > int64(limit) {
+	n, ok := parseNumber(v.node.Value)
+	if !ok || !n.IsInt() || !n.Num().IsInt64() || n.Num().Int64() < 1 || n.Num().Int64() > int64(limit) {
 		v.fail("%s must be from 1 to %d", what, limit)
 		return 0
 	}
-	return int(n)
+	return int(n.Num().Int64())
 }
 
 // flag returns true or false.
