@@ -150,17 +150,3 @@ func countInBucket(g *gen, m *object.Map, x emit.Mem) {
 	g.Atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
 	g.Bind(outside)
 }
-
-// forget makes the verifier forget what it knows of R0, which is below 65536.
-// Otherwise it would follow the rest of the program once for each bucket, and
-// for all pairs of buckets of two histograms, until it gives up. It keeps
-// track of registers and of aligned words on the stack, but not of two bytes
-// in the middle of a word.
-func (g *gen) forget() {
-	slot := g.Slot(8)
-	g.Emit(
-		asm.StoreMem(slot.Reg, int16(slot.Off+2), asm.R0, asm.Half),
-		asm.LoadMem(asm.R0, slot.Reg, int16(slot.Off+2), asm.Half),
-	)
-	g.Free(slot)
-}

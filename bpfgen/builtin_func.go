@@ -60,6 +60,7 @@ func callLog2(g *gen, args []plylang.Expr) {
 	}
 	g.log2()
 	g.Bind(end)
+	g.forgetSmall()
 }
 
 func callAbs(g *gen, args []plylang.Expr) {

@@ -158,4 +158,5 @@ func startsWith(g *gen, args []plylang.Expr) {
 	g.Bind(no)
 	g.Emit(asm.Mov.Imm(asm.R0, 0))
 	g.Bind(end)
+	g.forgetSmall()
 }

@@ -29,6 +29,7 @@ type gen struct {
 	finish string   // label at the end of the program
 	loops  []unroll // innermost last
 	rounds int      // of all loops so far
+	forks  bool     // the clause has so many paths that the verifier must forget them
 	events []*object.Event
 }
 

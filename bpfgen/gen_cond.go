@@ -110,4 +110,5 @@ func (g *gen) truth(x plylang.Expr) {
 	g.Bind(no)
 	g.Emit(asm.Mov.Imm(asm.R0, 0))
 	g.Bind(end)
+	g.forgetSmall()
 }

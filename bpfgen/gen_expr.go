@@ -30,6 +30,7 @@ func (g *gen) expr(x plylang.Expr) {
 		g.binary(x)
 	case *plylang.Cond:
 		g.choose(x, func(y plylang.Expr) { g.expr(y) })
+		g.forgetAny()
 	case *plylang.Cast:
 		g.expr(x.X)
 		g.Extend(x.Type())

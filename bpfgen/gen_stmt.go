@@ -16,6 +16,7 @@ type unroll struct{ next, end string }
 // clauseCode generates one clause: filter, predicate and body.
 func (g *gen) clauseCode(c *probe.Clause) {
 	g.Scope, g.Base, g.done = c.Scope, c.Base, g.Label()
+	g.forks = forksOf(c.Clause) > fewForks
 	g.at(c.Spec)
 	g.Scoped(func() {
 		c.Scope.Filter(&g.Context, g.done)
@@ -34,8 +35,14 @@ func (g *gen) declare(locals []*plylang.Local) {
 	g.locals = map[*plylang.Local]emit.Mem{}
 	for _, l := range locals {
 		m := g.Slot(l.Type.Size)
-		g.Zero(m)
 		g.locals[l] = m
+		if g.forks && l.Type.Scalar() {
+			g.Emit(asm.Mov.Imm(asm.R0, 0))
+			g.forgetAny()
+			g.Store(m, asm.R0)
+			continue
+		}
+		g.Zero(m)
 	}
 }
 
@@ -154,6 +161,7 @@ func (g *gen) assignLocal(lhs *plylang.Name, s *plylang.Assign) {
 		g.Load(asm.R0, dst)
 		g.arith(op, compoundUnsigned(op, lhs.Local.Type, s.X))
 	}
+	g.forgetAny()
 	g.Store(dst, asm.R0)
 }
 

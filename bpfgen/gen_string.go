@@ -163,6 +163,7 @@ func (g *gen) orderText(a, b text, n int) {
 	g.JumpReg(asm.JGT, asm.R1, asm.R2, end)
 	g.Emit(asm.Mov.Imm(asm.R0, -1))
 	g.Bind(end)
+	g.forgetSmall()
 }
 
 // comparePrefix goes to no unless a begins with the string in b, which may be of
@@ -207,4 +208,5 @@ func (g *gen) length(m emit.Mem) {
 		g.Emit(asm.Add.Imm(asm.R0, 1), asm.RSh.Imm(asm.R1, 8))
 	}
 	g.Bind(end)
+	g.forgetSmall()
 }

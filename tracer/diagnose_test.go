@@ -143,3 +143,13 @@ func TestCompilerIsOff(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestTooManyPaths: a program that the verifier gives up on is no bug of ours.
+func TestTooManyPaths(t *testing.T) {
+	for _, line := range []string{"BPF program is too large. Processed 1000001 insn", "The sequence of 8193 jumps is too complex."} {
+		err := loadError(&object.Object{}, fmt.Errorf("program x: %w", &ebpf.VerifierError{Cause: unix.E2BIG, Log: []string{line}}))
+		if got := err.Error(); !strings.Contains(got, "more paths than") || strings.Contains(got, "bug") {
+			t.Errorf("%s: %s", line, got)
+		}
+	}
+}

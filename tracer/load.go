@@ -123,7 +123,8 @@ func (r *mapReader) openElements() (err error) {
 }
 
 // loadError says at which position in the script the kernel's verifier stopped.
-// What the compiler accepts the verifier must accept, so this is our bug.
+// What the compiler accepts the verifier must accept, so this is our bug, unless
+// there are too many paths for it to follow.
 func loadError(obj *object.Object, err error) error {
 	if lacksFiles(err) {
 		return Diagnose(err)
@@ -144,6 +145,9 @@ func loadError(obj *object.Object, err error) error {
 	}
 	msg := "this is a bug in ply-exporter, please report it with the script: the kernel refuses the program: " +
 		strings.Join(verdict(rejected.Log), "; ")
+	if tooManyPaths.MatchString(strings.Join(rejected.Log, " ")) {
+		msg = "probe has more paths than this kernel's verifier follows: use fewer conditions, loops and long strings, or several probes"
+	}
 	e := &plylang.Error{Msg: msg}
 	if obj.Script != nil {
 		e.Src = obj.Script.Src
@@ -151,6 +155,9 @@ func loadError(obj *object.Object, err error) error {
 	}
 	return e
 }
+
+// tooManyPaths matches what the verifier says when it gives up.
+var tooManyPaths = regexp.MustCompile(`BPF program is too large|jumps is too complex`)
 
 // failedProgram finds the name of the program a loading error is about.
 func failedProgram(obj *object.Object, err error) *object.Program {
