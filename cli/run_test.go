@@ -35,6 +35,7 @@ func TestRun(t *testing.T) {
 		{"a mistake", []string{"BEGIN { @ = pidd; }"}, "", "script:1:13: no variable or built-in named \"pidd\"; did you mean \"pid\"?\n    BEGIN { @ = pidd; }\n                ^", 1},
 		{"the command's end ends the run", []string{"-c", "exec /bin/true", "kprobe:SyS_execve / pid == $target / { @ = count(); }"}, "\n@: 1\n", "", 0},
 		{"a command that fails", []string{"-c", "exit 3", "BEGIN { @ = 1; }"}, "\n@: 1\n", "command: exit status 3", 0},
+		{"nothing to wait for", []string{`BEGIN { @ = 1; } END { print("end"); }`}, "end\n\n@: 1\n", "", 0},
 		{"a time limit", []string{"-t", "0.1", "BEGIN { @ = 1; }"}, "\n@: 1\n", "", 0},
 		{"nothing to do", []string{}, "", "required argument 'script' not provided", 2},
 		{"an unknown option", []string{"--frobnicate"}, "", "unknown long flag", 2},

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -112,6 +113,9 @@ func (s *session) wait(signaled <-chan struct{}, child *child) (status int) {
 	default:
 	}
 	done := child.release()
+	if s.flags.command == "" && s.flags.interval.Duration == 0 && s.onlyRunByUs() {
+		return statusOK
+	}
 	for {
 		select {
 		case <-signaled:
@@ -128,6 +132,14 @@ func (s *session) wait(signaled <-chan struct{}, child *child) (status int) {
 			s.redraw()
 		}
 	}
+}
+
+// onlyRunByUs says whether the script has no probes but BEGIN and END, so that
+// there is nothing to wait for.
+func (s *session) onlyRunByUs() bool {
+	return !slices.ContainsFunc(s.obj.Programs, func(p *object.Program) bool {
+		return p.Attach != object.AttachBegin && p.Attach != object.AttachEnd
+	})
 }
 
 func never() <-chan time.Time { return nil }
@@ -210,18 +222,18 @@ func (s *session) maps() {
 	s.lock <- struct{}{}
 	defer func() { <-s.lock }()
 	for _, m := range s.obj.Maps {
-		s.printMap(m)
+		s.printMap(m, s.printer.Final)
 	}
 	s.checkOutput()
 }
 
-func (s *session) printMap(m *object.Map) {
+func (s *session) printMap(m *object.Map, show func(*object.Map, []tracer.Row)) {
 	rows, err := s.tracer.Rows(m)
 	if err != nil {
 		fmt.Fprintf(s.Err, "ply-exporter: %s: %v\n", m.Name, err)
 		return
 	}
-	s.printer.Map(m, rows)
+	show(m, rows)
 }
 
 // event prints one event. It is called in the order of the events.
@@ -234,7 +246,7 @@ func (s *session) event(e *object.Event, record []byte) {
 	case object.EventPrintf:
 		s.printer.Printf(e, record)
 	case object.EventPrintMap:
-		s.printMap(e.Map)
+		s.printMap(e.Map, s.printer.Map)
 	}
 	s.checkOutput()
 }

@@ -173,7 +173,7 @@ func TestRunIsInterrupted(t *testing.T) {
 		{"SIGHUP", []syscall.Signal{syscall.SIGHUP}},
 	} {
 		var out strings.Builder
-		p := startPly(t, &out, "run", "BEGIN { @ = 1; printf(\"go\\n\"); }")
+		p := startPly(t, &out, "run", "BEGIN { @ = 1; printf(\"go\\n\"); } interval:1h { }")
 		p.waitFor(t, " active")
 		for _, s := range row.signals {
 			p.signal(t, s)
@@ -218,7 +218,7 @@ func TestTimeLimitIsExact(t *testing.T) {
 func TestRunQuits(t *testing.T) {
 	need.BPF(t)
 	var out strings.Builder
-	p := startPly(t, &out, "run", "BEGIN { @ = 1; }")
+	p := startPly(t, &out, "run", "BEGIN { @ = 1; } interval:1h { }")
 	p.waitFor(t, " active")
 	p.signal(t, syscall.SIGQUIT)
 	if status := p.wait(t); status.ExitStatus() != 131 || out.String() != "" {

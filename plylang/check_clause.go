@@ -119,7 +119,7 @@ func (c *checker) addClause(p *Probe, spec *Spec, scope Scope, known bool) {
 	c.clauses = append(c.clauses, cl)
 	cl.findLocals()
 	if cl.Pred != nil {
-		cl.resolve(&cl.Pred)
+		cl.resolveOperand(&cl.Pred)
 	}
 	cl.resolveStmt(cl.Body)
 }
@@ -135,6 +135,16 @@ func (unknownScope) Elsewhere(string) string { return "" }
 func (c *checker) usesOf(p *Probe, bare bool) Uses {
 	uses := Uses{Names: map[string]bool{}, Members: map[string]bool{}, Whole: map[string]bool{}}
 	parents := map[*Name]bool{} // those of a member
+	feeds := map[Expr]bool{}    // calls that feed a map or stand alone
+	Walk(p, func(n Node) bool {
+		switch n := n.(type) {
+		case *Assign:
+			feeds[n.X] = true
+		case *ExprStmt:
+			feeds[n.X] = true
+		}
+		return true
+	})
 	note := func(name string) {
 		uses.Names[name] = true
 		if f := c.env.Lookup(name); f != nil {
@@ -152,6 +162,9 @@ func (c *checker) usesOf(p *Probe, bare bool) Uses {
 		case *Call:
 			note(n.Name)
 			uses.Whole[n.Name] = true
+			if bare && !feeds[n] {
+				uses.Members[n.Name] = true
+			}
 		case *MapRef:
 			if _, stored := c.stored[n.Name]; !stored && !hasSigil(n.Name) {
 				note(n.Name)

@@ -42,6 +42,9 @@ func (c *clause) surveyUses(n Node) {
 				c.surveyStore(c.mapOf(m), n)
 			}
 		case *ExprStmt: // count(@x), which is reported and reads nothing
+			if m, _ := c.bareMethod(n); m != nil {
+				return false
+			}
 			call, ok := n.X.(*Call)
 			return !ok || call.Func == nil || call.Func.Role != Aggregation || mapArgument(call) == nil
 		case *MapRef:
@@ -173,6 +176,9 @@ func (c *clause) keysOf(ref *MapRef) {
 		for i := range ref.Keys {
 			m.keys = append(m.keys, c.newCell("%s of %s", keyName(i, len(ref.Keys)), m.Name))
 		}
+	case len(ref.Keys) != len(m.keys) && c.isBuiltinVariable(m.Name):
+		c.errorf(ref.Pos, "%s is a built-in variable, and a map too because something is stored in it: give the map another name", m.Name)
+		return
 	case len(ref.Keys) != len(m.keys):
 		c.errorf(ref.Pos, "%s has %s here but %s at %s", m.Name, keyCount(len(ref.Keys)), keyCount(len(m.keys)), c.where(m.keyPos))
 		return
@@ -180,6 +186,11 @@ func (c *clause) keysOf(ref *MapRef) {
 	for i, t := range types {
 		c.put(m.keys[i], t, ref.Keys[i].Position())
 	}
+}
+
+func (c *clause) isBuiltinVariable(name string) bool {
+	f := c.lookup(name)
+	return f != nil && f.Role == Variable
 }
 
 // keyType types one part of a key.

@@ -9,14 +9,17 @@ import (
 // resolveStmt resolves the names in a statement and those in it.
 func (c *clause) resolveStmt(s Stmt) {
 	a, _ := s.(*Assign)
+	_, isExprStmt := s.(*ExprStmt)
 	slots(s, func(x *Expr) {
 		switch {
 		case a != nil && x == &a.LHS:
 			c.resolveTarget(a.LHS)
 		case a != nil && a.Method && c.noMethod(a):
-			slots(a.X, c.resolve)
-		default:
+			slots(a.X, c.resolveOperand)
+		case a != nil || isExprStmt:
 			c.resolve(x)
+		default:
+			c.resolveOperand(x)
 		}
 	})
 	inner(s, c.resolveStmt)
@@ -59,15 +62,29 @@ func (c *clause) resolveTarget(x Expr) {
 	case *Name:
 		x.Local = c.locals[x.Name].Local
 	default:
-		slots(x, c.resolve)
+		slots(x, c.resolveOperand)
 	}
+}
+
+// resolveOperand is resolve where no aggregation can be: what is named like one
+// is a field in a "trace:" probe, as count() of a system call that reads.
+func (c *clause) resolveOperand(slot *Expr) {
+	if call, ok := (*slot).(*Call); ok && len(call.Args) == 0 {
+		if f := c.lookup(call.Name); f != nil && f.Role == Aggregation {
+			if m := c.bareField(&Name{Pos: call.Pos, Name: call.Name}); m != nil {
+				*slot = m
+				return
+			}
+		}
+	}
+	c.resolve(slot)
 }
 
 // resolve resolves the names in an expression. It puts another one in its
 // position where the spelling says less than is meant.
 func (c *clause) resolve(slot *Expr) {
 	if call, ok := (*slot).(*Call); !ok || !c.unquoted(call) {
-		slots(*slot, c.resolve)
+		slots(*slot, c.resolveOperand)
 	}
 	switch x := (*slot).(type) {
 	case *Name:

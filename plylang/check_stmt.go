@@ -41,12 +41,30 @@ func (c *clause) deleteStmt(s *Delete) {
 
 // exprStmt types an expression that is evaluated for its effect.
 func (c *clause) exprStmt(s *ExprStmt) {
+	if m, name := c.bareMethod(s); m != nil {
+		c.errorf(s.X.Position(), "an aggregation has parentheses: write %s.%s() or %s = %s()", brief(m), name, brief(m), name)
+		return
+	}
 	t := c.expr(s.X)
 	call, isCall := s.X.(*Call)
 	if t == nil || isCall && call.Func != nil && call.Func.Role == Action {
 		return
 	}
 	c.warnf(s.Pos, "the value of this expression is not used")
+}
+
+// bareMethod is the map and the aggregation of a statement such as @x.count, which
+// lacks its parentheses.
+func (c *clause) bareMethod(s *ExprStmt) (*MapRef, string) {
+	x, ok := s.X.(*Member)
+	if !ok || x.Arrow {
+		return nil, ""
+	}
+	m, ok := x.X.(*MapRef)
+	if f := c.lookup(x.Name); !ok || f == nil || f.Role != Aggregation {
+		return nil, ""
+	}
+	return m, x.Name
 }
 
 // assign types an assignment to a map or a local.

@@ -185,11 +185,23 @@ func (p *parser) args(closing Token) []Expr {
 		if p.accept(closing) {
 			return list
 		}
+		if closing == RBRACK && p.tok.kind == ASSIGN && p.unclosedKey() {
+			p.fail(p.tok.pos, `"]" is missing before "=": a key ends with it; to compare, write "=="`)
+			return list
+		}
 		if !p.accept(COMMA) {
 			p.unexpected(`"," or "` + closing.String() + `"`)
 			return list
 		}
 	}
+}
+
+// unclosedKey says whether the statement ends without the "]" of the key before
+// its "=", the current token.
+func (p *parser) unclosedKey() bool {
+	rest := p.src.Text[p.tok.pos:]
+	i := strings.IndexAny(rest, "];}\n")
+	return i < 0 || rest[i] != ']'
 }
 
 // primary parses

@@ -50,6 +50,10 @@ func (p *parser) spec() *Spec {
 	}
 	t := p.tok
 	provider, target, colon := strings.Cut(t.text, ":")
+	list := braceList(p.src.Text[t.end:])
+	if list != "" {
+		p.lex.off += len("{}") + len(list)
+	}
 	p.next()
 	if strings.HasSuffix(target, ";") {
 		p.fail(t.end-1, `";" separates statements and does not follow a probe: leave it out`)
@@ -60,10 +64,23 @@ func (p *parser) spec() *Spec {
 	if colon && target == "" {
 		p.fail(t.end, `%q names nothing to trace: write it right after the colon, as in %s`, t.text, exampleSpec(provider))
 	}
+	if list != "" {
+		p.fail(t.end, `"{" begins the body of a probe: for one of several write %s@(%s)`, t.text, strings.ReplaceAll(list, ",", "|"))
+	}
 	if i := predicateIn(provider, target); i >= 0 && (strings.HasSuffix(target, "/") || !p.endsHead()) {
 		p.fail(t.end-len(target)+i, `a blank belongs before the "/" of a predicate: write %s:%s / ... /`, provider, target[:i])
 	}
 	return &Spec{Pos: Pos(t.pos), Provider: provider, Target: target}
+}
+
+// braceList is what is in the braces of a shell's list that text begins with:
+// "read,write" of "{read,write}"; "" when it does not.
+func braceList(text string) string {
+	list, _, ok := strings.Cut(strings.TrimPrefix(text, "{"), "}")
+	if !ok || !strings.HasPrefix(text, "{") || !strings.Contains(list, ",") || strings.ContainsAny(list, " \t\n;()@$=\"") {
+		return ""
+	}
+	return list
 }
 
 // endsHead says whether the current token can follow the last of a

@@ -70,6 +70,9 @@ type jsonRow struct {
 	Value any   `json:"value"`
 }
 
+// Final writes the same as Map.
+func (j *JSON) Final(m *object.Map, rows []tracer.Row) { j.Map(m, rows) }
+
 // Map writes {"type":"map","name":"@x","data":[{"key":[…],"value":…}]}; an
 // empty map too.
 func (j *JSON) Map(m *object.Map, rows []tracer.Row) {

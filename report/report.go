@@ -19,6 +19,7 @@ type Printer interface {
 	Print(e *object.Event, record []byte)
 	Printf(e *object.Event, record []byte)
 	Map(m *object.Map, rows []tracer.Row)
+	Final(m *object.Map, rows []tracer.Row) // as Map, at the end of the run
 	Lost(events, updates, missed uint64)
 	Err() error
 }

@@ -105,7 +105,7 @@ var cases = []struct {
 		"empty",
 		keyed("count", nil),
 		nil,
-		"",
+		"\n@x:\n",
 		`{"type":"map","name":"@x","data":[]}`,
 	},
 	{

@@ -52,14 +52,21 @@ func (t *Text) texts(values []object.Value) []string {
 	return out
 }
 
-// Map prints a map: a blank line, its name, and its rows. An empty one is not
-// printed.
-func (t *Text) Map(m *object.Map, rows []tracer.Row) {
-	if len(rows) == 0 {
-		return
+// Final prints a map unless it is empty.
+func (t *Text) Final(m *object.Map, rows []tracer.Row) {
+	if len(rows) > 0 {
+		t.Map(m, rows)
 	}
+}
+
+// Map prints a map: a blank line, its name, and its rows.
+func (t *Text) Map(m *object.Map, rows []tracer.Row) {
 	defer t.flush()
 	t.add("\n" + m.Name + ":")
+	if len(rows) == 0 {
+		t.add("\n")
+		return
+	}
 	rows = sorted(t.d, m, t.merged(m, rows))
 	switch {
 	case m.Shape == object.ShapeHistogram:

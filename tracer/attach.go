@@ -144,7 +144,7 @@ func (p *program) note(l io.Closer, err error, points ...object.AttachPoint) err
 		p.attached = append(p.attached, points...)
 		return nil
 	}
-	refused := refusal(err)
+	refused := refusal(err) || len(points) == 1 && forbidden(err)
 	err = explainSite(p.Attach, points[0].Site, err)
 	if !refused || !points[0].Glob {
 		return err

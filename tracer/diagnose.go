@@ -242,6 +242,10 @@ func refusal(err error) bool {
 	return true
 }
 
+// forbidden says whether an error may be about one site alone, which the kernel
+// gives to nobody, or about our rights: then all sites have it.
+func forbidden(err error) bool { return is(err, unix.EPERM) || is(err, unix.EACCES) }
+
 // explainSite says why a program could not be attached to a site.
 func explainSite(kind object.AttachKind, at object.Site, err error) error {
 	name := fmt.Sprintf("%s %s", kind, at)
