@@ -16,7 +16,8 @@ import (
 // tracepoint, sys_enter_X: the register of an int may hold anything in its upper
 // half, which the kernel does not look at. Calls of a glob that declare the used
 // arguments differently are told apart by their numbers, like specifications of
-// their own; what they declare as pointers stays an address there.
+// their own. What a call declares as a pointer stays an address in argN: scripts
+// have always added bytes to it. args->name and data->field have its type.
 
 // callArgs is how many arguments a system call has at most.
 const callArgs = 6
@@ -41,7 +42,7 @@ func byDeclaration(r *Resolver, s *Scope, calls []kernel.Syscall) []*declared {
 	for i, c := range calls {
 		all[i] = &declared{calls: []kernel.Syscall{c}}
 		if s.wantsCallArg() {
-			all[i] = declarationOf(r, s, c).asNumbers()
+			all[i] = declarationOf(r, s, c)
 		}
 		all[i].fields = nil
 	}
@@ -75,7 +76,7 @@ func declarationOf(r *Resolver, s *Scope, c kernel.Syscall) *declared {
 		}
 		d.fields = record.From(recordArgs, "system call sys_"+c.Name)
 		for i, name := range d.fields.Names() {
-			if f, _ := d.fields.Member(name); i < callArgs && f.Type.Scalar() {
+			if f, _ := d.fields.Member(name); i < callArgs && f.Type.Kind == plylang.Int {
 				d.args[i] = f.Type
 			}
 		}
@@ -90,16 +91,6 @@ func namesOf(fields plylang.Fields) map[string]bool {
 		names[name] = true
 	}
 	return names
-}
-
-// asNumbers is d with addresses in place of pointers.
-func (d *declared) asNumbers() *declared {
-	for i, t := range d.args {
-		if t != nil && t.Kind == plylang.Pointer {
-			d.args[i] = userArg
-		}
-	}
-	return d
 }
 
 // arg is the type of an argument.
