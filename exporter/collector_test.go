@@ -115,6 +115,16 @@ ply_net_total{comm="a\\xfe"} 1
 ply_net_total{comm="q\"\n|"} 3
 `,
 	}, {
+		name:   "no label is an order to a terminal",
+		script: on(`@[comm] = count();`),
+		rows:   map[string][]pair{"@": {{chars("\x1b]0;x\x07"), words(1)}, {chars("a\u009b2J"), words(2)}, {chars("b\u202ec"), words(3)}}},
+		want: `# HELP ply_net_total count() of tracepoint:sched/sched_switch, script net
+# TYPE ply_net_total counter
+ply_net_total{comm="\\x1b]0;x\\x07"} 1
+ply_net_total{comm="a\\xc2\\x9b2J"} 2
+ply_net_total{comm="b\\xe2\\x80\\xaec"} 3
+`,
+	}, {
 		name:    "a histogram of durations",
 		metrics: `{map: "@lat", buckets: {min: 1us, max: 2us}}`,
 		script:  on(`@lat = quantize(time - time);`),

@@ -32,12 +32,12 @@ const (
 
 // The places where text is shown.
 var (
-	// ForTerminal is for keys and values on a terminal: no control characters.
-	ForTerminal = &Escaping{bad: unicode.IsControl}
+	// ForTerminal is for keys and values on a terminal: nothing that it obeys.
+	ForTerminal = &Escaping{bad: obeyed}
 
 	// ForPrintf is for values within a format on a terminal, where lines and tabs are
 	// wanted.
-	ForPrintf = &Escaping{bad: func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }}
+	ForPrintf = &Escaping{bad: obeyedButLayout}
 
 	// ForJSON is for strings of JSON, which escapes control characters itself.
 	ForJSON = &Escaping{bad: nothing}
@@ -45,10 +45,18 @@ var (
 	// ForFormatted is for a formatted text in JSON, whose values were escaped before.
 	ForFormatted = &Escaping{bad: nothing, doubles: never}
 
-	// ForLabel is for labels of metrics, and for the log. A text there is always
-	// escaped in the same way, because a label is compared with others.
-	ForLabel = &Escaping{bad: nothing, doubles: always}
+	// ForLabel is for labels of metrics, and for the log: people look at both on
+	// terminals. A text there is always escaped in the same way, because a label is
+	// compared with others. Lines, which the formats of metrics escape, stay: stacks
+	// have them.
+	ForLabel = &Escaping{bad: obeyedButLayout, doubles: always}
 )
+
+// obeyed says whether a terminal or an editor takes a character for an order: it
+// controls the cursor, or turns the direction of the text around it.
+func obeyed(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
+
+func obeyedButLayout(r rune) bool { return r != '\n' && r != '\t' && obeyed(r) }
 
 func nothing(rune) bool { return false }
 

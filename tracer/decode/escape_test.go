@@ -10,7 +10,11 @@ func TestEscape(t *testing.T) {
 		{`a\xff`, `a\\xff`, `a\\xff`, `a\\xff`, `a\xff`, `a\\xff`},
 		{"a\\\xff", `a\\\xff`, `a\\\xff`, `a\\\xff`, `a\\xff`, `a\\\xff`},
 		{"a\tb\n", `a\x09b\x0a`, "a\tb\n", "a\tb\n", "a\tb\n", "a\tb\n"},
-		{"\u009b2J", `\xc2\x9b2J`, `\xc2\x9b2J`, "\u009b2J", "\u009b2J", "\u009b2J"},
+		{"\u009b2J", `\xc2\x9b2J`, `\xc2\x9b2J`, "\u009b2J", "\u009b2J", `\xc2\x9b2J`},
+		{"\x1b[2J\x7f", `\x1b[2J\x7f`, `\x1b[2J\x7f`, "\x1b[2J\x7f", "\x1b[2J\x7f", `\x1b[2J\x7f`},
+		{"a\u202eb", `a\xe2\x80\xaeb`, `a\xe2\x80\xaeb`, "a\u202eb", "a\u202eb", `a\xe2\x80\xaeb`},
+		{"a\u2066b", `a\xe2\x81\xa6b`, `a\xe2\x81\xa6b`, "a\u2066b", "a\u2066b", `a\xe2\x81\xa6b`},
+		{"äöü 漢 עברית", "äöü 漢 עברית", "äöü 漢 עברית", "äöü 漢 עברית", "äöü 漢 עברית", "äöü 漢 עברית"},
 	} {
 		for name, at := range map[string]struct {
 			place *Escaping
