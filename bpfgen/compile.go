@@ -48,6 +48,10 @@ type compiler struct {
 	opt    Options
 	obj    *object.Object
 	maps   map[*plylang.Map]*object.Map
+
+	// writers are the programs that store to a map of copies.
+	writers map[*plylang.Map][]*probe.Program
+
 	cpus   int  // possible ones
 	zeros  int  // how many bytes of zeros programs refer to
 	stacks bool // programs keep stacks
@@ -58,7 +62,7 @@ type compiler struct {
 // Compile generates the programs and maps of a checked script. Its errors are
 // plylang.ErrorList.
 func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Object, error) {
-	c := &compiler{kernel: k, script: script, opt: opt, maps: map[*plylang.Map]*object.Map{}}
+	c := &compiler{kernel: k, script: script, opt: opt, maps: map[*plylang.Map]*object.Map{}, writers: map[*plylang.Map][]*probe.Program{}}
 	c.obj = &object.Object{Script: script, Stoppable: opt.Run, Spec: &ebpf.CollectionSpec{
 		Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{},
 	}}
@@ -99,6 +103,7 @@ func (c *compiler) compilePrograms() {
 	if c.refuseSplits(p.Splits); c.errs != nil {
 		return
 	}
+	c.layoutCopies(p.Programs)
 	for i, program := range p.Programs {
 		c.compileProgram(i, program)
 	}

@@ -60,8 +60,7 @@ func (g *gen) readTable(ref *plylang.MapRef) {
 func (g *gen) readTableMem(ref *plylang.MapRef, dst emit.Mem) {
 	m := g.maps[ref.Map]
 	if m.Storage == object.Cell {
-		g.MapValue(asm.R2, m.SpecName, mark)
-		g.Copy(dst, emit.Mem{Reg: asm.R2, Off: 0, Size: m.Size})
+		g.readCell(m, dst)
 		return
 	}
 	key := g.key(ref)
@@ -74,6 +73,16 @@ func (g *gen) readTableMem(ref *plylang.MapRef, dst emit.Mem) {
 	g.Bind(missing)
 	g.Zero(dst)
 	g.Bind(end)
+}
+
+// readCell copies a text or another value in memory out of a map without a key.
+func (g *gen) readCell(m *object.Map, dst emit.Mem) {
+	if m.Copies > 0 {
+		g.loadCopy(m, dst)
+		return
+	}
+	g.MapValue(asm.R2, m.SpecName, mark)
+	g.Copy(dst, emit.Mem{Reg: asm.R2, Off: 0, Size: m.Size})
 }
 
 // storeTable is "table = x".
@@ -102,6 +111,10 @@ func (g *gen) storeCell(m *object.Map, x plylang.Expr) {
 	} else {
 		value := g.Slot(m.Size)
 		g.memInto(x, value)
+		if m.Copies > 0 {
+			g.storeCopy(m, value)
+			return
+		}
 		g.MapValue(asm.R2, m.SpecName, mark)
 		g.Copy(emit.Mem{Reg: asm.R2, Off: 0, Size: m.Size}, value)
 	}
@@ -222,8 +235,9 @@ func (g *gen) compound(op plylang.Token, t *plylang.Type, amount emit.Mem, x ply
 func (g *gen) delete(ref *plylang.MapRef) {
 	m := g.maps[ref.Map]
 	if m.Storage == object.Cell {
+		size := emit.Pick(m.Copies > 0, mark, mark+m.Size) // copies only lose the word that says which is the newest
 		g.MapValue(asm.R2, m.SpecName, 0)
-		g.Zero(emit.Mem{Reg: asm.R2, Off: 0, Size: mark + m.Size})
+		g.Zero(emit.Mem{Reg: asm.R2, Off: 0, Size: size})
 		return
 	}
 	key := g.key(ref)

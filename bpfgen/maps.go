@@ -145,7 +145,7 @@ var mapTypes = map[object.Storage]ebpf.MapType{
 // mapSpec is the kernel's map for a map of the script.
 func (c *compiler) mapSpec(m *object.Map) *ebpf.MapSpec {
 	if m.Storage == object.Cell {
-		return cellSpec(m.SpecName, mark+m.Size)
+		return cellSpec(m.SpecName, m.CellSize())
 	}
 	return &ebpf.MapSpec{
 		Name:       m.SpecName,

@@ -135,14 +135,15 @@ func (l *loaded) read(m *object.Map, key []byte) []byte {
 	l.t.Helper()
 	from := l.coll.Maps[m.SpecName]
 	if m.Storage == object.Cell {
-		value := make([]byte, mark+m.Size)
-		if err := from.Lookup(uint32(0), &value); err != nil {
+		memory := make([]byte, m.CellSize())
+		if err := from.Lookup(uint32(0), &memory); err != nil {
 			l.t.Fatal(err)
 		}
-		if !m.Written(object.Word(value, 0), value[mark:]) {
+		mark, value, _ := m.Cell(func(i int) uint64 { return object.Word(memory, i) })
+		if !m.Written(mark, value) {
 			return nil
 		}
-		return value[mark:]
+		return value
 	}
 	if m.Storage != object.PerCPUHash {
 		value := make([]byte, m.Size)

@@ -27,12 +27,22 @@ func (r *mapReader) clear() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.Storage == object.Cell {
-		for i := range r.cell {
-			r.cell.store(i, 0)
-		}
+		r.clearCell()
 		return nil
 	}
 	return r.clearHash()
+}
+
+// clearCell leaves the copies of a value alone, which programs may be writing:
+// without a newest one there is none.
+func (r *mapReader) clearCell() {
+	last := len(r.cell)
+	if r.Copies > 0 {
+		last = 1
+	}
+	for i := range last {
+		r.cell.store(i, 0)
+	}
 }
 
 // clearHash deletes key by key, because a batch would keep its CPU from

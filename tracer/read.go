@@ -1,7 +1,7 @@
 package tracer
 
 import (
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -94,8 +94,7 @@ func (r *mapReader) read() ([]Row, error) {
 	defer r.mu.Unlock()
 	r.rows, r.data = r.rows[:0], r.data[:0]
 	if r.Storage == object.Cell {
-		r.readCell()
-		return r.rows, nil
+		return r.rows, r.readCell()
 	}
 	return r.rows, r.readHash()
 }
@@ -107,14 +106,19 @@ func (r *mapReader) addRow(mark uint64, row Row) {
 	}
 }
 
-// readCell makes the row of a keyless map: the mark first, so that the value
-// is not older than it.
-func (r *mapReader) readCell() {
-	mark := r.cell.load(0)
-	for i := range r.Size / 8 {
-		r.data = binary.LittleEndian.AppendUint64(r.data, r.cell.load(1+i))
+// cellTries is how often a keyless map is read that programs write to so fast
+// that its value is torn each time.
+const cellTries = 1000
+
+// readCell makes the row of a keyless map.
+func (r *mapReader) readCell() error {
+	for range cellTries {
+		if mark, value, whole := r.Cell(r.cell.load); whole {
+			r.addRow(mark, Row{Value: value})
+			return nil
+		}
 	}
-	r.addRow(mark, Row{Value: r.data})
+	return errors.New("programs store to it too fast to read a whole value")
 }
 
 // readHash fills data with all elements and rows with one for each key.

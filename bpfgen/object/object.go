@@ -128,6 +128,10 @@ type Map struct {
 	MaxEntries int // keys the user asked for
 	Room       int // keys there can be: more in an LRU map, where the kernel parks some
 	Buckets    Buckets
+
+	// Copies is how many pairs of copies a Cell has of a value that is larger than
+	// a word, so that it is never read torn; 0 for all others. See Map.Cell.
+	Copies int
 }
 
 // A KeyPart is one component of a key.

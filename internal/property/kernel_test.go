@@ -153,8 +153,8 @@ func readLines(obj *object.Object, m *object.Map, from *ebpf.Map) (lines []strin
 	switch m.Storage {
 	case object.Cell:
 		for it.Next(&key, &value) {
-			if m.Written(object.Word(value, 0), value[8:]) {
-				lines = append(lines, renderLine(obj, m, nil, value[8:]))
+			if mark, cell, _ := m.Cell(func(i int) uint64 { return object.Word(value, i) }); m.Written(mark, cell) {
+				lines = append(lines, renderLine(obj, m, nil, cell))
 			}
 		}
 	case object.PerCPUHash:
