@@ -3,7 +3,9 @@ package cli
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"ply-exporter/internal/need"
@@ -36,6 +38,39 @@ func TestLostEvents(t *testing.T) {
 		if status := p.wait(t).ExitStatus(); status != row.status || printed+lost != all || lost == 0 {
 			t.Errorf("%q: status %d, %d events printed and %d lost of %d", row.options, status, printed, lost, all)
 		}
+	}
+}
+
+// In the exporter, every print is in the log or in one of two metrics, and the log
+// says how much it left out although no other line comes.
+func TestLostEventsOfTheExporter(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, `
+scripts:
+  - name: flood
+    script: |
+      kprobe:SyS_getpriority / comm == "ply-workload" / { printf("x %d %s\n", pid, str(0, 500)); @ = count(); }
+  - name: silent
+    script: |
+      kprobe:SyS_getpriority { @ = count(); }
+`)
+	const calls = 30_000
+	runWorkload(t, calls)
+	s.waitLog(t, `msg="lines left out: scripts print faster than is logged"`)
+	families := s.families(t)
+	lost, ok := value(families, "ply_events_lost_total", "flood")
+	omitted, also := value(families, "ply_lines_omitted_total", "flood")
+	logged := float64(strings.Count(s.logText(t), "msg=printed"))
+	if !ok || !also || omitted == 0 || logged < 100 || logged+omitted+lost != calls {
+		t.Errorf("%v logged, %v left out and %v lost of %d", logged, omitted, lost, calls)
+	}
+	for _, name := range []string{"ply_events_lost_total", "ply_lines_omitted_total"} {
+		if n := len(families[name].GetMetric()); n != 1 {
+			t.Errorf("%s has %d series, want one: only one script prints", name, n)
+		}
+	}
+	if want := fmt.Sprintf("lines=%v", omitted); !strings.Contains(s.logText(t), want) {
+		t.Errorf("no %s in\n%s", want, s.logText(t))
 	}
 }
 

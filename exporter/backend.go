@@ -19,6 +19,11 @@ type Tracer interface {
 	// Dropped is the number of updates the map refused.
 	Dropped(m *object.Map) uint64
 
+	// LostEvents is the number of prints that the ring buffer refused, and
+	// OmittedLines of those that the log has left out.
+	LostEvents() uint64
+	OmittedLines() uint64
+
 	// MapMemory is the kernel memory the map takes, in bytes.
 	MapMemory(m *object.Map) uint64
 

@@ -50,7 +50,7 @@ func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	out := make([]Tracer, len(objs))
 	for i, t := range started {
 		if t != nil && errs[i] == nil {
-			out[i] = &kernelTracer{t, decode.New(b.machine, objs[i].Probes, t.Stack)}
+			out[i] = &kernelTracer{t, decode.New(b.machine, objs[i].Probes, t.Stack), func() uint64 { return printer.omittedOf(objs[i]) }}
 		}
 	}
 	return out, errs
@@ -65,7 +65,10 @@ func (b *KernelBackend) Verify(obj *object.Object) error {
 type kernelTracer struct {
 	*tracer.Tracer
 	decoder *decode.Decoder
+	omitted func() uint64
 }
+
+func (t *kernelTracer) OmittedLines() uint64 { return t.omitted() }
 
 func (t *kernelTracer) Text(v object.Value) string { return t.decoder.Text(v) }
 

@@ -78,6 +78,7 @@ func (c *collector) readScript(s *script, self selfFamilies, room *int) []*dto.M
 	self.add(scriptUp, boolValue(err == nil), name)
 	self.add(scriptInfo, 1, r.object.Hash, name)
 	r.addProbes(self)
+	r.addPrints(self)
 	if err != nil {
 		return nil
 	}
@@ -122,6 +123,14 @@ func (r *running) families(self selfFamilies, room *int) (families []*dto.Metric
 		}
 	}
 	return families, omitted
+}
+
+// addPrints adds what was lost of a script that prints.
+func (r *running) addPrints(self selfFamilies) {
+	if len(r.object.Events) > 0 {
+		self.add(eventsLost, float64(r.tracer.LostEvents()), r.conf.Name)
+		self.add(linesOmitted, float64(r.tracer.OmittedLines()), r.conf.Name)
+	}
 }
 
 func (r *running) addMap(self selfFamilies, reading mapReading) {

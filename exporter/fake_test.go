@@ -50,6 +50,8 @@ func (f *fakeTracer) Rows(m *object.Map) ([]Row, error) {
 
 func (f *fakeTracer) Dropped(m *object.Map) uint64 { return f.dropped[m.Name] }
 func (f *fakeTracer) MapMemory(*object.Map) uint64 { return 4096 }
+func (f *fakeTracer) LostEvents() uint64           { return 3 }
+func (f *fakeTracer) OmittedLines() uint64         { return 4 }
 func (f *fakeTracer) Probes() []Probe              { return f.probes }
 func (f *fakeTracer) Created() time.Time           { return time.Unix(1000, 0) }
 func (f *fakeTracer) Close() error                 { f.closed = true; return nil }

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/time/rate"
 
@@ -12,10 +14,12 @@ import (
 )
 
 // What scripts print goes to the log: so many lines a second, more for a short
-// time. What is left out is counted.
+// time. What is left out is counted, and the log says how much some time after
+// the first, whether or not another line comes.
 const (
 	printsPerSecond = 10
 	printsAtOnce    = 100
+	tellOmitted     = 5 * time.Second
 )
 
 // A printer logs what scripts print. The scripts of a configuration share one,
@@ -24,15 +28,18 @@ type printer struct {
 	log  *slog.Logger
 	from map[*object.Event]*printing
 
-	lock    sync.Mutex // each script has its own reader of events
-	limit   *rate.Limiter
-	omitted int
+	lock  sync.Mutex // each script has its own reader of events
+	limit *rate.Limiter
 }
 
-// A printing is what an event's script is and how its values become text.
+// A printing is what an event's script is, how its values become text, and how
+// many of its lines were left out.
 type printing struct {
 	source  string
 	decoder *decode.Decoder
+	omitted atomic.Uint64
+	told    uint64 // how many of them the log has told
+	telling bool   // and that it will tell more
 }
 
 func (b *KernelBackend) newPrinter(objs []*object.Object) *printer {
@@ -41,7 +48,7 @@ func (b *KernelBackend) newPrinter(objs []*object.Object) *printer {
 		limit: rate.NewLimiter(printsPerSecond, printsAtOnce),
 	}
 	for _, obj := range objs {
-		from := &printing{obj.Script.Src.Name(), decode.New(b.machine, obj.Probes, nil)}
+		from := &printing{source: obj.Script.Src.Name(), decoder: decode.New(b.machine, obj.Probes, nil)}
 		for _, e := range obj.Events {
 			p.from[e] = from
 		}
@@ -57,18 +64,40 @@ func (p *printer) event(e *object.Event, record []byte) {
 	}
 	p.lock.Lock()
 	defer p.lock.Unlock()
+	from := p.from[e]
 	if !p.limit.Allow() {
-		p.omitted++
+		p.omit(from)
 		return
 	}
-	from := p.from[e]
 	text := p.text(e, from.decoder, e.Split(record))
-	args := []any{"by", from.source, "text", decode.ForLabel.Escape(strings.TrimSuffix(text, "\n"))}
-	if p.omitted > 0 {
-		args = append(args, "lines_left_out_before", p.omitted)
-		p.omitted = 0
+	p.log.Info("printed", "by", from.source, "text", decode.ForLabel.Escape(strings.TrimSuffix(text, "\n")))
+}
+
+// omit counts a line that is left out, and has the log say it soon.
+func (p *printer) omit(from *printing) {
+	from.omitted.Add(1)
+	if from.telling {
+		return
 	}
-	p.log.Info("printed", args...)
+	from.telling = true
+	time.AfterFunc(tellOmitted, func() { p.tell(from) })
+}
+
+// tell logs how many lines were left out since the last time.
+func (p *printer) tell(from *printing) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	n := from.omitted.Load()
+	p.log.Warn("lines left out: scripts print faster than is logged", "by", from.source, "lines", n-from.told)
+	from.told, from.telling = n, false
+}
+
+// omittedOf returns how many lines of a script were left out.
+func (p *printer) omittedOf(obj *object.Object) uint64 {
+	if len(obj.Events) == 0 {
+		return 0
+	}
+	return p.from[obj.Events[0]].omitted.Load()
 }
 
 func (p *printer) text(e *object.Event, d *decode.Decoder, values []object.Value) string {

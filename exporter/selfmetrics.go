@@ -30,6 +30,8 @@ var (
 	scriptDuration = &selfMetric{"ply_script_scrape_duration_seconds", gauge, "Time the last reading of the script's maps took.", []string{"script"}}
 	probeAttached  = &selfMetric{"ply_probe_attached", gauge, "Whether the probe specification is attached, and in which way.", []string{"kind", "probe", "script"}}
 	probeMissed    = &selfMetric{"ply_probe_missed_total", counter, "Events the kernel did not run the probe for. Absent where the kernel does not count them.", []string{"probe", "script"}}
+	eventsLost     = &selfMetric{"ply_events_lost_total", counter, "Prints of the script that were lost, because they came faster than they were read.", []string{"script"}}
+	linesOmitted   = &selfMetric{"ply_lines_omitted_total", counter, "Lines printed by the script that were left out of the log because of its limit.", []string{"script"}}
 	mapEntries     = &selfMetric{"ply_map_entries", gauge, "Keys in the map.", []string{"map", "script"}}
 	mapMaxEntries  = &selfMetric{"ply_map_max_entries", gauge, "Keys the map has room for.", []string{"map", "script"}}
 	mapDropped     = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason.", []string{"map", "script"}}
@@ -39,7 +41,7 @@ var (
 )
 
 var selfMetrics = []*selfMetric{
-	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed,
+	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed, eventsLost, linesOmitted,
 	mapEntries, mapMaxEntries, mapDropped, mapMemory, mapNegative, seriesOmitted,
 }
 
