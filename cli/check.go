@@ -11,10 +11,11 @@ import (
 func (p *program) addCheck() {
 	c := p.app.Command("check", "Compile a configuration, verify it on this kernel, and list its metrics with labels and cost.")
 	paths, attach := configFlags(c), attachFlag(c)
-	p.add(c, func() int { return p.check(*paths, *attach) })
+	maxSeries := maxSeriesFlag(c)
+	p.add(c, func() int { return p.check(*paths, *attach, *maxSeries) })
 }
 
-func (p *program) check(paths []string, attach string) int {
+func (p *program) check(paths []string, attach string, maxSeries int) int {
 	cfg, err := loadConfig(paths)
 	if err != nil {
 		return p.fail(plylang.Detail(err))
@@ -24,7 +25,7 @@ func (p *program) check(paths []string, attach string) int {
 		return p.fail("ply-exporter: " + plylang.Detail(err))
 	}
 	out := &output{w: p.Out}
-	if err := exporter.Check(out, cfg, backend); err != nil {
+	if err := exporter.Check(out, cfg, backend, maxSeries); err != nil {
 		return p.fail(plylang.Detail(err))
 	}
 	fmt.Fprintln(out, "all scripts run on this kernel")

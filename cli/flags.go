@@ -23,6 +23,11 @@ func attachFlag(c *kingpin.CmdClause) *string {
 // attachPlain is the value of --attach that asks for no cheaper attach type.
 const attachPlain = "plain"
 
+// maxSeriesFlag adds --metrics.max-series.
+func maxSeriesFlag(c *kingpin.CmdClause) *int {
+	return c.Flag("metrics.max-series", "Maximum number of series per scrape (0 = unlimited).").Default("50000").Int()
+}
+
 // loadConfig reads the configuration that --config names.
 func loadConfig(paths []string) (*config.Config, error) {
 	if len(paths) == 0 {

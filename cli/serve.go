@@ -20,14 +20,14 @@ func (p *program) addServe() {
 	c.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&opt.TelemetryPath)
 	c.Flag("web.max-requests", "Maximum number of scrapes at the same time; others get status 503.").Default("100").IntVar(&opt.MaxRequests)
 	own := c.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (process_*, go_*).").Bool()
-	c.Flag("metrics.max-series", "Maximum number of series per scrape (0 = unlimited).").Default("50000").IntVar(&opt.MaxSeries)
+	maxSeries := maxSeriesFlag(c)
 	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)
 	c.Flag("keep-going", "Serve even if no script can run on this kernel.").BoolVar(&opt.KeepGoing)
 	level, format := promslog.NewLevel(), promslog.NewFormat()
 	c.Flag("log.level", "Only log messages of this severity or above: debug, info, warn or error.").Default("info").SetValue(level)
 	c.Flag("log.format", "Format of log messages: logfmt or json.").Default("logfmt").SetValue(format)
 	p.add(c, func() int {
-		opt.ProcessMetrics = !*own
+		opt.ProcessMetrics, opt.MaxSeries = !*own, *maxSeries
 		opt.Log = promslog.New(&promslog.Config{Level: level, Format: format, Writer: p.Err})
 		return p.serve(*paths, *attach, opt)
 	})

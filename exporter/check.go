@@ -17,10 +17,12 @@ import (
 
 // Check compiles every script, lets this kernel verify it, and
 // writes to w what each will export and what it costs. Its error holds all
-// mistakes, and all that this kernel lacks.
-func Check(w io.Writer, cfg *config.Config, b Backend) error {
+// mistakes, and all that this kernel lacks. It warns of more series than
+// maxSeries; 0 is no bound.
+func Check(w io.Writer, cfg *config.Config, b Backend, maxSeries int) error {
 	scripts, _ := compile(cfg, b)
 	var errs joined
+	series := 0
 	for _, s := range scripts {
 		if s.err == nil {
 			s.err = b.Verify(s.compiled.object)
@@ -31,15 +33,32 @@ func Check(w io.Writer, cfg *config.Config, b Backend) error {
 			continue
 		}
 		s.compiled.describe(w)
+		series += s.compiled.maxSeries()
 		for _, warning := range append(s.warnings, s.compiled.metrics.lint()...) {
 			fmt.Fprintf(w, "    warning: %s\n", indent(warning.Detail()))
 		}
+	}
+	if maxSeries > 0 && series > maxSeries {
+		fmt.Fprintf(w, "warning: the maps have room for %s series, a scrape sends %s: lower max_entries or raise --metrics.max-series\n",
+			groupDigits(uint64(series)), groupDigits(uint64(maxSeries)))
 	}
 	if len(errs) > 0 {
 		return errs
 	}
 	return nil
 }
+
+// maxSeries is how many series the script can have.
+func (c *compiled) maxSeries() (n int) {
+	for i, m := range c.metrics {
+		if m.exported {
+			n += m.maxSeries(c.object.Maps[i])
+		}
+	}
+	return n
+}
+
+func (m *metric) maxSeries(mp *object.Map) int { return max(1, mp.Room) * m.seriesPerSample() }
 
 // describe writes what a script exports.
 func (c *compiled) describe(w io.Writer) {
@@ -76,7 +95,6 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 	for i, l := range m.labels {
 		names[i] = l.name
 	}
-	keys := max(1, mp.Room)
 	line, col := checked.Src.Position(m.decl.Pos)
 	labels := ""
 	if len(names) > 0 {
@@ -85,7 +103,7 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 	fmt.Fprintf(w, "    %s%s %s\n", m.name, labels, typeName(m.typ))
 	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, shortList(storingSpecs(checked, m.decl)))
 	fmt.Fprintf(w, "        at most %s series, about %s of kernel memory\n",
-		groupDigits(uint64(keys*m.seriesPerSample())), bytesText(float64(mp.Memory(cpus))))
+		groupDigits(uint64(m.maxSeries(mp))), bytesText(float64(mp.Memory(cpus))))
 }
 
 // lint says of the names the user chose what promtool would.

@@ -58,7 +58,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(plylang.Detail(err))
 	}
 	var out strings.Builder
-	err = Check(&out, cfg, b)
+	err = Check(&out, cfg, b, 50000)
 	if err == nil || err.Error() != "c.yaml:3:25: no function tcp_x" {
 		t.Errorf("got error %v", err)
 	}

@@ -47,21 +47,27 @@ func (c *collector) read() []*dto.MetricFamily {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	self := selfFamilies{}
-	room := c.maxSeries
-	if room == 0 {
-		room = -1 // no limit
-	}
-	var families []*dto.MetricFamily
+	var read []*running
 	for _, s := range c.scripts {
-		families = append(families, c.readScript(s, self, &room)...)
+		if c.readScript(s, self) {
+			read = append(read, s.running)
+		}
 	}
 	c.readAt = time.Now()
+	var families []*dto.MetricFamily
+	for i, rooms := range c.rooms(read) {
+		r := read[i]
+		list, omitted := r.families(self, rooms)
+		families = append(families, list...)
+		self.add(seriesOmitted, float64(omitted), r.conf.Name)
+		c.noteCut(r, omitted)
+	}
 	return append(families, self.list()...)
 }
 
-// readScript reads one script. One that cannot be read has no metrics but its
-// ply_script_up, and is logged once.
-func (c *collector) readScript(s *script, self selfFamilies, room *int) []*dto.MetricFamily {
+// readScript reads one script, and says whether it could. One that cannot be
+// read has no metrics but its ply_script_up, and is logged once.
+func (c *collector) readScript(s *script, self selfFamilies) bool {
 	name := s.conf.Name
 	r := s.running
 	if r == nil {
@@ -69,7 +75,7 @@ func (c *collector) readScript(s *script, self selfFamilies, room *int) []*dto.M
 		for _, spec := range s.ownSpecs() {
 			self.add(probeAttached, 0, notAttached, spec, name)
 		}
-		return nil
+		return false
 	}
 	begin := time.Now()
 	last, err := r.read(r.series)
@@ -80,12 +86,10 @@ func (c *collector) readScript(s *script, self selfFamilies, room *int) []*dto.M
 	r.addProbes(self)
 	r.addPrints(self)
 	if err != nil {
-		return nil
+		return false
 	}
-	families, omitted := r.families(self, room)
-	self.add(seriesOmitted, float64(omitted), name)
 	self.add(scriptDuration, time.Since(begin).Seconds(), name)
-	return families
+	return true
 }
 
 func (c *collector) noteError(r *running, err error) {
@@ -98,11 +102,11 @@ func (c *collector) noteError(r *running, err error) {
 	r.readErr = err
 }
 
-// families returns the metrics of the last reading, as far as there is room
-// for series, and how many series were left out.
-func (r *running) families(self selfFamilies, room *int) (families []*dto.MetricFamily, omitted int) {
+// families returns the metrics of the last reading, with as many series with
+// labels of each map as rooms says, and how many series were left out.
+func (r *running) families(self selfFamilies, rooms []int) (families []*dto.MetricFamily, omitted int) {
 	created := timestamppb.New(r.created)
-	for _, reading := range r.last {
+	for i, reading := range r.last {
 		t := reading.series
 		r.addMap(self, reading)
 		if !t.m.exported {
@@ -113,11 +117,10 @@ func (r *running) families(self selfFamilies, room *int) (families []*dto.Metric
 			self.add(mapNegative, t.negatives(list), t.mp.Name, r.conf.Name)
 		}
 		each := t.m.seriesPerSample()
-		if fit := max(0, *room) / each; *room >= 0 && len(list) > fit {
+		if fit := rooms[i] / each; len(t.m.labels) > 0 && len(list) > fit {
 			omitted += (len(list) - fit) * each
 			list = list[:fit]
 		}
-		*room -= len(list) * each
 		if f := t.family(list, created); f != nil {
 			families = append(families, f)
 		}

@@ -19,6 +19,9 @@ type running struct {
 	// What the last scrape read.
 	last    []mapReading
 	readErr error
+
+	cut       bool      // whether the last scrape left out series
+	cutLogged time.Time // when that was logged last
 }
 
 // start loads and attaches all scripts that compiled.

@@ -23,6 +23,7 @@ type mapSeries struct {
 	byText map[string]*series
 	sorted []*series
 	round  uint64
+	count  int    // how many series this round has
 	fold   []int  // histograms: the exported bucket of each of the map's
 	values []byte // those of all series of one round, in one piece
 }
@@ -53,6 +54,7 @@ func newMapSeries(m *metric, mp *object.Map, text func(object.Value) string) *ma
 // update takes in what was read: one round.
 func (t *mapSeries) update(rows []Row) {
 	t.round++
+	t.count = 0
 	t.values = slices.Grow(t.values[:0], t.mp.Size*(len(rows)+1))
 	fresh := len(t.sorted)
 	for _, row := range rows {
@@ -65,6 +67,7 @@ func (t *mapSeries) update(rows []Row) {
 	if len(rows) == 0 && t.mp.StartsAtZero && len(t.m.labels) == 0 {
 		s := t.learn(nil)
 		s.round, s.value = t.round, t.fresh()
+		t.count++
 	}
 	if len(t.sorted) > fresh {
 		sort.Slice(t.sorted, func(i, j int) bool { return t.sorted[i].text < t.sorted[j].text })
@@ -86,6 +89,7 @@ func (t *mapSeries) fresh() []byte {
 func (t *mapSeries) accumulate(s *series, value []byte) {
 	if s.round != t.round {
 		s.round, s.value = t.round, t.fresh()
+		t.count++
 		copy(s.value, value)
 		return
 	}
