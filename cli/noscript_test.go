@@ -24,6 +24,19 @@ func TestNoScriptCanRun(t *testing.T) {
 	}
 }
 
+// What is missing costs the scripts that need it, and no others.
+func TestScriptsThatNeedNoTracefs(t *testing.T) {
+	need.BPF(t)
+	const yaml = "scripts:\n  - {name: a, script: \"tracepoint:sched/sched_switch { @ = count(); }\"}\n" +
+		"  - {name: b, script: \"profile:99hz { @ = count(); }\"}\n"
+	r := withoutTracefs(t, "--strict", "--config", writeFile(t, "probes.yaml", yaml), "--web.listen-address", freeAddress(t))
+	for _, want := range []string{`msg="script does not run" script=a err="`, `msg="script runs" script=b `} {
+		if !strings.Contains(r.stderr, want) {
+			t.Errorf("no %q in\n%s", want, r.stderr)
+		}
+	}
+}
+
 // withoutTracefs runs the command where tracefs is not mounted and may not be.
 func withoutTracefs(t *testing.T, args ...string) result {
 	t.Helper()
