@@ -62,7 +62,7 @@ func (s *Scope) wantsCallArg() bool {
 }
 
 // declarationOf is what a single call declares. What BTF knows of an argument is
-// looked up when the clause uses it.
+// looked up when the clause uses it by name.
 func declarationOf(r *Resolver, s *Scope, c kernel.Syscall) *declared {
 	d := &declared{calls: []kernel.Syscall{c}}
 	for _, name := range []string{c.Wrapper, c.Name} {
@@ -71,26 +71,15 @@ func declarationOf(r *Resolver, s *Scope, c kernel.Syscall) *declared {
 		if err != nil {
 			continue
 		}
-		if s.wantsCallArg() {
-			record, _ = ctype.ReadRecord(r.kernel, event, namesOf(record))
-		}
 		d.fields = record.From(recordArgs, "system call sys_"+c.Name)
 		for i, name := range d.fields.Names() {
-			if f, _ := d.fields.Member(name); i < callArgs && f.Type.Kind == plylang.Int {
+			if f, _ := d.fields.Member(name); i < callArgs && f.Type.Integer() {
 				d.args[i] = f.Type
 			}
 		}
 		break
 	}
 	return d
-}
-
-func namesOf(fields plylang.Fields) map[string]bool {
-	names := map[string]bool{}
-	for _, name := range fields.Names() {
-		names[name] = true
-	}
-	return names
 }
 
 // arg is the type of an argument.
