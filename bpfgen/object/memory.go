@@ -8,14 +8,13 @@ const (
 	elementHead  = 48  // struct htab_elem
 	perCPUHandle = 8   // in an element, where the values are
 	pageSize     = 4096
-	cellMark     = 8 // see Map
 )
 
 // Memory is the kernel memory of the map in bytes, before it is made; cpus is
 // how many the kernel may ever have.
 func (m *Map) Memory(cpus int) int {
 	if m.Storage == Cell {
-		return pageSize + (cellMark+m.Size+pageSize-1)/pageSize*pageSize
+		return pageSize + (m.CellSize()+pageSize-1)/pageSize*pageSize
 	}
 	element := elementHead + m.KeySize + m.Size
 	if m.Storage == PerCPUHash {

@@ -13,6 +13,7 @@ func TestMemory(t *testing.T) {
 		{"@[pid, tid] = count()", Map{Storage: PerCPUHash, KeySize: 16, Size: 8, Room: 10240}, 2, 1164224},
 		{"@ = count()", Map{Storage: Cell, Size: 8, Room: 1}, 2, 8192},
 		{"a large cell", Map{Storage: Cell, Size: 4096, Room: 1}, 2, 12288},
+		{"copies of a text", Map{Storage: Cell, Size: 120, Room: 1, Copies: 256}, 256, 4096 + 65536},
 		{"one value for all CPUs", Map{Storage: SharedHash, KeySize: 8, Size: 216, Room: 1024}, 256, 960 + 16*1024 + 1024*(48+8+216)},
 	}
 	for _, tt := range tests {
