@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -91,13 +92,19 @@ func seqWrite(reg asm.Register, size int) asm.Instructions {
 }
 
 // An iterator reads a map through an iterator program.
-type iterator struct{ link *link.Iter }
+type iterator struct {
+	link  *link.Iter
+	reads atomic.Uint32
+}
 
-// chunk is what an iterator gives in one read(2) at most: the kernel's buffer
-// has 8 pages.
-const chunk = 32 << 10
+// chunks are how much an iterator gives in one read(2) at most, by turns: the
+// kernel's buffer has 8 pages. It can pass over a key of the bucket at which a
+// read(2) ends. Another size ends at other buckets, so that reading once more
+// finds the key.
+var chunks = [2]int{32 << 10, 21 << 10}
 
-func (it iterator) read(data []byte) ([]byte, error) {
+func (it *iterator) read(data []byte) ([]byte, error) {
+	chunk := chunks[it.reads.Add(1)%2]
 	file, err := it.link.Open()
 	if err != nil {
 		return data, err
@@ -105,7 +112,7 @@ func (it iterator) read(data []byte) ([]byte, error) {
 	defer file.Close()
 	for {
 		data = slices.Grow(data, chunk)
-		n, err := file.Read(data[len(data):cap(data)])
+		n, err := file.Read(data[len(data) : len(data)+chunk])
 		data = data[:len(data)+n]
 		if err == io.EOF {
 			return data, nil
@@ -116,7 +123,7 @@ func (it iterator) read(data []byte) ([]byte, error) {
 	}
 }
 
-func (it iterator) close() { it.link.Close() }
+func (it *iterator) close() { it.link.Close() }
 
 // iterators holds the iterator programs of this process. They stay loaded:
 // there are few shapes, and a reload of the configuration needs them again.
@@ -188,5 +195,5 @@ func (it *iterators) open(s shape, m *ebpf.Map) (elements, error) {
 	if err != nil {
 		return nil, fmt.Errorf("iterator: %w", err)
 	}
-	return iterator{l}, nil
+	return &iterator{link: l}, nil
 }

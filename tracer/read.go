@@ -3,6 +3,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -61,6 +62,7 @@ type mapReader struct {
 
 	mu    sync.Mutex
 	data  []byte // elements side by side: key, value
+	again []byte // the same, of a second reading
 	rows  []Row
 	known map[string]*sighting
 	round uint32
@@ -164,24 +166,24 @@ func (r *mapReader) see(key []byte) bool {
 	return true
 }
 
-// readMissing looks up the keys that were there last time and are not among
-// the rows. A key whose bucket changes meanwhile can be passed over; it must not
-// seem gone.
-func (r *mapReader) readMissing() error {
-	for key, s := range r.known {
-		if s.round == r.round {
-			continue
-		}
-		value, err := lookups{r.shape, r.kernel}.lookup([]byte(key))
-		if err != nil {
-			return err
-		}
-		if value == nil {
-			delete(r.known, key)
+// readMissing reads once more, for the keys that were there last time and are not
+// among the rows. A key whose bucket changes meanwhile can be passed over; it must
+// not seem gone. Looking up each would be a bpf(2) call each, in which this CPU
+// misses events.
+func (r *mapReader) readMissing() (err error) {
+	if r.again, err = r.elements.read(r.again[:0]); err != nil {
+		return err
+	}
+	stride := r.shape.stride()
+	for i := 0; i+stride <= len(r.again); i += stride {
+		key := r.again[i : i+r.KeySize : i+r.KeySize]
+		s := r.known[string(key)]
+		if s == nil || s.round == r.round {
 			continue
 		}
 		s.round = r.round
-		r.addRow(1, Row{[]byte(key), value})
+		r.addRow(1, Row{key, r.again[i+r.KeySize : i+stride : i+stride]})
 	}
+	maps.DeleteFunc(r.known, func(_ string, s *sighting) bool { return s.round != r.round })
 	return nil
 }
