@@ -215,18 +215,18 @@ func lacksFiles(err error) bool { return is(err, unix.EMFILE) || is(err, unix.EN
 // the kernel has, it takes this for an answer and keeps it.
 func roomForFiles(n int) error {
 	const few = 8
-	files := make([]*os.File, 0, n+few)
+	files := make([]int, 0, n+few)
 	defer func() {
-		for _, f := range files {
-			_ = f.Close()
+		for _, fd := range files {
+			_ = unix.Close(fd)
 		}
 	}()
 	for range n + few {
-		f, err := os.Open(os.DevNull)
+		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC) // needs no file system
 		if err != nil {
 			return err
 		}
-		files = append(files, f)
+		files = append(files, fd)
 	}
 	return nil
 }
