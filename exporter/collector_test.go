@@ -3,6 +3,7 @@ package exporter
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -235,6 +236,16 @@ func TestOwnMetrics(t *testing.T) {
 	}
 	if strings.Contains(got, "ply_a") {
 		t.Errorf("a script that cannot be read has metrics:\n%s", got)
+	}
+}
+
+// Before Linux 6.4 the kernel's figure is of keys and values only.
+func TestMapMemory(t *testing.T) {
+	c := run(t, &fakeBackend{scripts: map[string]string{"S": on(`@[pid, tid] = count();`)}}, oneScriptYAML(""))
+	r := c.scripts[0].running
+	want := r.object.Maps[0].Memory(r.object.CPUs)
+	if got := scrapeAll(t, c); want <= 4096 || !strings.Contains(got, fmt.Sprintf("ply_map_memory_bytes{map=\"@\",script=\"net\"} %v\n", float64(want))) {
+		t.Errorf("want %d, more than the kernel's 4096, got\n%s", want, got)
 	}
 }
 

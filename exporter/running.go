@@ -90,9 +90,15 @@ func (r *running) read(all []*mapSeries) ([]mapReading, error) {
 	readings := make([]mapReading, len(all))
 	for i, t := range all {
 		t.update(rows[i])
-		readings[i] = mapReading{t, len(rows[i]), r.tracer.Dropped(t.mp), r.tracer.MapMemory(t.mp)}
+		readings[i] = mapReading{t, len(rows[i]), r.tracer.Dropped(t.mp), r.memory(t.mp)}
 	}
 	return readings, nil
+}
+
+// memory is the kernel memory of a map: the kernel's own figure, which before
+// Linux 6.4 leaves out everything but keys and values, or what it must be.
+func (r *running) memory(mp *object.Map) uint64 {
+	return max(r.tracer.MapMemory(mp), uint64(mp.Memory(r.object.CPUs)))
 }
 
 // peek reads all maps without counting as a scrape. What it learns of keys is
