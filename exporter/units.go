@@ -8,7 +8,10 @@ import (
 )
 
 // unitSuffix is what the name of a metric of a unit ends in.
-var unitSuffix = map[string]string{"seconds": "_seconds", "bytes": "_bytes", "ratio": "_ratio", "none": "", "": ""}
+var unitSuffix = map[string]string{"seconds": "_seconds", timestampUnit: "_timestamp_seconds", "bytes": "_bytes", "ratio": "_ratio", "none": "", "": ""}
+
+// timestampUnit is that of times of day: seconds since 1970.
+const timestampUnit = "timestamp"
 
 // A scale turns a map's integers into exported numbers. Dividing by a whole
 // number gives the nearest float64 where multiplying by its inverse may not.
@@ -41,28 +44,38 @@ func (s scale) apply(v float64) float64 {
 }
 
 // inferUnit returns the unit and the scale of numbers of type t, refined by
-// what the user says of the metric m, which may be nil. Durations are
+// what the user says of the metric m, which may be nil. Times are
 // nanoseconds inside and seconds outside.
 func inferUnit(t *plylang.Type, m *config.Metric) (unit string, s scale, errs plylang.ErrorList) {
-	duration := t != nil && t.Unit == plylang.Duration
-	s = one
-	if duration {
-		unit, s = "seconds", nanoseconds
-	}
+	unit, s = ownUnit(t)
+	isTime := unit != ""
 	if m == nil {
 		return unit, s, nil
 	}
 	if m.Unit != "" {
-		if duration && m.Unit != "seconds" {
-			errs = append(errs, m.At("unit").Errorf("%s holds durations, which are exported in seconds: unit %s cannot be", m.Map, m.Unit))
+		if isTime && m.Unit != "seconds" {
+			errs = append(errs, m.At("unit").Errorf("%s holds times, which are exported in seconds: unit %s cannot be", m.Map, m.Unit))
 		}
-		unit = m.Unit
+		if !isTime {
+			unit = m.Unit
+		}
 	}
 	if m.Scale != nil {
-		if duration {
-			errs = append(errs, m.At("scale").Errorf("%s holds durations, which are turned into seconds without a scale: remove it", m.Map))
+		if isTime {
+			errs = append(errs, m.At("scale").Errorf("%s holds times, which are turned into seconds without a scale: remove it", m.Map))
 		}
 		s = newScale(m.Scale)
 	}
 	return unit, s, errs
+}
+
+// ownUnit is what the type of a number alone says.
+func ownUnit(t *plylang.Type) (unit string, s scale) {
+	switch {
+	case t == nil || t.Unit == plylang.Plain:
+		return "", one
+	case t.Display == plylang.DisplayWalltime:
+		return timestampUnit, nanoseconds
+	}
+	return "seconds", nanoseconds
 }
