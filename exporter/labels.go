@@ -21,11 +21,16 @@ type label struct {
 // expressions it is used with. A component that is the same constant at every
 // use gives none: @["size"] is how ply 2 said "no key".
 func inferLabels(m *plylang.Map) []label {
+	return labelsOf(m, func(constant bool) bool { return !constant })
+}
+
+// labelsOf names a label for each component that is wanted.
+func labelsOf(m *plylang.Map, wanted func(constant bool) bool) []label {
 	var out []label
 	taken := map[string]bool{}
 	for part := range m.Keys {
 		name, constant := keyLabel(m, part)
-		if constant {
+		if !wanted(constant) {
 			continue
 		}
 		out = append(out, label{name: unique(name, taken), part: part})
@@ -125,11 +130,18 @@ func resolveLabels(decl *plylang.Map, m *config.Metric) ([]label, *plylang.Error
 	if m == nil || m.Labels == nil {
 		return labels, nil
 	}
+	if len(m.Labels) == len(decl.Keys) { // constant ones are wanted too
+		labels = labelsOf(decl, func(bool) bool { return true })
+	}
 	if len(m.Labels) != len(labels) {
 		return nil, m.At("labels").Errorf("%s for %s of %s", plural(len(m.Labels), "label"), plural(len(labels), "key"), decl.Name)
 	}
 	for i, l := range m.Labels {
-		labels[i].names = l.Map
+		names, err := valueNames(decl.Keys[labels[i].part], m, l)
+		if err != nil {
+			return nil, err
+		}
+		labels[i].names = names
 		if l.Name != "" {
 			labels[i].name = l.Name
 		}

@@ -80,3 +80,17 @@ func ParseBound(text string) (*Bound, error) {
 	s := boundSuffixes[suffix]
 	return &Bound{text, r.Mul(r, s.factor), s.Time}, nil
 }
+
+// ParseInteger reads a whole number, which may be negative.
+func ParseInteger(text string) (*big.Int, bool) {
+	digits, negative := strings.CutPrefix(text, "-")
+	r, ok := parseNumber(digits)
+	if !ok || !r.IsInt() {
+		return nil, false
+	}
+	n := new(big.Int).Set(r.Num())
+	if negative {
+		n.Neg(n)
+	}
+	return n, true
+}
