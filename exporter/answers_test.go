@@ -72,10 +72,10 @@ func TestPanicOfAnAnswer(t *testing.T) {
 }
 
 // A stalled client asked for something and reads nothing of it.
-func stalledClient(t *testing.T, handler *http.Server, key int) {
+func stalledClient(t *testing.T, server *http.Server, key int) {
 	client, conn := net.Pipe()
 	t.Cleanup(func() { _ = client.Close() })
-	go func() { _ = handler.Serve(&oneConn{conn: conn, closed: make(chan struct{})}) }()
+	go func() { _ = server.Serve(&oneConn{conn: conn, closed: make(chan struct{})}) }()
 	_, _ = fmt.Fprintf(client, "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: text/plain;x=%d\r\n\r\n", key)
 	synctest.Wait()
 }
@@ -100,9 +100,9 @@ func TestAnswersInMemoryAreBounded(t *testing.T) {
 				opt.Log = slog.New(slog.NewTextHandler(&log, nil))
 				in := &instance{opt: opt, collector: run(t, b, yaml)}
 				handler := in.handler()
-				server := in.newServer(handler)
-				defer server.Close()
 				for i := range tt.clients {
+					server := in.newServer(handler)
+					defer server.Close()
 					stalledClient(t, server, i%tt.keys)
 				}
 				ask := func() int {
@@ -118,6 +118,7 @@ func TestAnswersInMemoryAreBounded(t *testing.T) {
 					t.Errorf("one more after %s: status %d", secureTime, got)
 				}
 				time.Sleep(readTime)
+				synctest.Wait()
 				if got := strings.Count(log.String(), "did not read"); got != tt.clients {
 					t.Errorf("%d of %d clients told of:\n%s", got, tt.clients, &log)
 				}
