@@ -187,6 +187,42 @@ func TestChurn(t *testing.T) {
 	}
 }
 
+// Nothing is lost while keys come and go in the kernel and a reader notices that
+// they do: it asks for none of those that went away.
+func TestExactBesideChurn(t *testing.T) {
+	need.EachKernel(t)
+	const events = exactEvents / 4
+	obj := compile(t, fmt.Sprintf(`
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @n = count(); }
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == %d/ { @[data->args[0]] = count(); }
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == %d/ { delete @[data->args[0]]; }`, unix.SYS_GETPGID, unix.SYS_GETSID))
+	tr := start(t, obj, testOptions(t))
+	quietly(t, tr.maps[1])
+	var stop atomic.Bool
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for i := uintptr(0); !stop.Load(); i++ {
+			_, _, _ = unix.RawSyscall(unix.SYS_GETPGID, i%1500, 0, 0)
+			_, _, _ = unix.RawSyscall(unix.SYS_GETSID, (i+750)%1500, 0, 0)
+		}
+	})
+	rounds := 0
+	wait.Go(func() {
+		for ; !stop.Load(); rounds++ {
+			if _, err := tr.Rows(obj.Maps[1]); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	workload(t, events)
+	stop.Store(true)
+	wait.Wait()
+	if n := counts(t, tr, obj.Maps[0], 0)[0]; n != events {
+		t.Errorf("%d events counted beside %d readings, want %d", n, rounds, events)
+	}
+}
+
 // churn stores and deletes n keys from first on, again and again.
 func churn(put func(key, value any) error, del func(key any) error, first, n uint64, stop *atomic.Bool) error {
 	for !stop.Load() {
