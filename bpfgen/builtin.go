@@ -93,8 +93,8 @@ func variable(name, doc string, t *plylang.Type, code func(g *gen), aliases ...s
 }
 
 var variables = []*builtin{
-	variable("pid", "Process ID.", plylang.U32, idPart(asm.FnGetCurrentPidTgid, true), "tgid"),
-	variable("tid", "Thread ID.", plylang.U32, idPart(asm.FnGetCurrentPidTgid, false), "kpid"),
+	variable("pid", "Process ID.", plylang.U32, taskID(true), "tgid"),
+	variable("tid", "Thread ID.", plylang.U32, taskID(false), "kpid"),
 	variable("uid", "User ID of the current task.", plylang.U32, idPart(asm.FnGetCurrentUidGid, false)),
 	variable("gid", "Group ID of the current task.", plylang.U32, idPart(asm.FnGetCurrentUidGid, true)),
 	{
@@ -162,27 +162,6 @@ func walltime(g *gen) {
 func seconds(g *gen) {
 	g.Call(asm.FnKtimeGetBootNs)
 	g.Emit(asm.Div.Imm(asm.R0, 1e9))
-}
-
-// parentID reads current->real_parent->tgid.
-func parentID(g *gen) {
-	g.Call(asm.FnGetCurrentTask)
-	slot := g.Slot(8)
-	g.follow(slot, "real_parent", 8)
-	g.Load(asm.R0, slot)
-	g.follow(slot, "tgid", 4)
-	g.LoadTyped(plylang.S32, slot.Reg, slot.Off)
-	g.Free(slot)
-}
-
-// follow reads a member of the task at the address in R0.
-func (g *gen) follow(dst emit.Mem, member string, size int) {
-	offset, err := g.kernel.FieldOffset("task_struct", member)
-	if err != nil {
-		g.errs.Add(g.script.Src, g.pos, "ppid: %v", err)
-	}
-	g.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(offset)))
-	g.ProbeRead(dst.At(0, size), false)
 }
 
 var kernelStack = &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Display: plylang.DisplayStack}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -45,10 +46,23 @@ func (p *program) serve(paths []string, attach string, opt exporter.Options) int
 	if opt.Backend, err = openBackend(opt.Log, attach); err != nil {
 		return p.fail("ply-exporter: " + plylang.Detail(err))
 	}
+	warnPIDNamespace(opt.Log)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := exporter.Serve(ctx, cfg, opt); err != nil {
 		return p.fail(plylang.Detail(err))
 	}
 	return statusOK
+}
+
+// warnPIDNamespace says whose IDs scripts get, when they are not the machine's.
+func warnPIDNamespace(log *slog.Logger) {
+	k, err := openKernel()
+	if err != nil {
+		return
+	}
+	if ns, ok := k.PIDNamespace(); ok {
+		log.Warn("running in a PID namespace: pid, tid and ppid are IDs of this namespace, and 0 for processes outside it; "+
+			"to trace the whole machine, run in its PID namespace (hostPID, --pid=host)", "namespace", ns.Inode)
+	}
 }
