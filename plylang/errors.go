@@ -88,20 +88,24 @@ func (l ErrorList) Err() error {
 	return l
 }
 
-// Error returns all diagnostics, a line each.
-func (l ErrorList) Error() string {
-	lines := make([]string, len(l))
-	for i, e := range l {
-		lines[i] = e.Error()
-	}
-	return strings.Join(lines, "\n")
-}
+// maxShown is how many diagnostics are shown at once: nobody reads more before
+// correcting these. Check stops at 100, and says so in one more.
+const maxShown = 101
 
-// Detail returns all diagnostics with their source lines and carets.
-func (l ErrorList) Detail() string {
-	parts := make([]string, len(l))
-	for i, e := range l {
-		parts[i] = e.Detail()
+// Error returns the diagnostics, a line each; of many, the first and the number
+// of the rest.
+func (l ErrorList) Error() string { return l.text((*Error).Error) }
+
+// Detail returns what Error does, with source lines and carets.
+func (l ErrorList) Detail() string { return l.text((*Error).Detail) }
+
+func (l ErrorList) text(show func(*Error) string) string {
+	var parts []string
+	for _, e := range l[:min(len(l), maxShown)] {
+		parts = append(parts, show(e))
+	}
+	if rest := len(l) - maxShown; rest > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more errors", rest))
 	}
 	return strings.Join(parts, "\n")
 }
