@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"slices"
+	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 
@@ -16,6 +17,9 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 		if slices.Contains(scrapeLabels, l.name) {
 			list = append(list, m.labelAt().Errorf("label %q is set by scraping itself, this one becomes exported_%s: name it with labels:", l.name, l.name))
 		}
+	}
+	if m.isCounter() && !strings.HasSuffix(m.name, "_total") {
+		list = append(list, m.nameAt.Errorf("counter %s has no _total: Prometheus' metadata will say unknown, because OpenMetrics has no such counter: name it %s_total", m.name, m.name))
 	}
 	eachStore(checked, m.decl.Name, func(p *plylang.Probe, call *plylang.Call) {
 		if len(call.Args) == 0 {
