@@ -225,6 +225,10 @@ func (c *clause) unknownName(x *Name) {
 		c.errorf(x.Pos, "there is no %q%s", x.Name, hint)
 		return
 	}
+	if hint := cMacro(x.Name); hint != "" {
+		c.errorf(x.Pos, "the kernel's types do not have %s%s", x.Name, hint)
+		return
+	}
 	if at, ok := c.assigned[x.Name]; ok {
 		c.errorf(x.Pos, "no variable named %q in this probe: the one at %s belongs to another probe, use a map to pass it on", x.Name, c.where(at))
 		return

@@ -62,6 +62,11 @@ var (
 	DisplayHex = &Display{Name: "hex", What: "a pointer"}
 )
 
+// displayEnum is the display of the values of an enum.
+func displayEnum(e *Enumeration) *Display {
+	return &Display{Name: "enum", Noun: e.Name, What: "a value of enum " + e.Name, Hint: compareNumber, Arg: e}
+}
+
 // DisplayRecord is the display of a record of the given format.
 func DisplayRecord(format fmt.Stringer) *Display {
 	return &Display{Name: "mem", Arg: format, Hint: compareNumber}

@@ -65,6 +65,9 @@ type Enumeration struct {
 	Values []Enumerator
 }
 
+// String returns the name.
+func (e *Enumeration) String() string { return e.Name }
+
 // An Enumerator is a name of a value. Several may have the same value.
 type Enumerator struct {
 	Name  string

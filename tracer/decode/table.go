@@ -32,6 +32,7 @@ func init() {
 		"symbol":   {text: (*Decoder).symbol},
 		"stack":    {text: (*Decoder).foldedStack, json: (*Decoder).stackList},
 		"errno":    {text: errnoName},
+		"enum":     {text: enumName},
 		"signal":   {text: signalName},
 		"syscall":  {text: (*Decoder).syscall},
 		"device":   {text: (*Decoder).device},
