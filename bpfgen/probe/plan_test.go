@@ -119,13 +119,23 @@ func TestPlans(t *testing.T) {
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_s* { @[probe] = count(); }`,
-			want:   `tracepoint sched/sched_skip_cpuset_numa sched/sched_skip_vma_numa sched/sched_stat_runtime and 3 more: one program for 6 attach points`,
+			want: `raw_tracepoint sched_skip_cpuset_numa: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_skip_vma_numa: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_stat_runtime: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_stick_numa: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_swap_numa: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "5.10-amd64",
 			script: `tracepoint:sched/sched_sw* { @[probe] = count(); }`,
 			want: `tracepoint sched/sched_swap_numa: through perf
 raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing`,
+		},
+		{
+			kernel: "5.10-amd64",
+			script: `tracepoint:exceptions/page_fault_user { @ = count(); }`,
+			want:   `tracepoint exceptions/page_fault_user: through perf`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -136,7 +146,8 @@ raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips not
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_wakeup* { @[data->prio] = count(); }`,
-			want:   `raw_tracepoint sched_wakeup sched_wakeup_new: as a raw tracepoint, at which this kernel skips nothing`,
+			want: `raw_tracepoint sched_wakeup: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_wakeup_new: as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -243,7 +254,12 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each a
 		{
 			kernel: "7.3-amd64",
 			script: `tracepoint:sched/sched_switch { @ = count(); }`,
-			want:   `tracepoint sched/sched_switch: through perf`,
+			want:   `raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `tracepoint:sched/sched_wakeup_new { @ = count(); }`,
+			want:   `tracepoint sched/sched_wakeup_new: through perf`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -258,7 +274,8 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each a
 		{
 			kernel: "6.18-amd64",
 			script: `rawtracepoint:sched_sw* { @[arg0] = count(); }`,
-			want:   `raw_tracepoint sched_swap_numa sched_switch: the tracepoint itself, without a record; one program for 2 attach points`,
+			want: `raw_tracepoint sched_swap_numa: the tracepoint itself, without a record
+raw_tracepoint sched_switch: the tracepoint itself, without a record`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -341,6 +358,7 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[func] = count(); }`, want: `script:1:35: func exists in kprobe or kretprobe, not in tracepoint`},
 		{kernel: "6.18-amd64", script: `profile:7:99hz { @ = count(); }`, want: `script:1:1: cpu 7 is not online; 2 CPUs online`, missing: true},
 		{kernel: "6.18-amd64", script: `interval:0 { @ = count(); }`, want: `script:1:1: an interval of 0 has no meaning: use 100us or more`},
+		{kernel: "5.10-amd64", script: `rawtracepoint:page_fault_user { @ = count(); }`, want: `script:1:1: before Linux 6.1 a raw tracepoint that the program itself can raise would run it inside itself, without end: write tracepoint:*/page_fault_user, which the kernel guards`, missing: true},
 		{kernel: "7.3-amd64", script: `kprobe:vfs_raed { @ = count(); }`, want: `script:1:1: this kernel has no function vfs_raed; did you mean "vfs_read" or "vfs_readv"?`, missing: true},
 		{kernel: "7.3-amd64", script: `kprobe:zzz_* { @ = count(); }`, want: `script:1:1: no function of this kernel matches zzz_*`, missing: true},
 		{kernel: "7.3-amd64", script: `kretprobe:vfs_read+4 { @ = count(); }`, want: `script:1:1: kretprobe fires where a function returns: leave out the offset or address in "vfs_read+4"`},

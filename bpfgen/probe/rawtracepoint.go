@@ -29,10 +29,14 @@ func init() {
 
 func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
 	names, err := rawTracepoints(r.kernel, spec.Target)
-	if err != nil {
+	names = slices.DeleteFunc(names, func(name string) bool { return entersItself(r.kernel, name) })
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if len(names) == 0 {
+	case !kernel.IsGlob(spec.Target) && entersItself(r.kernel, spec.Target):
+		return nil, missingf("before Linux 6.1 a raw tracepoint that the program itself can raise would run it inside itself, without end: "+
+			"write tracepoint:*/%s, which the kernel guards", spec.Target)
+	case len(names) == 0:
 		return nil, noRaw(r.kernel, spec.Target)
 	}
 	s := newScope(rawProvider, spec, uses, object.AttachRawTracepoint)
@@ -46,6 +50,16 @@ func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, er
 		}))
 	}
 	return []*Scope{s}, nil
+}
+
+// entersItself says whether a program at a raw tracepoint could run inside
+// itself, which kernels before 6.1 do not prevent.
+func entersItself(k *kernel.Kernel, event string) bool {
+	if k.AtLeast(6, 1) {
+		return false
+	}
+	found, err := k.Tracepoints("*", event)
+	return err == nil && slices.ContainsFunc(found, raisedByPrograms)
 }
 
 // rawTracepoints returns the raw tracepoints that match, in order.
