@@ -229,7 +229,7 @@ func (p *planner) addProgram(group []*planned) {
 		}
 		prog.Points = append(prog.Points, at)
 	}
-	prog.Why = why(prog, first.split)
+	prog.Why = p.why(prog, first.split)
 	prog.countSpecs(group)
 	p.out.Programs = append(p.out.Programs, prog)
 }
@@ -306,31 +306,42 @@ func (p *Program) coverOf(spec *plylang.Spec) *int {
 }
 
 // why says in plain words how a program is attached.
-func why(p *Program, split bool) string {
+func (p *planner) why(prog *Program, split bool) string {
 	var parts []string
 	add := func(s string) {
 		if s != "" && !slices.Contains(parts, s) {
 			parts = append(parts, s)
 		}
 	}
-	for _, c := range p.Clauses {
+	for _, c := range prog.Clauses {
 		add(c.Scope.why)
 	}
 	switch {
-	case p.Attach == object.AttachRawTracepoint && p.Clauses[0].Scope.raw:
-		add("as a raw tracepoint, at which this kernel skips nothing")
-	case p.Attach == object.AttachKprobeMulti, p.Attach == object.AttachKretprobeMulti:
-		add(fmt.Sprintf("one link for %d functions", len(p.Points)))
+	case prog.Attach == object.AttachRawTracepoint && prog.Clauses[0].Scope.raw:
+		add(p.whyRaw(prog))
+	case prog.Attach == object.AttachKprobeMulti, prog.Attach == object.AttachKretprobeMulti:
+		add(fmt.Sprintf("one link for %d functions", len(prog.Points)))
 	case split:
 		add("a program for each attach point: this kernel cannot tell one program which of them fired")
-	case len(p.Points) > 1:
-		add(fmt.Sprintf("one program for %d attach points", len(p.Points)))
+	case len(prog.Points) > 1:
+		add(fmt.Sprintf("one program for %d attach points", len(prog.Points)))
 	}
-	if len(p.Clauses) > 1 {
-		add(fmt.Sprintf("%d clauses in one program", len(p.Clauses)))
+	if len(prog.Clauses) > 1 {
+		add(fmt.Sprintf("%d clauses in one program", len(prog.Clauses)))
 	}
 	if len(parts) == 0 {
 		return "through perf"
 	}
 	return strings.Join(parts, "; ")
+}
+
+// whyRaw says what a raw tracepoint promises.
+func (p *planner) whyRaw(prog *Program) string {
+	switch {
+	case !p.kernel.Has(kernel.RawTracepointsExact):
+		return "as a raw tracepoint, because nobody is preempted at it"
+	case len(prog.Points) > 1:
+		return "as raw tracepoints that share a program, which this kernel skips at one while it runs at another"
+	}
+	return "as a raw tracepoint, at which this kernel skips nothing"
 }

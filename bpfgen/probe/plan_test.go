@@ -254,7 +254,7 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each a
 		{
 			kernel: "7.3-amd64",
 			script: `tracepoint:sched/sched_switch { @ = count(); }`,
-			want:   `raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing`,
+			want:   `raw_tracepoint sched_switch: as a raw tracepoint, because nobody is preempted at it`,
 		},
 		{
 			kernel: "7.3-amd64",
@@ -358,7 +358,7 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[func] = count(); }`, want: `script:1:35: func exists in kprobe or kretprobe, not in tracepoint`},
 		{kernel: "6.18-amd64", script: `profile:7:99hz { @ = count(); }`, want: `script:1:1: cpu 7 is not online; 2 CPUs online`, missing: true},
 		{kernel: "6.18-amd64", script: `interval:0 { @ = count(); }`, want: `script:1:1: an interval of 0 has no meaning: use 100us or more`},
-		{kernel: "5.10-amd64", script: `rawtracepoint:page_fault_user { @ = count(); }`, want: `script:1:1: before Linux 6.1 a raw tracepoint that the program itself can raise would run it inside itself, without end: write tracepoint:*/page_fault_user, which the kernel guards`, missing: true},
+		{kernel: "5.10-amd64", script: `rawtracepoint:page_fault_user { @ = count(); }`, want: `script:1:1: before Linux 6.1 a program at this raw tracepoint could run inside itself, without end, because reading memory raises page faults, and what handles them: write tracepoint:*/page_fault_user, which the kernel guards`, missing: true},
 		{kernel: "7.3-amd64", script: `kprobe:vfs_raed { @ = count(); }`, want: `script:1:1: this kernel has no function vfs_raed; did you mean "vfs_read" or "vfs_readv"?`, missing: true},
 		{kernel: "7.3-amd64", script: `kprobe:zzz_* { @ = count(); }`, want: `script:1:1: no function of this kernel matches zzz_*`, missing: true},
 		{kernel: "7.3-amd64", script: `kretprobe:vfs_read+4 { @ = count(); }`, want: `script:1:1: kretprobe fires where a function returns: leave out the offset or address in "vfs_read+4"`},

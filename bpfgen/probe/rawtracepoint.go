@@ -29,13 +29,16 @@ func init() {
 
 func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
 	names, err := rawTracepoints(r.kernel, spec.Target)
-	names = slices.DeleteFunc(names, func(name string) bool { return entersItself(r.kernel, name) })
 	switch {
 	case err != nil:
 		return nil, err
-	case !kernel.IsGlob(spec.Target) && entersItself(r.kernel, spec.Target):
-		return nil, missingf("before Linux 6.1 a raw tracepoint that the program itself can raise would run it inside itself, without end: "+
-			"write tracepoint:*/%s, which the kernel guards", spec.Target)
+	case !kernel.IsGlob(spec.Target) && hasTracepointNamed(r.kernel, spec.Target, names):
+		if how := rawReenters(r.kernel, spec.Target); how != "" {
+			return nil, missingf("before Linux 6.1 a program at this raw tracepoint could run inside itself, without end, because %s: "+
+				"write tracepoint:*/%s, which the kernel guards", how, spec.Target)
+		}
+	}
+	switch names = withoutReentries(r.kernel, names); {
 	case len(names) == 0:
 		return nil, noRaw(r.kernel, spec.Target)
 	}
@@ -50,16 +53,6 @@ func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, er
 		}))
 	}
 	return []*Scope{s}, nil
-}
-
-// entersItself says whether a program at a raw tracepoint could run inside
-// itself, which kernels before 6.1 do not prevent.
-func entersItself(k *kernel.Kernel, event string) bool {
-	if k.AtLeast(6, 1) {
-		return false
-	}
-	found, err := k.Tracepoints("*", event)
-	return err == nil && slices.ContainsFunc(found, raisedByPrograms)
 }
 
 // rawTracepoints returns the raw tracepoints that match, in order.
@@ -82,6 +75,16 @@ func rawTracepoints(k *kernel.Kernel, glob string) ([]string, error) {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	return slices.DeleteFunc(names, func(name string) bool { return !ctype.HasRawTracepoint(k, name) }), nil
+}
+
+// hasTracepointNamed says whether there is a tracepoint of that name, raw or in
+// tracefs.
+func hasTracepointNamed(k *kernel.Kernel, event string, raw []string) bool {
+	if len(raw) > 0 {
+		return true
+	}
+	found, err := k.Tracepoints("*", event)
+	return err == nil && len(found) > 0
 }
 
 func noRaw(k *kernel.Kernel, target string) error {

@@ -89,7 +89,7 @@ var notPreempted = setOf(
 	"cpu_idle", "hrtimer_expire_entry", "hrtimer_start", "local_timer_entry", "timer_expire_entry", "timer_start",
 	"irq_handler_entry", "softirq_entry", "softirq_exit", "softirq_raise",
 	"sched_migrate_task", "sched_process_free", "sched_stat_runtime", "sched_switch", "sched_wakeup", "sched_waking",
-	"page_fault_user", "rcu_utilization", "signal_deliver", "signal_generate", "workqueue_queue_work",
+	"contention_begin", "page_fault_user", "rcu_utilization", "writeback_dirty_folio", "signal_deliver", "signal_generate", "workqueue_queue_work",
 	"napi_poll", "netif_receive_skb", "netif_rx", "net_dev_queue", "kfree_skb", "tcp_destroy_sock", "tcp_receive_reset",
 )
 
@@ -101,20 +101,11 @@ func setOf(names ...string) map[string]bool {
 	return set
 }
 
-// rawIsSafe says whether a program at a raw tracepoint cannot be interrupted by
-// itself. Kernels before 6.1 do not prevent that, and one at a tracepoint that
-// programs reach would go round for ever: there only those of the table are raw
+// rawIsSafe says whether a program at a raw tracepoint cannot run inside itself.
+// Kernels before 6.1 do not prevent that: there only those of the table are raw
 // that no program reaches.
 func rawIsSafe(k *kernel.Kernel, event string) bool {
-	return k.AtLeast(6, 1) || knownSources[event] != nil && !raisedByPrograms(event)
-}
-
-// raisedByPrograms says whether what a program does can raise a tracepoint while
-// it runs: a read that faults, and what the kernel does around a fault, an
-// interrupt or a lock.
-func raisedByPrograms(event string) bool {
-	category, _, _ := strings.Cut(event, "/")
-	return slices.Contains([]string{"context_tracking", "exceptions", "lock", "preemptirq", "rcu"}, category)
+	return k.AtLeast(6, 1) || knownSources[event] != nil && reenters(k, event) == ""
 }
 
 // wholeRecord says whether a clause asks for the record itself.
