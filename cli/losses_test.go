@@ -70,7 +70,7 @@ func TestAnyNameIsALabel(t *testing.T) {
 		"x\ny|z":          "x\ny|z",
 		`{a="b"} 1`:       `{a="b"} 1`,
 		"\u00e4\xc3":      "\u00e4" + `\xc3`,
-		"\x1b[31m":        "\x1b[31m",
+		"\x1b[31m":        `\x1b[31m`,
 		"":                "",
 		" ":               " ",
 		"fifteen letters": "fifteen letters",
