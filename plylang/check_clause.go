@@ -135,16 +135,7 @@ func (unknownScope) Elsewhere(string) string { return "" }
 func (c *checker) usesOf(p *Probe, bare bool) Uses {
 	uses := Uses{Names: map[string]bool{}, Members: map[string]bool{}, Whole: map[string]bool{}}
 	parents := map[*Name]bool{} // those of a member
-	feeds := map[Expr]bool{}    // calls that feed a map or stand alone
-	Walk(p, func(n Node) bool {
-		switch n := n.(type) {
-		case *Assign:
-			feeds[n.X] = true
-		case *ExprStmt:
-			feeds[n.X] = true
-		}
-		return true
-	})
+	feeds := feedsOf(p)
 	note := func(name string) {
 		uses.Names[name] = true
 		if f := c.env.Lookup(name); f != nil {
@@ -180,6 +171,22 @@ func (c *checker) usesOf(p *Probe, bare bool) Uses {
 		}
 	})
 	return uses
+}
+
+// feedsOf returns what a probe stores and what is a statement of its own, where a
+// call may be an aggregation.
+func feedsOf(p *Probe) map[Expr]bool {
+	feeds := map[Expr]bool{}
+	Walk(p, func(n Node) bool {
+		switch n := n.(type) {
+		case *Assign:
+			feeds[n.X] = true
+		case *ExprStmt:
+			feeds[n.X] = true
+		}
+		return true
+	})
+	return feeds
 }
 
 // addressedIn returns x of &x->member, "" of anything else.
