@@ -28,7 +28,7 @@ func TestScrapesShareOneAnswer(t *testing.T) {
 		var scrapes sync.WaitGroup
 		for _, accept := range []string{"", "", "", "application/openmetrics-text"} {
 			scrapes.Go(func() {
-				r := httptest.NewRequest("GET", "/metrics", nil)
+				r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 				r.Header.Set("Accept", accept)
 				w := httptest.NewRecorder()
 				handler.ServeHTTP(w, r)
@@ -57,11 +57,11 @@ func TestPanicOfAnAnswer(t *testing.T) {
 		s := newAnswers(http.HandlerFunc(panics), 2, newLimitedLog(slog.New(slog.DiscardHandler)))
 		go func() {
 			defer func() { _ = recover() }()
-			s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+			s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 		}()
 		synctest.Wait()
 		second := httptest.NewRecorder()
-		go s.ServeHTTP(second, httptest.NewRequest("GET", "/", nil))
+		go s.ServeHTTP(second, httptest.NewRequest(http.MethodGet, "/", nil))
 		synctest.Wait()
 		close(entered)
 		synctest.Wait()
@@ -107,7 +107,7 @@ func TestAnswersInMemoryAreBounded(t *testing.T) {
 				}
 				ask := func() int {
 					w := httptest.NewRecorder()
-					handler.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+					handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 					return w.Code
 				}
 				if got := ask(); got != http.StatusServiceUnavailable {
@@ -137,7 +137,7 @@ func TestAbortedScrapesInTheLog(t *testing.T) {
 		in := &instance{opt: opt, collector: run(t, b, yaml)}
 		handler := in.handler()
 		for range 100 {
-			handler.ServeHTTP(gone{httptest.NewRecorder()}, httptest.NewRequest("GET", "/metrics", nil))
+			handler.ServeHTTP(gone{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		}
 		if got := strings.Count(log.String(), "\n"); got < 1 || got > 5 {
 			t.Errorf("%d lines for 100 aborted scrapes:\n%s", got, &log)

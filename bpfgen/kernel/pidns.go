@@ -27,7 +27,7 @@ func (k *Kernel) PIDNamespace() (ns PIDNamespace, ok bool) {
 	if !ok || stat.Ino == initialPIDs {
 		return ns, false
 	}
-	device := uint64(stat.Dev)
+	device := stat.Dev
 	return PIDNamespace{
 		Device: uint64(unix.Major(device))<<20 | uint64(unix.Minor(device)),
 		Inode:  stat.Ino,
