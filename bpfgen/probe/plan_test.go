@@ -272,6 +272,11 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each a
 			want:   `raw_tracepoint sys_enter(23): one attachment to raw_syscalls/sys_enter for 23 system calls; as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
+			kernel: "5.10-amd64",
+			script: `rawtracepoint:softirq_@(entry|raise) { @ = count(); }`,
+			want:   `raw_tracepoint softirq_entry: the tracepoint itself, without a record; 1 left out, at which a program could run inside itself before Linux 6.1`,
+		},
+		{
 			kernel: "6.18-amd64",
 			script: `rawtracepoint:sched_sw* { @[arg0] = count(); }`,
 			want: `raw_tracepoint sched_swap_numa: the tracepoint itself, without a record

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -38,6 +39,7 @@ func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, er
 				"write tracepoint:*/%s, which the kernel guards", how, spec.Target)
 		}
 	}
+	all := len(names)
 	switch names = withoutReentries(r.kernel, names); {
 	case len(names) == 0:
 		return nil, noRaw(r.kernel, spec.Target)
@@ -47,6 +49,9 @@ func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, er
 		s.add(object.RawTracepoint{Event: name}, name, kernel.IsGlob(spec.Target))
 	}
 	s.why = "the tracepoint itself, without a record"
+	if left := all - len(names); left > 0 {
+		s.why += fmt.Sprintf("; %d left out, at which a program could run inside itself before Linux 6.1", left)
+	}
 	for i, row := range argRows {
 		s.vars = append(s.vars, newVar(row, wordType, func(c *Context) {
 			c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*i), asm.DWord))
