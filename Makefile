@@ -21,7 +21,9 @@ test: setup
 guests: setup
 	go run ./internal/ci -only guests $(if $(KERNEL),-kernel $(KERNEL))
 
+# The table of docs/performance.md, then what each package measures of itself.
 bench: setup
+	go run ./internal/bench
 	go test -p 1 -run '^$$' -bench . -benchmem ./...
 
 # Every fuzz target for FUZZTIME.
