@@ -3,6 +3,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cilium/ebpf"
 
@@ -26,6 +27,7 @@ func (t *Tracer) Clear(m *object.Map) error {
 func (r *mapReader) clear() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer func() { r.cleared = time.Now() }()
 	if r.Storage == object.Cell {
 		r.clearCell()
 		return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/cilium/ebpf"
 
@@ -17,23 +18,39 @@ type Row struct {
 	Key, Value []byte
 }
 
-// Rows returns what is in the map now, each key once, in no order. A keyless
-// map that was never written has no row. The rows are valid until the next
-// call of Rows for the same map.
+// Contents are what a map had in it when it was read.
+type Contents struct {
+	// Rows has each key once, in no order. A keyless map that was never written
+	// has no row. The rows are valid until the same map is read again.
+	Rows []Row
+
+	// Cleared is when what is in the map began to gather: a time between the
+	// last clear() before the reading and the reading, the same until the next
+	// clear(). It is zero while there was none.
+	Cleared time.Time
+}
+
+// Contents reads a map.
 //
 // Counts never fall from one call to the next, except where the script
 // deletes or clears.
-func (t *Tracer) Rows(m *object.Map) ([]Row, error) {
+func (t *Tracer) Contents(m *object.Map) (Contents, error) {
 	t.life.RLock()
 	defer t.life.RUnlock()
 	if t.closed {
-		return nil, errClosed
+		return Contents{}, errClosed
 	}
-	rows, err := t.maps[m.ID].read()
+	c, err := t.maps[m.ID].read()
 	if err != nil {
-		return nil, fmt.Errorf("map %s: %w", m.Name, err)
+		return Contents{}, fmt.Errorf("map %s: %w", m.Name, err)
 	}
-	return rows, nil
+	return c, nil
+}
+
+// Rows is Contents for those who do not ask how old it is.
+func (t *Tracer) Rows(m *object.Map) ([]Row, error) {
+	c, err := t.Contents(m)
+	return c.Rows, err
 }
 
 // MapMemory returns the bytes of kernel memory a map occupies, 0 when the
@@ -66,6 +83,8 @@ type mapReader struct {
 	rows  []Row
 	known map[string]*sighting
 	round uint32
+
+	cleared time.Time
 }
 
 // A sighting says when a key was last there.
@@ -91,14 +110,16 @@ func (r *mapReader) close() {
 	r.cell.close()
 }
 
-func (r *mapReader) read() ([]Row, error) {
+func (r *mapReader) read() (Contents, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.rows, r.data = r.rows[:0], r.data[:0]
+	read := r.readHash
 	if r.Storage == object.Cell {
-		return r.rows, r.readCell()
+		read = r.readCell
 	}
-	return r.rows, r.readHash()
+	err := read()
+	return Contents{r.rows, r.cleared}, err
 }
 
 // addRow makes a row of an element, unless no update has reached it yet.
