@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -59,7 +60,19 @@ func keyOf(r *http.Request) string {
 	}, "\n")
 }
 
+// askedKey is that of a request's context value: when it arrived.
+type askedKey struct{}
+
+// askedAt returns when a request arrived, which then waited for its turn.
+func askedAt(r *http.Request) time.Time {
+	if at, ok := r.Context().Value(askedKey{}).(time.Time); ok {
+		return at
+	}
+	return time.Now()
+}
+
 func (s *answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = r.WithContext(context.WithValue(r.Context(), askedKey{}, time.Now()))
 	client := http.NewResponseController(w)
 	a, first := s.join(keyOf(r), client)
 	if a == nil {

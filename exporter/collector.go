@@ -9,7 +9,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ply-exporter/plylang"
 	"ply-exporter/tracer/decode"
@@ -31,8 +30,11 @@ type collector struct {
 }
 
 // Gather reads all maps and returns the metrics sorted by name.
-func (c *collector) Gather() ([]*dto.MetricFamily, error) {
-	families := c.read()
+func (c *collector) Gather() ([]*dto.MetricFamily, error) { return c.gather(time.Now()) }
+
+// gather is Gather for a scrape that was requested at a time.
+func (c *collector) gather(asked time.Time) ([]*dto.MetricFamily, error) {
+	families := c.read(asked)
 	var err error
 	if c.more != nil {
 		var more []*dto.MetricFamily
@@ -43,13 +45,13 @@ func (c *collector) Gather() ([]*dto.MetricFamily, error) {
 	return families, err
 }
 
-func (c *collector) read() []*dto.MetricFamily {
+func (c *collector) read(asked time.Time) []*dto.MetricFamily {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	self := selfFamilies{}
 	var read []*running
 	for _, s := range c.scripts {
-		if c.readScript(s, self) {
+		if c.readScript(s, asked, self) {
 			read = append(read, s.running)
 		}
 	}
@@ -67,7 +69,7 @@ func (c *collector) read() []*dto.MetricFamily {
 
 // readScript reads one script, and says whether it could. One that cannot be
 // read has no metrics but its ply_script_up, and is logged once.
-func (c *collector) readScript(s *script, self selfFamilies) bool {
+func (c *collector) readScript(s *script, asked time.Time, self selfFamilies) bool {
 	name := s.conf.Name
 	r := s.running
 	if r == nil {
@@ -78,9 +80,8 @@ func (c *collector) readScript(s *script, self selfFamilies) bool {
 		return false
 	}
 	begin := time.Now()
-	last, err := r.read(r.series)
+	err := r.scrape(asked)
 	c.noteError(r, err)
-	r.last = last
 	self.add(scriptUp, boolValue(err == nil), name)
 	self.add(scriptInfo, 1, r.object.Hash, name)
 	r.addProbes(self)
@@ -105,7 +106,6 @@ func (c *collector) noteError(r *running, err error) {
 // families returns the metrics of the last reading, with as many series with
 // labels of each map as rooms says, and how many series were left out.
 func (r *running) families(self selfFamilies, rooms []int) (families []*dto.MetricFamily, omitted int) {
-	created := timestamppb.New(r.created)
 	for i, reading := range r.last {
 		t := reading.series
 		r.addMap(self, reading)
@@ -121,7 +121,7 @@ func (r *running) families(self selfFamilies, rooms []int) (families []*dto.Metr
 			omitted += (len(list) - fit) * each
 			list = list[:fit]
 		}
-		if f := t.family(list, created); f != nil {
+		if f := t.family(list); f != nil {
 			families = append(families, f)
 		}
 	}

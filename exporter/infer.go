@@ -31,6 +31,9 @@ type metric struct {
 
 func (m *metric) isCounter() bool { return m.typ == dto.MetricType_COUNTER }
 
+// starts says that the metric's series have a start time.
+func (m *metric) starts() bool { return m.typ != dto.MetricType_GAUGE && m.exported }
+
 // metrics are those of a script: one for each of its maps, in their order.
 type metrics []*metric
 

@@ -251,7 +251,7 @@ func (t *mapSeries) size(s *series) float64 {
 	if r.Shape == object.ShapeMean {
 		return t.number(r.Number) / float64(max(1, r.Count))
 	}
-	return t.value(r)
+	return t.scalar(r)
 }
 
 func (t *mapSeries) valueText(s *series) string {

@@ -28,7 +28,7 @@ func TestReadingsOfThePage(t *testing.T) {
 		}
 		in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, oneScriptYAML(""))}
 		scraped := in.collector.scripts[0].running.series[0]
-		expect := func(when, key string, reads int, round uint64) {
+		expect := func(when, key string, reads int, round uint32) {
 			t.Helper()
 			var visitors sync.WaitGroup
 			for range 200 {

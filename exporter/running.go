@@ -16,9 +16,10 @@ type running struct {
 	created time.Time
 	series  []*mapSeries // one for each map, in the script's order
 
-	// What the last scrape read.
+	// What the last scrape read, and when it and those before it did.
 	last    []mapReading
 	readErr error
+	reads   readingLog
 
 	cut       bool      // whether the last scrape left out series
 	cutLogged time.Time // when that was logged last
@@ -77,9 +78,19 @@ type mapReading struct {
 	dropped, memory uint64
 }
 
+// scrape reads all maps for a scrape that was requested at a time.
+func (r *running) scrape(asked time.Time) (err error) {
+	begin := time.Now()
+	if r.last, err = r.read(r.series, r.reads.before(asked, r.created)); err == nil {
+		r.reads.add(readingTime{begin, time.Now()})
+	}
+	return err
+}
+
 // read reads all maps into series: those of the scrapes, or others, which
-// then leave no trace in what a scrape counts.
-func (r *running) read(all []*mapSeries) ([]mapReading, error) {
+// then leave no trace in what a scrape counts. Series that are new since the
+// last reading start at since.
+func (r *running) read(all []*mapSeries, since startTime) ([]mapReading, error) {
 	rows := make([][]Row, len(all))
 	for i, t := range all {
 		var err error
@@ -89,7 +100,7 @@ func (r *running) read(all []*mapSeries) ([]mapReading, error) {
 	}
 	readings := make([]mapReading, len(all))
 	for i, t := range all {
-		t.update(rows[i])
+		t.update(rows[i], since)
 		readings[i] = mapReading{t, len(rows[i]), r.tracer.Dropped(t.mp), r.memory(t.mp)}
 	}
 	return readings, nil
@@ -108,7 +119,7 @@ func (r *running) peek() ([]mapReading, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.read(all)
+	return r.read(all, 0)
 }
 
 // stop closes all scripts, several at a time: each waits for the kernel.

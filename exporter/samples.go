@@ -2,7 +2,6 @@ package exporter
 
 import (
 	dto "github.com/prometheus/client_model/go"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"ply-exporter/bpfgen/object"
 )
@@ -21,7 +20,7 @@ func (m *metric) seriesPerSample() int {
 // family returns the metric with its series of this round, nil when there are
 // none. Samples are made anew for each scrape, because another one may still
 // be sending the last ones; they are made in bulk, because there may be 20,000.
-func (t *mapSeries) family(list []*series, created *timestamppb.Timestamp) *dto.MetricFamily {
+func (t *mapSeries) family(list []*series) *dto.MetricFamily {
 	if len(list) == 0 {
 		return nil
 	}
@@ -33,22 +32,23 @@ func (t *mapSeries) family(list []*series, created *timestamppb.Timestamp) *dto.
 	}
 	switch t.m.typ {
 	case dto.MetricType_COUNTER:
-		t.fillCounters(samples, list, created)
+		t.fillCounters(samples, list)
 	case dto.MetricType_GAUGE:
 		t.fillGauges(samples, list)
 	case dto.MetricType_SUMMARY:
-		t.fillSummaries(samples, list, created)
+		t.fillSummaries(samples, list)
 	case dto.MetricType_HISTOGRAM:
-		t.fillHistograms(samples, list, created)
+		t.fillHistograms(samples, list)
 	}
 	return f
 }
 
-func (t *mapSeries) fillCounters(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
+func (t *mapSeries) fillCounters(samples []dto.Metric, list []*series) {
+	created := stamps{}
 	values, counters := make([]float64, len(list)), make([]dto.Counter, len(list))
 	for i, s := range list {
-		values[i] = t.value(t.read(s))
-		counters[i].Value, counters[i].CreatedTimestamp = &values[i], created
+		values[i] = t.scalar(t.read(s))
+		counters[i].Value, counters[i].CreatedTimestamp = &values[i], created.of(s)
 		samples[i].Counter = &counters[i]
 	}
 }
@@ -56,23 +56,24 @@ func (t *mapSeries) fillCounters(samples []dto.Metric, list []*series, created *
 func (t *mapSeries) fillGauges(samples []dto.Metric, list []*series) {
 	values, gauges := make([]float64, len(list)), make([]dto.Gauge, len(list))
 	for i, s := range list {
-		values[i] = t.value(t.read(s))
+		values[i] = t.scalar(t.read(s))
 		gauges[i].Value = &values[i]
 		samples[i].Gauge = &gauges[i]
 	}
 }
 
-func (t *mapSeries) fillSummaries(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
+func (t *mapSeries) fillSummaries(samples []dto.Metric, list []*series) {
+	created := stamps{}
 	sums := make([]float64, len(list))
 	for i, s := range list {
 		r := t.read(s)
 		sums[i] = t.number(r.Number)
-		samples[i].Summary = &dto.Summary{SampleCount: &r.Count, SampleSum: &sums[i], CreatedTimestamp: created}
+		samples[i].Summary = &dto.Summary{SampleCount: &r.Count, SampleSum: &sums[i], CreatedTimestamp: created.of(s)}
 	}
 }
 
-func (t *mapSeries) fillHistograms(samples []dto.Metric, list []*series, created *timestamppb.Timestamp) {
-	n := len(t.m.bounds.les)
+func (t *mapSeries) fillHistograms(samples []dto.Metric, list []*series) {
+	n, created := len(t.m.bounds.les), stamps{}
 	sums, hists := make([]float64, len(list)), make([]dto.Histogram, len(list))
 	counts := make([]uint64, len(list)*(n+1))
 	buckets := make([]dto.Bucket, len(list)*n)
@@ -89,7 +90,7 @@ func (t *mapSeries) fillHistograms(samples []dto.Metric, list []*series, created
 		}
 		sums[i] = t.number(r.Number)
 		hists[i].SampleCount, hists[i].SampleSum = &cumulative[n], &sums[i]
-		hists[i].Bucket, hists[i].CreatedTimestamp = pointers[i*n:(i+1)*n], created
+		hists[i].Bucket, hists[i].CreatedTimestamp = pointers[i*n:(i+1)*n], created.of(s)
 		samples[i].Histogram = &hists[i]
 	}
 }
@@ -109,8 +110,8 @@ func cumulate(counts []uint64) {
 	}
 }
 
-// value is the exported number of a counter or gauge.
-func (t *mapSeries) value(r object.Reading) float64 {
+// scalar is the exported number of a counter or gauge.
+func (t *mapSeries) scalar(r object.Reading) float64 {
 	n, ok := r.Scalar()
 	if !ok {
 		return 0

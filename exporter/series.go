@@ -22,10 +22,11 @@ type mapSeries struct {
 	byKey  map[string]*series
 	byText map[string]*series
 	sorted []*series
-	round  uint64
+	round  uint32
 	count  int    // how many series this round has
 	fold   []int  // histograms: the exported bucket of each of the map's
-	values []byte // those of all series of one round, in one piece
+	values []byte // those of all series of this round, in one piece
+	was    []byte // those of the round before, where starts are kept
 }
 
 // current returns the series of this round, in the order of their labels.
@@ -42,19 +43,28 @@ func (t *mapSeries) current() []*series {
 // A series is one line of a metric, or the lines of one histogram.
 type series struct {
 	labels []*dto.LabelPair
-	text   string // the labels' values, in order; unique within the map
-	round  uint64 // when it was last seen
-	value  []byte // as the map has it; see object.Map.Read
+	text   string    // the labels' values, in order; unique within the map
+	start  startTime // of what is a counter, a summary or a histogram
+	round  uint32    // when it was last seen
+	at     int32     // which of that round's values it has
+	before int32     // which of those of the round before; none if it was not there
 }
+
+// none is the number of no value.
+const none = -1
 
 func newMapSeries(m *metric, mp *object.Map, text func(object.Value) string) *mapSeries {
 	return &mapSeries{m: m, mp: mp, text: text, byKey: map[string]*series{}, byText: map[string]*series{}}
 }
 
-// update takes in what was read: one round.
-func (t *mapSeries) update(rows []Row) {
+// update takes in what was read: one round. A series that was not there in the
+// round before, or whose value has fallen since, starts at since.
+func (t *mapSeries) update(rows []Row, since startTime) {
 	t.round++
 	t.count = 0
+	if t.m.starts() {
+		t.values, t.was = t.was, t.values
+	}
 	t.values = slices.Grow(t.values[:0], t.mp.Size*(len(rows)+1))
 	fresh := len(t.sorted)
 	for _, row := range rows {
@@ -65,39 +75,49 @@ func (t *mapSeries) update(rows []Row) {
 		t.accumulate(s, row.Value)
 	}
 	if len(rows) == 0 && t.mp.StartsAtZero && len(t.m.labels) == 0 {
-		s := t.learn(nil)
-		s.round, s.value = t.round, t.fresh()
-		t.count++
+		t.enter(t.learn(nil))
 	}
 	if len(t.sorted) > fresh {
 		sort.Slice(t.sorted, func(i, j int) bool { return t.sorted[i].text < t.sorted[j].text })
 	}
+	t.setStarts(since)
 	t.forget(rows)
 }
 
-// fresh returns a value of zeros.
-func (t *mapSeries) fresh() []byte {
+// enter gives a series a value of zeros in this round.
+func (t *mapSeries) enter(s *series) {
+	s.before = none
+	if s.round == t.round-1 {
+		s.before = s.at
+	}
+	s.round, s.at = t.round, int32(t.count)
+	t.count++
 	n := len(t.values)
 	t.values = slices.Grow(t.values, t.mp.Size)[:n+t.mp.Size]
-	value := t.values[n : n+t.mp.Size : n+t.mp.Size]
-	clear(value)
-	return value
+	clear(t.values[n:])
 }
 
 // accumulate joins a value to that of a series: to nothing when the series is
 // new in this round.
 func (t *mapSeries) accumulate(s *series, value []byte) {
 	if s.round != t.round {
-		s.round, s.value = t.round, t.fresh()
-		t.count++
-		copy(s.value, value)
+		t.enter(s)
+		copy(t.value(s), value)
 		return
 	}
-	t.mp.Reduce.Join(s.value, value)
+	t.mp.Reduce.Join(t.value(s), value)
+}
+
+// value is that of a series of this round, as the map has it.
+func (t *mapSeries) value(s *series) []byte { return t.valueIn(t.values, s.at) }
+
+func (t *mapSeries) valueIn(values []byte, i int32) []byte {
+	from, to := int(i)*t.mp.Size, int(i+1)*t.mp.Size
+	return values[from:to:to]
 }
 
 // read returns what the series' value is.
-func (t *mapSeries) read(s *series) object.Reading { return t.mp.Read(s.value) }
+func (t *mapSeries) read(s *series) object.Reading { return t.mp.Read(t.value(s)) }
 
 // learn makes the labels of a key that was not seen before.
 func (t *mapSeries) learn(key []byte) *series {
@@ -105,7 +125,7 @@ func (t *mapSeries) learn(key []byte) *series {
 	text := strings.Join(values, "\xff") // cannot be in UTF-8
 	s := t.byText[text]
 	if s == nil {
-		s = &series{text: text, labels: labelPairs(t.m.labels, values)}
+		s = &series{text: text, labels: labelPairs(t.m.labels, values), at: none}
 		t.byText[text] = s
 		t.sorted = append(t.sorted, s)
 	}

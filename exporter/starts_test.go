@@ -1,0 +1,181 @@
+package exporter
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+)
+
+// startsOf returns the start of each series of a scrape by the value of its
+// first label, without the exporter's own metrics.
+func startsOf(t *testing.T, c *collector, asked time.Time) map[string]time.Time {
+	t.Helper()
+	families, err := c.gather(asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := map[string]time.Time{}
+	for _, f := range families {
+		if selfLine(f.GetName()) {
+			continue
+		}
+		for _, m := range f.Metric {
+			key := ""
+			if len(m.Label) > 0 {
+				key = m.Label[0].GetValue()
+			}
+			if at := cmp.Or(m.Counter.GetCreatedTimestamp(), m.Summary.GetCreatedTimestamp(), m.Histogram.GetCreatedTimestamp()); at != nil {
+				starts[key] = at.AsTime()
+			} else if f.GetType() != dto.MetricType_GAUGE {
+				t.Errorf("%s{%s} has no start", f.GetName(), key)
+			}
+		}
+	}
+	return starts
+}
+
+// A startsScript is a script that runs nowhere, read every ten seconds.
+type startsScript struct {
+	*testing.T
+	tracer *fakeTracer
+	c      *collector
+	starts []time.Time // of the script, then what those say who were absent from a reading
+}
+
+func newStartsScript(t *testing.T, body, metrics string) *startsScript {
+	tracer := &fakeTracer{rows: map[string][]pair{}}
+	b := &fakeBackend{scripts: map[string]string{"S": on(body)}, tracers: map[string]*fakeTracer{"S": tracer}}
+	return &startsScript{t, tracer, run(t, b, oneScriptYAML(metrics)), []time.Time{tracer.Created()}}
+}
+
+// read reads rows and compares the starts: 0 is the script's, n the time of
+// reading n.
+func (s *startsScript) read(rows []pair, want map[string]int) {
+	s.Helper()
+	time.Sleep(10*time.Second + 300*time.Microsecond)
+	s.tracer.rows["@"] = rows
+	s.starts = append(s.starts, time.Now().Truncate(time.Millisecond).Add(time.Millisecond))
+	got := map[string]int{}
+	for key, at := range startsOf(s.T, s.c, time.Now()) {
+		got[key] = -1
+		for n, start := range s.starts {
+			if start.Equal(at) {
+				got[key] = n
+			}
+		}
+	}
+	if !maps.Equal(got, want) {
+		s.Errorf("reading %d: starts %v, want %v", len(s.starts)-1, got, want)
+	}
+}
+
+func counts(of map[string]int64) (rows []pair) {
+	for key, n := range of {
+		rows = append(rows, pair{chars(key), words(n, n, n)})
+	}
+	return rows
+}
+
+// Keys of the first reading started with the script, later ones at the reading
+// before; and so did those that came back.
+func TestStarts(t *testing.T) {
+	for _, agg := range []string{"count()", "sum((u64)pid)", "avg((u64)pid)"} {
+		t.Run(agg, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStartsScript(t, "@[comm] = "+agg+";", "")
+				s.read(counts(map[string]int64{"a": 1}), map[string]int{"a": 0})
+				s.read(counts(map[string]int64{"a": 1, "b": 7}), map[string]int{"a": 0, "b": 1})
+				s.read(counts(map[string]int64{"b": 9}), map[string]int{"b": 1})
+				s.read(counts(map[string]int64{"a": 5, "b": 9}), map[string]int{"a": 3, "b": 1})
+				s.read(counts(map[string]int64{"a": 5, "b": 8}), map[string]int{"a": 3, "b": 4})
+				s.read(nil, map[string]int{})
+				s.read(counts(map[string]int64{"a": 90, "b": 90}), map[string]int{"a": 6, "b": 6})
+			})
+		})
+	}
+}
+
+func TestStartsOfHistograms(t *testing.T) {
+	of := func(values ...int64) []pair { return []pair{{nil, histogramValue(defaultThresholds(), values...)}} }
+	synctest.Test(t, func(t *testing.T) {
+		s := newStartsScript(t, "@ = quantize((u64)pid);", "")
+		s.read(nil, map[string]int{"": 0}) // keyless: it exists from the start
+		s.read(of(1, 100), map[string]int{"": 0})
+		s.read(of(1, 1, 100), map[string]int{"": 0})
+		s.read(of(1, 100, 100, 100), map[string]int{"": 3}) // more numbers, but one bucket has fewer
+		s.read(of(1, 100, 100, 100), map[string]int{"": 3})
+		s.read(nil, map[string]int{"": 5}) // cleared
+	})
+}
+
+// A sum that has left 64 bits has not fallen; one of negative numbers has.
+func TestStartsOfSums(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStartsScript(t, "@ = sum((s64)pid);", `{map: "@", type: counter}`)
+		s.read([]pair{{nil, words(-5, 0)}}, map[string]int{"": 0})
+		s.read([]pair{{nil, words(7, 0)}}, map[string]int{"": 0})
+		s.read([]pair{{nil, words(3, 1<<30)}}, map[string]int{"": 0})
+		s.read([]pair{{nil, words(2, 1<<30)}}, map[string]int{"": 3})
+		s.read([]pair{{nil, words(-2, 0)}}, map[string]int{"": 4})
+	})
+}
+
+func TestStartsOfGauges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStartsScript(t, "@[comm] = max(pid);", "")
+		s.read(counts(map[string]int64{"a": 1}), map[string]int{})
+		if was := s.c.scripts[0].running.series[0].was; was != nil {
+			t.Errorf("%d bytes are kept of a gauge, which has no start", len(was))
+		}
+	})
+}
+
+// Keys with equal labels are one series, which starts with the first of them.
+func TestStartsOfEqualLabels(t *testing.T) {
+	row := func(key, n int64) pair { return pair{words(key), words(n)} }
+	synctest.Test(t, func(t *testing.T) {
+		s := newStartsScript(t, "op = (u64)pid; @[op] = count();", `{map: "@", labels: [{map: {1: write, 2: write}}]}`)
+		s.read(nil, map[string]int{})
+		s.read([]pair{row(1, 5)}, map[string]int{"write": 1})
+		s.read([]pair{row(1, 5), row(2, 5)}, map[string]int{"write": 1})
+		s.read([]pair{row(2, 10)}, map[string]int{"write": 1})
+		s.read([]pair{row(2, 9)}, map[string]int{"write": 4})
+	})
+}
+
+// A series that a scrape had no room for, or that could not be read, has the
+// start it would have had.
+func TestStartsOfSeriesNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStartsScript(t, "@[comm] = count();", "")
+		s.read(counts(map[string]int64{"a": 1}), map[string]int{"a": 0})
+		s.c.maxSeries = 1
+		s.read(counts(map[string]int64{"a": 1, "b": 1}), map[string]int{"a": 0})
+		s.tracer.err = errors.New("no such map")
+		s.read(nil, map[string]int{})
+		s.tracer.err = nil
+		s.c.maxSeries = 3
+		s.read(counts(map[string]int64{"a": 1, "b": 1, "c": 1}), map[string]int{"a": 0, "b": 1, "c": 2})
+	})
+}
+
+// A scrape that was requested before the last reading ended has a sample of an
+// earlier time, and its series started before that.
+func TestStartsOfWaitingScrapes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStartsScript(t, "@[comm] = count();", "")
+		s.read(nil, map[string]int{})
+		asked := time.Now().Add(5 * time.Second)
+		s.read(nil, map[string]int{})
+		s.tracer.rows["@"] = counts(map[string]int64{"a": 1})
+		if got := startsOf(t, s.c, asked)["a"]; !got.Equal(s.starts[1]) {
+			t.Errorf("a starts at %v, want %v, before %v", got, s.starts[1], asked)
+		}
+		s.read(counts(map[string]int64{"a": 2}), map[string]int{"a": 1})
+	})
+}
