@@ -17,8 +17,9 @@ import (
 var mayImport = map[string][]string{
 	"":                              {"cli"},
 	"cli":                           {"bpfgen", "bpfgen/kernel", "bpfgen/object", "bpfgen/probe", "configs", "dashboards", "exporter", "exporter/config", "plylang", "report", "tracer", "tracer/decode"},
-	"exporter":                      {"bpfgen", "bpfgen/kernel", "bpfgen/object", "exporter/config", "plylang", "tracer", "tracer/decode"},
+	"exporter":                      {"bpfgen", "bpfgen/kernel", "bpfgen/object", "exporter/config", "exporter/encode", "plylang", "tracer", "tracer/decode"},
 	"exporter/config":               {"plylang"},
+	"exporter/encode":               {},
 	"report":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer", "tracer/decode"},
 	"tracer":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer/decode"},
 	"tracer/decode":                 {"bpfgen/kernel", "bpfgen/object", "plylang"},
@@ -37,7 +38,7 @@ var mayImport = map[string][]string{
 
 // ownOf is what only one package knows.
 var ownOf = map[string][]string{
-	"github.com/prometheus/": {"exporter", "cli"},
+	"github.com/prometheus/": {"exporter", "exporter/encode", "cli"},
 	"gopkg.in/yaml.v3":       {"exporter/config"},
 }
 
