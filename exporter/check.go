@@ -63,8 +63,8 @@ func (m *metric) maxSeries(mp *object.Map) int { return max(1, mp.Room) * m.seri
 // describe writes what a script exports.
 func (c *compiled) describe(w io.Writer) {
 	fmt.Fprintf(w, "script %s: %s, %s\n", c.conf.Name, plural(len(c.object.Programs), "program"), plural(c.sites(), "attach point"))
-	for _, p := range c.object.Programs {
-		fmt.Fprintf(w, "    %s: %s%s\n", specList(p.Specs), p.Attach, reason(p.Why))
+	for _, line := range c.programLines() {
+		fmt.Fprintln(w, line)
 	}
 	for i, m := range c.metrics {
 		if m.exported {
@@ -74,6 +74,25 @@ func (c *compiled) describe(w io.Writer) {
 		fmt.Fprintf(w, "    %s is not exported, about %s of kernel memory\n",
 			m.decl.Name, bytesText(float64(c.object.Maps[i].Memory(c.object.CPUs))))
 	}
+}
+
+// programLines are a line for each way in which a specification is attached: of
+// a glob's many programs most say the same.
+func (c *compiled) programLines() []string {
+	var lines []string
+	programs := map[string]int{}
+	for _, p := range c.object.Programs {
+		line := fmt.Sprintf("    %s: %s%s", specList(p.Specs), p.Attach, reason(p.Why))
+		if programs[line]++; programs[line] == 1 {
+			lines = append(lines, line)
+		}
+	}
+	for i, line := range lines {
+		if n := programs[line]; n > 1 {
+			lines[i] += fmt.Sprintf(", %d programs", n)
+		}
+	}
+	return lines
 }
 
 func reason(why string) string {

@@ -3,6 +3,7 @@ package tracer
 import (
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/cilium/ebpf/link"
@@ -103,15 +104,15 @@ func (p *program) addTo(s *ProbeStatus, i int, closed bool) {
 	}
 }
 
-// joinNew joins texts, each once.
-func joinNew(a, b, sep string) string {
+// joinNew adds a text to others, unless it is one of them.
+func joinNew(all, text, sep string) string {
 	switch {
-	case a == "" || a == b:
-		return b
-	case b == "":
-		return a
+	case all == "":
+		return text
+	case text == "", strings.Contains(sep+all+sep, sep+text+sep):
+		return all
 	}
-	return a + sep + b
+	return all + sep + text
 }
 
 // linkMissed returns the events that a link itself counted as missed.

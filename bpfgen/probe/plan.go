@@ -90,8 +90,8 @@ func NewPlan(k *kernel.Kernel, clauses []*plylang.Clause) *Plan {
 // own.
 const maxRawPrograms = 64
 
-// separateRaw gives each raw tracepoint a program of its own, unless there are
-// very many. From Linux 6.1 on the kernel skips a raw program that is running on
+// separateRaw gives each raw tracepoint a program of its own; where there are very
+// many, only those whose context is known, which are the frequent ones. From Linux 6.1 on the kernel skips a raw program that is running on
 // the CPU already: one program at ten tracepoints missed 0.03 to 0.3% of their
 // events up to 6.18, and 4 to 25% on 7.3, where a program for each missed none
 // before 7.3. Before 6.1 nothing keeps it from running inside itself, and from
@@ -104,7 +104,7 @@ func (p *planner) separateRaw() {
 		}
 	}
 	for _, s := range raw {
-		s.alone = len(raw) <= maxRawPrograms
+		s.alone = len(raw) <= maxRawPrograms || firingOf(eventAt(s.Site)) != firesAnywhere
 	}
 }
 
@@ -319,6 +319,10 @@ func (p *planner) why(prog *Program, split bool) string {
 	switch {
 	case prog.Attach == object.AttachRawTracepoint && prog.Clauses[0].Scope.raw:
 		add(p.whyRaw(prog))
+	case prog.Attach == object.AttachTracepoint:
+		add(p.whyPerf(prog))
+	}
+	switch {
 	case prog.Attach == object.AttachKprobeMulti, prog.Attach == object.AttachKretprobeMulti:
 		add(fmt.Sprintf("one link for %d functions", len(prog.Points)))
 	case split:
@@ -333,15 +337,4 @@ func (p *planner) why(prog *Program, split bool) string {
 		return "through perf"
 	}
 	return strings.Join(parts, "; ")
-}
-
-// whyRaw says what a raw tracepoint promises.
-func (p *planner) whyRaw(prog *Program) string {
-	switch {
-	case !p.kernel.Has(kernel.RawTracepointsExact):
-		return "as a raw tracepoint, because nobody is preempted at it"
-	case len(prog.Points) > 1:
-		return "as raw tracepoints that share a program, which this kernel skips at one while it runs at another"
-	}
-	return "as a raw tracepoint, at which this kernel skips nothing"
 }

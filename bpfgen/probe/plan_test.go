@@ -129,13 +129,13 @@ raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips not
 		{
 			kernel: "5.10-amd64",
 			script: `tracepoint:sched/sched_sw* { @[probe] = count(); }`,
-			want: `tracepoint sched/sched_swap_numa: through perf
+			want: `tracepoint sched/sched_swap_numa: through perf: what fires while another program runs on its CPU is missed, and not counted by this kernel
 raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "5.10-amd64",
 			script: `tracepoint:exceptions/page_fault_user { @ = count(); }`,
-			want:   `tracepoint exceptions/page_fault_user: through perf`,
+			want:   `tracepoint exceptions/page_fault_user: through perf: what fires while another program runs on its CPU is missed, and not counted by this kernel`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -249,7 +249,7 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each a
 			kernel: "6.18-amd64",
 			opt:    bpfgen.Options{PlainAttach: true},
 			script: `tracepoint:sched/sched_switch { @ = count(); }`,
-			want:   `tracepoint sched/sched_switch: through perf`,
+			want:   `tracepoint sched/sched_switch: through perf: what fires while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
@@ -259,7 +259,39 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each a
 		{
 			kernel: "7.3-amd64",
 			script: `tracepoint:sched/sched_wakeup_new { @ = count(); }`,
-			want:   `tracepoint sched/sched_wakeup_new: through perf`,
+			want:   `raw_tracepoint sched_wakeup_new: as a raw tracepoint, because nobody is preempted at it`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `tracepoint:@(kmem|block|sched)/@(kmalloc|block_rq_issue|sched_stick_numa) { @[probe] = count(); }`,
+			want:   `tracepoint block/block_rq_issue kmem/kmalloc sched/sched_stick_numa: through perf: what fires while another program runs on its CPU is missed, and counted; one program for 3 attach points`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `tracepoint:kmem/kmalloc { @ = count(); } tracepoint:block/block_rq_issue { @b = count(); } tracepoint:raw_syscalls/sys_enter { @c = count(); }`,
+			want: `tracepoint kmem/kmalloc: through perf: fires in tasks and in interrupts; what fires while another program runs on its CPU is missed, and counted
+tracepoint block/block_rq_issue: through perf: fires in tasks only, misses nothing
+tracepoint raw_syscalls/sys_enter: through perf: fires in tasks only, misses nothing`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `tracepoint:@(kmem|block)/@(kmalloc|block_rq_issue) { @[data->common_pid] = count(); }`,
+			want:   `tracepoint block/block_rq_issue kmem/kmalloc: through perf: fires in tasks and in interrupts; what fires while another program runs on its CPU is missed, and counted; one program for 2 attach points`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kprobe:SyS_read { @ = count(); }`,
+			want:   `tracepoint raw_syscalls/sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; through perf: fires in tasks only, misses nothing`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `tracepoint:block/block_rq_complete { @ = count(); }`,
+			want:   `raw_tracepoint block_rq_complete: as a raw tracepoint: fires in tasks and in interrupts; what fires while its program runs is missed, and counted`,
+		},
+		{
+			kernel: "5.10-amd64",
+			script: `tracepoint:block/block_rq_complete { @ = count(); }`,
+			want:   `raw_tracepoint block_rq_complete: as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -321,7 +353,7 @@ kprobe vfs_write: through perf`,
 			kernel: "6.18-amd64",
 			opt:    bpfgen.Options{PlainAttach: true},
 			script: `tracepoint:syscalls/sys_enter_* { @[probe] = count(); }`,
-			want:   `tracepoint syscalls/sys_enter_clone syscalls/sys_enter_clone3 syscalls/sys_enter_close and 20 more: one program for 23 attach points`,
+			want:   `tracepoint syscalls/sys_enter_clone syscalls/sys_enter_clone3 syscalls/sys_enter_close and 20 more: through perf: what fires while another program runs on its CPU is missed, and counted; one program for 23 attach points`,
 		},
 	} {
 		t.Run(row.kernel+" "+row.script, func(t *testing.T) {

@@ -90,7 +90,7 @@ func newRawCalls(kind syscallKind, calls []kernel.Syscall, returns bool, table [
 // at puts s to the tracepoint.
 func (r *rawCalls) at(res *Resolver, s *Scope) *Scope {
 	s.attach, s.many = object.AttachTracepoint, ""
-	s.raw = rawIsExact(res, "sys_enter") && !wholeRecord(s.uses)
+	s.raw = rawIsBetter(res, r.kind.tracepoint) && !wholeRecord(s.uses)
 	s.sites = []site{{object.AttachPoint{Site: tracepointNamed(r.kind.tracepoint)}, tracepointProvider.Name + ":" + r.kind.tracepoint}}
 	return r.of(s)
 }

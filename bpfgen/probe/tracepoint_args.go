@@ -3,7 +3,6 @@ package probe
 import (
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -73,41 +72,6 @@ var knownSources = map[string]fieldSources{
 	"exceptions/page_fault_kernel": {"address": {arg: 0}, "error_code": {arg: 2}},
 }
 
-// rawIsExact says whether a raw tracepoint may stand in for one with a record:
-// where this kernel's raw tracepoints skip nothing, and else at those at which
-// nobody is preempted. There it is the program attached through perf that is
-// skipped, when it interrupts another one.
-func rawIsExact(r *Resolver, event string) bool {
-	return !r.plain && (r.kernel.Has(kernel.RawTracepointsExact) || notPreempted[event])
-}
-
-// notPreempted are tracepoints that fire with interrupts or preemption off, in
-// every record of an ftrace instance on Linux 5.10 to 7.3 under a load of system
-// calls, timers, signals, network and block I/O. Measured on 7.3: through perf
-// 18.6% of softirq_entry and 13.9% of sched_wakeup were missed, raw none.
-var notPreempted = setOf(
-	"cpu_idle", "hrtimer_expire_entry", "hrtimer_start", "local_timer_entry", "timer_expire_entry", "timer_start",
-	"irq_handler_entry", "softirq_entry", "softirq_exit", "softirq_raise",
-	"sched_migrate_task", "sched_process_free", "sched_stat_runtime", "sched_switch", "sched_wakeup", "sched_waking",
-	"contention_begin", "page_fault_user", "rcu_utilization", "writeback_dirty_folio", "signal_deliver", "signal_generate", "workqueue_queue_work",
-	"napi_poll", "netif_receive_skb", "netif_rx", "net_dev_queue", "kfree_skb", "tcp_destroy_sock", "tcp_receive_reset",
-)
-
-func setOf(names ...string) map[string]bool {
-	set := make(map[string]bool, len(names))
-	for _, name := range names {
-		set[name] = true
-	}
-	return set
-}
-
-// rawIsSafe says whether a program at a raw tracepoint cannot run inside itself.
-// Kernels before 6.1 do not prevent that: there only those of the table are raw
-// that no program reaches.
-func rawIsSafe(k *kernel.Kernel, event string) bool {
-	return k.AtLeast(6, 1) || knownSources[event] != nil && reenters(k, event) == ""
-}
-
 // wholeRecord says whether a clause asks for the record itself.
 func wholeRecord(uses plylang.Uses) bool {
 	return uses.Whole[dataRow.Name] || uses.Whole[argsRow.Name]
@@ -116,7 +80,7 @@ func wholeRecord(uses plylang.Uses) bool {
 // fieldsInArgs returns the sources of the fields in use; ok is false when the
 // record is needed.
 func fieldsInArgs(r *Resolver, event string, fields *ctype.Record, uses plylang.Uses) (sources fieldSources, ok bool) {
-	if !rawIsExact(r, path.Base(event)) || wholeRecord(uses) || !rawIsSafe(r.kernel, event) {
+	if !rawIsBetter(r, event) || wholeRecord(uses) {
 		return nil, false
 	}
 	sources = fieldSources{}
