@@ -11,10 +11,10 @@ import (
 
 // A Tracer is a running script, as the exporter sees it.
 type Tracer interface {
-	// Rows returns the keys and values of a map, as object.Map lays them out,
-	// each key once, values reduced over CPUs. A keyless map gives one row
-	// without a key, none while it was never written.
-	Rows(m *object.Map) ([]Row, error)
+	// Contents returns the keys and values of a map, as object.Map lays them
+	// out, each key once, values reduced over CPUs; and when it was cleared. A
+	// keyless map gives one row without a key, none while it was never written.
+	Contents(m *object.Map) (Contents, error)
 
 	// Dropped is the number of updates the map refused.
 	Dropped(m *object.Map) uint64
@@ -39,8 +39,11 @@ type Tracer interface {
 	Close() error
 }
 
-// A Row is one key of a map and its value.
-type Row = tracer.Row
+// A Row is one key of a map and its value; Contents are all of one map.
+type (
+	Row      = tracer.Row
+	Contents = tracer.Contents
+)
 
 // A Probe is how one specification of a script is attached.
 type Probe struct {

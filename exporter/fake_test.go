@@ -28,6 +28,7 @@ type pair struct{ key, value []byte }
 // there.
 type fakeTracer struct {
 	rows    map[string][]pair
+	cleared time.Time
 	dropped map[string]uint64
 	err     error
 	probes  []Probe
@@ -36,7 +37,7 @@ type fakeTracer struct {
 	block   chan struct{} // when not nil, reading waits for it
 }
 
-func (f *fakeTracer) Rows(m *object.Map) ([]Row, error) {
+func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
 	f.reads++
 	if f.block != nil {
 		<-f.block
@@ -45,7 +46,7 @@ func (f *fakeTracer) Rows(m *object.Map) ([]Row, error) {
 	for _, p := range f.rows[m.Name] {
 		rows = append(rows, Row{Key: p.key, Value: p.value})
 	}
-	return rows, f.err
+	return Contents{Rows: rows, Cleared: f.cleared}, f.err
 }
 
 func (f *fakeTracer) Dropped(m *object.Map) uint64 { return f.dropped[m.Name] }

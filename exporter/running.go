@@ -81,27 +81,26 @@ type mapReading struct {
 // scrape reads all maps for a scrape that was requested at a time.
 func (r *running) scrape(asked time.Time) (err error) {
 	begin := time.Now()
-	if r.last, err = r.read(r.series, r.reads.before(asked, r.created)); err == nil {
+	if r.last, err = r.read(r.series, origin{asked, r.reads.before(asked, r.created)}); err == nil {
 		r.reads.add(readingTime{begin, time.Now()})
 	}
 	return err
 }
 
 // read reads all maps into series: those of the scrapes, or others, which
-// then leave no trace in what a scrape counts. Series that are new since the
-// last reading start at since.
-func (r *running) read(all []*mapSeries, since startTime) ([]mapReading, error) {
-	rows := make([][]Row, len(all))
+// then leave no trace in what a scrape counts. Series start at from.
+func (r *running) read(all []*mapSeries, from origin) ([]mapReading, error) {
+	contents := make([]Contents, len(all))
 	for i, t := range all {
 		var err error
-		if rows[i], err = r.tracer.Rows(t.mp); err != nil {
+		if contents[i], err = r.tracer.Contents(t.mp); err != nil {
 			return nil, err
 		}
 	}
 	readings := make([]mapReading, len(all))
 	for i, t := range all {
-		t.update(rows[i], since)
-		readings[i] = mapReading{t, len(rows[i]), r.tracer.Dropped(t.mp), r.memory(t.mp)}
+		t.update(contents[i], from)
+		readings[i] = mapReading{t, len(contents[i].Rows), r.tracer.Dropped(t.mp), r.memory(t.mp)}
 	}
 	return readings, nil
 }
@@ -119,7 +118,7 @@ func (r *running) peek() ([]mapReading, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.read(all, 0)
+	return r.read(all, origin{})
 }
 
 // stop closes all scripts, several at a time: each waits for the kernel.

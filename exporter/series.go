@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 
@@ -27,6 +28,8 @@ type mapSeries struct {
 	fold   []int  // histograms: the exported bucket of each of the map's
 	values []byte // those of all series of this round, in one piece
 	was    []byte // those of the round before, where starts are kept
+
+	cleared time.Time // as of the last reading
 }
 
 // current returns the series of this round, in the order of their labels.
@@ -57,9 +60,9 @@ func newMapSeries(m *metric, mp *object.Map, text func(object.Value) string) *ma
 	return &mapSeries{m: m, mp: mp, text: text, byKey: map[string]*series{}, byText: map[string]*series{}}
 }
 
-// update takes in what was read: one round. A series that was not there in the
-// round before, or whose value has fallen since, starts at since.
-func (t *mapSeries) update(rows []Row, since startTime) {
+// update takes in what was read: one round. Series that are new start at from.
+func (t *mapSeries) update(c Contents, from origin) {
+	rows := c.Rows
 	t.round++
 	t.count = 0
 	if t.m.starts() {
@@ -80,7 +83,7 @@ func (t *mapSeries) update(rows []Row, since startTime) {
 	if len(t.sorted) > fresh {
 		sort.Slice(t.sorted, func(i, j int) bool { return t.sorted[i].text < t.sorted[j].text })
 	}
-	t.setStarts(since)
+	t.setStarts(c.Cleared, from)
 	t.forget(rows)
 }
 

@@ -14,7 +14,8 @@ import (
 // that appears later counts since a reading at which it was absent, and one
 // whose value has fallen since a reading at which it had the larger one: its
 // key has left the map and come back. Keys that are gone are not remembered:
-// the absence from one reading is enough.
+// the absence from one reading is enough. After a clear() all series of the map
+// start at that time.
 //
 // Prometheus can put a 0 at that time. It must then lie after the sample, or
 // the mark of absence, that Prometheus has of the series from an earlier
@@ -61,15 +62,34 @@ func (l readingLog) before(asked, created time.Time) startTime {
 	return startTime(created.UnixNano())
 }
 
-// setStarts sets the start of the series that are new in this round, and of
-// those whose value has fallen.
-func (t *mapSeries) setStarts(since startTime) {
+// An origin is where the series start that are new in a reading.
+type origin struct {
+	asked time.Time // when it was requested
+	start startTime
+}
+
+// clearedAt is the origin where the map was cleared after the reading before.
+func (o origin) clearedAt(at time.Time) origin {
+	if !at.After(o.asked) {
+		o.start = max(o.start, startTime(at.UnixNano()))
+	}
+	return o
+}
+
+// setStarts sets the start of the series that are new in this round: all, if
+// the map was cleared, those that were not there in the round before, and those
+// whose value has fallen.
+func (t *mapSeries) setStarts(cleared time.Time, from origin) {
 	if !t.m.starts() {
 		return
 	}
+	anew := cleared.After(t.cleared)
+	if anew {
+		t.cleared, from = cleared, from.clearedAt(cleared)
+	}
 	for _, s := range t.sorted {
-		if s.round == t.round && (s.before == none || t.mp.Fell(t.valueIn(t.was, s.before), t.value(s))) {
-			s.start = since
+		if s.round == t.round && (anew || s.before == none || t.mp.Fell(t.valueIn(t.was, s.before), t.value(s))) {
+			s.start = from.start
 		}
 	}
 }

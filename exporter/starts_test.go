@@ -125,6 +125,23 @@ func TestStartsOfSums(t *testing.T) {
 	})
 }
 
+// After a clear() all series are new, even those that are larger than before;
+// unless the scrape was requested before.
+func TestStartsOfClearedMaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStartsScript(t, "@[comm] = count();", "")
+		s.read(counts(map[string]int64{"a": 1}), map[string]int{"a": 0})
+		time.Sleep(3 * time.Second)
+		s.tracer.cleared = time.Now()
+		cleared := s.tracer.cleared
+		s.starts[0] = cleared
+		s.read(counts(map[string]int64{"a": 5, "b": 1}), map[string]int{"a": 0, "b": 0})
+		s.read(counts(map[string]int64{"a": 5, "b": 1, "c": 1}), map[string]int{"a": 0, "b": 0, "c": 2})
+		s.tracer.cleared = time.Now().Add(20 * time.Second)
+		s.read(counts(map[string]int64{"a": 9}), map[string]int{"a": 3})
+	})
+}
+
 func TestStartsOfGauges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStartsScript(t, "@[comm] = max(pid);", "")
