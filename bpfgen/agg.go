@@ -18,7 +18,8 @@ type aggregation struct {
 	exchanges bool
 
 	// buckets makes the buckets of a histogram from its constant arguments.
-	buckets func(args []plylang.Expr) (object.Buckets, error)
+	// unsigned says that the 64th bit of its numbers is no sign.
+	buckets func(args []plylang.Expr, unsigned bool) (object.Buckets, error)
 
 	// update adds the number in x to the value at R7.
 	update func(g *gen, m *object.Map, x emit.Mem)
@@ -80,13 +81,13 @@ var aggregations = []*builtin{
 		newLogLinear, constantParam("factor", false), constantParam("lo", false), constantParam("hi", false), constantParam("steps", false)),
 }
 
-func histogramRow(name, doc string, buckets func([]plylang.Expr) (object.Buckets, error), params ...plylang.Param) *builtin {
+func histogramRow(name, doc string, buckets func([]plylang.Expr, bool) (object.Buckets, error), params ...plylang.Param) *builtin {
 	return &builtin{
 		Func: plylang.Func{
 			Name: name, Doc: doc,
 			Params: append([]plylang.Param{argument}, params...),
 			Infer: func(args []plylang.Expr) (*plylang.Type, error) {
-				_, err := buckets(args)
+				_, err := buckets(args, false)
 				return nil, err
 			},
 		},
@@ -95,6 +96,11 @@ func histogramRow(name, doc string, buckets func([]plylang.Expr) (object.Buckets
 			words:  2, buckets: buckets, update: countInBucket,
 		},
 	}
+}
+
+// Buckets are those that the histogram of a checked script asks for.
+func Buckets(m *plylang.Map) (object.Buckets, error) {
+	return byName[m.Agg.Name].agg.buckets(m.Args, wide(m.Value))
 }
 
 // ValuesOf is what the values of a map are that the aggregation f feeds; a table

@@ -2,12 +2,14 @@ package bpfgen
 
 import (
 	"math"
+	"math/big"
 	"reflect"
 	"sync"
 	"testing"
 
 	"github.com/cilium/ebpf"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/live"
 )
@@ -116,7 +118,9 @@ func TestQuantize(t *testing.T) {
 		@ = quantize(m1); @ = quantize(0); @ = quantize(1); @ = quantize(2); @ = quantize(3);
 		@ = quantize(4); @ = quantize(x); @ = quantize(x - 1); @ = quantize(0x7fffffffffffffff);
 		@k[1] = quantize(x); @k[1] = quantize(m1);
-		@u[1] = quantize(big); @u[1] = quantize((u64)x);
+		@u[1] = quantize(big); @u[1] = quantize((u64)x); @u[1] = quantize((u64)1 << 63); @u[1] = quantize(((u64)1 << 63) - 1);
+		@u[1] = quantize((u64)1 << 62); @u[1] = quantize(((u64)1 << 62) - 1);
+		@f[1] = quantize(big, 1); @f[1] = quantize((u64)3 << 62, 1); @f[1] = quantize(((u64)3 << 62) - 1, 1); @f[1] = quantize((u64)1 << 63, 1);
 	}`)
 	check := func(name string, key []int64, wantSum int64, want map[int]uint64) {
 		t.Helper()
@@ -128,7 +132,8 @@ func TestQuantize(t *testing.T) {
 	// [0,1] [2,4) [4,8) … [2048,4096) [4096,8192) … [2^62,2^63)
 	check("@", nil, math.MinInt64+8199, map[int]uint64{0: 1, 1: 2, 2: 2, 3: 1, 12: 1, 13: 1, 63: 1})
 	check("@k", []int64{1}, 4095, map[int]uint64{0: 1, 13: 1})
-	check("@u", []int64{1}, 4095, map[int]uint64{13: 1, 63: 1})
+	check("@u", []int64{1}, math.MinInt64+4093, map[int]uint64{13: 1, 62: 1, 63: 2, 64: 2}) // … [2^63,2^64)
+	check("@f", []int64{1}, -2, map[int]uint64{127: 2, 128: 2})                             // [2^63,1.5*2^63) and the rest
 }
 
 func TestLinearHistograms(t *testing.T) {
@@ -160,19 +165,38 @@ func TestLinearHistograms(t *testing.T) {
 // The exporter counts into its own bounds, and a number equal to a bound is
 // below it.
 func TestBounds(t *testing.T) {
-	bounds := []uint64{1, 2, 4, 1 << 20, 1 << 40}
+	bounds := upperBounds(1, 2, 4, 1<<20, 1<<40)
 	l := beginWith(t, `BEGIN {
 		m1 = 0-1; big = 0xffffffffffffffff;
 		@ = quantize(m1); @ = quantize(0); @ = quantize(1); @ = quantize(2); @ = quantize(3); @ = quantize(4);
 		@ = quantize(5); @ = quantize(1048576); @ = quantize(1048577); @ = quantize(0x10000000000); @ = quantize(0x10000000001);
 		@u[1] = quantize(big);
-	}`, Options{Maps: map[string]MapOptions{"@": {Bounds: bounds}, "@u": {Bounds: bounds}}})
+	}`, Options{Maps: map[string]MapOptions{"@": {Buckets: bounds}, "@u": {Buckets: bounds}}})
 	want := map[int]uint64{0: 1, 1: 2, 2: 1, 3: 2, 4: 2, 5: 2, 6: 1}
 	if _, got := l.counts("@"); !reflect.DeepEqual(got, want) {
 		t.Errorf("@ is %v, want %v", got, want)
 	}
 	if _, got := l.counts("@u", 1); !reflect.DeepEqual(got, map[int]uint64{6: 1}) {
 		t.Errorf("@u[1] is %v, want the last bucket only", got)
+	}
+}
+
+// Bounds may be negative, and those that the numbers cannot reach have no effect.
+func TestNegativeBounds(t *testing.T) {
+	bounds := upperBounds(math.MinInt64, -1<<40, -20, -3, 0, 7)
+	l := beginWith(t, `BEGIN {
+		m1 = 0-1; least = 1 << 63;
+		@ = lquantize(least, -20, 7, 10); @ = lquantize(least + 1, -20, 7, 10); @ = lquantize(m1 << 40, -20, 7, 10);
+		@ = lquantize((m1 << 40) + 1, -20, 7, 10); @ = lquantize(-20, -20, 7, 10); @ = lquantize(-19, -20, 7, 10);
+		@ = lquantize(-3, -20, 7, 10); @ = lquantize(-2, -20, 7, 10); @ = lquantize(m1, -20, 7, 10); @ = lquantize(0, -20, 7, 10);
+		@ = lquantize(1, -20, 7, 10); @ = lquantize(7, -20, 7, 10); @ = lquantize(8, -20, 7, 10);
+		@u[1] = lquantize((u64)m1, -20, 7, 10); @u[1] = lquantize((u64)0, -20, 7, 10);
+	}`, Options{Maps: map[string]MapOptions{"@": {Buckets: bounds}, "@u": {Buckets: bounds}}})
+	if _, got := l.counts("@"); !reflect.DeepEqual(got, map[int]uint64{0: 1, 1: 2, 2: 2, 3: 2, 4: 2, 5: 1, 6: 2, 7: 1}) {
+		t.Errorf("@ is %v", got)
+	}
+	if _, got := l.counts("@u", 1); !reflect.DeepEqual(got, map[int]uint64{5: 1, 7: 1}) {
+		t.Errorf("@u[1] is %v", got)
 	}
 }
 
@@ -184,41 +208,53 @@ func TestManyHistograms(t *testing.T) {
 		script += "@" + string(rune('a'+i)) + "[tid] = quantize(nsecs - x + pid);\n"
 	}
 	l := beginWith(t, script+"}", Options{Maps: map[string]MapOptions{
-		"@a": {Bounds: powers(25)}, "@b": {Bounds: powers(25)}, "@c": {Bounds: powers(60)},
+		"@a": {Buckets: powers(25)}, "@b": {Buckets: powers(25)}, "@c": {Buckets: powers(60)},
 	}})
 	if len(l.obj.Programs) != 1 {
 		t.Fatal("want one program")
 	}
 }
 
-func powers(n int) []uint64 {
-	out := make([]uint64, n)
+func powers(n int) object.Bounds {
+	out := make([]int64, n)
 	for i := range out {
 		out[i] = 1 << i
 	}
-	return out
+	return upperBounds(out...)
 }
 
-// Every number is in the bucket whose range holds it.
+func upperBounds(ends ...int64) object.Bounds {
+	var out []*big.Int
+	for _, n := range ends {
+		out = append(out, big.NewInt(n))
+	}
+	return object.NewBounds(out)
+}
+
+// Buckets follow each other without a gap, and end where their numbers end.
 func TestBucketRanges(t *testing.T) {
 	logLinear, err := logLinear(10, 0, 2, 20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range []object.Buckets{
-		object.Log2{Bits: 0}, object.Log2{Bits: 1}, object.Log2{Bits: 2}, object.Log2{Bits: 4}, object.Bounds(powers(25)), object.Linear{Lo: -10, Hi: 25, Step: 10},
+		object.Log2{Bits: 0}, object.Log2{Bits: 1}, object.Log2{Bits: 2}, object.Log2{Bits: 4}, object.Log2{Unsigned: true}, object.Log2{Bits: 4, Unsigned: true},
+		powers(25), upperBounds(math.MinInt64, -1, 0, math.MaxInt64), upperBounds(-20, -3, 7), object.Linear{Lo: -10, Hi: 25, Step: 10},
 		object.Linear{Lo: math.MinInt64, Hi: math.MaxInt64, Step: 1 << 60}, logLinear,
 	} {
-		_, last, _, _ := b.Range(0)
+		_, last := b.Range(0)
 		for i := 1; i < b.Len(); i++ {
-			lo, hi, hasLo, hasHi := b.Range(i)
-			if !hasLo || lo != last+1 {
-				t.Errorf("%#v: bucket %d begins at %d, the one before ends at %d", b, i, lo, last)
+			lo, hi := b.Range(i)
+			if lo == nil || lo.Cmp(new(big.Int).Add(last, big.NewInt(1))) != 0 {
+				t.Errorf("%#v: bucket %d begins at %v, the one before ends at %v", b, i, lo, last)
 			}
-			if hasHi && hi < lo || !hasHi && i != b.Len()-1 {
-				t.Errorf("%#v: bucket %d is %d to %d", b, i, lo, hi)
+			if hi != nil && hi.Cmp(lo) < 0 || hi == nil && i != b.Len()-1 {
+				t.Errorf("%#v: bucket %d is %v to %v", b, i, lo, hi)
 			}
 			last = hi
+		}
+		if h, ok := b.(object.Log2); ok && last.BitLen() != emit.Pick(h.Unsigned, 64, 63) {
+			t.Errorf("%#v ends at %v", h, last)
 		}
 	}
 }

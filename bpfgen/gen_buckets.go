@@ -17,7 +17,8 @@ func (g *gen) bucket(b object.Buckets, unsigned bool) {
 	case object.Log2:
 		g.log2Bucket(b, unsigned)
 	case object.Bounds:
-		g.findBound(b, 1, 0, unsigned)
+		below := b.Negative[:len(b.Negative)-1] // the last one needs no comparison
+		g.findBound(below, b.Upper, len(b.Negative), unsigned)
 	case object.Linear:
 		g.linearBucket(b, unsigned)
 	case object.LogLinear:
@@ -30,15 +31,15 @@ func (g *gen) bucket(b object.Buckets, unsigned bool) {
 // maxBuckets is how many buckets a histogram may have.
 const maxBuckets = 4096
 
-func newLog2(args []plylang.Expr) (object.Buckets, error) {
+func newLog2(args []plylang.Expr, unsigned bool) (object.Buckets, error) {
 	if len(args) < 2 {
-		return object.Log2{}, nil
+		return object.Log2{Unsigned: unsigned}, nil
 	}
 	bits, _ := plylang.ConstInt(args[1])
 	if bits < 0 || bits > 4 {
 		return nil, &plylang.ArgError{Arg: 1, Msg: "bits must be 0 to 4: every power of two is cut into 2^bits buckets"}
 	}
-	return object.Log2{Bits: int(bits)}, nil
+	return object.Log2{Bits: int(bits), Unsigned: unsigned}, nil
 }
 
 func (g *gen) log2Bucket(h object.Log2, unsigned bool) {
@@ -54,7 +55,7 @@ func (g *gen) log2Bucket(h object.Log2, unsigned bool) {
 	}
 	g.Emit(asm.Mov.Reg(asm.R2, asm.R1))
 	g.log2()
-	g.log2Part(h, unsigned)
+	g.log2Part(h)
 	if !unsigned {
 		g.Goto(end)
 		g.Bind(negative)
@@ -64,13 +65,7 @@ func (g *gen) log2Bucket(h object.Log2, unsigned bool) {
 }
 
 // log2Part turns the logarithm in R0 of the number in R2 into a bucket.
-func (g *gen) log2Part(h object.Log2, unsigned bool) {
-	if unsigned {
-		fits := g.Label()
-		g.Jump(asm.JLE, asm.R0, 62, fits)
-		g.Emit(asm.Mov.Imm(asm.R0, 62), asm.Mov.Imm(asm.R2, -1), asm.RSh.Imm(asm.R2, 1))
-		g.Bind(fits)
-	}
+func (g *gen) log2Part(h object.Log2) {
 	if h.Bits == 0 {
 		g.Emit(asm.Add.Imm(asm.R0, 1))
 		return
@@ -100,41 +95,43 @@ func (g *gen) log2() {
 	}
 }
 
-// findBound leaves in R0 the index of the first bound that the number in R1
-// does not exceed, plus first; for negative numbers it leaves negative.
-func (g *gen) findBound(bounds []uint64, first, negative int, unsigned bool) {
-	below, end := g.Label(), g.Label()
+// findBound leaves in R0 the index of the bucket of the number in R1: of a negative
+// one, that of the first of negative that it does not exceed, or the one after
+// those; of others, first plus that of the first of upper.
+func (g *gen) findBound(negative []int64, upper []uint64, first int, unsigned bool) {
+	end, below := g.Label(), g.Label()
 	if !unsigned {
 		g.Jump(asm.JSLT, asm.R1, 0, below)
 	}
-	g.compareTree(bounds, first, end)
+	compareTree(g, upper, first, asm.JLE, end)
 	if !unsigned {
 		g.Bind(below)
-		g.Emit(asm.Mov.Imm(asm.R0, int32(negative)))
+		compareTree(g, negative, 0, asm.JSLE, end)
 	}
 	g.Bind(end)
 }
 
-// compareTree is a binary search written out as code.
-func (g *gen) compareTree(bounds []uint64, first int, end string) {
+// compareTree is a binary search written out as code: it leaves in R0 the index of
+// the first bound at which the jump is taken, plus first.
+func compareTree[N int64 | uint64](g *gen, bounds []N, first int, jump asm.JumpOp, end string) {
 	if len(bounds) == 0 {
 		g.Emit(asm.Mov.Imm(asm.R0, int32(first)))
 		g.Goto(end)
 		return
 	}
 	mid, below := len(bounds)/2, g.Label()
-	if v := bounds[mid]; v <= math.MaxInt32 {
-		g.Jump(asm.JLE, asm.R1, int32(v), below)
+	if v := int64(bounds[mid]); v == int64(int32(v)) {
+		g.Jump(jump, asm.R1, int32(v), below)
 	} else {
-		g.Imm(asm.R2, int64(v))
-		g.JumpReg(asm.JLE, asm.R1, asm.R2, below)
+		g.Imm(asm.R2, v)
+		g.JumpReg(jump, asm.R1, asm.R2, below)
 	}
-	g.compareTree(bounds[mid+1:], first+mid+1, end)
+	compareTree(g, bounds[mid+1:], first+mid+1, jump, end)
 	g.Bind(below)
-	g.compareTree(bounds[:mid], first, end)
+	compareTree(g, bounds[:mid], first, jump, end)
 }
 
-func newLinear(args []plylang.Expr) (object.Buckets, error) {
+func newLinear(args []plylang.Expr, _ bool) (object.Buckets, error) {
 	lo, hi, step := constantArg(args, 1), constantArg(args, 2), constantArg(args, 3)
 	switch {
 	case hi <= lo:
@@ -180,7 +177,7 @@ func (g *gen) linearBucket(h object.Linear, unsigned bool) {
 	g.Bind(end)
 }
 
-func newLogLinear(args []plylang.Expr) (object.Buckets, error) {
+func newLogLinear(args []plylang.Expr, _ bool) (object.Buckets, error) {
 	factor, lo := constantArg(args, 1), constantArg(args, 2)
 	hi, steps := constantArg(args, 3), constantArg(args, 4)
 	switch {
@@ -219,5 +216,5 @@ func (g *gen) logLinearBucket(h object.LogLinear, unsigned bool) {
 	for i, start := range h {
 		uppers[i] = start - 1
 	}
-	g.findBound(uppers, 0, 0, unsigned)
+	g.findBound(nil, uppers, 0, unsigned)
 }

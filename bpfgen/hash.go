@@ -59,8 +59,8 @@ func hashBuckets(h io.Writer, b object.Buckets) {
 	}
 	var limits []byte
 	for i := range b.Len() {
-		lo, hi, hasLo, hasHi := b.Range(i)
-		limits = fmt.Appendln(limits, lo, hi, hasLo, hasHi)
+		lo, hi := b.Range(i)
+		limits = fmt.Appendln(limits, lo, hi)
 	}
 	h.Write(limits)
 }

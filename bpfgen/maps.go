@@ -82,13 +82,13 @@ func (c *compiler) layoutAggregation(m *object.Map, opt MapOptions) {
 	if row.buckets == nil {
 		return
 	}
-	h, err := row.buckets(m.Args)
+	h, err := Buckets(m.Map)
 	if err != nil {
 		c.errs.Add(c.script.Src, m.Pos, "%v", err)
 		return
 	}
-	if opt.Bounds != nil {
-		h = object.Bounds(opt.Bounds)
+	if opt.Buckets != nil {
+		h = opt.Buckets
 	}
 	m.Buckets = h
 	m.Size += 8 * h.Len()

@@ -3,6 +3,8 @@
 // same kernel facts give the same Object.
 package bpfgen
 
+import "ply-exporter/bpfgen/object"
+
 // Options say what the script cannot.
 type Options struct {
 	// Run compiles for "run": exit() is allowed and histograms are counted
@@ -23,7 +25,7 @@ type Options struct {
 
 // MapOptions refine one map.
 type MapOptions struct {
-	MaxEntries int      // 0: the default
-	Evict      bool     // forget the oldest key instead of refusing a new one
-	Bounds     []uint64 // histograms: ascending inclusive upper bounds to count into instead of the aggregation's own buckets
+	MaxEntries int            // 0: the default
+	Evict      bool           // forget the oldest key instead of refusing a new one
+	Buckets    object.Buckets // histograms: to count into instead of the aggregation's own; nil for those
 }

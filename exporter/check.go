@@ -121,6 +121,9 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 	}
 	fmt.Fprintf(w, "    %s%s %s\n", m.name, labels, typeName(m.typ))
 	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, shortList(storingSpecs(checked, m.decl)))
+	if m.typ == dto.MetricType_HISTOGRAM {
+		fmt.Fprintf(w, "        le: %s\n", m.bounds.text())
+	}
 	fmt.Fprintf(w, "        at most %s series, about %s of kernel memory\n",
 		groupDigits(uint64(m.maxSeries(mp))), bytesText(float64(mp.Memory(cpus))))
 }

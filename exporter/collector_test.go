@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -250,8 +252,27 @@ func TestMapMemory(t *testing.T) {
 }
 
 func defaultThresholds() []uint64 {
-	b, _ := powersOfTwo(numberBounds, one)
-	return b.thresholds
+	return thresholds(quantized("", one, nil))
+}
+
+// quantized is a metric of powers of two that buckets limits.
+func quantized(unit string, s scale, buckets *config.Buckets) *metric {
+	return &metric{
+		unit: unit, scale: s,
+		decl:  &plylang.Map{Name: "@", Agg: bpfgen.Lookup("quantize"), Value: plylang.S64},
+		given: &config.Metric{Map: "@", Buckets: buckets},
+	}
+}
+
+func thresholds(m *metric) (out []uint64) {
+	b, err := m.histogramBounds()
+	if err != nil {
+		panic(err)
+	}
+	for _, t := range b.thresholds {
+		out = append(out, t.Uint64())
+	}
+	return out
 }
 
 // What does not fit is counted in series, of which an average has two.

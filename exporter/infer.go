@@ -153,11 +153,10 @@ func (m *metric) resolveBounds() plylang.ErrorList {
 		}
 		return nil
 	}
-	b, err := histogramBounds(m.unit, m.scale, m.given)
-	if err != nil {
+	var err *plylang.Error
+	if m.bounds, err = m.histogramBounds(); err != nil {
 		return plylang.ErrorList{err}
 	}
-	m.bounds = b
 	return nil
 }
 
@@ -190,7 +189,10 @@ func isNumber(t *plylang.Type) bool { return t.Integer() }
 func typeName(t dto.MetricType) string { return strings.ToLower(t.String()) }
 
 func mapOptions(s *config.Script, m *metric) bpfgen.MapOptions {
-	opt := bpfgen.MapOptions{Bounds: m.bounds.thresholds}
+	var opt bpfgen.MapOptions
+	if m.typ == dto.MetricType_HISTOGRAM {
+		opt.Buckets = object.NewBounds(m.bounds.thresholds)
+	}
 	if m.typ == dto.MetricType_HISTOGRAM && s.MaxEntries > 0 {
 		opt.MaxEntries = min(s.MaxEntries, maxHistogramEntries)
 	}

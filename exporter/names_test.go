@@ -131,7 +131,7 @@ func TestInferLabels(t *testing.T) {
 }
 
 // limits reads bounds as the configuration does; "" is one that is not given.
-func limits(t *testing.T, lo, hi string) *config.BucketLimits {
+func limits(t *testing.T, lo, hi string) *config.Buckets {
 	t.Helper()
 	read := func(text string) *config.Bound {
 		if text == "" {
@@ -143,7 +143,7 @@ func limits(t *testing.T, lo, hi string) *config.BucketLimits {
 		}
 		return b
 	}
-	return &config.BucketLimits{Min: read(lo), Max: read(hi)}
+	return &config.Buckets{Min: read(lo), Max: read(hi)}
 }
 
 func TestBounds(t *testing.T) {
@@ -165,23 +165,26 @@ func TestBounds(t *testing.T) {
 		{"only a minimum", "", one, "1000", "", 16, 512, 1 << 24, 512, 1 << 24},
 		{"no integer between two bounds", "", one, "0.1", "4", 4, 0, 4, 0.5, 4},
 		{"milliseconds", "seconds", newScale(big.NewRat(1, 1000)), "1ms", "1s", 11, 0, 1000, 0.0009765625, 1},
+		{"zero", "", one, "0", "8", 5, 0, 8, 0, 8},
+		{"zero seconds", "seconds", nanoseconds, "0s", "", 26, 0, 16e9, 0, 16},
+		{"numbers without a sign", "", one, "4611686018427387904", "9223372036854775808", 2, 1 << 62, 1 << 63, 1 << 62, 1 << 63},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			m := &config.Metric{Map: "@"}
+			m := quantized(tt.unit, tt.scale, nil)
 			if tt.min != "" || tt.max != "" {
-				m.Buckets = limits(t, tt.min, tt.max)
+				m.given.Buckets = limits(t, tt.min, tt.max)
 			}
-			b, err := histogramBounds(tt.unit, tt.scale, m)
+			b, err := m.histogramBounds()
 			if err != nil {
 				t.Fatal(err)
 			}
 			n := len(b.les)
-			if n != tt.n || b.thresholds[0] != tt.first || b.thresholds[n-1] != tt.last || b.les[0] != tt.firstLe || b.les[n-1] != tt.lastLe {
+			if n != tt.n || b.thresholds[0].Uint64() != tt.first || b.thresholds[n-1].Uint64() != tt.last || b.les[0] != tt.firstLe || b.les[n-1] != tt.lastLe {
 				t.Errorf("got %d bounds, thresholds %d to %d, le %v to %v", n, b.thresholds[0], b.thresholds[n-1], b.les[0], b.les[n-1])
 			}
 			for i := 1; i < n; i++ {
-				if b.thresholds[i] <= b.thresholds[i-1] {
+				if b.thresholds[i].Cmp(b.thresholds[i-1]) <= 0 {
 					t.Errorf("threshold %d is not above the one before", i)
 				}
 			}
@@ -197,7 +200,7 @@ func TestWrongBounds(t *testing.T) {
 		{"", "1e18", "1e20", "buckets: max is more than a 64-bit number of @ can reach"},
 	}
 	for _, tt := range tests {
-		_, err := histogramBounds(tt.unit, one, &config.Metric{Map: "@", Buckets: limits(t, tt.min, tt.max)})
+		_, err := quantized(tt.unit, one, limits(t, tt.min, tt.max)).histogramBounds()
 		if err == nil || err.Msg != tt.want {
 			t.Errorf("%s to %s: got %v", tt.min, tt.max, err)
 		}

@@ -65,6 +65,7 @@ func (r *running) newSeries() ([]*mapSeries, error) {
 			if all[i].fold, err = object.Fold(mp.Buckets, m.bounds.thresholds); err != nil {
 				return nil, fmt.Errorf("map %s: %w: a bug of ply-exporter", mp.Name, err)
 			}
+			all[i].negative = object.NegativeLen(mp.Buckets)
 		}
 	}
 	return all, nil

@@ -127,7 +127,9 @@ func (t *mapSeries) negatives(list []*series) float64 {
 	var n uint64
 	for _, s := range list {
 		r := t.read(s)
-		n += r.In(0)
+		for i := range t.negative {
+			n += r.In(i)
+		}
 	}
 	return float64(n)
 }

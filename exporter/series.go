@@ -29,6 +29,8 @@ type mapSeries struct {
 	values []byte // those of all series of this round, in one piece
 	was    []byte // those of the round before, where starts are kept
 
+	negative int // histograms: how many of the map's buckets, the first ones, are of negative numbers
+
 	cleared time.Time // as of the last reading
 }
 

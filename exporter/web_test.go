@@ -58,8 +58,7 @@ func demo() (*fakeBackend, string) {
 }
 
 func durationThresholds() []uint64 {
-	b, _ := histogramBounds("seconds", nanoseconds, nil)
-	return b.thresholds
+	return thresholds(quantized("seconds", nanoseconds, nil))
 }
 
 // serve runs an exporter until the test ends and returns its URL.

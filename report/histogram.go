@@ -2,13 +2,13 @@ package report
 
 import (
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
 
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
-	"ply-exporter/tracer/decode"
 )
 
 const barWidth = 40
@@ -58,35 +58,37 @@ func (t *Text) buckets(m *object.Map, h object.Reading) {
 // limits are the texts of a bucket's ends. The upper one is the first number
 // that is not in the bucket, but for the bucket of 0 and 1.
 func limits(typ *plylang.Type, b object.Buckets, i int) (lo, hi, closer string) {
-	from, to, hasLo, hasHi := b.Range(i)
+	from, to := b.Range(i)
 	lo, hi, closer = "...", "...", ")"
-	if hasLo {
+	if from != nil {
 		lo = bound(typ, from)
 	}
-	switch {
-	case hasLo && hasHi && from == 0 && to == 1:
+	switch one := big.NewInt(1); {
+	case to == nil:
+	case from != nil && from.Sign() == 0 && to.Cmp(one) == 0:
 		hi, closer = bound(typ, to), "]"
-	case hasHi && to < 1<<63-1:
-		hi = bound(typ, to+1)
-	case hasHi:
-		hi = "8E"
+	default:
+		hi = bound(typ, new(big.Int).Add(to, one))
 	}
 	return lo, hi, closer
 }
 
 // bound is a limit with a suffix: for powers of 1024 where it divides evenly,
 // for time where the value is one.
-func bound(typ *plylang.Type, n int64) string {
+func bound(typ *plylang.Type, n *big.Int) string {
 	if typ != nil && typ.Unit == plylang.Duration {
-		return decode.Scaled(n)
+		return durationText(n)
 	}
 	const suffixes = "kMGTPE"
 	suffix := ""
-	for i := 0; i < len(suffixes) && n != 0 && n%1024 == 0; i++ {
-		n /= 1024
-		suffix = suffixes[i : i+1]
+	for i := 0; i < len(suffixes) && n.Sign() != 0; i++ {
+		quotient, rest := new(big.Int).QuoRem(n, big.NewInt(1024), new(big.Int))
+		if rest.Sign() != 0 {
+			break
+		}
+		n, suffix = quotient, suffixes[i:i+1]
 	}
-	return strconv.FormatInt(n, 10) + suffix
+	return n.String() + suffix
 }
 
 // bar is count's share of largest, barWidth columns wide.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/big"
 
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/tracer"
@@ -139,9 +140,9 @@ func jsonMean(r object.Reading) any {
 }
 
 type jsonBucket struct {
-	Min   *int64 `json:"min,omitempty"`
-	Max   *int64 `json:"max,omitempty"`
-	Count uint64 `json:"count"`
+	Min   *big.Int `json:"min,omitempty"`
+	Max   *big.Int `json:"max,omitempty"`
+	Count uint64   `json:"count"`
 }
 
 // jsonHistogram lists the buckets that are not empty; limits are inclusive.
@@ -152,13 +153,7 @@ func jsonHistogram(r object.Reading) any {
 		if b.Count == 0 {
 			continue
 		}
-		lo, hi, hasLo, hasHi := r.Buckets.Range(i)
-		if hasLo {
-			b.Min = &lo
-		}
-		if hasHi {
-			b.Max = &hi
-		}
+		b.Min, b.Max = r.Buckets.Range(i)
 		buckets = append(buckets, b)
 	}
 	return struct {

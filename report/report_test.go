@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/binary"
+	"math/big"
 	"testing"
 
 	"ply-exporter/bpfgen"
@@ -38,8 +39,9 @@ type halves struct{}
 
 func (halves) Len() int { return 5 }
 
-func (halves) Range(i int) (lo, hi int64, hasLo, hasHi bool) {
-	return []int64{0, 0, 2, 4, 1024}[i], []int64{-1, 1, 3, 1023, 0}[i], i > 0, i < 4
+func (halves) Range(i int) (lo, hi *big.Int) {
+	n := big.NewInt
+	return []*big.Int{nil, n(0), n(2), n(4), n(1024)}[i], []*big.Int{n(-1), n(1), n(3), n(1023), nil}[i]
 }
 
 func histogram(keys ...*plylang.Type) *object.Map {

@@ -128,19 +128,23 @@ func (t *Text) value(m *object.Map, value []byte) string {
 // numberText shows a computed number, with the unit of typ when it has one.
 func numberText(typ *plylang.Type, n object.Number) string {
 	if typ != nil && typ.Unit != plylang.Plain && typ.Display == plylang.DisplayTime {
-		if n.Wide != nil {
-			return new(big.Int).Quo(n.Wide, big.NewInt(1e9)).String() + "s"
-		}
-		return decode.Scaled(n.Int())
+		return durationText(n.Big())
 	}
 	return n.String()
+}
+
+// durationText is a number of nanoseconds of any size with its unit.
+func durationText(ns *big.Int) string {
+	if ns.IsInt64() {
+		return decode.Scaled(ns.Int64())
+	}
+	return new(big.Int).Quo(ns, big.NewInt(1e9)).String() + "s"
 }
 
 func meanText(typ *plylang.Type, r object.Reading) string {
 	avg := mean(r)
 	if typ.Unit == plylang.Duration {
-		f, _ := avg.Float64()
-		return decode.Scaled(int64(f))
+		return durationText(new(big.Int).Quo(avg.Num(), avg.Denom()))
 	}
 	s := avg.FloatString(2)
 	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")

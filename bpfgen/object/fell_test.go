@@ -9,7 +9,7 @@ import (
 func TestFell(t *testing.T) {
 	signed, unsigned := &plylang.Type{Kind: plylang.Int, Size: 8, Signed: true}, &plylang.Type{Kind: plylang.Int, Size: 8}
 	value := func(t *plylang.Type, v Values) *Map {
-		return &Map{Map: &plylang.Map{Value: t}, Values: v, Buckets: Bounds{1}}
+		return &Map{Map: &plylang.Map{Value: t}, Values: v, Buckets: bounds(1)}
 	}
 	number := value(unsigned, Values{Shape: ShapeNumber})
 	sum := value(signed, Values{Shape: ShapeNumber, Total: true})

@@ -4,6 +4,8 @@
 package object
 
 import (
+	"math/big"
+
 	"github.com/cilium/ebpf"
 
 	"ply-exporter/plylang"
@@ -140,13 +142,13 @@ type KeyPart struct {
 	Offset int
 }
 
-// Buckets is how a histogram divides the numbers. Bucket 0 always holds the
-// negative ones.
+// Buckets is how a histogram divides the numbers, in ascending order and without
+// a gap. The numbers may have a sign or 64 bits without one.
 type Buckets interface {
 	Len() int
 
-	// Range returns the inclusive limits of bucket i; ok says which exist.
-	Range(i int) (lo, hi int64, hasLo, hasHi bool)
+	// Range returns the inclusive limits of bucket i: nil where there is none.
+	Range(i int) (lo, hi *big.Int)
 }
 
 // An EventKind is what an event asks for.

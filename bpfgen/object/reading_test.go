@@ -2,6 +2,7 @@ package object
 
 import (
 	"encoding/binary"
+	"math/big"
 	"slices"
 	"testing"
 
@@ -30,7 +31,7 @@ func TestRead(t *testing.T) {
 	if r := (&Map{Map: signed, Values: Values{Shape: ShapeMean}}).Read(words(-6, 3)); r.Number.Int() != -6 || r.Count != 3 {
 		t.Errorf("mean: %+v", r)
 	}
-	h := (&Map{Map: &plylang.Map{}, Values: Values{Shape: ShapeHistogram}, Buckets: Bounds{1}}).Read(words(-1, 1, 2, 4))
+	h := (&Map{Map: &plylang.Map{}, Values: Values{Shape: ShapeHistogram}, Buckets: bounds(1)}).Read(words(-1, 1, 2, 4))
 	if h.Number.Bits != 1<<64-1 || h.Count != 7 || h.In(2) != 4 {
 		t.Errorf("histogram: %+v", h)
 	}
@@ -52,19 +53,47 @@ func TestMetricsOf(t *testing.T) {
 	}
 }
 
+func ends(ns ...int64) []*big.Int {
+	var out []*big.Int
+	for _, n := range ns {
+		out = append(out, big.NewInt(n))
+	}
+	return out
+}
+
+func bounds(ns ...int64) Bounds { return NewBounds(ends(ns...)) }
+
+// Negative numbers have buckets of their own, whatever the bounds.
+func TestNegativeLen(t *testing.T) {
+	for _, row := range []struct {
+		b          Buckets
+		n, buckets int
+	}{
+		{bounds(1, 2), 1, 4}, {bounds(-10, 5), 2, 4}, {bounds(-10, -1, 5), 2, 4}, {bounds(-3), 2, 3},
+		{Log2{}, 1, 64}, {Log2{Unsigned: true}, 1, 65}, {Linear{-10, 10, 5}, 3, 6}, {Linear{5, 10, 5}, 0, 3},
+	} {
+		if n := NegativeLen(row.b); n != row.n || row.b.Len() != row.buckets {
+			t.Errorf("%#v: %d of %d buckets are negative", row.b, n, row.b.Len())
+		}
+	}
+}
+
 // Buckets of a map may be finer than those that are exported.
 func TestFold(t *testing.T) {
-	if got, err := Fold(Bounds{1, 4}, []uint64{1, 4}); err != nil || !slices.Equal(got, []int{0, 0, 1, 2}) {
+	if got, err := Fold(bounds(1, 4), ends(1, 4)); err != nil || !slices.Equal(got, []int{0, 0, 1, 2}) {
 		t.Errorf("equal bounds: %v, %v", got, err)
 	}
-	if got, err := Fold(Bounds{1, 2, 4, 6}, []uint64{2}); err != nil || !slices.Equal(got, []int{0, 0, 0, 1, 1, 1}) {
+	if got, err := Fold(bounds(1, 2, 4, 6), ends(2)); err != nil || !slices.Equal(got, []int{0, 0, 0, 1, 1, 1}) {
 		t.Errorf("finer ones: %v, %v", got, err)
 	}
-	fine, err := Fold(Log2{Bits: 2}, []uint64{15, 1023})
+	fine, err := Fold(Log2{Bits: 2}, ends(15, 1023))
 	if err != nil || fine[0] != 0 || fine[len(fine)-1] != 2 || !slices.IsSorted(fine) {
 		t.Errorf("powers of two: %v, %v", fine, err)
 	}
-	if got, err := Fold(Log2{}, []uint64{2}); err == nil {
+	if got, err := Fold(bounds(-10, 5), ends(-10, 5)); err != nil || !slices.Equal(got, []int{0, 1, 1, 2}) {
+		t.Errorf("negative ones: %v, %v", got, err)
+	}
+	if got, err := Fold(Log2{}, ends(2)); err == nil {
 		t.Errorf("a bucket of 2 and 3 lies on both sides of the bound 2, but goes into %v", got)
 	}
 }

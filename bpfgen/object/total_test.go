@@ -40,7 +40,7 @@ func TestTotal(t *testing.T) {
 
 // What is in the words of a total makes no histogram written: only its buckets do.
 func TestTotalIsNoCounter(t *testing.T) {
-	h := &Map{Map: &plylang.Map{}, Values: Values{Shape: ShapeHistogram, Total: true}, Buckets: Bounds{1}}
+	h := &Map{Map: &plylang.Map{}, Values: Values{Shape: ShapeHistogram, Total: true}, Buckets: bounds(1)}
 	if h.Written(1, words(-5, 0, 0, 0, -1)) || !h.Written(1, words(0, 0, 1, 0, 0)) {
 		t.Error("a histogram is written by its sum, or not by its buckets")
 	}

@@ -37,7 +37,7 @@ type Metric struct {
 	Unit       string   // seconds, bytes, ratio, none
 	Scale      *big.Rat // positive; nil when not given
 	Labels     []Label
-	Buckets    *BucketLimits
+	Buckets    *Buckets
 	MaxEntries int
 	Evict      bool
 	Export     *bool
@@ -51,9 +51,12 @@ type Label struct {
 	Map  map[string]string
 }
 
-// BucketLimits are the lowest and the highest finite bound of a histogram.
-// Either may be nil, which keeps the default.
-type BucketLimits struct{ Min, Max *Bound }
+// Buckets are the finite bounds of a histogram: a list of them, ascending, or the
+// lowest and the highest one, either of which may be nil, which keeps the default.
+type Buckets struct {
+	List     []*Bound
+	Min, Max *Bound
+}
 
 // A Position is somewhere in a configuration file.
 type Position struct {

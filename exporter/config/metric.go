@@ -129,13 +129,50 @@ func (v value) labelName() string {
 	return name
 }
 
-func readBuckets(v value) *BucketLimits {
-	b := &BucketLimits{}
-	readMapping(v, "buckets", b, []field[BucketLimits]{
-		{"min", func(b *BucketLimits, v value) { b.Min = v.bound("min") }},
-		{"max", func(b *BucketLimits, v value) { b.Max = v.bound("max") }},
+func readBuckets(v value) *Buckets {
+	b := &Buckets{}
+	if v.isList() {
+		b.List = readBounds(v)
+		return b
+	}
+	readMapping(v, "buckets", b, []field[Buckets]{
+		{"min", func(b *Buckets, v value) { b.Min = v.limit("min", 0) }},
+		{"max", func(b *Buckets, v value) { b.Max = v.limit("max", 1) }},
 	})
 	return b
+}
+
+func readBounds(v value) []*Bound {
+	var out []*Bound
+	list := v.list("buckets")
+	if len(list) == 0 && len(v.doc.errs) == 0 {
+		v.fail("buckets: the list is empty: write bounds, such as [1ms, 5ms, 10ms]")
+	}
+	for _, e := range list {
+		b := e.bound("buckets")
+		if b == nil {
+			continue
+		}
+		if n := len(out); n > 0 && b.Number.Cmp(out[n-1].Number) <= 0 {
+			e.fail("buckets: %s is not above %s before it: bounds ascend", b.Text, out[n-1].Text)
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// limit reads a bound whose sign is at least the given one.
+func (v value) limit(what string, sign int) *Bound {
+	b := v.bound(what)
+	switch {
+	case b == nil || b.Number.Sign() >= sign:
+		return b
+	case sign == 0:
+		v.fail("%s: %q is below 0: write a list of bounds if there are negative ones", what, b.Text)
+	default:
+		v.fail("%s: %q is not above 0", what, b.Text)
+	}
+	return nil
 }
 
 func (v value) bound(what string) *Bound {

@@ -13,7 +13,7 @@ const number = `0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|(?:[0-9]+(?:\.[0-9]*)?|
 
 var (
 	wholeNumber = regexp.MustCompile(`^(?:` + number + `)$`)
-	bound       = regexp.MustCompile(`^(` + number + `)(ns|us|ms|s|m|h|[kKMG]i?)?$`)
+	bound       = regexp.MustCompile(`^(-?)(` + number + `)(ns|us|ms|s|m|h|[kKMG]i?)?$`)
 	digitsOnly  = regexp.MustCompile(`^[0-9]+$`)
 )
 
@@ -60,22 +60,22 @@ type Bound struct {
 	Time   bool // it has a time suffix, and is in seconds
 }
 
-// ParseBound reads a bound: a number, a duration or a size.
+// ParseBound reads a bound: a number, a duration or a size, which may be negative.
 func ParseBound(text string) (*Bound, error) {
 	m := bound.FindStringSubmatch(text)
 	if m == nil || len(text) > maxNumberText {
 		return nil, fmt.Errorf("%q is no number, duration (10ms) or size (4Ki)", text)
 	}
-	suffix := m[2]
+	suffix := m[3]
 	if len(suffix) == 2 && suffix[1] == 'i' {
 		suffix = suffix[:1]
 	}
-	r, ok := parseNumber(m[1])
+	r, ok := parseNumber(m[2])
 	if !ok {
 		return nil, fmt.Errorf("%q begins with 0, as octal numbers do, but is none", text)
 	}
-	if r.Sign() <= 0 {
-		return nil, fmt.Errorf("%q is not above 0", text)
+	if m[1] != "" {
+		r.Neg(r)
 	}
 	s := boundSuffixes[suffix]
 	return &Bound{text, r.Mul(r, s.factor), s.Time}, nil

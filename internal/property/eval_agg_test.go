@@ -33,8 +33,8 @@ func (e *evaluator) aggregate(ref *plylang.MapRef, call *plylang.Call) {
 	case r.count == 1, c < 0 && call.Name == "min", c > 0 && call.Name == "max":
 		r.extreme = x.bits
 	}
-	if lo, hi, ok := bucket(call.Name, e.constants(ref.Map), x); ok {
-		r.buckets[limits(lo, hi)]++
+	if b := bucket(call.Name, e.constants(ref.Map), x); b != "" {
+		r.buckets[b]++
 	}
 }
 
@@ -46,45 +46,45 @@ func (e *evaluator) constants(m *plylang.Map) []int64 {
 	return args
 }
 
-func limits(lo, hi int64) string { return fmt.Sprintf("%d..%d", lo, hi) }
+func limits[N any](lo, hi N) string { return fmt.Sprintf("%v..%v", lo, hi) }
 
-// bucket returns the limits of the bucket that x falls in; a side without a
-// limit is the smallest or largest integer. Unsigned numbers that need the
-// 64th bit are in the bucket of the largest signed one.
-func bucket(agg string, args []int64, x value) (lo, hi int64, ok bool) {
+// bucket returns the limits of the bucket that x falls in, "" where agg has none;
+// a side without a limit is the smallest or largest integer. Unsigned numbers that
+// need the 64th bit are in the bucket of the largest signed one, but in that of
+// their power of two.
+func bucket(agg string, args []int64, x value) string {
 	n := int64(x.bits)
 	if x.unsigned && n < 0 {
 		n = math.MaxInt64
 	}
 	switch agg {
 	case "quantize":
-		lo, hi = powerOfTwo(n, args)
+		if n < 0 {
+			return limits(math.MinInt64, -1)
+		}
+		return limits(powerOfTwo(x.bits, args))
 	case "lquantize":
-		lo, hi = linear(n, args[0], args[1], args[2])
+		return limits(linear(n, args[0], args[1], args[2]))
 	case "llquantize":
-		lo, hi = logLinear(n, args[0], args[1], args[2], args[3])
-	default:
-		return 0, 0, false
+		return limits(logLinear(n, args[0], args[1], args[2], args[3]))
 	}
-	return lo, hi, true
+	return ""
 }
 
 // powerOfTwo cuts each power of two into 2^bits parts, and leaves the numbers
 // below 2^(bits+1) as they are; but 0 and 1 are together without bits.
-func powerOfTwo(n int64, args []int64) (lo, hi int64) {
+func powerOfTwo(n uint64, args []int64) (lo, hi uint64) {
 	bits := int64(0)
 	if len(args) > 0 {
 		bits = args[0]
 	}
 	switch {
-	case n < 0:
-		return math.MinInt64, -1
 	case bits == 0 && n < 2:
 		return 0, 1
 	case n < 2<<bits:
 		return n, n
 	}
-	power := int64(1)
+	power := uint64(1)
 	for n/2 >= power {
 		power *= 2
 	}

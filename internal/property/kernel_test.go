@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"math/big"
 	"os"
 	"sort"
 	"strings"
@@ -225,12 +226,12 @@ func renderHistogram(r object.Reading) string {
 		if n == 0 {
 			continue
 		}
-		lo, hi, hasLo, hasHi := r.Buckets.Range(i)
-		if !hasLo {
-			lo = math.MinInt64
+		lo, hi := r.Buckets.Range(i)
+		if lo == nil {
+			lo = big.NewInt(math.MinInt64)
 		}
-		if !hasHi {
-			hi = math.MaxInt64
+		if hi == nil {
+			hi = big.NewInt(math.MaxInt64)
 		}
 		buckets[limits(lo, hi)] += n
 	}
