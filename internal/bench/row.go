@@ -25,7 +25,7 @@ type value struct {
 
 func rows() []row {
 	var all []row
-	for _, group := range [][]row{scrapeRows, startRows} {
+	for _, group := range [][]row{scrapeRows, startRows, eventRows} {
 		all = append(all, group...)
 	}
 	return all

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
+)
+
+// What one event costs that a program of a script runs at.
+
+// Loads; those of one situation share what they measured with nothing attached.
+var (
+	priorityOfX = &load{comm: "x", event: call(unix.SYS_GETPRIORITY)}
+	priorityOfY = &load{comm: "y", event: call(unix.SYS_GETPRIORITY)}
+	parentOfX   = &load{comm: "x", event: call(unix.SYS_GETPPID)}
+	switches    = &load{comm: "x", event: call(unix.SYS_SCHED_YIELD), partner: true}
+)
+
+func call(number uintptr) func() {
+	return func() { _, _, _ = unix.RawSyscall(number, 0, 1000, 0) }
+}
+
+const (
+	threeKeys = `kprobe:SyS_getpriority / comm == "x" / { @[arg0, arg1, comm] = count(); }`
+	histogram = `kprobe:SyS_getpriority { @[arg0] = quantize(arg1); }`
+	allCalls  = `kprobe:SyS_* { @[func] = count(); }`
+	runQueue  = `tracepoint:sched/sched_switch {
+      if (data->prev_pid != 0 && (data->prev_state & 0xff) == 0) {
+          since[data->prev_pid] = time;
+      }
+      start = since[data->next_pid];
+      if (start) {
+          @ = quantize(time - start);
+          delete since[data->next_pid];
+      }
+    }`
+)
+
+var eventRows = []row{
+	{"an event that three keys count", []value{cost(0.70)}, events(threeKeys, priorityOfX)},
+	{"an event that the predicate refuses", []value{cost(0.80)}, events(threeKeys, priorityOfY)},
+	{"an event of another system call", []value{cost(0.80)}, events(threeKeys, parentOfX)},
+	{"an event of a histogram by key", []value{cost(0.80)}, events(histogram, priorityOfX)},
+	{"an event of system calls by name", []value{cost(0.60), {name: "above an empty program", unit: "ns", most: 10}}, aboveEmpty(events(allCalls, parentOfX), "sys_enter", parentOfX)},
+	{"an event of the run queue", []value{cost(0.80)}, events(runQueue, switches)},
+}
+
+func cost(ratio float64) value { return value{name: "time", unit: "ns", ratio: ratio} }
+
+// events measures what a script adds to the events of a load.
+func events(script string, l *load) func(string) ([]float64, error) {
+	config := fmt.Sprintf("scripts:\n  - name: bench\n    script: |\n      %s\n    metrics:\n      - {map: \"@\"}\n",
+		strings.ReplaceAll(script, "\n", "\n  "))
+	return func(path string) ([]float64, error) {
+		var s *server
+		defer func() {
+			if s != nil {
+				s.end()
+			}
+		}()
+		ns, err := l.cost(func() (err error) {
+			s, err = serve(path, config)
+			return err
+		})
+		return []float64{ns}, err
+	}
+}
+
+// aboveEmpty adds by how much that is more than what an empty program at a raw
+// tracepoint adds.
+func aboveEmpty(run func(string) ([]float64, error), event string, l *load) func(string) ([]float64, error) {
+	return func(path string) ([]float64, error) {
+		values, err := run(path)
+		if err != nil {
+			return nil, err
+		}
+		empty, err := emptyProgram(event, l)
+		return append(values, values[0]-empty), err
+	}
+}
+
+func emptyProgram(event string, l *load) (float64, error) {
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: ebpf.RawTracepoint, Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer p.Close()
+	var at link.Link
+	defer func() {
+		if at != nil {
+			_ = at.Close()
+		}
+	}()
+	return l.cost(func() (err error) {
+		at, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: event, Program: p})
+		return err
+	})
+}
