@@ -132,14 +132,13 @@ func (c *compiler) refuseSplits(all []*probe.Split) {
 // compileProgram generates a program with its values on the stack, and if
 // there is not enough of that, again with scratch memory.
 func (c *compiler) compileProgram(i int, p *probe.Program) {
-	scratch := ""
-	g := newGen(c, p, scratch)
+	g := newGen(c, p, emit.Scratch{})
 	g.programCode()
 	if g.Overflowed() {
-		scratch = fmt.Sprintf("%s%d", scratchMap, i)
+		scratch := c.scratchOf(i, p)
 		g = newGen(c, p, scratch)
 		g.programCode()
-		c.obj.Spec.Maps[scratch] = scratchSpec(scratch, g.ScratchBytes())
+		c.scratchMaps(scratch, g.ScratchBytes())
 	}
 	c.obj.Events = append(c.obj.Events, g.events...)
 	c.checkLimits(g)
@@ -166,15 +165,23 @@ func (g *gen) programCode() {
 	g.finish = g.Label()
 	g.at(g.program.Clauses[0].Spec)
 	g.Emit(asm.Mov.Reg(asm.R6, asm.R1))
-	if g.obj.Stoppable && g.program.Attach != object.AttachEnd {
-		g.leaveIfStopped(g.finish)
+	end := g.finish
+	if g.scratch.InUse != "" {
+		end = g.Label()
 	}
-	g.FindScratch(g.finish)
+	if g.obj.Stoppable && g.program.Attach != object.AttachEnd {
+		g.leaveIfStopped(end)
+	}
+	g.FindScratch(end, g.finish)
 	for _, clause := range g.program.Clauses {
 		if g.tooLong() {
 			break
 		}
 		g.clauseCode(clause)
 	}
-	g.Exit(g.finish, g.program.Attach.Result())
+	if end != g.finish {
+		g.Bind(g.finish)
+		g.LeaveScratch()
+	}
+	g.Exit(end, g.program.Attach.Result())
 }

@@ -22,6 +22,7 @@ type gen struct {
 	*compiler
 	probe.Context
 	program *probe.Program
+	scratch emit.Scratch
 
 	pos    plylang.Pos // of what is generated now
 	locals map[*plylang.Local]emit.Mem
@@ -33,9 +34,9 @@ type gen struct {
 	events []*object.Event
 }
 
-func newGen(c *compiler, p *probe.Program, scratch string) *gen {
+func newGen(c *compiler, p *probe.Program, scratch emit.Scratch) *gen {
 	context := probe.Context{Emitter: emit.New(scratch), Kernel: c.kernel, Attach: p.Attach, Points: p.Points}
-	return &gen{compiler: c, Context: context, program: p}
+	return &gen{compiler: c, Context: context, program: p, scratch: scratch}
 }
 
 // tooLong says whether there is more code than a program can have, or so many

@@ -8,6 +8,7 @@ import (
 
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
@@ -42,6 +43,7 @@ const (
 const (
 	zeroMap    = "ply_zero"
 	scratchMap = "ply_scratch"
+	inUseMap   = "ply_inuse"
 )
 
 // layoutMap decides how a map of the script lives in the kernel.
@@ -188,7 +190,22 @@ func (c *compiler) ownMaps() {
 	}
 }
 
-// scratchSpec is a program's scratch memory.
-func scratchSpec(name string, size int) *ebpf.MapSpec {
-	return &ebpf.MapSpec{Name: name, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: uint32(size), MaxEntries: 1}
+// scratchOf names the scratch memory of the i-th program. Before Linux 6.1 nothing
+// keeps a program at a raw tracepoint from interrupting itself.
+func (c *compiler) scratchOf(i int, p *probe.Program) emit.Scratch {
+	s := emit.Scratch{Values: fmt.Sprintf("%s%d", scratchMap, i)}
+	if p.Attach == object.AttachRawTracepoint && !c.kernel.AtLeast(6, 1) {
+		s.InUse = fmt.Sprintf("%s%d", inUseMap, i)
+	}
+	return s
+}
+
+// scratchMaps makes the maps of a program's scratch memory of that size.
+func (c *compiler) scratchMaps(s emit.Scratch, size int) {
+	values := &ebpf.MapSpec{Name: s.Values, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: uint32(size), MaxEntries: 1}
+	c.obj.Spec.Maps[s.Values] = values
+	if s.InUse != "" {
+		values.MaxEntries = emit.Contexts
+		c.obj.Spec.Maps[s.InUse] = &ebpf.MapSpec{Name: s.InUse, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: 1}
+	}
 }

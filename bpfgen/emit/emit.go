@@ -37,10 +37,10 @@ type Emitter struct {
 	memory  memory
 }
 
-// New returns an emitter for an empty program. Its large values go to
-// the only value of the per-CPU array called scratch; "" is none.
-func New(scratch string) *Emitter {
-	return &Emitter{pending: map[string][]int{}, memory: memory{scratchName: scratch}}
+// New returns an emitter for an empty program, whose large values go to scratch
+// memory.
+func New(scratch Scratch) *Emitter {
+	return &Emitter{pending: map[string][]int{}, memory: memory{maps: scratch}}
 }
 
 // From says where in the source the instructions that follow come from. The

@@ -7,9 +7,11 @@ import "github.com/cilium/ebpf/asm"
 // A slot is a piece of the stack, or of the program's scratch memory: the only
 // value of a per-CPU array whose address is in R8. A program is first
 // generated without scratch memory; if its stack overflows, it is generated
-// again with it, and what is larger than a few words goes there. That memory
-// cannot be used twice at once, because no program interrupts itself on its
-// CPU: the kernel skips it then.
+// again with it, and what is larger than a few words goes there.
+//
+// Most programs never interrupt themselves, because the kernel skips them then. One
+// that can (see Scratch) has as many values in the array as there are contexts that
+// interrupt each other, and a word that says how many of them are in use.
 //
 // All slots have a multiple of 8 bytes. A value in memory fills its padded
 // size: a string is its text and then NULs up to the end of the slot. Strings
@@ -20,6 +22,16 @@ const (
 	ScratchSize = 32 << 10 // largest value of a per-CPU map
 	smallSlot   = 4 * 8    // stays on the stack even when there is scratch memory
 )
+
+// Contexts is how many runs of a program there can be at a time on one CPU: in a
+// task, a softirq, an interrupt and an NMI.
+const Contexts = 4
+
+// A Scratch names the maps of a program's scratch memory.
+type Scratch struct {
+	Values string // per-CPU array of the memory; "" the program has none
+	InUse  string // per-CPU array of a word; "" the program does not interrupt itself
+}
 
 // A Mem is a piece of memory: size bytes at reg+off.
 type Mem struct {
@@ -41,8 +53,9 @@ func Padded(size int) int { return (size + 7) &^ 7 }
 
 // A memory hands out slots.
 type memory struct {
-	scratchName    string // map of the scratch memory; "" when there is none
-	overflow       bool   // something did not fit
+	maps           Scratch
+	inUse          Mem  // the address of the word that says how much is in use
+	overflow       bool // something did not fit
 	stack, scratch space
 }
 
@@ -89,31 +102,61 @@ func (e *Emitter) Overflowed() bool { return e.memory.overflow }
 func (e *Emitter) ScratchBytes() int { return 8 * max(e.memory.scratch.most, 1) }
 
 // FindScratch leaves the address of the scratch memory in R8, where the program
-// has any, and goes to none if there is none.
-func (e *Emitter) FindScratch(none string) {
-	if e.memory.scratchName == "" {
+// has any. It goes to none if there is none, and to leave, where LeaveScratch is
+// the next, if all of it is in use.
+func (e *Emitter) FindScratch(none, leave string) {
+	maps := e.memory.maps
+	if maps.Values == "" {
 		return
 	}
 	key := e.Slot(8)
 	e.Zero(key)
-	e.Address(asm.R2, key)
-	e.MapPtr(asm.R1, e.memory.scratchName)
-	e.Call(asm.FnMapLookupElem)
-	e.Jump(asm.JEq, asm.R0, 0, none)
+	if maps.InUse != "" {
+		e.lookUp(maps.InUse, key, none)
+		e.memory.inUse = e.Slot(8)
+		e.Store(e.memory.inUse, asm.R0)
+		e.Emit(asm.LoadMem(asm.R1, asm.R0, 0, asm.DWord))
+		e.Store(key, asm.R1)
+		e.Emit(asm.Add.Imm(asm.R1, 1), asm.StoreMem(asm.R0, 0, asm.R1, asm.DWord))
+		none = leave
+	}
+	e.lookUp(maps.Values, key, none)
 	e.Emit(asm.Mov.Reg(asm.R8, asm.R0))
 	e.Free(key)
+}
+
+// lookUp leaves the address of an array's value in R0, and goes to none if there is
+// none.
+func (e *Emitter) lookUp(array string, key Mem, none string) {
+	e.Address(asm.R2, key)
+	e.MapPtr(asm.R1, array)
+	e.Call(asm.FnMapLookupElem)
+	e.Jump(asm.JEq, asm.R0, 0, none)
+}
+
+// LeaveScratch gives back what FindScratch has found. What interrupts it does so
+// too, so that its addition and subtraction need no atomic instruction.
+func (e *Emitter) LeaveScratch() {
+	if e.memory.maps.InUse == "" {
+		return
+	}
+	e.Load(asm.R1, e.memory.inUse)
+	e.Emit(
+		asm.LoadMem(asm.R2, asm.R1, 0, asm.DWord), asm.Sub.Imm(asm.R2, 1),
+		asm.StoreMem(asm.R1, 0, asm.R2, asm.DWord),
+	)
 }
 
 // Slot returns memory for a value of size bytes.
 func (e *Emitter) Slot(size int) Mem {
 	m := &e.memory
 	size = max(Padded(size), 8)
-	if m.scratchName == "" || size <= smallSlot {
+	if m.maps.Values == "" || size <= smallSlot {
 		if first, ok := m.stack.take(size/8, StackSize/8); ok {
 			return Mem{asm.R10, -8*first - size, size}
 		}
 	}
-	if m.scratchName != "" {
+	if m.maps.Values != "" {
 		if first, ok := m.scratch.take(size/8, ScratchSize/8); ok {
 			return Mem{asm.R8, 8 * first, size}
 		}
