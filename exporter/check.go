@@ -143,9 +143,11 @@ func (list metrics) lint() plylang.ErrorList {
 const noTotal = `counter metrics should have "_total" suffix`
 
 func lintMetric(m *metric) []string {
-	f := &dto.MetricFamily{Name: &m.name, Help: &m.help, Type: m.typ.Enum(), Metric: []*dto.Metric{{
-		Label: labelPairs(m.labels, make([]string, len(m.labels))),
-	}}}
+	sample := &dto.Metric{}
+	for i := range m.labels {
+		sample.Label = append(sample.Label, &dto.LabelPair{Name: &m.labels[i].name, Value: new(string)})
+	}
+	f := &dto.MetricFamily{Name: &m.name, Help: &m.help, Type: m.typ.Enum(), Metric: []*dto.Metric{sample}}
 	problems, err := promlint.NewWithMetricFamilies([]*dto.MetricFamily{f}).Lint()
 	if err != nil {
 		return []string{err.Error()}

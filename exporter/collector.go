@@ -1,23 +1,23 @@
 package exporter
 
 import (
+	"cmp"
 	"log/slog"
 	"slices"
-	"sort"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"ply-exporter/exporter/encode"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer/decode"
 )
 
 // A collector reads the maps of all scripts and turns them into metrics. It is
-// a prometheus.Gatherer rather than a Collector in a registry: a registry
-// describes, hashes and sorts every series at each scrape, which for 20,000 of
-// them costs more than reading and sending. What it would check holds by
+// no prometheus.Collector in a registry: a registry describes, hashes and sorts
+// an object for every series at each scrape. What it would check holds by
 // construction: labels are sorted and valid, series and families unique.
 type collector struct {
 	scripts   []*script
@@ -25,29 +25,53 @@ type collector struct {
 	log       *slog.Logger
 	more      prometheus.Gatherer // the exporter's process; may be nil
 
-	lock   sync.Mutex // held while maps are read
+	lock   sync.Mutex // held while maps are read, and until what was read is written
 	readAt time.Time  // when a scrape read them last
 }
 
-// Gather reads all maps and returns the metrics sorted by name.
-func (c *collector) Gather() ([]*dto.MetricFamily, error) { return c.gather(time.Now()) }
-
-// gather is Gather for a scrape that was requested at a time.
-func (c *collector) gather(asked time.Time) ([]*dto.MetricFamily, error) {
-	families := c.read(asked)
-	var err error
-	if c.more != nil {
-		var more []*dto.MetricFamily
-		more, err = c.more.Gather()
-		families = append(families, more...)
-	}
-	sort.Slice(families, func(i, j int) bool { return families[i].GetName() < families[j].GetName() })
-	return families, err
+// A gathered is a metric that a scrape sends: of a script, or a message.
+type gathered struct {
+	name    string
+	script  *encode.Family
+	message *dto.MetricFamily
 }
 
-func (c *collector) read(asked time.Time) []*dto.MetricFamily {
+// scrape reads all maps for a scrape that was requested at a time, and calls
+// send with all metrics, sorted by name. They are valid during the call. The
+// error is of the metrics of the exporter's process, which may be incomplete.
+func (c *collector) scrape(asked time.Time, send func([]gathered)) error {
+	var more []*dto.MetricFamily
+	var err error
+	if c.more != nil {
+		more, err = c.more.Gather()
+	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
+	families := c.read(asked)
+	for _, f := range more {
+		families = append(families, gathered{name: f.GetName(), message: f})
+	}
+	slices.SortFunc(families, func(a, b gathered) int { return cmp.Compare(a.name, b.name) })
+	send(families)
+	return err
+}
+
+// gather returns the metrics of a scrape as messages.
+func (c *collector) gather(asked time.Time) (all []*dto.MetricFamily, err error) {
+	err = c.scrape(asked, func(families []gathered) {
+		for _, f := range families {
+			if f.script != nil {
+				f.message = f.script.Message()
+			}
+			if len(f.message.Metric) > 0 {
+				all = append(all, f.message)
+			}
+		}
+	})
+	return all, err
+}
+
+func (c *collector) read(asked time.Time) (families []gathered) {
 	self := selfFamilies{}
 	var read []*running
 	for _, s := range c.scripts {
@@ -56,7 +80,6 @@ func (c *collector) read(asked time.Time) []*dto.MetricFamily {
 		}
 	}
 	c.readAt = time.Now()
-	var families []*dto.MetricFamily
 	for i, rooms := range c.rooms(read) {
 		r := read[i]
 		list, omitted := r.families(self, rooms)
@@ -64,7 +87,10 @@ func (c *collector) read(asked time.Time) []*dto.MetricFamily {
 		self.add(seriesOmitted, float64(omitted), r.conf.Name)
 		c.noteCut(r, omitted)
 	}
-	return append(families, self.list()...)
+	for _, f := range self.list() {
+		families = append(families, gathered{name: f.GetName(), message: f})
+	}
+	return families
 }
 
 // readScript reads one script, and says whether it could. One that cannot be
@@ -105,25 +131,22 @@ func (c *collector) noteError(r *running, err error) {
 
 // families returns the metrics of the last reading, with as many series with
 // labels of each map as rooms says, and how many series were left out.
-func (r *running) families(self selfFamilies, rooms []int) (families []*dto.MetricFamily, omitted int) {
+func (r *running) families(self selfFamilies, rooms []int) (families []gathered, omitted int) {
 	for i, reading := range r.last {
 		t := reading.series
 		r.addMap(self, reading)
 		if !t.m.exported {
 			continue
 		}
-		list := t.current()
 		if t.m.typ == dto.MetricType_HISTOGRAM && t.mp.Value != nil && t.mp.Value.Signed {
-			self.add(mapNegative, t.negatives(list), t.mp.Name, r.conf.Name)
+			self.add(mapNegative, t.negatives(), t.mp.Name, r.conf.Name)
 		}
-		each := t.m.seriesPerSample()
-		if fit := rooms[i] / each; len(t.m.labels) > 0 && len(list) > fit {
-			omitted += (len(list) - fit) * each
-			list = list[:fit]
+		each, most := t.m.seriesPerSample(), t.count
+		if fit := rooms[i] / each; len(t.m.labels) > 0 && most > fit {
+			omitted += (most - fit) * each
+			most = fit
 		}
-		if f := t.family(list); f != nil {
-			families = append(families, f)
-		}
+		families = append(families, gathered{name: t.m.name, script: t.family(most)})
 	}
 	return families, omitted
 }

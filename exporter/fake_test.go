@@ -215,16 +215,10 @@ func selfLine(line string) bool {
 
 func scrapeAll(t testing.TB, c *collector) string {
 	t.Helper()
-	families, err := c.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var b strings.Builder
-	enc := expfmt.NewEncoder(&b, expfmt.NewFormat(expfmt.TypeTextPlain))
-	for _, f := range families {
-		if err := enc.Encode(f); err != nil {
-			t.Fatal(err)
-		}
+	h := &metricsHandler{collector: c, log: newLimitedLog(c.log)}
+	if err := h.write(&b, expfmt.FmtText, time.Now(), nil); err != nil {
+		t.Fatal(err)
 	}
 	return b.String()
 }

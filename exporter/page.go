@@ -237,7 +237,7 @@ func (t *mapSeries) viewRows(v *mapView, list []*series) {
 	}
 	v.More = max(0, len(list)-limit)
 	for _, s := range list[:min(len(list), limit)] {
-		row := rowView{ID: v.Name + "\x1f" + s.text, Keys: s.values(), Value: t.valueText(s), Raw: t.size(s), Counter: t.m.isCounter()}
+		row := rowView{ID: v.Name + "\x1f" + string(s.labels), Keys: t.valuesOf(s), Value: t.valueText(s), Raw: t.size(s), Counter: t.m.isCounter()}
 		if top := t.size(list[0]); top > 0 && row.Raw > 0 && v.Exported && len(list) > 1 {
 			row.Share = 100 * row.Raw / top
 		}
@@ -282,7 +282,7 @@ func (t *mapSeries) histogramView(s *series) histogramView {
 		}
 	}
 	n, sum := r.Count, t.number(r.Number)
-	v := histogramView{Keys: s.values(), Count: groupDigits(n), Sum: unitText(sum, t.m.unit)}
+	v := histogramView{Keys: t.valuesOf(s), Count: groupDigits(n), Sum: unitText(sum, t.m.unit)}
 	if last < 0 {
 		return v
 	}

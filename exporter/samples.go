@@ -1,9 +1,12 @@
 package exporter
 
 import (
+	"fmt"
+
 	dto "github.com/prometheus/client_model/go"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/exporter/encode"
 )
 
 // seriesPerSample is how many series one key of the metric is.
@@ -17,81 +20,49 @@ func (m *metric) seriesPerSample() int {
 	return 1
 }
 
-// family returns the metric with its series of this round, nil when there are
-// none. Samples are made anew for each scrape, because another one may still
-// be sending the last ones; they are made in bulk, because there may be 20,000.
-func (t *mapSeries) family(list []*series) *dto.MetricFamily {
-	if len(list) == 0 {
-		return nil
-	}
-	samples := make([]dto.Metric, len(list))
-	f := &dto.MetricFamily{Name: &t.m.name, Help: &t.m.help, Type: t.m.typ.Enum(), Metric: make([]*dto.Metric, len(list))}
-	for i, s := range list {
-		samples[i].Label = s.labels
-		f.Metric[i] = &samples[i]
-	}
-	switch t.m.typ {
-	case dto.MetricType_COUNTER:
-		t.fillCounters(samples, list)
-	case dto.MetricType_GAUGE:
-		t.fillGauges(samples, list)
-	case dto.MetricType_SUMMARY:
-		t.fillSummaries(samples, list)
-	case dto.MetricType_HISTOGRAM:
-		t.fillHistograms(samples, list)
-	}
-	return f
-}
-
-func (t *mapSeries) fillCounters(samples []dto.Metric, list []*series) {
-	created := stamps{}
-	values, counters := make([]float64, len(list)), make([]dto.Counter, len(list))
-	for i, s := range list {
-		values[i] = t.scalar(t.read(s))
-		counters[i].Value, counters[i].CreatedTimestamp = &values[i], created.of(s)
-		samples[i].Counter = &counters[i]
+// family returns the metric with its series of this round, at most so many.
+// They are read as they are written, all into one sample.
+func (t *mapSeries) family(most int) *encode.Family {
+	return &encode.Family{
+		Name: t.m.name, Help: t.m.help, Type: t.m.typ, Bounds: t.m.bounds.les,
+		Samples: func(yield func(*encode.Sample) bool) { t.samples(most, yield) },
 	}
 }
 
-func (t *mapSeries) fillGauges(samples []dto.Metric, list []*series) {
-	values, gauges := make([]float64, len(list)), make([]dto.Gauge, len(list))
-	for i, s := range list {
-		values[i] = t.scalar(t.read(s))
-		gauges[i].Value = &values[i]
-		samples[i].Gauge = &gauges[i]
+func (t *mapSeries) samples(most int, yield func(*encode.Sample) bool) {
+	var sample encode.Sample
+	if t.m.typ == dto.MetricType_HISTOGRAM {
+		sample.Counts = make([]uint64, len(t.m.bounds.les)+1)
 	}
-}
-
-func (t *mapSeries) fillSummaries(samples []dto.Metric, list []*series) {
-	created := stamps{}
-	sums := make([]float64, len(list))
-	for i, s := range list {
-		r := t.read(s)
-		sums[i] = t.number(r.Number)
-		samples[i].Summary = &dto.Summary{SampleCount: &r.Count, SampleSum: &sums[i], CreatedTimestamp: created.of(s)}
-	}
-}
-
-func (t *mapSeries) fillHistograms(samples []dto.Metric, list []*series) {
-	n, created := len(t.m.bounds.les), stamps{}
-	sums, hists := make([]float64, len(list)), make([]dto.Histogram, len(list))
-	counts := make([]uint64, len(list)*(n+1))
-	buckets := make([]dto.Bucket, len(list)*n)
-	pointers := make([]*dto.Bucket, len(list)*n)
-	for i, s := range list {
-		cumulative := counts[i*(n+1) : (i+1)*(n+1)]
-		r := t.read(s)
-		t.fill(cumulative, r)
-		cumulate(cumulative)
-		for b := range n {
-			k := i*n + b
-			buckets[k].CumulativeCount, buckets[k].UpperBound = &cumulative[b], &t.m.bounds.les[b]
-			pointers[k] = &buckets[k]
+	for _, s := range t.sorted {
+		if s.round != t.round {
+			continue
 		}
-		sums[i] = t.number(r.Number)
-		hists[i].SampleCount, hists[i].SampleSum = &cumulative[n], &sums[i]
-		hists[i].Bucket, hists[i].CreatedTimestamp = pointers[i*n:(i+1)*n], created.of(s)
-		samples[i].Histogram = &hists[i]
+		if most--; most < 0 {
+			return
+		}
+		sample.Labels, sample.Created = s.labels, int64(s.start)
+		t.sample(&sample, t.read(s))
+		if !yield(&sample) {
+			return
+		}
+	}
+}
+
+// sample fills in the numbers of a series.
+func (t *mapSeries) sample(s *encode.Sample, r object.Reading) {
+	switch t.m.typ {
+	case dto.MetricType_COUNTER, dto.MetricType_GAUGE:
+		s.Value = t.scalar(r)
+	case dto.MetricType_SUMMARY:
+		s.Value, s.Count = t.number(r.Number), r.Count
+	case dto.MetricType_HISTOGRAM:
+		clear(s.Counts)
+		t.fill(s.Counts, r)
+		cumulate(s.Counts)
+		s.Value = t.number(r.Number)
+	default:
+		panic(fmt.Sprintf("exporter: no metric of type %s", t.m.typ))
 	}
 }
 
@@ -123,13 +94,20 @@ func (t *mapSeries) scalar(r object.Reading) float64 {
 func (t *mapSeries) number(n object.Number) float64 { return t.m.scale.apply(n.Float()) }
 
 // negatives counts the negative values in a histogram.
-func (t *mapSeries) negatives(list []*series) float64 {
+func (t *mapSeries) negatives() float64 {
 	var n uint64
-	for _, s := range list {
-		r := t.read(s)
-		for i := range t.negative {
-			n += r.In(i)
+	for _, s := range t.sorted {
+		if s.round == t.round {
+			n += t.negativesOf(s)
 		}
 	}
 	return float64(n)
+}
+
+func (t *mapSeries) negativesOf(s *series) (n uint64) {
+	r := t.read(s)
+	for i := range t.negative {
+		n += r.In(i)
+	}
+	return n
 }

@@ -1,15 +1,14 @@
 package exporter
 
 import (
+	"bytes"
+	"cmp"
 	"maps"
 	"slices"
-	"sort"
-	"strings"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
-
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/exporter/encode"
 	"ply-exporter/tracer/decode"
 )
 
@@ -23,6 +22,7 @@ type mapSeries struct {
 	byKey  map[string]*series
 	byText map[string]*series
 	sorted []*series
+	order  []int // of the metric's labels by name
 	round  uint32
 	count  int    // how many series this round has
 	fold   []int  // histograms: the exported bucket of each of the map's
@@ -47,8 +47,7 @@ func (t *mapSeries) current() []*series {
 
 // A series is one line of a metric, or the lines of one histogram.
 type series struct {
-	labels []*dto.LabelPair
-	text   string    // the labels' values, in order; unique within the map
+	labels []byte    // as the encoder wants them; unique within the map
 	start  startTime // of what is a counter, a summary or a histogram
 	round  uint32    // when it was last seen
 	at     int32     // which of that round's values it has
@@ -59,7 +58,7 @@ type series struct {
 const none = -1
 
 func newMapSeries(m *metric, mp *object.Map, text func(object.Value) string) *mapSeries {
-	return &mapSeries{m: m, mp: mp, text: text, byKey: map[string]*series{}, byText: map[string]*series{}}
+	return &mapSeries{m: m, mp: mp, text: text, byKey: map[string]*series{}, byText: map[string]*series{}, order: m.byName()}
 }
 
 // update takes in what was read: one round. Series that are new start at from.
@@ -83,7 +82,7 @@ func (t *mapSeries) update(c Contents, from origin) {
 		t.enter(t.learn(nil))
 	}
 	if len(t.sorted) > fresh {
-		sort.Slice(t.sorted, func(i, j int) bool { return t.sorted[i].text < t.sorted[j].text })
+		slices.SortFunc(t.sorted, func(a, b *series) int { return bytes.Compare(a.labels, b.labels) })
 	}
 	t.setStarts(c.Cleared, from)
 	t.forget(rows)
@@ -127,11 +126,14 @@ func (t *mapSeries) read(s *series) object.Reading { return t.mp.Read(t.value(s)
 // learn makes the labels of a key that was not seen before.
 func (t *mapSeries) learn(key []byte) *series {
 	values := t.labelValues(key)
-	text := strings.Join(values, "\xff") // cannot be in UTF-8
-	s := t.byText[text]
+	var labels []byte
+	for _, i := range t.order {
+		labels = encode.AppendLabel(labels, 0, t.m.labels[i].name, values[i])
+	}
+	s := t.byText[string(labels)]
 	if s == nil {
-		s = &series{text: text, labels: labelPairs(t.m.labels, values), at: none}
-		t.byText[text] = s
+		s = &series{labels: labels, at: none}
+		t.byText[string(labels)] = s
 		t.sorted = append(t.sorted, s)
 	}
 	t.byKey[string(key)] = s
@@ -170,12 +172,23 @@ func (t *mapSeries) forget(rows []Row) {
 	t.sorted = slices.DeleteFunc(t.sorted, gone)
 }
 
-// labelPairs returns labels sorted by name, as the exposition wants them.
-func labelPairs(labels []label, values []string) []*dto.LabelPair {
-	pairs := make([]*dto.LabelPair, len(labels))
-	for i := range labels {
-		pairs[i] = &dto.LabelPair{Name: &labels[i].name, Value: &values[i]}
+// byName returns the metric's labels in the order of their names, in which they
+// are written.
+func (m *metric) byName() []int {
+	order := make([]int, len(m.labels))
+	for i := range order {
+		order[i] = i
 	}
-	sort.Slice(pairs, func(i, j int) bool { return pairs[i].GetName() < pairs[j].GetName() })
-	return pairs
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(m.labels[a].name, m.labels[b].name) })
+	return order
+}
+
+// valuesOf returns the values of a series' labels, in the order of the keys.
+func (t *mapSeries) valuesOf(s *series) []string {
+	values, next := make([]string, len(t.order)), 0
+	for _, value := range encode.Labels(s.labels) {
+		values[t.order[next]] = value
+		next++
+	}
+	return values
 }

@@ -3,8 +3,6 @@ package exporter
 import (
 	"slices"
 	"time"
-
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // Start times
@@ -92,14 +90,4 @@ func (t *mapSeries) setStarts(cleared time.Time, from origin) {
 			s.start = from.start
 		}
 	}
-}
-
-// stamps are start times as the library wants them. Most series share a few.
-type stamps map[startTime]*timestamppb.Timestamp
-
-func (c stamps) of(s *series) *timestamppb.Timestamp {
-	if c[s.start] == nil {
-		c[s.start] = timestamppb.New(time.Unix(0, int64(s.start)))
-	}
-	return c[s.start]
 }

@@ -67,11 +67,3 @@ func groupDigits(n uint64) string {
 	}
 	return b.String()
 }
-
-// values returns the series' label values in the order of the map's keys.
-func (s *series) values() []string {
-	if len(s.labels) == 0 {
-		return nil
-	}
-	return strings.Split(s.text, "\xff")
-}

@@ -6,10 +6,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-	dto "github.com/prometheus/client_model/go"
 )
 
 // newServer returns a server for one listener. The toolkit puts a handler that
@@ -53,24 +49,11 @@ func (in *instance) handler() http.Handler {
 		return newAnswers(h, in.opt.MaxRequests, log)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET "+in.opt.TelemetryPath, bounded(in.metrics(promhttp.HandlerOpts{
-		ErrorLog:                            log,
-		ErrorHandling:                       promhttp.ContinueOnError,
-		EnableOpenMetrics:                   true,
-		EnableOpenMetricsTextCreatedSamples: in.opt.CreatedSamples,
-	})))
+	mux.Handle("GET "+in.opt.TelemetryPath, bounded(&metricsHandler{in.collector, in.opt.CreatedSamples, log}))
 	if in.opt.TelemetryPath != "/" {
 		mux.Handle("GET /{$}", bounded(http.HandlerFunc(in.servePage)))
 	}
 	return mux
-}
-
-// metrics answers scrapes. The collector is told when each was requested.
-func (in *instance) metrics(opts promhttp.HandlerOpts) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		gather := func() ([]*dto.MetricFamily, error) { return in.collector.gather(askedAt(r)) }
-		promhttp.HandlerFor(prometheus.GathererFunc(gather), opts).ServeHTTP(w, r)
-	})
 }
 
 // health answers /-/healthy and /-/ready without a password.
