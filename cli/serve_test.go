@@ -134,6 +134,19 @@ func TestPrometheusShowsExactlyWhatHappened(t *testing.T) {
 	}
 }
 
+// What a series counts before its first scrape is in its increase.
+func TestPrometheusShowsTheIncreaseOfNewSeries(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, exactConfig)
+	prometheus := promtest.StartZeros(t, s.address)
+	const n = 12345
+	for i := range 2 {
+		runWorkload(t, n)
+		prometheus.WaitIncrease(`ply_calls_total{func="sys_getpriority"}`, float64(n*(i+1)))
+		prometheus.WaitIncrease(`ply_reads_size_count`, float64(n*(i+1)))
+	}
+}
+
 func TestOwnMetricsPassLint(t *testing.T) {
 	need.BPF(t)
 	s := startServer(t, exactConfig)

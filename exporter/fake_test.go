@@ -27,6 +27,7 @@ type pair struct{ key, value []byte }
 // A fakeTracer is a script that runs nowhere: its maps hold what a test puts
 // there.
 type fakeTracer struct {
+	lock    sync.Mutex // of rows and cleared, where a test changes them meanwhile
 	rows    map[string][]pair
 	cleared time.Time
 	dropped map[string]uint64
@@ -42,11 +43,20 @@ func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
 	if f.block != nil {
 		<-f.block
 	}
+	f.lock.Lock()
+	defer f.lock.Unlock()
 	var rows []Row
 	for _, p := range f.rows[m.Name] {
 		rows = append(rows, Row{Key: p.key, Value: p.value})
 	}
 	return Contents{Rows: rows, Cleared: f.cleared}, f.err
+}
+
+// set changes what is in map @.
+func (f *fakeTracer) set(rows []pair, cleared time.Time) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.rows, f.cleared = map[string][]pair{"@": rows}, cleared
 }
 
 func (f *fakeTracer) Dropped(m *object.Map) uint64 { return f.dropped[m.Name] }

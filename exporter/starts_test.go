@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+
+	"ply-exporter/internal/promtest"
 )
 
 // startsOf returns the start of each series of a scrape by the value of its
@@ -195,4 +198,25 @@ func TestStartsOfWaitingScrapes(t *testing.T) {
 		}
 		s.read(counts(map[string]int64{"a": 2}), map[string]int{"a": 1})
 	})
+}
+
+// A real Prometheus that stores zeros at start times: what a series counted
+// before its first scrape is in its increase, and nothing twice.
+func TestPrometheusStoresZeros(t *testing.T) {
+	tracer := &fakeTracer{}
+	b := &fakeBackend{scripts: map[string]string{"S": on("@[comm] = count();")}, tracers: map[string]*fakeTracer{"S": tracer}}
+	prometheus := promtest.StartZeros(t, strings.TrimPrefix(serve(t, b, oneScriptYAML(""), ""), "http://"))
+	var never time.Time
+	const a, z = `ply_net_total{comm="a"}`, `ply_net_total{comm="z"}`
+	tracer.set(counts(map[string]int64{"a": 100}), never)
+	prometheus.WaitIncrease(a, 100) // before its first scrape
+	tracer.set(counts(map[string]int64{"z": 7}), never)
+	prometheus.WaitIncrease(z, 7)
+	prometheus.WaitIncrease(a, 0) // it is gone
+	tracer.set(counts(map[string]int64{"a": 200}), never)
+	prometheus.WaitIncrease(a, 300) // and came back larger
+	tracer.set(counts(map[string]int64{"a": 20}), never)
+	prometheus.WaitIncrease(a, 320)
+	tracer.set(counts(map[string]int64{"a": 60}), time.Now())
+	prometheus.WaitIncrease(a, 380) // cleared
 }

@@ -51,7 +51,11 @@ func Start(t testing.TB, target string) *Server {
 // StartPath is Start for an exporter whose metrics are at another path.
 func StartPath(t testing.TB, target, path string) *Server {
 	t.Helper()
-	command := need.Command(t, "prometheus")
+	return start(t, need.Command(t, "prometheus"), target, path)
+}
+
+func start(t testing.TB, command, target, path string, args ...string) *Server {
+	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "prometheus.yml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, config, path, target), 0o644); err != nil {
@@ -59,8 +63,8 @@ func StartPath(t testing.TB, target, path string) *Server {
 	}
 	address := freeAddress(t)
 	s := &Server{t: t, url: "http://" + address, log: &bytes.Buffer{}}
-	s.run(exec.Command(command, "--config.file="+file, "--storage.tsdb.path="+dir+"/data",
-		"--web.listen-address="+address, "--log.level=warn"))
+	args = append(args, "--config.file="+file, "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+address, "--log.level=warn")
+	s.run(exec.Command(command, args...))
 	s.wait("to be ready", s.ready)
 	s.wait("to scrape "+target, func() bool { up, ok := s.value(`up{job="test"}`); return ok && up == 1 })
 	return s
