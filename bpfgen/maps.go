@@ -15,18 +15,21 @@ import (
 // Where values live
 //
 // A map without a key is an array of one value that the reader maps into its
-// memory. By key, numbers are kept per CPU; a histogram is kept once, because
-// its buckets times keys times CPUs would be too much memory, unless it is
-// little. Tables forget their oldest keys when they are full. All hashes are
-// allocated in advance: insertions into the others can be refused for no
-// reason that a user could see.
+// memory. By key, what adds up has a value for each CPU while all of them together
+// are little memory, so that CPUs do not wait for each other; otherwise they share
+// one value, to which they add atomically: memory must not grow with the CPUs of a
+// machine. An extreme cannot be shared, because its update could have to be tried
+// again without end. Tables forget their oldest keys when they are full. All
+// hashes are allocated in advance: insertions into the others can be refused for
+// no reason that a user could see.
 
 const (
 	defaultEntries          = 10240
 	defaultHistogramEntries = 1024
 
-	// perCPULimit is how much memory a histogram kept per CPU may take.
-	perCPULimit = 16 << 20
+	// perCPULimit is how many bytes the values of all CPUs may take that could be
+	// one. Two CPUs' values of the largest default histogram are below it.
+	perCPULimit = 1152 << 10
 
 	// lruSpare is how many free entries of an LRU map a CPU keeps to itself.
 	lruSpare = 256
@@ -117,11 +120,14 @@ func (c *compiler) storage(m *object.Map, opt MapOptions) object.Storage {
 		return object.Cell
 	case m.Shape == object.ShapeRaw || opt.Evict:
 		return object.LRUHash
-	case m.Shape == object.ShapeHistogram && m.MaxEntries*m.ValueMemory(c.cpus) > perCPULimit:
+	case !perCPUOnly(m) && m.MaxEntries*m.ValueMemory(c.cpus) > perCPULimit:
 		return object.SharedHash
 	}
 	return object.PerCPUHash
 }
+
+// perCPUOnly says whether CPUs cannot share a value of m.
+func perCPUOnly(m *object.Map) bool { return m.Agg != nil && rowOf(m.Agg).agg.exchanges }
 
 // specName is a name the kernel takes: at most 15 letters, digits and
 // underscores, different for each map.
@@ -136,14 +142,6 @@ func specName(name string, id int) string {
 	return clean[:min(len(clean), 15-len(suffix))] + suffix
 }
 
-// mapTypes are the kernel's maps by storage.
-var mapTypes = map[object.Storage]ebpf.MapType{
-	object.Cell:       ebpf.Array,
-	object.PerCPUHash: ebpf.PerCPUHash,
-	object.SharedHash: ebpf.Hash,
-	object.LRUHash:    ebpf.LRUHash,
-}
-
 // mapSpec is the kernel's map for a map of the script.
 func (c *compiler) mapSpec(m *object.Map) *ebpf.MapSpec {
 	if m.Storage == object.Cell {
@@ -151,19 +149,16 @@ func (c *compiler) mapSpec(m *object.Map) *ebpf.MapSpec {
 	}
 	return &ebpf.MapSpec{
 		Name:       m.SpecName,
-		Type:       mapTypes[m.Storage],
+		Type:       m.Storage.MapType(),
 		KeySize:    uint32(m.KeySize),
 		ValueSize:  uint32(m.Size),
 		MaxEntries: uint32(m.Room),
 	}
 }
 
-// mmapable is BPF_F_MMAPABLE.
-const mmapable = 1 << 10
-
 // cellSpec is an array of one value that can be mapped into memory.
 func cellSpec(name string, size int) *ebpf.MapSpec {
-	return &ebpf.MapSpec{Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(size), MaxEntries: 1, Flags: mmapable}
+	return &ebpf.MapSpec{Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(size), MaxEntries: 1, Flags: object.Mmapable}
 }
 
 const (

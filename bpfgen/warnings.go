@@ -10,7 +10,13 @@ import (
 
 // warnOf says what this kernel cannot do as well as others.
 func (c *compiler) warnOf(m *object.Map) {
-	if m.Agg != nil && rowOf(m.Agg).agg.exchanges && !c.kernel.Has(kernel.FetchingAtomics) {
+	if !perCPUOnly(m) {
+		return
+	}
+	if copies := m.MaxEntries * m.ValueMemory(c.cpus); m.Storage == object.PerCPUHash && copies > perCPULimit && !c.opt.Run {
+		c.obj.Warnings.Add(c.script.Src, m.Pos, "%s() keeps a value for each of %d CPUs, %d MiB in all: lower max_entries of %s", m.Agg.Name, c.cpus, (m.Memory(c.cpus)+1<<19)>>20, m.Name)
+	}
+	if !c.kernel.Has(kernel.FetchingAtomics) {
 		c.obj.Warnings.Add(c.script.Src, m.Pos, "%s may miss a value on this kernel when one probe interrupts another: %s() is exact from Linux 5.12 on", m.Name, m.Agg.Name)
 	}
 }

@@ -12,10 +12,17 @@ func (p *program) addCheck() {
 	c := p.app.Command("check", "Compile a configuration, verify it on this kernel, and list its metrics with labels and cost.")
 	paths, attach := configFlags(c), attachFlag(c)
 	maxSeries := maxSeriesFlag(c)
-	p.add(c, func() int { return p.check(*paths, *attach, *maxSeries) })
+	cpus := c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").Int()
+	p.add(c, func() int { return p.check(*paths, *attach, *maxSeries, *cpus) })
 }
 
-func (p *program) check(paths []string, attach string, maxSeries int) int {
+// maxCPUs is more than Linux can be built for.
+const maxCPUs = 8192
+
+func (p *program) check(paths []string, attach string, maxSeries, cpus int) int {
+	if cpus < 0 || cpus > maxCPUs {
+		return p.fail(fmt.Sprintf("ply-exporter: --cpus %d: give 1 to %d, the CPUs that the machine can have", cpus, maxCPUs))
+	}
 	cfg, err := loadConfig(paths)
 	if err != nil {
 		return p.fail(plylang.Detail(err))
@@ -24,6 +31,7 @@ func (p *program) check(paths []string, attach string, maxSeries int) int {
 	if err != nil {
 		return p.fail("ply-exporter: " + plylang.Detail(err))
 	}
+	backend.AssumeCPUs(cpus)
 	out := &output{w: p.Out}
 	if err := exporter.Check(out, cfg, backend, maxSeries); err != nil {
 		return p.fail(plylang.Detail(err))

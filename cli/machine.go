@@ -26,7 +26,7 @@ func openMachine() (*kernel.Kernel, error) {
 }
 
 // openBackend returns the backend that compiles for and attaches to this machine.
-func openBackend(log *slog.Logger, attach string) (exporter.Backend, error) {
+func openBackend(log *slog.Logger, attach string) (*exporter.KernelBackend, error) {
 	k, err := openMachine()
 	if err != nil {
 		return nil, err

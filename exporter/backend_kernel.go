@@ -25,6 +25,10 @@ func NewBackend(k *kernel.Kernel, log *slog.Logger, plainAttach bool) *KernelBac
 	return &KernelBackend{kernel: k, machine: decode.NewMachine(k), log: log, plain: plainAttach}
 }
 
+// AssumeCPUs makes Compile do what it does on a machine with so many possible
+// CPUs.
+func (b *KernelBackend) AssumeCPUs(n int) { b.kernel.AssumeCPUs(n) }
+
 // Check parses and checks a script against this kernel.
 func (b *KernelBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 	script, err := plylang.Parse(src)

@@ -22,7 +22,7 @@ import (
 func Check(w io.Writer, cfg *config.Config, b Backend, maxSeries int) error {
 	scripts, _ := compile(cfg, b)
 	var errs joined
-	series := 0
+	series, memory := 0, 0
 	for _, s := range scripts {
 		if s.err == nil {
 			s.err = b.Verify(s.compiled.object)
@@ -34,10 +34,12 @@ func Check(w io.Writer, cfg *config.Config, b Backend, maxSeries int) error {
 		}
 		s.compiled.describe(w)
 		series += s.compiled.maxSeries()
+		memory += s.compiled.object.Memory()
 		for _, warning := range append(s.warnings, s.compiled.metrics.lint()...) {
 			fmt.Fprintf(w, "    warning: %s\n", indent(warning.Detail()))
 		}
 	}
+	fmt.Fprintf(w, "all scripts together: at most %s series, about %s of kernel memory\n", groupDigits(uint64(series)), bytesText(float64(memory)))
 	if maxSeries > 0 && series > maxSeries {
 		fmt.Fprintf(w, "warning: the maps have room for %s series, a scrape sends %s: lower max_entries or raise --metrics.max-series\n",
 			groupDigits(uint64(series)), groupDigits(uint64(maxSeries)))
@@ -62,7 +64,8 @@ func (m *metric) maxSeries(mp *object.Map) int { return max(1, mp.Room) * m.seri
 
 // describe writes what a script exports.
 func (c *compiled) describe(w io.Writer) {
-	fmt.Fprintf(w, "script %s: %s, %s\n", c.conf.Name, plural(len(c.object.Programs), "program"), plural(c.sites(), "attach point"))
+	fmt.Fprintf(w, "script %s: %s, %s, about %s of kernel memory\n", c.conf.Name,
+		plural(len(c.object.Programs), "program"), plural(c.sites(), "attach point"), bytesText(float64(c.object.Memory())))
 	for _, line := range c.programLines() {
 		fmt.Fprintln(w, line)
 	}

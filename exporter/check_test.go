@@ -83,3 +83,33 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// Memory and series of a machine with 256 CPUs: what adds up takes no more because
+// of them, and the room of a table grows.
+func TestCheckOfOtherMachine(t *testing.T) {
+	b := &fakeBackend{scripts: map[string]string{"S": on(`@n[comm] = count(); @most[comm] = max(pid); at[tid] = time;`)}}
+	cfg, err := config.Parse("c.yaml", []byte(oneScriptYAML("")))
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	compiler().AssumeCPUs(256)
+	defer compiler().AssumeCPUs(0)
+	var out strings.Builder
+	if err := Check(&out, cfg, b, 0); err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	for _, want := range []string{
+		"script net: 1 program, 1 attach point, about 28.6 MiB of kernel memory\n",
+		"ply_net_n_total{comm} counter\n",
+		"at most 10,240 series, about 997 KiB of kernel memory\n",
+		"ply_net_most{comm} gauge\n",
+		"at most 10,240 series, about 21.0 MiB of kernel memory\n",
+		"max() keeps a value for each of 256 CPUs, 21 MiB in all: lower max_entries of @most",
+		"at is not exported, about 6.63 MiB of kernel memory\n",
+		"all scripts together: at most 20,480 series, about 28.6 MiB of kernel memory\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}

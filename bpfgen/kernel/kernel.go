@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cilium/ebpf/btf"
 )
@@ -32,6 +33,7 @@ type Kernel struct {
 	vmlinux    func() (*btf.Spec, error)
 	recorded   func() map[Feature]bool
 	possible   func() (int, error)
+	assumed    atomic.Int64 // instead of the possible processors; 0: nothing is assumed
 	types      *btf.Cache
 	modules    moduleTypes
 	features   featureCache

@@ -9,7 +9,16 @@ import (
 
 // PossibleCPUs returns the number of processors the kernel may ever bring up:
 // a per-CPU map has as many values.
-func (k *Kernel) PossibleCPUs() (int, error) { return k.possible() }
+func (k *Kernel) PossibleCPUs() (int, error) {
+	if n := k.assumed.Load(); n > 0 {
+		return int(n), nil
+	}
+	return k.possible()
+}
+
+// AssumeCPUs makes the kernel one of a machine that has so many possible
+// processors: what is compiled for it from now on is what that machine would get.
+func (k *Kernel) AssumeCPUs(n int) { k.assumed.Store(int64(n)) }
 
 func (k *Kernel) readPossible() (int, error) {
 	cpus, err := k.readCPUs("possible")

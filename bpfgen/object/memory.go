@@ -1,30 +1,75 @@
 package object
 
-// What the kernel takes for a map besides keys and values: as
-// htab_map_mem_usage and array_map_mem_usage in Linux 6.4 and later add it up.
+import "github.com/cilium/ebpf"
+
+// Kernel memory
+//
+// What the kernel takes for a map besides keys and values is as the functions of
+// Linux 6.4 and later add it up that report it: htab_map_mem_usage and its kin.
 const (
 	hashHead     = 960 // struct bpf_htab, about
+	arrayHead    = 320 // struct bpf_array, about
+	ringHead     = 320 // struct bpf_ringbuf_map, about
 	bucketHead   = 16  // struct bucket; a power of two of them, at least one for each key
 	elementHead  = 48  // struct htab_elem
-	perCPUHandle = 8   // in an element, where the values are
+	stackHead    = 16  // struct stack_map_bucket
+	pointer      = 8
+	ringMetaSize = 3 // pages of a ring buffer that hold no records, about
 	pageSize     = 4096
 )
+
+// Mmapable is the flag BPF_F_MMAPABLE of a map.
+const Mmapable = 1 << 10
+
+// Memory is the kernel memory of all maps of the object in bytes, before they are
+// made.
+func (o *Object) Memory() (n int) {
+	for _, spec := range o.Spec.Maps {
+		n += specMemory(spec, o.CPUs)
+	}
+	return n
+}
 
 // Memory is the kernel memory of the map in bytes, before it is made; cpus is
 // how many the kernel may ever have.
 func (m *Map) Memory(cpus int) int {
+	spec := &ebpf.MapSpec{Type: m.Storage.MapType(), KeySize: uint32(m.KeySize), ValueSize: uint32(m.Size), MaxEntries: uint32(m.Room)}
 	if m.Storage == Cell {
-		return pageSize + (m.CellSize()+pageSize-1)/pageSize*pageSize
+		spec.ValueSize, spec.Flags = uint32(m.CellSize()), Mmapable
 	}
-	element := elementHead + m.KeySize + m.Size
-	if m.Storage == PerCPUHash {
-		element = elementHead + m.KeySize + perCPUHandle + m.ValueMemory(cpus)
-	}
-	return hashHead + bucketHead*powerAtLeast(m.Room) + m.Room*element
+	return specMemory(spec, cpus)
 }
 
 // ValueMemory is what the values of one key take, a value for each of cpus.
 func (m *Map) ValueMemory(cpus int) int { return m.Size * cpus }
+
+// specMemory is the kernel memory of a map of any type that programs use here.
+func specMemory(s *ebpf.MapSpec, cpus int) int {
+	key, value, entries := padded(int(s.KeySize), 8), padded(int(s.ValueSize), 8), int(s.MaxEntries)
+	switch s.Type {
+	case ebpf.Array:
+		if s.Flags&Mmapable != 0 {
+			return pageSize + padded(value*entries, pageSize)
+		}
+		return arrayHead + value*entries
+	case ebpf.PerCPUArray:
+		return arrayHead + entries*(pointer+value*cpus)
+	case ebpf.PerCPUHash:
+		return hashHead + bucketHead*powerAtLeast(entries) + entries*(elementHead+key+pointer+value*cpus)
+	case ebpf.LRUHash:
+		return hashHead + bucketHead*powerAtLeast(entries) + entries*(elementHead+key+value)
+	case ebpf.Hash: // every CPU has an element to spare
+		return hashHead + bucketHead*powerAtLeast(entries) + (entries+cpus)*(elementHead+key+value) + pointer*cpus
+	case ebpf.RingBuf: // the pages of records are there once, and listed twice
+		return ringHead + ringMetaSize*(pageSize+pointer) + entries + 2*pointer*entries/pageSize
+	case ebpf.StackTrace:
+		return arrayHead + pointer*powerAtLeast(entries) + entries*(stackHead+value)
+	}
+	panic("object: no memory of a map of type " + s.Type.String())
+}
+
+// padded rounds n up to a multiple of unit.
+func padded(n, unit int) int { return (n + unit - 1) / unit * unit }
 
 func powerAtLeast(n int) int {
 	power := 1

@@ -112,6 +112,17 @@ const (
 	LRUHash            // one value; the oldest keys make room
 )
 
+// mapTypes are the kernel's maps by storage.
+var mapTypes = map[Storage]ebpf.MapType{
+	Cell:       ebpf.Array,
+	PerCPUHash: ebpf.PerCPUHash,
+	SharedHash: ebpf.Hash,
+	LRUHash:    ebpf.LRUHash,
+}
+
+// MapType is the kernel's map of a storage.
+func (s Storage) MapType() ebpf.MapType { return mapTypes[s] }
+
 // A Map is a script's map as it is laid out in the kernel.
 //
 // A key is its components side by side, each padded to 8 bytes. The value of a

@@ -30,13 +30,17 @@ type guestKernel struct {
 // exactly.
 var guestKernels = []guestKernel{
 	{"7", "amd64", true, false, pcScopes, modules},
-	{"6.12", "amd64", true, false, pcScopes, modules},
+	{"6.12", "amd64", true, false, pcScopes, append(manyCPUs, modules...)},
 	{"5.10", "amd64", false, false, pcScopes, modules},
 	{"6.12", "arm64", false, false, []scope{arches}, nil},
 	{"7", "riscv64", true, true, []scope{arches}, []string{"-env", "GODEBUG=asyncpreemptoff=1"}},
 }
 
 var pcScopes = []scope{kernels, arches}
+
+// manyCPUs makes per-CPU memory that of a larger machine: of 16 CPUs the kernel
+// uses two.
+var manyCPUs = []string{"-cpus", "16", "-append", "maxcpus=2"}
 
 // modules are those whose functions tests look for.
 var modules = []string{"-load", "veth", "-load", "dummy"}
