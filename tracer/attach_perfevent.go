@@ -52,9 +52,11 @@ func (f fd) Close() error { return os.NewSyscallError("close", unix.Close(int(f)
 
 // openPerfEvent opens an event on one CPU, for all processes, and lets it run
 // the program: by a link, which counts what a kprobe misses, or without a
-// cookie in the way that all kernels have.
+// cookie in the way that all kernels have. An event that samples nothing only
+// holds the program, which runs at a tracepoint or a kprobe on every CPU: it is
+// never enabled, because the kernel would count it after each run as well.
 func openPerfEvent(attr *unix.PerfEventAttr, cpu int, p *ebpf.Program, cookie uint64) (io.Closer, error) {
-	attr.Size = unix.PERF_ATTR_SIZE_VER1
+	attr.Size, attr.Bits = unix.PERF_ATTR_SIZE_VER1, attr.Bits|unix.PerfBitDisabled
 	event, err := unix.PerfEventOpen(attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("perf_event_open", err)
@@ -67,7 +69,7 @@ func openPerfEvent(attr *unix.PerfEventAttr, cpu int, p *ebpf.Program, cookie ui
 	case cookie == 0 && errors.Is(err, ebpf.ErrNotSupported):
 		err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_SET_BPF, p.FD())
 	}
-	if err == nil {
+	if err == nil && attr.Sample != 0 {
 		err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_ENABLE, 0)
 	}
 	if err != nil {
