@@ -1,6 +1,7 @@
 package bpfgen_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -235,6 +236,61 @@ func TestAttachedSyscalls(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", got, row.want)
 			}
 		})
+	}
+}
+
+// newCalls makes seven calls of fchroot(2), five of a number that no kernel has a
+// call for yet, and some of numbers that are none.
+func newCalls() {
+	call(7, fchroot, ^uintptr(0), 1, 4711)
+	call(5, 500, 1, 2, 4711)
+	call(3, 600, 1, 2, 4711)
+	call(2, 0x40000000|500, 1, 2, 4711)
+}
+
+const fchroot = 472
+
+// Calls that came after golang.org/x/sys have names where the kernel has them, and
+// what has none counts by its number.
+func TestAttachedNewSyscalls(t *testing.T) {
+	k := running(t)
+	named, err := k.Tracepoints("syscalls", "sys_enter_fchroot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct{ script, want string }{
+		{`kprobe:SyS_* /pid == PID && arg2 == 4711/ { @[func, syscall(func), probe] = count(); }`,
+			"@[sys_500, sys_500, kprobe:sys_500] 5\n@[sys_fchroot, fchroot, kprobe:sys_fchroot] 7"},
+		{`kretprobe:SyS_* /pid == PID && (func == 472 || func == 500)/ { @[func, syscall(func), probe] = count(); }`,
+			"@[sys_500, sys_500, kretprobe:sys_500] 5\n@[sys_fchroot, fchroot, kretprobe:sys_fchroot] 7"},
+		{`kprobe:sys_500 /pid == PID && arg2 == 4711/ { @[func, probe] = count(); }`, "@[sys_500, kprobe:sys_500] 5"},
+		{`kretprobe:SyS_5?? /pid == PID/ { @[func, retval] = count(); }`, "@[sys_500, -38] 5"},
+	} {
+		t.Run(row.script, func(t *testing.T) {
+			want := row.want
+			if len(named) == 0 {
+				want, _, _ = strings.Cut(want, "\n")
+			}
+			if got := trace(t, k, row.script, bpfgen.Options{}, newCalls); got != want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+// A new call by its name has arguments with names, or is not there.
+func TestAttachedFchroot(t *testing.T) {
+	k := running(t)
+	const script = `kprobe:SyS_fchroot /pid == PID/ { @[args->fd, args->flags] = count(); }`
+	if named, err := k.Tracepoints("syscalls", "sys_enter_fchroot"); err != nil || len(named) == 0 {
+		_, err := bpfgen.Build(&plylang.Source{Text: script}, k, bpfgen.Options{Run: true}, nil)
+		if !errors.Is(err, plylang.ErrMissing) {
+			t.Errorf("a call that this kernel does not have: %v", err)
+		}
+		return
+	}
+	if got := trace(t, k, script, bpfgen.Options{}, newCalls); got != "@[-1, 1] 7" {
+		t.Errorf("got %s", got)
 	}
 }
 

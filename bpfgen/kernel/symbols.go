@@ -22,6 +22,7 @@ type Symbols struct {
 	addrs   []uint64 // in the file's order
 	owner   []uint16 // in the file's order: index into modules
 	modules []string // "" is the kernel itself
+	weak    []uint32 // symbols that another definition would have replaced, ascending
 
 	closed func() sections // where no probe is allowed
 }
@@ -91,14 +92,16 @@ func (s *Symbols) add(line []byte) error {
 	if !ok || len(rest) < 4 || rest[0] != ' ' || rest[2] != ' ' {
 		return fmt.Errorf("%q is not a symbol", line)
 	}
-	switch rest[1] {
-	case 't', 'T', 'w', 'W':
-	default:
+	weak := rest[1] == 'w' || rest[1] == 'W'
+	if !weak && rest[1] != 't' && rest[1] != 'T' {
 		return nil
 	}
 	name, module, _ := bytes.Cut(rest[3:], []byte{'\t'})
 	if len(name) == 0 {
 		return nil
+	}
+	if weak {
+		s.weak = append(s.weak, uint32(len(s.addrs)))
 	}
 	s.offsets = append(s.offsets, uint32(len(s.names)))
 	s.names = append(s.names, name...)
@@ -214,6 +217,11 @@ func (s *Symbols) Names() iter.Seq[string] {
 			}
 		}
 	}
+}
+
+func (s *Symbols) isWeak(symbol int) bool {
+	_, weak := slices.BinarySearch(s.weak, uint32(symbol))
+	return weak
 }
 
 func (s *Symbols) name(symbol int) string { return string(s.nameBytes(symbol)) }

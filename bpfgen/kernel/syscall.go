@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"strconv"
 	"sync"
 )
 
@@ -21,7 +22,15 @@ type Syscall struct {
 
 	// Forks: the new child returns from it too, without having entered.
 	Forks bool
+
+	// Unnamed: the call has a number that this program has no name for, which
+	// then is its name. Some such numbers are calls of newer kernels.
+	Unnamed bool
 }
+
+// SyscallLimit is above the numbers of all system calls, also of those to come:
+// on x86-64 the next ones belong to another instruction set.
+const SyscallLimit = 512
 
 // commonWrappers are the functions named unlike their system calls on all
 // architectures.
@@ -51,6 +60,28 @@ func (a *Arch) Syscall(number int) (call Syscall, ok bool) {
 		Number: number, Name: name, Wrapper: a.wrapper(name),
 		NoReturn: noReturn[name], Forks: forks[name],
 	}, true
+}
+
+// unnamed returns the system call with a number that has no name.
+func (a *Arch) unnamed(number int) (call Syscall, ok bool) {
+	if _, named := a.SyscallName(number); named || number < 0 || number >= SyscallLimit {
+		return Syscall{}, false
+	}
+	name := strconv.Itoa(number)
+	return Syscall{Number: number, Name: name, Wrapper: name, Unnamed: true}, true
+}
+
+// UnnamedSyscalls returns the system calls without a name whose number, as text,
+// matches a glob.
+func (a *Arch) UnnamedSyscalls(glob string) []Syscall {
+	var calls []Syscall
+	pattern := Compile(glob)
+	for number := range SyscallLimit {
+		if call, ok := a.unnamed(number); ok && pattern.Match(call.Name) {
+			calls = append(calls, call)
+		}
+	}
+	return calls
 }
 
 // SyscallName returns the name of the system call with a number.
@@ -129,14 +160,15 @@ func (a *Arch) wrapper(name string) string {
 }
 
 // SyscallFunction returns the kernel's function for a system call; ok is false
-// when this kernel is built without it.
+// when this kernel is built without it, or its name is not known.
 func (k *Kernel) SyscallFunction(call Syscall) (symbol string, ok bool) {
 	symbol, ok = k.syscallFns()[call.Number]
 	return symbol, ok
 }
 
 // findSyscalls finds the functions of all system calls in one pass. Where a
-// call has several, that of the newest prefix is the one that is called.
+// call has several, that of the newest prefix is the one that is called. A weak
+// one only says that this kernel is built without the call.
 func (k *Kernel) findSyscalls() map[int]string {
 	functions := map[int]string{}
 	symbols, err := k.kallsyms()
@@ -147,7 +179,7 @@ func (k *Kernel) findSyscalls() map[int]string {
 		for symbol := range symbols.matching(&Glob{prefix: prefix, rest: []globNode{{op: globStar}}}) {
 			name := symbols.name(symbol)
 			number, ok := k.arch.wrapped(name[len(prefix):])
-			if ok && functions[number] == "" {
+			if ok && functions[number] == "" && !symbols.isWeak(symbol) {
 				functions[number] = name
 			}
 		}

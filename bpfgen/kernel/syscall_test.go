@@ -58,6 +58,30 @@ func TestSyscalls(t *testing.T) {
 	}
 }
 
+// Each architecture's table has the calls that are newer than golang.org/x/sys,
+// and what is below the limit without a name has its number for one.
+func TestNewSyscalls(t *testing.T) {
+	for _, arch := range arches {
+		if number, ok := arch.SyscallNumber("fchroot"); number != 472 || !ok {
+			t.Errorf("%s: fchroot is call %d, %v", arch.Name, number, ok)
+		}
+		named, unnamed := arch.MatchSyscalls("*"), arch.UnnamedSyscalls("*")
+		if n := len(named) + len(unnamed); n != SyscallLimit {
+			t.Errorf("%s: %d named calls and %d without a name, which is not %d", arch.Name, len(named), len(unnamed), SyscallLimit)
+		}
+		var names []string
+		for _, call := range arch.UnnamedSyscalls("5?[02]") {
+			names = append(names, call.Name)
+			if call.Number < 500 || !call.Unnamed || call.NoReturn {
+				t.Errorf("%s: %+v", arch.Name, call)
+			}
+		}
+		if got := strings.Join(names, " "); got != "500 502 510" {
+			t.Errorf("%s: 5?[02] matches %s", arch.Name, got)
+		}
+	}
+}
+
 func TestMatchSyscalls(t *testing.T) {
 	tests := []struct{ glob, want string }{
 		{"read", "read"},
@@ -111,6 +135,9 @@ func TestSyscallFunctions(t *testing.T) {
 		{"6.12-arm64", "read", "__arm64_sys_read"},
 		{"6.12-arm64", "personality", "__arm64_sys_arm64_personality"},
 		{"6.18-amd64", "afs_syscall", ""}, // never written
+		{"7.3-amd64", "fchroot", "__x64_sys_fchroot"},
+		{"6.18-amd64", "fchroot", ""},         // not there yet
+		{"7.3-amd64", "rseq_slice_yield", ""}, // a weak function says that it is left out
 	}
 	for _, tt := range tests {
 		k := open(t, tt.kernel)
@@ -124,13 +151,14 @@ func TestSyscallFunctions(t *testing.T) {
 }
 
 // Every call has its function in a recent kernel, but those that were never
-// written or are gone: a wrong wrapper's name shows here.
+// written, are gone, or that the kernel is built without: a wrong wrapper's name
+// shows here.
 func TestWrappersExist(t *testing.T) {
 	tests := []struct{ kernel, missing string }{
-		{"6.12-arm64", "lookup_dcookie nfsservctl " +
-			"setxattrat getxattrat listxattrat removexattrat open_tree_attr file_getattr file_setattr listns rseq_slice_yield"},
-		{"7.3-amd64", "_sysctl create_module get_kernel_syms query_module nfsservctl getpmsg putpmsg afs_syscall tuxcall " +
-			"security lookup_dcookie epoll_ctl_old epoll_wait_old vserver"},
+		{"6.12-arm64", "lookup_dcookie nfsservctl kexec_file_load map_shadow_stack " +
+			"setxattrat getxattrat listxattrat removexattrat open_tree_attr file_getattr file_setattr listns rseq_slice_yield fchroot"},
+		{"7.3-amd64", "uselib _sysctl create_module get_kernel_syms query_module nfsservctl getpmsg putpmsg afs_syscall tuxcall " +
+			"security lookup_dcookie epoll_ctl_old epoll_wait_old vserver rseq_slice_yield"},
 	}
 	for _, tt := range tests {
 		var missing []string

@@ -388,6 +388,7 @@ var syscallsAMD64 = []string{
 	469: "file_setattr",
 	470: "listns",
 	471: "rseq_slice_yield",
+	472: "fchroot",
 }
 
 var syscallsGeneric = []string{
@@ -717,6 +718,7 @@ var syscallsGeneric = []string{
 	469: "file_setattr",
 	470: "listns",
 	471: "rseq_slice_yield",
+	472: "fchroot",
 }
 
 var syscallsARM64 = map[int]string{

@@ -18,7 +18,8 @@ import (
 // attached and gone in no time however many calls a glob names, works on
 // kernels without kprobes, and sees the call's own arguments. The program
 // looks at the number first, and at whether the call is a native one second:
-// numbers mean something else to a 32-bit process. It is a raw tracepoint's
+// numbers mean something else to a 32-bit process. A number without a name may
+// be a newer call and is one here; see syscall_newer.go. It is a raw tracepoint's
 // program where that skips nothing, otherwise one with a record; see
 // syscall_event.go.
 //
@@ -44,42 +45,44 @@ func syscallScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 	if !ok {
 		return nil, nil
 	}
-	calls := presentCalls(r.kernel, r.kernel.Arch().MatchSyscalls(pattern))
-	if len(calls) == 0 {
+	calls := matchCalls(r.kernel, pattern)
+	var newer []kernel.Syscall
+	if !slices.ContainsFunc(calls, func(c kernel.Syscall) bool { return c.Unnamed }) {
+		newer = unnumberedCalls(r.kernel, pattern)
+	}
+	if len(calls)+len(newer) == 0 {
 		if isFunction(r.kernel, s.spec.Target) {
 			return nil, nil
 		}
 		return nil, noSyscall(r.kernel, pattern)
 	}
+	return scopesOf(r, s, calls, newer)
+}
+
+// scopesOf puts s to calls, and to newer ones of which the number is not known.
+func scopesOf(r *Resolver, s *Scope, calls, newer []kernel.Syscall) ([]*Scope, error) {
+	var out []*Scope
+	var err error
 	if s.provider.returns {
-		var err error
 		if calls, err = returning(calls); err != nil {
 			return nil, err
 		}
 	}
-	if useWrappers(r) {
-		return wrapperScopes(r, s, calls)
+	if useWrappers(r) && len(calls) > 0 {
+		if out, err = wrapperScopes(r, s, calls); err != nil {
+			return nil, err
+		}
+		calls = nil
 	}
-	var out []*Scope
 	for _, group := range byDeclaration(r, s, calls) {
 		one := *s
 		out = append(out, one.atRawSyscalls(r, group))
 	}
+	for _, c := range newer {
+		one := *s
+		out = append(out, one.atOwnTracepoint(declarationOf(r, s, c)))
+	}
 	return out, nil
-}
-
-// presentCalls leaves out what this kernel is built without: it sees such
-// numbers arrive, and refuses them.
-func presentCalls(k *kernel.Kernel, calls []kernel.Syscall) []kernel.Syscall {
-	names, err := k.Tracepoints("syscalls", "sys_enter_*")
-	present := func(c kernel.Syscall) bool {
-		_, ok := slices.BinarySearch(names, "syscalls/sys_enter_"+c.Wrapper)
-		return ok
-	}
-	if err != nil || len(names) == 0 {
-		present = func(c kernel.Syscall) bool { _, ok := k.SyscallFunction(c); return ok }
-	}
-	return slices.DeleteFunc(calls, func(c kernel.Syscall) bool { return !present(c) })
 }
 
 // callPrefixes are what names of system calls begin with.
@@ -98,20 +101,6 @@ func cutSyscall(target string) (pattern string, ok bool) {
 	return pattern, ok && pattern != ""
 }
 
-func noSyscall(k *kernel.Kernel, pattern string) error {
-	if kernel.IsGlob(pattern) {
-		return missingf("no system call of this kernel matches sys_%s", pattern)
-	}
-	if _, known := k.Arch().SyscallNumber(pattern); known {
-		return missingf("this kernel is built without the system call %s", pattern)
-	}
-	var names []string
-	for _, c := range k.Arch().MatchSyscalls("*") {
-		names = append(names, c.Name, c.Wrapper)
-	}
-	return missingf("there is no system call %q on %s%s", pattern, k.Arch().Machine, plylang.DidYouMean(pattern, names))
-}
-
 // noReturn says why the calls that never come back do not.
 var noReturn = map[string]string{
 	"exit":         "it ends the thread",
@@ -127,18 +116,18 @@ func returning(calls []kernel.Syscall) ([]kernel.Syscall, error) {
 			out = append(out, c)
 		}
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && len(calls) > 0 {
 		name := calls[0].Name
 		return nil, fmt.Errorf("system call %s does not return: %s; use kprobe:sys_%s", name, noReturn[name], name)
 	}
 	return out, nil
 }
 
-// callNames lists the canonical probe names by number, "" where there is no
-// call.
-func callNames(k *kernel.Kernel, provider string) []string {
+// callNames lists the canonical probe names of calls by number, "" where there is
+// no call.
+func callNames(calls []kernel.Syscall, provider string) []string {
 	var names []string
-	for _, c := range k.Arch().MatchSyscalls("*") {
+	for _, c := range calls {
 		for len(names) <= c.Number {
 			names = append(names, "")
 		}
@@ -149,26 +138,33 @@ func callNames(k *kernel.Kernel, provider string) []string {
 
 // atRawSyscalls makes s one attachment to the tracepoint of all system calls.
 func (s *Scope) atRawSyscalls(r *Resolver, calls *declared) *Scope {
-	kind := syscallEnter
-	if s.provider.returns {
-		kind = syscallExit
-	}
+	kind := s.syscallKind()
 	var names []string
 	if s.wants("probe") {
-		names = callNames(r.kernel, s.provider.Name)
+		arch := r.kernel.Arch()
+		names = callNames(append(arch.MatchSyscalls("*"), arch.UnnamedSyscalls("*")...), s.provider.Name)
 	}
-	s.vars = syscallVars(calls, kind)
-	return newRawCalls(kind, calls.calls, kind.exit, names).at(r, s)
+	s.vars = syscallVars(calls, kind, kind.number)
+	return (&rawCalls{kind, names, calls.calls, kind.exit}).at(r, s)
 }
 
-// syscallVars are the variables of calls: their own arguments or their result.
-func syscallVars(calls *declared, kind syscallKind) []*Var {
-	vars := []*Var{newVar(funcRow, addressType(plylang.DisplayFunc), kind.number)}
+// syscallKind is what kprobe and kretprobe of a call ask for.
+func (s *Scope) syscallKind() syscallKind {
+	if s.provider.returns {
+		return syscallExit
+	}
+	return syscallEnter
+}
+
+// syscallVars are the variables of calls: their own arguments or their result;
+// number leaves the call's number in R0.
+func syscallVars(calls *declared, kind syscallKind, number func(*Context)) []*Var {
+	vars := []*Var{newVar(funcRow, addressType(plylang.DisplayFunc), number)}
 	if kind.exit {
 		return append(vars, newVar(retvalRow, plylang.S64, func(c *Context) { loadResult(c, asm.R0) }))
 	}
 	vars = append(vars, calls.argVars(loadCallArg)...)
-	vars = append(vars, newVar(callerRow, addressType(plylang.DisplayFunc), kind.number))
+	vars = append(vars, newVar(callerRow, addressType(plylang.DisplayFunc), number))
 	if calls.fields != nil {
 		vars = append(vars, newFields(argsRow, calls.fields, kind.field, copyField))
 	}

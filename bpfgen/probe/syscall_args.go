@@ -41,7 +41,7 @@ func byDeclaration(r *Resolver, s *Scope, calls []kernel.Syscall) []*declared {
 	all := make([]*declared, len(calls))
 	for i, c := range calls {
 		all[i] = &declared{calls: []kernel.Syscall{c}}
-		if s.wantsCallArg() {
+		if s.wantsCallArg() && !c.Unnamed {
 			all[i] = declarationOf(r, s, c)
 		}
 		all[i].fields = nil

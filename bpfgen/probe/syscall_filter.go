@@ -7,6 +7,7 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -66,25 +67,13 @@ func inRange(c *Context, r callRange, skip string) {
 
 // rawCalls is the bundle of a clause at the tracepoint of all system calls.
 type rawCalls struct {
-	kind    syscallKind
-	table   []string // names of all calls, by number; nil: not asked for
-	numbers []int    // of those that the clause wants
-	cloning []int    // those that a new child returns from too
+	kind  syscallKind
+	table []string         // names of all calls, by number; nil: not asked for
+	calls []kernel.Syscall // those that the clause wants
 
 	// returns leaves out the children that come out of their parents' calls, and
 	// what rt_sigreturn makes look like the return of a call.
 	returns bool
-}
-
-func newRawCalls(kind syscallKind, calls []kernel.Syscall, returns bool, table []string) *rawCalls {
-	r := &rawCalls{kind: kind, table: table, returns: returns}
-	for _, c := range calls {
-		r.numbers = append(r.numbers, c.Number)
-		if c.Forks {
-			r.cloning = append(r.cloning, c.Number)
-		}
-	}
-	return r
 }
 
 // at puts s to the tracepoint.
@@ -97,9 +86,32 @@ func (r *rawCalls) at(res *Resolver, s *Scope) *Scope {
 
 // of makes r the bundle of s.
 func (r *rawCalls) of(s *Scope) *Scope {
-	s.bundle, s.covers = r, len(r.numbers)
-	s.why = fmt.Sprintf("one attachment to %s for %s", r.kind.tracepoint, plural(len(r.numbers), "system call"))
+	s.bundle, s.covers = r, countCalls(r.calls)
+	s.why = fmt.Sprintf("one attachment to %s for %s", r.kind.tracepoint, plural(s.covers, "system call"))
 	return s
+}
+
+// countCalls counts calls as the user does: numbers that may be calls of a newer
+// kernel count where there is nothing else.
+func countCalls(calls []kernel.Syscall) int {
+	named := 0
+	for _, c := range calls {
+		if !c.Unnamed {
+			named++
+		}
+	}
+	return emit.Pick(named > 0, named, len(calls))
+}
+
+// numbersOf are the numbers of calls for which keep holds.
+func numbersOf(calls []kernel.Syscall, keep func(kernel.Syscall) bool) []int {
+	var numbers []int
+	for _, c := range calls {
+		if keep(c) {
+			numbers = append(numbers, c.Number)
+		}
+	}
+	return numbers
 }
 
 func (r *rawCalls) names() []string { return r.table }
@@ -111,13 +123,13 @@ func (r *rawCalls) fired(c *Context) {
 
 func (r *rawCalls) without(s, other *Scope) *Scope {
 	left := *r
-	left.numbers = nil
-	for _, n := range r.numbers {
-		if !slices.Contains(other.bundle.(*rawCalls).numbers, n) {
-			left.numbers = append(left.numbers, n)
+	left.calls = nil
+	for _, c := range r.calls {
+		if !slices.Contains(other.bundle.(*rawCalls).calls, c) {
+			left.calls = append(left.calls, c)
 		}
 	}
-	if len(left.numbers) == 0 {
+	if len(left.calls) == 0 {
 		return nil
 	}
 	rest := *s
@@ -126,9 +138,9 @@ func (r *rawCalls) without(s, other *Scope) *Scope {
 
 func (r *rawCalls) filter(c *Context, skip string) {
 	r.kind.number(c)
-	emitRanges(c, rangesOf(r.numbers), skip)
-	if r.returns && len(r.cloning) > 0 {
-		skipChildren(c, r.cloning, skip)
+	emitRanges(c, rangesOf(numbersOf(r.calls, func(kernel.Syscall) bool { return true })), skip)
+	if forks := numbersOf(r.calls, func(c kernel.Syscall) bool { return c.Forks }); r.returns && len(forks) > 0 {
+		skipChildren(c, forks, skip)
 	}
 	nativeOnly(c, skip)
 	if r.returns {

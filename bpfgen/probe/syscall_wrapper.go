@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/asm"
@@ -27,6 +28,9 @@ func wrapperScopes(r *Resolver, s *Scope, calls []kernel.Syscall) ([]*Scope, err
 	}
 	if !r.kernel.Has(kernel.Kprobe) {
 		return nil, missingf("this kernel has neither tracepoints of system calls (CONFIG_FTRACE_SYSCALLS) nor kprobes (CONFIG_KPROBES)")
+	}
+	if !slices.ContainsFunc(calls, func(c kernel.Syscall) bool { return !c.Unnamed }) {
+		return nil, missingf("the function of system call %s is not known: leave out --attach=plain", calls[0].Name)
 	}
 	var out []*Scope
 	for _, group := range byDeclaration(r, s, calls) {
@@ -59,7 +63,7 @@ func (s *Scope) atWrappers(r *Resolver, group *declared) bool {
 	if s.wants("func", "caller") {
 		s.tells = []kernel.Feature{kernel.Cookie}
 	}
-	s.bundle = wrapperCalls(callNames(r.kernel, s.provider.Name))
+	s.bundle = wrapperCalls(callNames(r.kernel.Arch().MatchSyscalls("*"), s.provider.Name))
 	s.vars = s.wrapperVars(group, direct)
 	s.why = fmt.Sprintf("the functions of %s", plural(len(s.sites), "system call"))
 	return len(s.sites) > 0

@@ -41,7 +41,7 @@ func bundleCalls(r *Resolver, s *Scope, events []*event) *Scope {
 		names = callTracepoints(r.kernel, kind)
 	}
 	s.vars = []*Var{newFields(dataRow, events[0].fields, kind.field, copyField)}
-	return newRawCalls(kind, calls, false, names).at(r, s)
+	return (&rawCalls{kind, names, calls, false}).at(r, s)
 }
 
 // callTracepoints lists the probe names of all calls' tracepoints of a kind, by

@@ -7,7 +7,7 @@ import "ply-exporter/bpfgen/object"
 func (d *Decoder) function(v object.Value) string {
 	addr := uint64(v.Int())
 	if addr < maxSyscall {
-		return "sys_" + d.machine.syscallName(int(addr))
+		return d.machine.sysName(int(addr))
 	}
 	if name, _, ok := d.machine.lookup(addr); ok {
 		return name

@@ -49,7 +49,7 @@ var formats = regexp.MustCompile(`/(sched|raw_syscalls|block|irq|tcp|skb|net|nap
 	`/timer/(timer_start|hrtimer_start|hrtimer_expire_entry)/|/exceptions/page_fault_user/|` +
 	`/power/(cpu_frequency|cpu_idle)/|/workqueue/|/vmscan/mm_vmscan_direct_reclaim_(begin|end)/|` +
 	`/syscalls/sys_(enter|exit)_(read|write|openat|close|newfstat|newuname|execve|exit_group|connect|` +
-	`clone|clone3|mmap|futex|ioctl|nanosleep|kill|sendto|recvfrom|getpid|lseek|setuid|unlinkat|umount)/`)
+	`clone|clone3|mmap|futex|ioctl|nanosleep|kill|sendto|recvfrom|getpid|lseek|setuid|unlinkat|umount|fchroot)/`)
 
 // symbols are the functions that are taken.
 var symbols = regexp.MustCompile(`^(__x64_sys_|__arm64_sys_|__riscv_sys_|vfs_(read|write|open|fsync|iter)|do_sys_open|` +

@@ -1,5 +1,5 @@
 // Command sysnum writes the tables of system call numbers, from the constants
-// in golang.org/x/sys/unix.
+// in golang.org/x/sys/unix and what is newer than they are.
 package main
 
 import (
@@ -75,7 +75,26 @@ func read(folder, arch string) (map[int]string, error) {
 		}
 		calls[number] = strings.ToLower(m[1])
 	}
-	return calls, lines.Err()
+	if err := lines.Err(); err != nil {
+		return nil, err
+	}
+	return calls, addNewer(calls)
+}
+
+// newer are calls that golang.org/x/sys does not have yet. All architectures
+// number such calls alike. What it has by now is to be removed here.
+var newer = map[int]string{
+	472: "fchroot", // Linux 7.3
+}
+
+func addNewer(calls map[int]string) error {
+	for number, name := range newer {
+		if have, known := calls[number]; known {
+			return fmt.Errorf("golang.org/x/sys has %d, %s, by now: remove it from newer", number, have)
+		}
+		calls[number] = name
+	}
+	return nil
 }
 
 // common returns what is in both tables: architectures that are newer than the
