@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -199,9 +200,16 @@ func (row limitedRun) test(t *testing.T, program string) {
 // A guest has no hardware counters.
 func TestHardwareEventsWithoutCounters(t *testing.T) {
 	need.Guest(t)
-	r := ply(t, "run", "-t", "0.1", "hardware:cpu-cycles:1000000 { @ = count(); }")
-	if want := "perf_event cpu-cycles:1000000: this machine has no such hardware counter"; r.status != 1 || !strings.Contains(r.stderr, want) {
-		t.Errorf("%+v\nwant %s", r, want)
+	const script = "hardware:cpu-cycles:1000000 { @ = count(); }"
+	config := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(config, []byte("scripts: [{name: cycles, script: '"+script+"'}]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"run", "-t", "0.1", script}, {"check", "--config", config}} {
+		r := ply(t, args...)
+		if want := "perf_event cpu-cycles:1000000: this machine has no such hardware counter"; r.status != 1 || !strings.Contains(r.stderr, want) {
+			t.Errorf("%s: %+v\nwant %s", args[0], r, want)
+		}
 	}
 }
 

@@ -10,11 +10,15 @@ import (
 	"ply-exporter/bpfgen/object"
 )
 
-// An attacher attaches programs of one object.AttachKind. One of its functions
-// is set.
+// An attacher attaches programs of one object.AttachKind. Either one or many is
+// set.
 type attacher struct {
 	// one attaches to a single site. The cookie is 0 or the attach point's id.
 	one func(p *ebpf.Program, at object.Site, cookie uint64) (io.Closer, error)
+
+	// open opens the event that one attaches to, and lets it run nothing; nil
+	// where there is none.
+	open func(at object.Site) (io.Closer, error)
 
 	// many attaches to all attach points of a list, with their ids as cookies,
 	// or to none. Each of the lists that divide makes of them takes a link.
@@ -27,22 +31,30 @@ type attacher struct {
 var attachers = map[object.AttachKind]attacher{
 	object.AttachTracepoint:     {one: siteOf(attachTracepoint)},
 	object.AttachRawTracepoint:  {one: siteOf(attachRawTracepoint)},
-	object.AttachKprobe:         {one: siteOf(attachKprobe)},
-	object.AttachKretprobe:      {one: siteOf(attachKretprobe)},
+	object.AttachKprobe:         {one: siteOf(attachKprobe), open: eventOf(openKprobe)},
+	object.AttachKretprobe:      {one: siteOf(attachKretprobe), open: eventOf(openKretprobe)},
 	object.AttachKprobeMulti:    {many: attachKprobeMulti, divide: byNameOrAddress},
 	object.AttachKretprobeMulti: {many: attachKretprobeMulti, divide: byNameOrAddress},
-	object.AttachPerfEvent:      {one: siteOf(attachPerfEvent)},
+	object.AttachPerfEvent:      {one: siteOf(attachPerfEvent), open: eventOf(openPerfEvents)},
 }
 
 // siteOf makes an attacher of a function that knows one kind of site.
 func siteOf[S object.Site](attach func(*ebpf.Program, S, uint64) (io.Closer, error)) func(*ebpf.Program, object.Site, uint64) (io.Closer, error) {
 	return func(p *ebpf.Program, at object.Site, cookie uint64) (io.Closer, error) {
-		known, ok := at.(S)
-		if !ok {
-			panic(fmt.Sprintf("tracer: a program for a %T is to be attached to a %T", known, at))
-		}
-		return attach(p, known, cookie)
+		return attach(p, known[S](at), cookie)
 	}
+}
+
+func eventOf[S object.Site](open func(S) (io.Closer, error)) func(object.Site) (io.Closer, error) {
+	return func(at object.Site) (io.Closer, error) { return open(known[S](at)) }
+}
+
+func known[S object.Site](at object.Site) S {
+	site, ok := at.(S)
+	if !ok {
+		panic(fmt.Sprintf("tracer: a program for a %T is to be attached to a %T", site, at))
+	}
+	return site
 }
 
 // runByUs says whether programs of that kind are run once, by ourselves.
@@ -61,6 +73,31 @@ func (t *Tracer) attach() error {
 		}
 		for _, err := range p.refused {
 			t.opt.log().Warn("probe not attached", "reason", err)
+		}
+	}
+	return nil
+}
+
+// tryEvents opens the events that attach would attach to, so that what this
+// machine lacks is known without running a program. Those of a glob are left
+// out: that one of them refuses is no error.
+func (t *Tracer) tryEvents() error {
+	for _, p := range t.programs {
+		open := attachers[p.Attach].open
+		if open == nil {
+			continue
+		}
+		for _, at := range p.Points {
+			if at.Glob {
+				continue
+			}
+			event, err := open(at.Site)
+			if err != nil {
+				return t.fail(p, explainSite(p.Attach, at.Site, err))
+			}
+			if err := event.Close(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

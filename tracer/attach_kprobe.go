@@ -18,13 +18,24 @@ import (
 
 // attachKprobe attaches to a function, or to an instruction of one.
 func attachKprobe(p *ebpf.Program, f object.Function, cookie uint64) (io.Closer, error) {
-	return openKprobe(p, f, kprobeEntry, cookie)
+	return attachFunction(p, f, kprobeEntry, cookie)
 }
 
 // attachKretprobe attaches to a function's return.
 func attachKretprobe(p *ebpf.Program, f object.Function, cookie uint64) (io.Closer, error) {
-	return openKprobe(p, f, kprobeReturn, cookie)
+	return attachFunction(p, f, kprobeReturn, cookie)
 }
+
+func attachFunction(p *ebpf.Program, f object.Function, config, cookie uint64) (io.Closer, error) {
+	event, err := openFunction(f, config)
+	if err != nil {
+		return nil, err
+	}
+	return runOn(event, p, cookie)
+}
+
+func openKprobe(f object.Function) (io.Closer, error)    { return openFunction(f, kprobeEntry) }
+func openKretprobe(f object.Function) (io.Closer, error) { return openFunction(f, kprobeReturn) }
 
 // What bit 0 of the kprobe events' config says, in all kernels.
 const (
@@ -32,24 +43,24 @@ const (
 	kprobeReturn = 1
 )
 
-// openKprobe opens a probe at a name, or at an address, which the library
+// openFunction opens a probe at a name, or at an address, which the library
 // cannot. It also would answer a bad offset with its second attempt's error,
 // that there is no system call of such a name.
-func openKprobe(p *ebpf.Program, f object.Function, config, cookie uint64) (io.Closer, error) {
+func openFunction(f object.Function, config uint64) (fd, error) {
 	kind, err := kprobeType()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	attr := unix.PerfEventAttr{Type: kind, Config: config, Ext2: f.Addr + f.Offset}
 	if f.Addr == 0 {
 		name, err := unix.BytePtrFromString(f.Symbol)
 		if err != nil {
-			return nil, fmt.Errorf("function %q: %w", f.Symbol, err)
+			return 0, fmt.Errorf("function %q: %w", f.Symbol, err)
 		}
 		attr.Ext1 = uint64(uintptr(unsafe.Pointer(name)))
 		defer runtime.KeepAlive(name)
 	}
-	return openPerfEvent(&attr, 0, p, cookie)
+	return openPerfEvent(&attr, 0)
 }
 
 // kprobeType is the type of perf events that kprobes have on this machine. It

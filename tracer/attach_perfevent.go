@@ -16,18 +16,42 @@ import (
 
 // attachPerfEvent attaches to a timer or counter on each of its CPUs.
 func attachPerfEvent(p *ebpf.Program, e object.PerfEvent, cookie uint64) (io.Closer, error) {
+	return onEachCPU(e, func(event fd) (io.Closer, error) {
+		c, err := runOn(event, p, cookie)
+		if err != nil {
+			return nil, err
+		}
+		if err := unix.IoctlSetInt(int(event), unix.PERF_EVENT_IOC_ENABLE, 0); err != nil {
+			c.Close()
+			return nil, os.NewSyscallError("enable perf event", err)
+		}
+		return c, nil
+	})
+}
+
+func openPerfEvents(e object.PerfEvent) (io.Closer, error) {
+	return onEachCPU(e, func(event fd) (io.Closer, error) { return event, nil })
+}
+
+// onEachCPU opens the event on each of its CPUs and uses it there. What use
+// returns owns the event.
+func onEachCPU(e object.PerfEvent, use func(fd) (io.Closer, error)) (io.Closer, error) {
 	var all closers
 	for _, cpu := range e.CPUs {
 		attr := unix.PerfEventAttr{Type: e.Type, Config: e.Config, Sample: e.Period}
 		if e.Period == 0 {
 			attr.Sample, attr.Bits = e.Freq, unix.PerfBitFreq
 		}
-		c, err := openPerfEvent(&attr, cpu, p, cookie)
-		if err != nil {
-			all.Close()
-			return nil, fmt.Errorf("cpu %d: %w", cpu, err)
+		event, err := openPerfEvent(&attr, cpu)
+		if err == nil {
+			var c io.Closer
+			if c, err = use(event); err == nil {
+				all = append(all, c)
+				continue
+			}
 		}
-		all = append(all, c)
+		all.Close()
+		return nil, fmt.Errorf("cpu %d: %w", cpu, err)
 	}
 	return all, nil
 }
@@ -50,27 +74,26 @@ type fd int
 // Close closes the descriptor.
 func (f fd) Close() error { return os.NewSyscallError("close", unix.Close(int(f))) }
 
-// openPerfEvent opens an event on one CPU, for all processes, and lets it run
-// the program: by a link, which counts what a kprobe misses, or without a
-// cookie in the way that all kernels have. An event that samples nothing only
-// holds the program, which runs at a tracepoint or a kprobe on every CPU: it is
-// never enabled, because the kernel would count it after each run as well.
-func openPerfEvent(attr *unix.PerfEventAttr, cpu int, p *ebpf.Program, cookie uint64) (io.Closer, error) {
+// openPerfEvent opens an event on one CPU, for all processes. It does not run yet.
+func openPerfEvent(attr *unix.PerfEventAttr, cpu int) (fd, error) {
 	attr.Size, attr.Bits = unix.PERF_ATTR_SIZE_VER1, attr.Bits|unix.PerfBitDisabled
 	event, err := unix.PerfEventOpen(attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
-	if err != nil {
-		return nil, os.NewSyscallError("perf_event_open", err)
-	}
-	c := closers{fd(event)}
-	l, err := linkPerfEvent(event, p.FD(), cookie)
+	return fd(event), os.NewSyscallError("perf_event_open", err)
+}
+
+// runOn gives an event the program: by a link, which counts what a kprobe misses,
+// or without a cookie in the way that all kernels have. The event is closed with
+// what it returns, and when it fails. An event that samples nothing only holds the
+// program, which runs at a tracepoint or a kprobe on every CPU: it is never
+// enabled, because the kernel would count it after each run as well.
+func runOn(event fd, p *ebpf.Program, cookie uint64) (io.Closer, error) {
+	c := closers{event}
+	l, err := linkPerfEvent(int(event), p.FD(), cookie)
 	switch {
 	case err == nil:
 		c = append(c, l)
 	case cookie == 0 && errors.Is(err, ebpf.ErrNotSupported):
-		err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_SET_BPF, p.FD())
-	}
-	if err == nil && attr.Sample != 0 {
-		err = unix.IoctlSetInt(event, unix.PERF_EVENT_IOC_ENABLE, 0)
+		err = unix.IoctlSetInt(int(event), unix.PERF_EVENT_IOC_SET_BPF, p.FD())
 	}
 	if err != nil {
 		c.Close()

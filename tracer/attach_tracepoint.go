@@ -18,11 +18,19 @@ import (
 // the library is sampled as well, for nobody: on the CPU it was opened for an
 // event would take half a microsecond longer.
 func attachTracepoint(p *ebpf.Program, t object.Tracepoint, cookie uint64) (io.Closer, error) {
-	id, err := tracepointID(t)
+	event, err := openTracepoint(t)
 	if err != nil {
 		return nil, err
 	}
-	return openPerfEvent(&unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Config: id}, 0, p, cookie)
+	return runOn(event, p, cookie)
+}
+
+func openTracepoint(t object.Tracepoint) (fd, error) {
+	id, err := tracepointID(t)
+	if err != nil {
+		return 0, err
+	}
+	return openPerfEvent(&unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Config: id}, 0)
 }
 
 // tracepointID is the number that perf events know a tracepoint by.

@@ -106,11 +106,15 @@ func StartAll(objs []*object.Object, opt Options) ([]*Tracer, []error) {
 	return tracers, errs
 }
 
-// Verify loads a script, so that the kernel's verifier sees it, and attaches
-// nothing.
+// Verify loads a script, so that the kernel's verifier sees it, opens the timers,
+// counters and kprobes that it needs, and runs none of its programs.
 func Verify(obj *object.Object, opt Options) error {
 	t, err := newLoader(opt).load(obj, opt)
 	if err != nil {
+		return err
+	}
+	if err := t.tryEvents(); err != nil {
+		t.Close()
 		return err
 	}
 	return t.Close()

@@ -261,6 +261,52 @@ func TestVerifierError(t *testing.T) {
 	}
 }
 
+// What this machine cannot give is found without attaching, and said as a start
+// says it.
+func TestVerifyOpensEvents(t *testing.T) {
+	need.EachKernel(t)
+	need.BPF(t)
+	source := "hardware:x {\n    @ = count();\n}\n"
+	for _, row := range []struct {
+		name string
+		kind object.AttachKind
+		site object.Site
+		want string
+	}{
+		{"a counter that no machine has", object.AttachPerfEvent, object.PerfEvent{Name: "x", Type: unix.PERF_TYPE_HARDWARE, Config: 999, Period: 1 << 20, CPUs: []int{0}},
+			"perf_event x: this machine has no such hardware counter"},
+		{"a function that no kernel has", object.AttachKprobe, object.Function{Symbol: "no_such_function"},
+			"kprobe no_such_function: this kernel does not have it"},
+		{"its return", object.AttachKretprobe, object.Function{Symbol: "no_such_function"},
+			"kretprobe no_such_function: this kernel does not have it"},
+	} {
+		b := newObject(source)
+		b.program(row.kind, "hardware:x", points(row.site), cellAdd(b.addMap(cellMap())))
+		start, verify := errOf(Start(b.build(), testOptions(t))), Verify(b.build(), testOptions(t))
+		if start == nil || verify == nil || start.Error() != verify.Error() || !strings.Contains(verify.Error(), row.want) {
+			t.Errorf("%s: Verify says %v, Start %v", row.name, verify, start)
+		}
+		if err := b.verifyGlob(t); err != nil {
+			t.Errorf("%s: of a glob: %v", row.name, err)
+		}
+	}
+	b := newObject(source)
+	b.program(object.AttachPerfEvent, "profile:10hz", points(everyCPU(10)), cellAdd(b.addMap(cellMap())))
+	if err := Verify(b.build(), testOptions(t)); err != nil {
+		t.Errorf("a timer: %v", err)
+	}
+}
+
+// verifyGlob verifies with attach points that come from globs.
+func (b *objectBuilder) verifyGlob(t *testing.T) error {
+	for _, p := range b.obj.Programs {
+		for i := range p.Points {
+			p.Points[i].Glob = true
+		}
+	}
+	return Verify(b.build(), testOptions(t))
+}
+
 func errOf(tr *Tracer, err error) error {
 	if tr != nil {
 		tr.Close()
