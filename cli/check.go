@@ -11,15 +11,17 @@ import (
 func (p *program) addCheck() {
 	c := p.app.Command("check", "Compile a configuration, verify it on this kernel, and list its metrics with labels and cost.")
 	paths, attach := configFlags(c), attachFlag(c)
-	maxSeries := maxSeriesFlag(c)
+	maxSeries, budget := maxSeriesFlag(c), memoryBudgetFlag(c)
 	cpus := c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").Int()
-	p.add(c, func() int { return p.check(*paths, *attach, *maxSeries, *cpus) })
+	p.add(c, func() int {
+		return p.check(*paths, *attach, *cpus, exporter.Limits{Series: *maxSeries, Memory: int(*budget)})
+	})
 }
 
 // maxCPUs is more than Linux can be built for.
 const maxCPUs = 8192
 
-func (p *program) check(paths []string, attach string, maxSeries, cpus int) int {
+func (p *program) check(paths []string, attach string, cpus int, limits exporter.Limits) int {
 	if cpus < 0 || cpus > maxCPUs {
 		return p.fail(fmt.Sprintf("ply-exporter: --cpus %d: give 1 to %d, the CPUs that the machine can have", cpus, maxCPUs))
 	}
@@ -33,7 +35,7 @@ func (p *program) check(paths []string, attach string, maxSeries, cpus int) int 
 	}
 	backend.AssumeCPUs(cpus)
 	out := &output{w: p.Out}
-	if err := exporter.Check(out, cfg, backend, maxSeries); err != nil {
+	if err := exporter.Check(out, cfg, backend, limits); err != nil {
 		return p.fail(plylang.Detail(err))
 	}
 	fmt.Fprintln(out, "all scripts run on this kernel")

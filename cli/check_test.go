@@ -22,3 +22,24 @@ func TestCheckForCPUs(t *testing.T) {
 		}
 	}
 }
+
+// A budget is written with or without a unit.
+func TestMemoryBudgetFlag(t *testing.T) {
+	need.BPF(t)
+	config := writeFile(t, "probes.yaml", `scripts: [{name: a, script: "BEGIN { @[pid] = count(); }"}]`)
+	for _, row := range []struct{ size, want string }{
+		{"1MB", "977 KiB of the 977 KiB of --bpf.memory-budget are left"},
+		{"1MiB", "1 MiB of the 1 MiB of --bpf.memory-budget are left"},
+		{"4096", "4 KiB of the 4 KiB of --bpf.memory-budget are left"},
+		{"much", `"much" is not a size: give one such as 64MiB`},
+		{"-1", `"-1" is not a size: give one such as 64MiB`},
+	} {
+		r := ply(t, "check", "--bpf.memory-budget="+row.size, "--config", config)
+		if r.status == 0 || !strings.Contains(r.stderr, row.want) {
+			t.Errorf("%s: %+v, want %q", row.size, r, row.want)
+		}
+	}
+	if r := ply(t, "check", "--bpf.memory-budget=0", "--config", config); r.status != 0 {
+		t.Errorf("no bound: %+v", r)
+	}
+}

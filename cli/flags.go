@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"fmt"
+	"strconv"
+
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/alecthomas/units"
 
 	"ply-exporter/configs"
 	"ply-exporter/exporter/config"
@@ -26,6 +30,32 @@ const attachPlain = "plain"
 // maxSeriesFlag adds --metrics.max-series.
 func maxSeriesFlag(c *kingpin.CmdClause) *int {
 	return c.Flag("metrics.max-series", "Maximum number of series per scrape (0 = unlimited).").Default("50000").Int()
+}
+
+// memoryBudgetFlag adds --bpf.memory-budget.
+func memoryBudgetFlag(c *kingpin.CmdClause) *size {
+	var s size
+	c.Flag("bpf.memory-budget", "Maximum kernel memory of the maps of all scripts, such as 64MiB; scripts that exceed it do not run (0 = unlimited).").Default("0").SetValue(&s)
+	return &s
+}
+
+// A size is a flag of bytes: 64MiB, 64MB, 67108864.
+type size int
+
+func (s *size) String() string { return strconv.Itoa(int(*s)) }
+
+// Set reads a size.
+func (s *size) Set(text string) error {
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+		*s = size(n)
+		return nil
+	}
+	n, err := units.ParseStrictBytes(text)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is not a size: give one such as 64MiB", text)
+	}
+	*s = size(n)
+	return nil
 }
 
 // loadConfig reads the configuration that --config names.

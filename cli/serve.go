@@ -21,14 +21,14 @@ func (p *program) addServe() {
 	c.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&opt.TelemetryPath)
 	c.Flag("web.max-requests", "Maximum number of scrapes at the same time; others get status 503.").Default("100").IntVar(&opt.MaxRequests)
 	own := c.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (process_*, go_*).").Bool()
-	maxSeries := maxSeriesFlag(c)
+	maxSeries, budget := maxSeriesFlag(c), memoryBudgetFlag(c)
 	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)
 	c.Flag("keep-going", "Serve even if no script can run on this kernel.").BoolVar(&opt.KeepGoing)
 	level, format := promslog.NewLevel(), promslog.NewFormat()
 	c.Flag("log.level", "Only log messages of this severity or above: debug, info, warn or error.").Default("info").SetValue(level)
 	c.Flag("log.format", "Format of log messages: logfmt or json.").Default("logfmt").SetValue(format)
 	p.add(c, func() int {
-		opt.ProcessMetrics, opt.MaxSeries = !*own, *maxSeries
+		opt.ProcessMetrics, opt.MaxSeries, opt.MemoryBudget = !*own, *maxSeries, int(*budget)
 		opt.Log = promslog.New(&promslog.Config{Level: level, Format: format, Writer: p.Err})
 		return p.serve(*paths, *attach, opt)
 	})

@@ -17,10 +17,11 @@ import (
 
 // Check compiles every script, lets this kernel verify it, and
 // writes to w what each will export and what it costs. Its error holds all
-// mistakes, and all that this kernel lacks. It warns of more series than
-// maxSeries; 0 is no bound.
-func Check(w io.Writer, cfg *config.Config, b Backend, maxSeries int) error {
+// mistakes, and all that this kernel lacks or that exceeds the limit of memory.
+// It warns of more series than the limit.
+func Check(w io.Writer, cfg *config.Config, b Backend, limits Limits) error {
 	scripts, _ := compile(cfg, b)
+	limitMemory(scripts, limits.Memory)
 	var errs joined
 	series, memory := 0, 0
 	for _, s := range scripts {
@@ -39,10 +40,10 @@ func Check(w io.Writer, cfg *config.Config, b Backend, maxSeries int) error {
 			fmt.Fprintf(w, "    warning: %s\n", indent(warning.Detail()))
 		}
 	}
-	fmt.Fprintf(w, "all scripts together: at most %s series, about %s of kernel memory\n", groupDigits(uint64(series)), bytesText(float64(memory)))
-	if maxSeries > 0 && series > maxSeries {
+	fmt.Fprintf(w, "all scripts together: at most %s series, about %s of kernel memory\n", groupDigits(uint64(series)), memoryText(memory))
+	if limits.Series > 0 && series > limits.Series {
 		fmt.Fprintf(w, "warning: the maps have room for %s series, a scrape sends %s: lower max_entries or raise --metrics.max-series\n",
-			groupDigits(uint64(series)), groupDigits(uint64(maxSeries)))
+			groupDigits(uint64(series)), groupDigits(uint64(limits.Series)))
 	}
 	if len(errs) > 0 {
 		return errs
@@ -65,7 +66,7 @@ func (m *metric) maxSeries(mp *object.Map) int { return max(1, mp.Room) * m.seri
 // describe writes what a script exports.
 func (c *compiled) describe(w io.Writer) {
 	fmt.Fprintf(w, "script %s: %s, %s, about %s of kernel memory\n", c.conf.Name,
-		plural(len(c.object.Programs), "program"), plural(c.sites(), "attach point"), bytesText(float64(c.object.Memory())))
+		plural(len(c.object.Programs), "program"), plural(c.sites(), "attach point"), memoryText(c.object.Memory()))
 	for _, line := range c.programLines() {
 		fmt.Fprintln(w, line)
 	}
@@ -75,7 +76,7 @@ func (c *compiled) describe(w io.Writer) {
 			continue
 		}
 		fmt.Fprintf(w, "    %s is not exported, about %s of kernel memory\n",
-			m.decl.Name, bytesText(float64(c.object.Maps[i].Memory(c.object.CPUs))))
+			m.decl.Name, memoryText(c.object.Maps[i].Memory(c.object.CPUs)))
 	}
 }
 
@@ -128,7 +129,7 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 		fmt.Fprintf(w, "        le: %s\n", m.bounds.text())
 	}
 	fmt.Fprintf(w, "        at most %s series, about %s of kernel memory\n",
-		groupDigits(uint64(m.maxSeries(mp))), bytesText(float64(mp.Memory(cpus))))
+		groupDigits(uint64(m.maxSeries(mp))), memoryText(mp.Memory(cpus)))
 }
 
 // lint says of the names the user chose what promtool would.

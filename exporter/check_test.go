@@ -63,7 +63,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(plylang.Detail(err))
 	}
 	var out strings.Builder
-	err = Check(&out, cfg, b, 50000)
+	err = Check(&out, cfg, b, Limits{Series: 50000})
 	if err == nil || err.Error() != "c.yaml:3:25: no function tcp_x" {
 		t.Errorf("got error %v", err)
 	}
@@ -95,7 +95,7 @@ func TestCheckOfOtherMachine(t *testing.T) {
 	compiler().AssumeCPUs(256)
 	defer compiler().AssumeCPUs(0)
 	var out strings.Builder
-	if err := Check(&out, cfg, b, 0); err != nil {
+	if err := Check(&out, cfg, b, Limits{}); err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
 	for _, want := range []string{

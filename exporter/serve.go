@@ -32,6 +32,10 @@ type Options struct {
 	// MaxSeries bounds the series of one scrape; 0 is no bound.
 	MaxSeries int
 
+	// MemoryBudget bounds the kernel memory of all scripts' maps, in bytes: those
+	// that exceed it do not run. 0 is no bound.
+	MemoryBudget int
+
 	// MaxRequests bounds the scrapes under way, and as many visits of the page.
 	MaxRequests int
 
@@ -85,6 +89,7 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	if len(fatal) > 0 {
 		return fatal
 	}
+	limitMemory(scripts, opt.MemoryBudget)
 	in := &instance{opt: opt, started: time.Now(), collector: &collector{
 		scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: processMetrics(opt.ProcessMetrics),
 	}}

@@ -77,7 +77,7 @@ func TestCheckWarnsOfTooManySeries(t *testing.T) {
 	const warning = "warning: the maps have room for 101 series, a scrape sends 100: lower max_entries or raise --metrics.max-series\n"
 	for limit, want := range map[int]bool{100: true, 101: false, 0: false} {
 		var out strings.Builder
-		if err := Check(&out, cfg, b, limit); err != nil {
+		if err := Check(&out, cfg, b, Limits{Series: limit}); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(out.String(), warning); got != want {

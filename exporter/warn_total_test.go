@@ -21,7 +21,7 @@ func TestWarningOfCounterWithoutTotal(t *testing.T) {
 			t.Errorf("%s: warnings %v", name, scripts[0].warnings)
 		}
 		var out strings.Builder
-		if err := Check(&out, cfg, b, 0); err != nil {
+		if err := Check(&out, cfg, b, Limits{}); err != nil {
 			t.Fatal(err)
 		}
 		if n := strings.Count(out.String(), "warning:"); n != want {

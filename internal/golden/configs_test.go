@@ -45,7 +45,7 @@ func configured(t *testing.T) (all []script) {
 func export(s *config.Script) func(*kernel.Kernel, bool) (*object.Object, error) {
 	return func(k *kernel.Kernel, plain bool) (*object.Object, error) {
 		b := &backend{Backend: exporter.NewBackend(k, slog.New(slog.DiscardHandler), plain)}
-		err := exporter.Check(io.Discard, &config.Config{Scripts: []*config.Script{s}}, b, 0)
+		err := exporter.Check(io.Discard, &config.Config{Scripts: []*config.Script{s}}, b, exporter.Limits{})
 		if err == nil && b.object == nil {
 			err = errors.New("nothing was compiled")
 		}
