@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -144,6 +145,33 @@ func TestPrometheusShowsTheIncreaseOfNewSeries(t *testing.T) {
 		runWorkload(t, n)
 		prometheus.WaitIncrease(`ply_calls_total{func="sys_getpriority"}`, float64(n*(i+1)))
 		prometheus.WaitIncrease(`ply_reads_size_count`, float64(n*(i+1)))
+	}
+}
+
+// The surplus of an LRU map, which grows with the CPUs, stays inside.
+func TestEvictingMapExportsAtMostItsMaximum(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, `
+scripts:
+  - name: calls
+    script: |
+      kprobe:SyS_getpriority / comm == "ply-workload" / { @[rand % 5000] = count(); }
+    metrics: [{map: "@", max_entries: 8, overflow: evict}]
+`)
+	runWorkload(t, 20000)
+	exported := func() string {
+		_, text := s.get(t, "/metrics")
+		if !strings.Contains(text, `ply_map_entries{map="@",script="calls"} 8`+"\n") || strings.Contains(text, "surplus_entries 0\n") {
+			t.Errorf("not 8 keys and others:\n%s", text)
+		}
+		return strings.Join(regexp.MustCompile(`(?m)^ply_calls_total\{.*$`).FindAllString(text, -1), "\n")
+	}
+	first := exported()
+	if n := strings.Count(first, "\n") + 1; n != 8 {
+		t.Errorf("%d series:\n%s", n, first)
+	}
+	if second := exported(); second != first {
+		t.Errorf("nothing happened, and the series are others:\n%s\nafter\n%s", second, first)
 	}
 }
 

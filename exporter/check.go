@@ -61,7 +61,7 @@ func (c *compiled) maxSeries() (n int) {
 	return n
 }
 
-func (m *metric) maxSeries(mp *object.Map) int { return max(1, mp.Room) * m.seriesPerSample() }
+func (m *metric) maxSeries(mp *object.Map) int { return mp.MaxEntries * m.seriesPerSample() }
 
 // describe writes what a script exports.
 func (c *compiled) describe(w io.Writer) {

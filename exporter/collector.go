@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/encode"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer/decode"
@@ -141,7 +142,7 @@ func (r *running) families(self selfFamilies, rooms []int) (families []gathered,
 		if t.m.typ == dto.MetricType_HISTOGRAM && t.mp.Value != nil && t.mp.Value.Signed {
 			self.add(mapNegative, t.negatives(), t.mp.Name, r.conf.Name)
 		}
-		each, most := t.m.seriesPerSample(), t.count
+		each, most := t.m.seriesPerSample(), t.shown
 		if fit := rooms[i] / each; len(t.m.labels) > 0 && most > fit {
 			omitted += (most - fit) * each
 			most = fit
@@ -162,7 +163,10 @@ func (r *running) addPrints(self selfFamilies) {
 func (r *running) addMap(self selfFamilies, reading mapReading) {
 	mp, script := reading.series.mp, r.conf.Name
 	self.add(mapEntries, float64(reading.entries), mp.Name, script)
-	self.add(mapMaxEntries, float64(max(1, mp.Room)), mp.Name, script)
+	self.add(mapMaxEntries, float64(mp.MaxEntries), mp.Name, script)
+	if mp.Storage == object.LRUHash {
+		self.add(mapSurplus, float64(reading.surplus), mp.Name, script)
+	}
 	self.add(mapDropped, float64(reading.dropped), mp.Name, script)
 	self.add(mapMemory, float64(reading.memory), mp.Name, script)
 }

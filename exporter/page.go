@@ -208,7 +208,7 @@ func sourceLines(src *plylang.Source) []lineView {
 
 func (r mapReading) view() mapView {
 	t := r.series
-	limit := max(1, t.mp.Room)
+	limit := t.mp.MaxEntries
 	v := mapView{
 		Name: t.mp.Name, Metric: t.m.name, Type: typeName(t.m.typ), Help: t.m.help, Unit: t.m.unit, Exported: t.m.exported, Keyed: t.mp.KeySize > 0,
 		Entries: groupDigits(uint64(r.entries)), Max: groupDigits(uint64(limit)), Fill: min(100, r.entries*100/limit),

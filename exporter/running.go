@@ -75,7 +75,8 @@ func (r *running) newSeries() ([]*mapSeries, error) {
 // the series.
 type mapReading struct {
 	series          *mapSeries
-	entries         int
+	entries         int // at most MaxEntries
+	surplus         int // those beyond, in a map that evicts
 	dropped, memory uint64
 }
 
@@ -101,7 +102,9 @@ func (r *running) read(all []*mapSeries, from origin) ([]mapReading, error) {
 	readings := make([]mapReading, len(all))
 	for i, t := range all {
 		t.update(contents[i], from)
-		readings[i] = mapReading{t, len(contents[i].Rows), r.tracer.Dropped(t.mp), r.memory(t.mp)}
+		n := len(contents[i].Rows)
+		entries := min(n, t.mp.MaxEntries)
+		readings[i] = mapReading{t, entries, n - entries, r.tracer.Dropped(t.mp), r.memory(t.mp)}
 	}
 	return readings, nil
 }

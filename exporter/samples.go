@@ -35,7 +35,7 @@ func (t *mapSeries) samples(most int, yield func(*encode.Sample) bool) {
 		sample.Counts = make([]uint64, len(t.m.bounds.les)+1)
 	}
 	for _, s := range t.sorted {
-		if s.round != t.round {
+		if s.round != t.round || s.hidden {
 			continue
 		}
 		if most--; most < 0 {

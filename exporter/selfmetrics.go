@@ -34,6 +34,7 @@ var (
 	linesOmitted   = &selfMetric{"ply_lines_omitted_total", counter, "Lines printed by the script that were left out of the log because of its limit.", []string{"script"}}
 	mapEntries     = &selfMetric{"ply_map_entries", gauge, "Keys in the map.", []string{"map", "script"}}
 	mapMaxEntries  = &selfMetric{"ply_map_max_entries", gauge, "Keys the map has room for.", []string{"map", "script"}}
+	mapSurplus     = &selfMetric{"ply_map_surplus_entries", gauge, "Keys beyond the maximum that a map which evicts still holds. They are counted, but not exported.", []string{"map", "script"}}
 	mapDropped     = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason.", []string{"map", "script"}}
 	mapMemory      = &selfMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
 	mapNegative    = &selfMetric{"ply_map_negative_total", counter, "Negative values counted in the histogram's lowest bucket.", []string{"map", "script"}}
@@ -42,7 +43,7 @@ var (
 
 var selfMetrics = []*selfMetric{
 	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed, eventsLost, linesOmitted,
-	mapEntries, mapMaxEntries, mapDropped, mapMemory, mapNegative, seriesOmitted,
+	mapEntries, mapMaxEntries, mapSurplus, mapDropped, mapMemory, mapNegative, seriesOmitted,
 }
 
 // selfFamilies collects samples of own metrics.

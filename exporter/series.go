@@ -25,24 +25,30 @@ type mapSeries struct {
 	order  []int // of the metric's labels by name
 	round  uint32
 	count  int    // how many series this round has
+	shown  int    // how many of them are exported
 	fold   []int  // histograms: the exported bucket of each of the map's
 	values []byte // those of all series of this round, in one piece
-	was    []byte // those of the round before, where starts are kept
+	was    []byte // those of the round before, where they are compared
 
 	negative int // histograms: how many of the map's buckets, the first ones, are of negative numbers
 
 	cleared time.Time // as of the last reading
 }
 
-// current returns the series of this round, in the order of their labels.
-func (t *mapSeries) current() []*series {
-	out := make([]*series, 0, len(t.sorted))
+// present returns the series of this round, in the order of their labels.
+func (t *mapSeries) present() []*series {
+	out := make([]*series, 0, t.count)
 	for _, s := range t.sorted {
 		if s.round == t.round {
 			out = append(out, s)
 		}
 	}
 	return out
+}
+
+// current returns those that are exported.
+func (t *mapSeries) current() []*series {
+	return slices.DeleteFunc(t.present(), func(s *series) bool { return s.hidden })
 }
 
 // A series is one line of a metric, or the lines of one histogram.
@@ -52,6 +58,9 @@ type series struct {
 	round  uint32    // when it was last seen
 	at     int32     // which of that round's values it has
 	before int32     // which of those of the round before; none if it was not there
+
+	changed uint32 // of an evicting map: when the value changed last
+	hidden  bool   // and whether it is left out; see hide
 }
 
 // none is the number of no value.
@@ -66,7 +75,7 @@ func (t *mapSeries) update(c Contents, from origin) {
 	rows := c.Rows
 	t.round++
 	t.count = 0
-	if t.m.starts() {
+	if t.m.starts() || t.evicts() {
 		t.values, t.was = t.was, t.values
 	}
 	t.values = slices.Grow(t.values[:0], t.mp.Size*(len(rows)+1))
@@ -85,6 +94,7 @@ func (t *mapSeries) update(c Contents, from origin) {
 		slices.SortFunc(t.sorted, func(a, b *series) int { return bytes.Compare(a.labels, b.labels) })
 	}
 	t.setStarts(c.Cleared, from)
+	t.hide()
 	t.forget(rows)
 }
 

@@ -58,7 +58,7 @@ func (t *mapSeries) sent() int {
 	if !t.m.exported {
 		return 0
 	}
-	return t.count * t.m.seriesPerSample()
+	return t.shown * t.m.seriesPerSample()
 }
 
 // keyed is how many of its series a bound may cut.

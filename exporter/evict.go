@@ -1,0 +1,51 @@
+package exporter
+
+import (
+	"bytes"
+	"sort"
+
+	"ply-exporter/bpfgen/object"
+)
+
+// Evicting maps
+//
+// Each CPU keeps some free entries of a kernel's LRU map to itself, so the map
+// must be larger than what the user allows, or keys would be evicted long before
+// it is full. The surplus, which grows with the CPUs, holds keys too. As many
+// series as the user allows are exported, those whose value changed last. Of
+// those that changed between the same two readings, the ones that were exported
+// before stay, so that more active keys than allowed do not come and go at each
+// scrape.
+//
+// What is not exported is still counted, and keeps its start: when it is
+// exported again, Prometheus sees all that it has grown by.
+
+// evicts says that there can be more keys in the map than may be exported.
+func (t *mapSeries) evicts() bool { return t.m.exported && t.mp.Storage == object.LRUHash }
+
+// hide chooses which series of this round are exported.
+func (t *mapSeries) hide() {
+	t.shown = t.count
+	if !t.evicts() {
+		return
+	}
+	list := t.present()
+	for _, s := range list {
+		if s.before == none {
+			s.hidden = true // a new one waits for a free place
+		}
+		if s.before == none || !bytes.Equal(t.valueIn(t.was, s.before), t.value(s)) {
+			s.changed = t.round
+		}
+	}
+	sort.SliceStable(list, func(i, j int) bool {
+		if a, b := list[i].changed, list[j].changed; a != b {
+			return a > b
+		}
+		return !list[i].hidden && list[j].hidden
+	})
+	t.shown = min(t.count, t.mp.MaxEntries)
+	for i, s := range list {
+		s.hidden = i >= t.shown
+	}
+}
