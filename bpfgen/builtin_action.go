@@ -2,13 +2,16 @@ package bpfgen
 
 import "ply-exporter/plylang"
 
+// clearName is the function that maps are cleared by.
+const clearName = "clear"
+
 var actions = []*builtin{
 	action("print", "Prints values, or the current contents of a map.", sendPrint,
 		plylang.Param{Name: "x", Want: plylang.WantPrint, Optional: true, Variadic: true}),
 	action("printf", "Prints text formatted as in C; %v prints a value in its own format.", sendPrintf,
 		plylang.Param{Name: "format", Want: plylang.WantFormat},
 		plylang.Param{Name: "x", Want: plylang.WantValue, Optional: true, Variadic: true}),
-	action("clear", "Empties a map.", sendClear, plylang.Param{Name: "map", Want: plylang.WantMap}),
+	action(clearName, "Empties a map; what is stored afterwards stays.", sendClear, plylang.Param{Name: "map", Want: plylang.WantMap}),
 	{
 		Func: plylang.Func{
 			Name: "exit", Doc: "Leaves the probe immediately and ends the run with status n (default 0).",

@@ -49,6 +49,9 @@ type compiler struct {
 	obj    *object.Object
 	maps   map[*plylang.Map]*object.Map
 
+	// cleared numbers the maps that are cleared, from 1 on.
+	cleared map[*plylang.Map]int
+
 	// writers are the programs that store to a map of copies.
 	writers map[*plylang.Map][]*probe.Program
 
@@ -86,13 +89,14 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 }
 
 func (c *compiler) compileMaps() {
+	c.cleared = c.findCleared()
 	for i, pm := range c.script.Maps {
 		m := c.layoutMap(i, pm)
 		c.maps[pm] = m
 		c.warnOf(m)
 		c.obj.Maps = append(c.obj.Maps, m)
 		if c.errs == nil {
-			c.obj.Spec.Maps[m.SpecName] = c.mapSpec(m)
+			c.addMap(m)
 		}
 	}
 }

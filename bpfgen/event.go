@@ -18,9 +18,17 @@ func (g *gen) send(e *object.Event, args []plylang.Expr) {
 		e.Args = append(e.Args, object.KeyPart{Type: t, Offset: e.Size})
 		e.Size += emit.Padded(t.Size)
 	}
+	ofGeneration := e.Kind == object.EventPrintMap && e.Map.Cleared()
+	if ofGeneration {
+		e.Size += 8
+	}
 	g.events = append(g.events, e)
 	record := g.Slot(e.Size)
 	g.StoreImm(record.Word(0), int64(id))
+	if ofGeneration {
+		g.loadClearState(e.Map)
+		g.Store(record.Word(1), asm.R0)
+	}
 	for i, a := range args {
 		g.storeValue(record.At(e.Args[i].Offset, emit.Padded(e.Args[i].Type.Size)), a)
 	}
@@ -28,8 +36,8 @@ func (g *gen) send(e *object.Event, args []plylang.Expr) {
 	g.Emit(asm.Mov.Imm(asm.R3, int32(e.Size)), asm.Mov.Imm(asm.R4, 0))
 	g.MapPtr(asm.R1, object.RingMap)
 	g.Call(asm.FnRingbufOutput)
-	if e.Kind == object.EventExit {
-		return // what it says is in the state map
+	if e.Kind == object.EventExit || e.Kind == object.EventClear {
+		return // what it says is in the memory that is shared
 	}
 	sent := g.Label()
 	g.Jump(asm.JEq, asm.R0, 0, sent)
@@ -65,10 +73,6 @@ func sendPrint(g *gen, args []plylang.Expr) {
 
 func sendPrintf(g *gen, args []plylang.Expr) {
 	g.send(&object.Event{Kind: object.EventPrintf, Format: args[0].(*plylang.StringLit).Value}, args[1:])
-}
-
-func sendClear(g *gen, args []plylang.Expr) {
-	g.send(&object.Event{Kind: object.EventClear, Map: g.maps[args[0].(*plylang.MapRef).Map]}, nil)
 }
 
 // sendExit ends the run and leaves the program at once: clauses that follow do

@@ -44,7 +44,7 @@ func (c *compiler) layoutCopies(programs []*probe.Program) {
 			}
 		}
 		m.Copies = max(len(c.writers[m.Map]), 1) * c.cpus
-		c.obj.Spec.Maps[m.SpecName] = c.mapSpec(m)
+		c.addMap(m)
 	}
 }
 
@@ -64,13 +64,13 @@ func storesTo(p *probe.Program, m *plylang.Map) bool {
 }
 
 // storeCopy stores a value as the newest copy.
-func (g *gen) storeCopy(m *object.Map, value emit.Mem) {
-	end := g.Label()
+func (g *gen) storeCopy(a access, value emit.Mem) {
+	m, end := a.Map, g.Label()
 	first := mark + slices.Index(g.writers[m.Map], g.program)*g.cpus*m.PairSize()
 	g.Call(asm.FnGetSmpProcessorId)
 	g.Jump(asm.JGE, asm.R0, int32(g.cpus), end)
 	g.Emit(asm.Mul.Imm(asm.R0, int32(m.PairSize())))
-	g.MapValue(asm.R7, m.SpecName, first)
+	g.cellAt(asm.R7, a, first)
 	g.Emit(asm.Add.Reg(asm.R7, asm.R0), asm.Add.Imm(asm.R0, int32(first)))
 	g.Load(asm.R2, emit.Mem{Reg: asm.R7, Size: 8})
 	g.Emit(asm.Add.Imm(asm.R2, 1), asm.Mov.Reg(asm.R3, asm.R2))
@@ -79,7 +79,7 @@ func (g *gen) storeCopy(m *object.Map, value emit.Mem) {
 	g.Emit(asm.Add.Reg(asm.R7, asm.R3))
 	g.Copy(emit.Mem{Reg: asm.R7, Off: 8, Size: m.Size}, value)
 	g.Emit(asm.LSh.Imm(asm.R2, 32), asm.Or.Reg(asm.R2, asm.R0))
-	g.MapValue(asm.R7, m.SpecName, 0)
+	g.cellAt(asm.R7, a, 0)
 	g.publish(asm.R7, asm.R2)
 	g.Bind(end)
 }
@@ -102,10 +102,11 @@ func (g *gen) publish(at, src asm.Register) {
 
 // loadCopy copies the newest copy to dst, or the empty value where there is
 // none.
-func (g *gen) loadCopy(m *object.Map, dst emit.Mem) {
+func (g *gen) loadCopy(a access, dst emit.Mem) {
+	m := a.Map
 	missing, end := g.Label(), g.Label()
 	for range copyRounds {
-		g.MapValue(asm.R4, m.SpecName, 0)
+		g.cellAt(asm.R4, a, 0)
 		g.Load(asm.R2, emit.Mem{Reg: asm.R4, Size: 8})
 		g.Jump(asm.JEq, asm.R2, 0, missing)
 		g.Emit(asm.Mov.Reg(asm.R3, asm.R2), asm.And.Imm(asm.R3, 0x7ffffff8), asm.RSh.Imm(asm.R2, 32))

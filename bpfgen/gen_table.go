@@ -33,22 +33,26 @@ func (g *gen) key(ref *plylang.MapRef) emit.Mem {
 }
 
 // lookup leaves the address of the value at key in R0, 0 when there is none.
-func (g *gen) lookup(m *object.Map, key emit.Mem) {
+func (g *gen) lookup(a access, key emit.Mem) {
+	g.findHash(a)
 	g.Address(asm.R2, key)
-	g.MapPtr(asm.R1, m.SpecName)
+	g.hashPtr(a)
 	g.Call(asm.FnMapLookupElem)
 }
 
 // readTable leaves a table's number in R0.
 func (g *gen) readTable(ref *plylang.MapRef) {
-	m := g.maps[ref.Map]
-	if m.Storage == object.Cell {
-		g.MapValue(asm.R1, m.SpecName, mark)
+	if g.maps[ref.Map].Storage == object.Cell {
+		a := g.access(ref)
+		g.cellAt(asm.R1, a, mark)
 		g.Load(asm.R0, emit.Mem{Reg: asm.R1, Off: 0, Size: 8})
+		g.leave(a)
 		return
 	}
 	key := g.key(ref)
-	g.lookup(m, key)
+	a := g.access(ref)
+	g.lookup(a, key)
+	g.leave(a)
 	g.Free(key)
 	missing := g.Label()
 	g.Jump(asm.JEq, asm.R0, 0, missing)
@@ -60,11 +64,15 @@ func (g *gen) readTable(ref *plylang.MapRef) {
 func (g *gen) readTableMem(ref *plylang.MapRef, dst emit.Mem) {
 	m := g.maps[ref.Map]
 	if m.Storage == object.Cell {
-		g.readCell(m, dst)
+		a := g.access(ref)
+		g.readCell(a, dst)
+		g.leave(a)
 		return
 	}
 	key := g.key(ref)
-	g.lookup(m, key)
+	a := g.access(ref)
+	g.lookup(a, key)
+	g.leave(a)
 	g.Free(key)
 	missing, end := g.Label(), g.Label()
 	g.Jump(asm.JEq, asm.R0, 0, missing)
@@ -76,46 +84,47 @@ func (g *gen) readTableMem(ref *plylang.MapRef, dst emit.Mem) {
 }
 
 // readCell copies a text or another value in memory out of a map without a key.
-func (g *gen) readCell(m *object.Map, dst emit.Mem) {
-	if m.Copies > 0 {
-		g.loadCopy(m, dst)
+func (g *gen) readCell(a access, dst emit.Mem) {
+	if a.Copies > 0 {
+		g.loadCopy(a, dst)
 		return
 	}
-	g.MapValue(asm.R2, m.SpecName, mark)
-	g.Copy(dst, emit.Mem{Reg: asm.R2, Off: 0, Size: m.Size})
+	g.cellAt(asm.R2, a, mark)
+	g.Copy(dst, emit.Mem{Reg: asm.R2, Off: 0, Size: a.Size})
 }
 
 // storeTable is "table = x".
 func (g *gen) storeTable(ref *plylang.MapRef, x plylang.Expr) {
 	m := g.maps[ref.Map]
 	if m.Storage == object.Cell {
-		g.storeCell(m, x)
+		g.storeCell(ref, x)
 		return
 	}
 	value := g.Slot(m.Size)
 	g.storeValue(value, x)
 	key := g.key(ref)
-	g.Address(asm.R3, value)
-	g.update(m, key, bpfAny)
+	g.update(g.access(ref), key, bpfAny, func() { g.Address(asm.R3, value) })
 	stored := g.Label()
 	g.Jump(asm.JEq, asm.R0, 0, stored)
 	g.increment(1 + m.ID)
 	g.Bind(stored)
 }
 
-func (g *gen) storeCell(m *object.Map, x plylang.Expr) {
+func (g *gen) storeCell(ref *plylang.MapRef, x plylang.Expr) {
+	m := g.maps[ref.Map]
 	if x.Type().Scalar() {
 		g.expr(x)
-		g.MapValue(asm.R2, m.SpecName, mark)
+		g.keeping(m, func() { g.cellAt(asm.R2, g.access(ref), mark) })
 		g.Store(emit.Mem{Reg: asm.R2, Off: 0, Size: 8}, asm.R0)
 	} else {
 		value := g.Slot(m.Size)
 		g.memInto(x, value)
+		a := g.access(ref)
 		if m.Copies > 0 {
-			g.storeCopy(m, value)
+			g.storeCopy(a, value)
 			return
 		}
-		g.MapValue(asm.R2, m.SpecName, mark)
+		g.cellAt(asm.R2, a, mark)
 		g.Copy(emit.Mem{Reg: asm.R2, Off: 0, Size: m.Size}, value)
 	}
 	g.markCell(asm.R2)
@@ -127,11 +136,13 @@ const (
 	bpfNoExist = 1
 )
 
-// update stores the value at the address in R3.
-func (g *gen) update(m *object.Map, key emit.Mem, flag int32) {
+// update stores the value whose address value puts into R3.
+func (g *gen) update(a access, key emit.Mem, flag int32, value func()) {
+	g.findHash(a)
+	value()
 	g.Emit(asm.Mov.Imm(asm.R4, flag))
 	g.Address(asm.R2, key)
-	g.MapPtr(asm.R1, m.SpecName)
+	g.hashPtr(a)
 	g.Call(asm.FnMapUpdateElem)
 }
 
@@ -145,18 +156,22 @@ func (g *gen) update(m *object.Map, key emit.Mem, flag int32) {
 func (g *gen) feed(ref *plylang.MapRef, first func(dst emit.Mem), change func()) {
 	m := g.maps[ref.Map]
 	if m.Storage == object.Cell {
-		g.MapValue(asm.R7, m.SpecName, mark)
+		a := g.access(ref)
+		g.cellAt(asm.R7, a, mark)
+		g.leave(a)
 		change()
 		return
 	}
 	key, found, end := g.key(ref), g.Label(), g.Label()
-	g.lookup(m, key)
+	a := g.access(ref)
+	g.lookup(a, key)
 	g.Jump(asm.JNE, asm.R0, 0, found)
-	g.insert(m, key, first)
+	g.insert(a, key, first)
 	if first != nil {
 		g.Jump(asm.JEq, asm.R0, 0, end)
 	}
-	g.lookup(m, key)
+	g.lookup(a, key)
+	g.leave(a)
 	g.Jump(asm.JNE, asm.R0, 0, found)
 	g.increment(1 + m.ID)
 	g.Goto(end)
@@ -168,17 +183,15 @@ func (g *gen) feed(ref *plylang.MapRef, first func(dst emit.Mem), change func())
 }
 
 // insert makes the value of a new key; R0 is 0 when it is in the map then.
-func (g *gen) insert(m *object.Map, key emit.Mem, first func(dst emit.Mem)) {
+func (g *gen) insert(a access, key emit.Mem, first func(dst emit.Mem)) {
 	if first == nil {
-		g.zeros = max(g.zeros, m.Size)
-		g.MapValue(asm.R3, zeroMap, 0)
-		g.update(m, key, bpfNoExist)
+		g.zeros = max(g.zeros, a.Size)
+		g.update(a, key, bpfNoExist, func() { g.MapValue(asm.R3, zeroMap, 0) })
 		return
 	}
-	value := g.Slot(m.Size)
+	value := g.Slot(a.Size)
 	first(value)
-	g.Address(asm.R3, value)
-	g.update(m, key, bpfNoExist)
+	g.update(a, key, bpfNoExist, func() { g.Address(asm.R3, value) })
 	g.Free(value)
 }
 
@@ -236,13 +249,15 @@ func (g *gen) delete(ref *plylang.MapRef) {
 	m := g.maps[ref.Map]
 	if m.Storage == object.Cell {
 		size := emit.Pick(m.Copies > 0, mark, mark+m.Size) // copies only lose the word that says which is the newest
-		g.MapValue(asm.R2, m.SpecName, 0)
+		g.cellAt(asm.R2, g.access(ref), 0)
 		g.Zero(emit.Mem{Reg: asm.R2, Off: 0, Size: size})
 		return
 	}
 	key := g.key(ref)
+	a := g.access(ref)
+	g.findHash(a)
 	g.Address(asm.R2, key)
-	g.MapPtr(asm.R1, m.SpecName)
+	g.hashPtr(a)
 	g.Call(asm.FnMapDeleteElem)
 }
 

@@ -51,7 +51,7 @@ const (
 
 // layoutMap decides how a map of the script lives in the kernel.
 func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
-	m := &object.Map{Map: pm, ID: id, SpecName: specName(pm.Name, id), Values: ValuesOf(pm.Agg)}
+	m := &object.Map{Map: pm, ID: id, SpecName: specName(pm.Name, id), Values: ValuesOf(pm.Agg), ClearID: c.cleared[pm]}
 	c.layoutKey(m)
 	opt := c.opt.Maps[pm.Name]
 	m.MaxEntries = c.entries(m, opt)
@@ -171,6 +171,9 @@ const (
 func (c *compiler) ownMaps() {
 	specs := c.obj.Spec.Maps
 	specs[object.StateMap] = cellSpec(object.StateMap, 8*(2+len(c.obj.Maps)))
+	if len(c.cleared) > 0 {
+		specs[object.ClearMap] = c.clearSpec()
+	}
 	if len(c.obj.Events) > 0 {
 		specs[object.RingMap] = &ebpf.MapSpec{Name: object.RingMap, Type: ebpf.RingBuf, MaxEntries: ringSize}
 	}

@@ -134,16 +134,21 @@ func numbers(key ...int64) []byte {
 func (l *loaded) read(m *object.Map, key []byte) []byte {
 	l.t.Helper()
 	from := l.coll.Maps[m.SpecName]
+	place := l.place(m)
 	if m.Storage == object.Cell {
-		memory := make([]byte, m.CellSize())
+		memory := make([]byte, from.ValueSize())
 		if err := from.Lookup(uint32(0), &memory); err != nil {
 			l.t.Fatal(err)
 		}
+		memory = memory[place*m.CellSize():]
 		mark, value, _ := m.Cell(func(i int) uint64 { return object.Word(memory, i) })
 		if !m.Written(mark, value) {
 			return nil
 		}
 		return value
+	}
+	if m.Cleared() {
+		from = l.coll.Maps[m.GenerationName(place)]
 	}
 	if m.Storage != object.PerCPUHash {
 		value := make([]byte, m.Size)
@@ -161,6 +166,20 @@ func (l *loaded) read(m *object.Map, key []byte) []byte {
 		m.Reduce.Join(out, v)
 	}
 	return out
+}
+
+// place is where the current generation of a map is, 0 of one that is not
+// cleared.
+func (l *loaded) place(m *object.Map) int {
+	l.t.Helper()
+	if !m.Cleared() {
+		return 0
+	}
+	words := make([]byte, l.coll.Maps[object.ClearMap].ValueSize())
+	if err := l.coll.Maps[object.ClearMap].Lookup(uint32(0), &words); err != nil {
+		l.t.Fatal(err)
+	}
+	return object.Place(object.ClearState(object.Word(words, m.ClearStateWord())).Number())
 }
 
 // number returns the number that a value of a map is.

@@ -155,6 +155,7 @@ func (s *session) finish(status int) int {
 	default:
 	}
 	s.maps()
+	s.late()
 	if s.lost() && !s.flags.keep && status == statusOK {
 		status = statusError
 	}
@@ -186,6 +187,15 @@ func (s *session) lost() bool {
 		s.printer.Lost(events, updates, missed)
 	}
 	return events+updates+missed > 0
+}
+
+// late reports the clears that had to wait.
+func (s *session) late() {
+	for _, m := range s.obj.Maps {
+		if n := s.tracer.LateClears(m); n > 0 {
+			fmt.Fprintf(s.Err, "%s of %s came late: the map is cleared faster than it can be read and emptied\n", plural(int(n), "clear"), m.Name)
+		}
+	}
 }
 
 // missed reports the events that the kernel did not run the probes for.
@@ -229,6 +239,10 @@ func (s *session) maps() {
 
 func (s *session) printMap(m *object.Map, show func(*object.Map, []tracer.Row)) {
 	rows, err := s.tracer.Rows(m)
+	s.showMap(m, rows, err, show)
+}
+
+func (s *session) showMap(m *object.Map, rows []tracer.Row, err error, show func(*object.Map, []tracer.Row)) {
 	if err != nil {
 		fmt.Fprintf(s.Err, "ply-exporter: %s: %v\n", m.Name, err)
 		return
@@ -238,6 +252,11 @@ func (s *session) printMap(m *object.Map, show func(*object.Map, []tracer.Row)) 
 
 // event prints one event. It is called in the order of the events.
 func (s *session) event(e *object.Event, record []byte) {
+	var rows []tracer.Row
+	var err error
+	if e.Kind == object.EventPrintMap {
+		rows, err = s.tracer.Printed(e, record) // may wait, so without the lock
+	}
 	s.lock <- struct{}{}
 	defer func() { <-s.lock }()
 	switch e.Kind {
@@ -246,7 +265,7 @@ func (s *session) event(e *object.Event, record []byte) {
 	case object.EventPrintf:
 		s.printer.Printf(e, record)
 	case object.EventPrintMap:
-		s.printMap(e.Map, s.printer.Map)
+		s.showMap(e.Map, rows, err, s.printer.Map)
 	}
 	s.checkOutput()
 }

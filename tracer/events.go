@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf/ringbuf"
@@ -19,6 +20,25 @@ type eventReader struct {
 	ring *ringbuf.Reader
 	done chan struct{} // closed when the goroutine has ended
 	once sync.Once     // for the first exit
+
+	// How far the ring buffer was read, and how far its events were handled, in
+	// bytes since the start.
+	read, handled atomic.Uint64
+}
+
+// position is where the events that are in the ring buffer now end, or further.
+func (e *eventReader) position() uint64 {
+	if e.ring == nil {
+		return 0
+	}
+	waiting := uint64(e.ring.AvailableBytes())
+	return waiting + e.read.Load() // in this order: what is read between the two counts twice
+}
+
+// ringBytes is how many bytes of the ring buffer a record takes.
+func ringBytes(record []byte) uint64 {
+	const header = 8
+	return uint64(header+len(record)+7) &^ 7
 }
 
 // startEvents begins to read events.
@@ -71,7 +91,9 @@ func (t *Tracer) readEvents() {
 			t.opt.log().Error("events can no longer be read", "err", err)
 			return
 		}
+		t.events.read.Add(ringBytes(rec.RawSample))
 		t.handle(rec.RawSample)
+		t.forgetHandled(t.events.handled.Add(ringBytes(rec.RawSample)))
 		t.lookForExit()
 	}
 }
@@ -80,9 +102,7 @@ func (t *Tracer) readEvents() {
 func (t *Tracer) handle(record []byte) {
 	e := t.obj.Events[binary.LittleEndian.Uint64(record)]
 	if e.Kind == object.EventClear {
-		if err := t.Clear(e.Map); err != nil {
-			t.opt.log().Warn("clear", "map", e.Map.Name, "err", err)
-		}
+		t.watcher.hurry()
 	}
 	if t.opt.OnEvent != nil {
 		t.opt.OnEvent(e, record)

@@ -3,6 +3,7 @@ package tracer
 import (
 	"sync/atomic"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/object"
@@ -46,12 +47,35 @@ func (p *program) halt() {
 
 // waitForPrograms returns when every program that runs now has ended: programs
 // run under RCU, and the call waits for a grace period. Kernels that keep CPUs
-// free of interrupts (nohz_full) refuse it.
+// free of interrupts (nohz_full) refuse the cheap one.
 func waitForPrograms() error {
+	if membarrier() == nil {
+		return nil
+	}
+	return waitByMap()
+}
+
+func membarrier() error {
 	const global = 1 // MEMBARRIER_CMD_GLOBAL
-	_, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0)
-	if errno != 0 {
+	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, global, 0, 0); errno != 0 {
 		return errno
 	}
 	return nil
+}
+
+// waitByMap changes a map of maps, which returns when no program uses the old map
+// any more.
+func waitByMap() error {
+	inner := &ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1}
+	outer, err := ebpf.NewMap(&ebpf.MapSpec{Name: "ply_wait", Type: ebpf.ArrayOfMaps, KeySize: 4, ValueSize: 4, MaxEntries: 1, InnerMap: inner})
+	if err != nil {
+		return err
+	}
+	defer outer.Close()
+	m, err := ebpf.NewMap(inner)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return outer.Put(uint32(0), m)
 }

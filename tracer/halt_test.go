@@ -51,3 +51,12 @@ func TestStopIsOneInstant(t *testing.T) {
 		t.Errorf("%d probes active after Stop, want 0", n)
 	}
 }
+
+// Where membarrier is refused, a map of maps does the waiting.
+func TestWaitByMap(t *testing.T) {
+	need.EachKernel(t)
+	need.BPF(t)
+	if err := waitByMap(); err != nil {
+		t.Error(err)
+	}
+}

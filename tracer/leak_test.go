@@ -85,8 +85,8 @@ func TestClosed(t *testing.T) {
 	if _, err := tr.Rows(m); err == nil {
 		t.Error("Rows gave no error")
 	}
-	if err := tr.Clear(m); err == nil {
-		t.Error("Clear gave no error")
+	if _, err := tr.Printed(&object.Event{Kind: object.EventPrintMap, Map: m}, nil); err == nil {
+		t.Error("Printed gave no error")
 	}
 	if n := tr.LostEvents() + tr.Dropped(m) + tr.MapMemory(m) + uint64(tr.Active()); n != 0 {
 		t.Errorf("a closed tracer counts %d", n)

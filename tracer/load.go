@@ -62,14 +62,30 @@ func (t *Tracer) openMaps() error {
 			return fmt.Errorf("map %s: %w", object.StateMap, err)
 		}
 	}
+	if m := t.coll.Maps[object.ClearMap]; m != nil {
+		if t.clears, err = mapWords(m); err != nil {
+			return fmt.Errorf("map %s: %w", object.ClearMap, err)
+		}
+	}
 	for _, m := range t.obj.Maps {
-		r, err := openReader(m, t.coll.Maps[m.SpecName])
-		if err != nil {
+		if err := t.openMap(m); err != nil {
 			return fmt.Errorf("map %s: %w", m.Name, err)
 		}
-		t.maps = append(t.maps, r)
 	}
 	return nil
+}
+
+// openMap prepares reading a map, or the generations of one.
+func (t *Tracer) openMap(m *object.Map) (err error) {
+	var r *mapReader
+	var c *clearing
+	if m.Cleared() {
+		c, err = t.openClearing(m)
+	} else {
+		r, err = openReader(m, t.coll.Maps[m.SpecName])
+	}
+	t.maps, t.clearings = append(t.maps, r), append(t.clearings, c)
+	return err
 }
 
 // openReaders finds a way to read the hashes of all scripts. Where only bpf(2)
@@ -100,7 +116,9 @@ func (l *loader) openReaders(tracers []*Tracer, errs []error, log *slog.Logger) 
 		if errs[i] != nil && t != nil {
 			t.Close()
 			tracers[i] = nil
+			continue
 		}
+		t.openEmptiers(l.types)
 	}
 }
 
@@ -109,9 +127,9 @@ func (t *Tracer) hashReaders() []*mapReader {
 	if t == nil {
 		return nil
 	}
-	for _, r := range t.maps {
-		if r.Storage != object.Cell {
-			out = append(out, r)
+	for _, m := range t.obj.Maps {
+		if m.Storage != object.Cell {
+			out = append(out, t.readersOf(m)...)
 		}
 	}
 	return out

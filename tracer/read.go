@@ -40,11 +40,26 @@ func (t *Tracer) Contents(m *object.Map) (Contents, error) {
 	if t.closed {
 		return Contents{}, errClosed
 	}
-	c, err := t.maps[m.ID].read()
+	c, err := t.readMap(m)
 	if err != nil {
 		return Contents{}, fmt.Errorf("map %s: %w", m.Name, err)
 	}
 	return c, nil
+}
+
+func (t *Tracer) readMap(m *object.Map) (Contents, error) {
+	if c := t.clearings[m.ID]; c != nil {
+		return c.read()
+	}
+	return t.maps[m.ID].read()
+}
+
+// readersOf are what reads a map: one, or one for each generation.
+func (t *Tracer) readersOf(m *object.Map) []*mapReader {
+	if c := t.clearings[m.ID]; c != nil {
+		return c.generations[:]
+	}
+	return t.maps[m.ID : m.ID+1]
 }
 
 // Rows is Contents for those who do not ask how old it is.
@@ -55,18 +70,25 @@ func (t *Tracer) Rows(m *object.Map) ([]Row, error) {
 
 // MapMemory returns the bytes of kernel memory a map occupies, 0 when the
 // kernel does not say.
-func (t *Tracer) MapMemory(m *object.Map) uint64 {
+func (t *Tracer) MapMemory(m *object.Map) (all uint64) {
 	t.life.RLock()
 	defer t.life.RUnlock()
 	if t.closed {
 		return 0
 	}
-	info, err := t.maps[m.ID].kernel.Info()
-	if err != nil {
-		return 0
+	var last *ebpf.Map
+	for _, r := range t.readersOf(m) {
+		if r.kernel == last {
+			continue // generations of a cell share their memory
+		}
+		info, err := r.kernel.Info()
+		if err != nil {
+			return 0
+		}
+		n, _ := info.Memlock()
+		all, last = all+n, r.kernel
 	}
-	n, _ := info.Memlock()
-	return n
+	return all
 }
 
 // A mapReader reads one map. It keeps its buffers from call to call.
@@ -74,7 +96,8 @@ type mapReader struct {
 	*object.Map
 	kernel   *ebpf.Map
 	shape    shape
-	cell     words    // of a keyless map
+	memory   words    // of a keyless map
+	cell     words    // what of it this reads: all, or a generation
 	elements elements // of a hash
 
 	mu    sync.Mutex
@@ -83,8 +106,6 @@ type mapReader struct {
 	rows  []Row
 	known map[string]*sighting
 	round uint32
-
-	cleared time.Time
 }
 
 // A sighting says when a key was last there.
@@ -98,16 +119,20 @@ func openReader(m *object.Map, k *ebpf.Map) (*mapReader, error) {
 	}
 	r := &mapReader{Map: m, kernel: k, shape: shapeOf(m, cpus), known: map[string]*sighting{}}
 	if m.Storage == object.Cell {
-		r.cell, err = mapWords(k)
+		r.memory, err = mapWords(k)
+		r.cell = r.memory
 	}
 	return r, err
 }
 
 func (r *mapReader) close() {
+	if r == nil {
+		return
+	}
 	if r.elements != nil {
 		r.elements.close()
 	}
-	r.cell.close()
+	r.memory.close()
 }
 
 func (r *mapReader) read() (Contents, error) {
@@ -119,7 +144,7 @@ func (r *mapReader) read() (Contents, error) {
 		read = r.readCell
 	}
 	err := read()
-	return Contents{r.rows, r.cleared}, err
+	return Contents{Rows: r.rows}, err
 }
 
 // addRow makes a row of an element, unless no update has reached it yet.

@@ -29,8 +29,8 @@ type Options struct {
 
 	// OnEvent is called for each record of the ring buffer, in order, from one
 	// goroutine. The record is valid during the call. It may read maps, and
-	// must not call Stop or Close. The tracer itself carries out clear(),
-	// before OnEvent sees it, and exit(). With nil, output is thrown away.
+	// must not call Stop or Close. The tracer itself carries out clear() and
+	// exit(). With nil, output is thrown away.
 	OnEvent func(e *object.Event, record []byte)
 }
 
@@ -52,10 +52,15 @@ type Tracer struct {
 	state    words
 	clock    words // of ClockMap, if the script has it
 	events   *eventReader
-	exited   chan int
-	created  time.Time
-	began    bool         // all is attached, so that END has a meaning
-	stop     func() error // Stop's work, done once
+
+	clearings []*clearing // by Map.ID; nil for maps that no clear() names
+	clears    words       // of ClearMap, if the script has it
+	watcher   *watcher    // of the clearings, if there are any
+
+	exited  chan int
+	created time.Time
+	began   bool         // all is attached, so that END has a meaning
+	stop    func() error // Stop's work, done once
 
 	countsMisses bool
 
@@ -129,6 +134,7 @@ func (t *Tracer) begin() error {
 	if err := t.startEvents(); err != nil {
 		return err
 	}
+	t.watchClears()
 	if err := t.run(object.AttachBegin); err != nil {
 		return err
 	}
@@ -180,6 +186,7 @@ func (t *Tracer) stopOnce() error {
 		errs = append(errs, t.run(object.AttachEnd))
 	}
 	t.events.drain()
+	t.watcher.end()
 	return errors.Join(errs...)
 }
 
@@ -197,6 +204,10 @@ func (t *Tracer) Close() error {
 	for _, m := range t.maps {
 		m.close()
 	}
+	for _, c := range t.clearings {
+		c.close()
+	}
+	t.clears.close()
 	t.state.close()
 	t.stopClock()
 	for _, p := range t.programs {

@@ -23,7 +23,8 @@ func (m *Map) Cell(word func(i int) uint64) (mark uint64, value []byte, whole bo
 // PairSize is how many bytes a pair of copies has: a turn and two values.
 func (m *Map) PairSize() int { return 8 + 2*m.Size }
 
-// CellSize is how many bytes the memory of a Cell has.
+// CellSize is how many bytes the memory of a Cell has, or of each of its
+// generations.
 func (m *Map) CellSize() int {
 	if m.Copies > 0 {
 		return 8 + m.Copies*m.PairSize()

@@ -35,9 +35,10 @@ func (o *Object) Memory() (n int) {
 func (m *Map) Memory(cpus int) int {
 	spec := &ebpf.MapSpec{Type: m.Storage.MapType(), KeySize: uint32(m.KeySize), ValueSize: uint32(m.Size), MaxEntries: uint32(m.Room)}
 	if m.Storage == Cell {
-		spec.ValueSize, spec.Flags = uint32(m.CellSize()), Mmapable
+		spec.ValueSize, spec.Flags = uint32(m.generations()*m.CellSize()), Mmapable
+		return specMemory(spec, cpus)
 	}
-	return specMemory(spec, cpus)
+	return m.generations() * specMemory(spec, cpus)
 }
 
 // ValueMemory is what the values of one key take, a value for each of cpus.
@@ -62,6 +63,8 @@ func specMemory(s *ebpf.MapSpec, cpus int) int {
 		return hashHead + bucketHead*powerAtLeast(entries) + (entries+cpus)*(elementHead+key+value) + pointer*cpus
 	case ebpf.RingBuf: // the pages of records are there once, and listed twice
 		return ringHead + ringMetaSize*(pageSize+pointer) + entries + 2*pointer*entries/pageSize
+	case ebpf.ArrayOfMaps:
+		return arrayHead + pointer*entries
 	case ebpf.StackTrace:
 		return arrayHead + pointer*powerAtLeast(entries) + entries*(stackHead+value)
 	}

@@ -53,6 +53,10 @@ const (
 	// script asks for the time of day. Whoever starts the script sets it.
 	ClockMap = "ply_clock"
 
+	// ClearMap is an mmapable array of one value: ClearWords words for each map
+	// that is cleared. It exists only where there is one. See Generations.
+	ClearMap = "ply_clears"
+
 	// StackMap holds the stacks that keys and values refer to by id.
 	StackMap = "ply_stacks"
 )
@@ -145,6 +149,10 @@ type Map struct {
 	// Copies is how many pairs of copies a Cell has of a value that is larger than
 	// a word, so that it is never read torn; 0 for all others. See Map.Cell.
 	Copies int
+
+	// ClearID is the map's place among those that a clear() names, from 1 on; 0
+	// where none does. See Generations.
+	ClearID int
 }
 
 // A KeyPart is one component of a key.
@@ -169,14 +177,16 @@ type EventKind uint8
 const (
 	EventPrint    EventKind = iota + 1 // print values
 	EventPrintf                        // print formatted text
-	EventPrintMap                      // print a map as it is now
-	EventClear                         // empty a map
+	EventPrintMap                      // print a map as it is now, or its generation
+	EventClear                         // a map was cleared
 	EventExit                          // end the run
 )
 
 // An Event is one print(), printf(), clear() or exit() of the script. Its
 // record in the ring buffer is the event's index in Object.Events as 8 bytes,
-// then the arguments, each padded to 8 bytes.
+// then the arguments, each padded to 8 bytes. That of EventPrintMap has the
+// map's ClearState as it was then, where the map is cleared. EventClear only
+// wakes the reader.
 type Event struct {
 	Kind   EventKind
 	Format string // printf
