@@ -250,6 +250,9 @@ func TestFullMapsInTheExporter(t *testing.T) {
 	need.BPF(t)
 	s := startServer(t, fullMaps)
 	for i := range fullNames {
+		if i == fullNames-4 {
+			s.families(t) // what changes later is newer
+		}
 		callAs(fmt.Sprintf("full-%d", i))
 	}
 	families := s.families(t)
@@ -278,18 +281,26 @@ func TestFullMapsInTheExporter(t *testing.T) {
 	checkEvicting(t, families)
 }
 
-// checkEvicting checks how many keys the maps hold that forget: each CPU keeps
-// some for itself.
+// checkEvicting checks the maps that forget: each CPU keeps some keys for
+// itself, which stay inside.
 func checkEvicting(t *testing.T, families map[string]*dto.MetricFamily) {
 	t.Helper()
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		t.Fatal(err)
 	}
-	bound := float64(4 + 256*cpus)
-	for _, row := range [][]string{{"@", "evict"}, {"seen", "table"}} {
-		if n, _ := value(families, "ply_map_entries", row...); n < 4 || n > bound {
-			t.Errorf("map %q holds %v keys, want 4 to %v", row, n, bound)
+	for _, row := range []struct{ mp, script, metric string }{{"@", "evict", "ply_evict_total"}, {"seen", "table", "ply_table_seen_seconds"}} {
+		entries, _ := value(families, "ply_map_entries", row.mp, row.script)
+		surplus, _ := value(families, "ply_map_surplus_entries", row.mp, row.script)
+		if n := len(families[row.metric].GetMetric()); n != 4 || entries != 4 || surplus < 1 || surplus > float64(256*cpus) {
+			t.Errorf("%s has %d series of %v keys, want 4, and %v more, want 1 to %d", row.metric, n, entries, surplus, 256*cpus)
+		}
+	}
+	for i := fullNames - 4; i < fullNames; i++ {
+		for _, metric := range []string{"ply_evict_total", "ply_table_seen_seconds"} {
+			if _, ok := value(families, metric, fmt.Sprintf("full-%d", i)); !ok {
+				t.Errorf("%s of full-%d is left out, which is one of the newest", metric, i)
+			}
 		}
 	}
 }
