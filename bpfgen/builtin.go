@@ -117,9 +117,6 @@ var variables = []*builtin{
 	variable("kstack", "Kernel stack trace.", kernelStack, stackID, "stack"),
 }
 
-// commSize is TASK_COMM_LEN.
-const commSize = 16
-
 // helper leaves what a helper without arguments returns.
 func helper(fn asm.BuiltinFunc) func(*gen) { return func(g *gen) { g.Call(fn) } }
 
@@ -133,15 +130,6 @@ func idPart(fn asm.BuiltinFunc, upper bool) func(*gen) {
 		}
 		g.Extend(plylang.U32)
 	}
-}
-
-// comm writes the thread's name to dst. Linux 6.1 leaves what is behind the
-// name's NUL as it was.
-func (g *gen) comm(dst emit.Mem) {
-	g.Zero(dst)
-	g.Address(asm.R1, dst)
-	g.Emit(asm.Mov.Imm(asm.R2, commSize))
-	g.Call(asm.FnGetCurrentComm)
 }
 
 func random(g *gen) {

@@ -114,6 +114,9 @@ func (g *gen) loadWord(reg asm.Register, t text, i int) {
 // compareText goes to label if x op y holds for two strings, or other values
 // in memory; op is JEq or JNE.
 func (g *gen) compareText(x, y plylang.Expr, label string, op asm.JumpOp) {
+	if g.compareComm(x, y, label, op) {
+		return
+	}
 	a, b := g.text(x), g.text(y)
 	differ := label
 	if op == asm.JEq {

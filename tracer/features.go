@@ -48,6 +48,7 @@ var trials = map[kernel.Feature]trial{
 	kernel.FetchingAtomics:     loads(fetchingAtomic...),
 	kernel.RawTracepointsExact: rawTracepointsExact,
 	kernel.MissedCounts:        tryMissedCounts,
+	kernel.TypedTask:           loadsAs(ebpf.RawTracepoint, typedTask...),
 }
 
 func exists(path string) trial {
@@ -64,9 +65,11 @@ func helper(t ebpf.ProgramType, fn asm.BuiltinFunc) trial {
 }
 
 // loads tries whether the verifier takes some code.
-func loads(code ...asm.Instruction) trial {
+func loads(code ...asm.Instruction) trial { return loadsAs(ebpf.SocketFilter, code...) }
+
+func loadsAs(t ebpf.ProgramType, code ...asm.Instruction) trial {
 	return func(*kernel.Kernel) error {
-		p, err := ebpf.NewProgramWithOptions(&ebpf.ProgramSpec{Name: "ply_try", Type: ebpf.SocketFilter, Instructions: code, License: "GPL"},
+		p, err := ebpf.NewProgramWithOptions(&ebpf.ProgramSpec{Name: "ply_try", Type: t, Instructions: code, License: "GPL"},
 			ebpf.ProgramOptions{LogDisabled: true})
 		if err != nil {
 			return unprivileged(err)
@@ -94,6 +97,13 @@ var fetchingAtomic = func() asm.Instructions {
 		cas, asm.Mov.Imm(asm.R0, 0), asm.Return(),
 	}
 }()
+
+// typedTask loads from the current task, and from its registers.
+var typedTask = asm.Instructions{
+	asm.FnGetCurrentTaskBtf.Call(), asm.LoadMem(asm.R2, asm.R0, 0, asm.Word),
+	asm.Mov.Reg(asm.R1, asm.R0), asm.FnTaskPtRegs.Call(), asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
+	asm.Mov.Imm(asm.R0, 0), asm.Return(),
+}
 
 // rawTracepointsExact looks for kernels in which a task can be preempted
 // inside a tracepoint, and then keeps the program from running for all others

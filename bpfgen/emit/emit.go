@@ -16,6 +16,7 @@ import (
 //	R6       the program's context
 //	R7       the map value that is being updated
 //	R8       the scratch memory, in programs that need it
+//	R9       the current task, where every path has fetched it (see once.go)
 //	R10      the frame
 //
 // A value that must survive the evaluation of another one lives in a slot (see
@@ -35,12 +36,13 @@ type Emitter struct {
 	pending map[string][]int // instructions that jump to a label not bound yet
 	here    string           // label of the next instruction
 	memory  memory
+	once    once
 }
 
 // New returns an emitter for an empty program, whose large values go to scratch
 // memory.
 func New(scratch Scratch) *Emitter {
-	return &Emitter{pending: map[string][]int{}, memory: memory{maps: scratch}}
+	return &Emitter{pending: map[string][]int{}, once: newOnce(), memory: memory{maps: scratch}}
 }
 
 // From says where in the source the instructions that follow come from. The
@@ -103,6 +105,7 @@ func (e *Emitter) branch(ins asm.Instruction, label string) {
 		return
 	}
 	e.pending[label] = append(e.pending[label], len(e.insns))
+	e.once.jump(label)
 	e.Emit(ins)
 }
 
@@ -114,6 +117,7 @@ func (e *Emitter) Bind(label string) {
 		return
 	}
 	delete(e.pending, label)
+	e.once.bind(label, !e.dead)
 	e.dead = false
 	if e.here == "" {
 		e.here = label

@@ -57,6 +57,7 @@ type memory struct {
 	inUse          Mem  // the address of the word that says how much is in use
 	overflow       bool // something did not fit
 	stack, scratch space
+	lasting        []int // words of the stack that are taken for good
 }
 
 // A space knows which of its words are taken, and how many ever were.
@@ -176,13 +177,17 @@ func (e *Emitter) Free(m Mem) {
 	}
 }
 
-// Scoped calls f and gives back all slots it took and did not free.
+// Scoped calls f and gives back all slots it took and did not free, but for those
+// that last.
 func (e *Emitter) Scoped(f func()) {
 	m := &e.memory
 	stack, scratch := append([]bool(nil), m.stack.used...), append([]bool(nil), m.scratch.used...)
 	f()
 	m.stack.restore(stack)
 	m.scratch.restore(scratch)
+	for _, word := range m.lasting {
+		m.stack.used[word] = true
+	}
 }
 
 func (s *space) restore(used []bool) {

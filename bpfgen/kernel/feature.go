@@ -20,6 +20,7 @@ const (
 	FetchingAtomics     Feature = "fetching_atomics"
 	RawTracepointsExact Feature = "raw_tracepoints_exact"
 	MissedCounts        Feature = "missed_counts"
+	TypedTask           Feature = "typed_task"
 )
 
 // A FeatureRow says what is known about a feature without trying it.
@@ -40,6 +41,7 @@ var Features = []FeatureRow{
 	{FetchingAtomics, [2]int{5, 12}, [2]int{}},         // kernel 5.12
 	{RawTracepointsExact, [2]int{4, 17}, [2]int{7, 0}}, // a kernel whose tracepoints are not preemptible
 	{MissedCounts, [2]int{6, 7}, [2]int{}},             // kernel 6.7
+	{TypedTask, [2]int{5, 15}, [2]int{}},               // kernel 5.15 with CONFIG_DEBUG_INFO_BTF and a JIT compiler
 }
 
 // FeatureInfo returns a feature's row.

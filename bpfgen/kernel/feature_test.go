@@ -21,6 +21,8 @@ func TestFeaturesByVersion(t *testing.T) {
 		{"5.15.3", Cookie, true},
 		{"6.6.0", MissedCounts, false},
 		{"6.7.0", MissedCounts, true},
+		{"5.14.0", TypedTask, false},
+		{"5.15.0", TypedTask, true},
 		{"6.18.0", RawTracepointsExact, true},
 		{"7.0.0", RawTracepointsExact, false},
 		{"7.3.0", "no_such_feature", false},
@@ -65,6 +67,9 @@ func TestRecordedFeatures(t *testing.T) {
 		{"5.10-amd64", KprobeMulti, false},
 		{"6.18-amd64", Kprobe, false}, // it is built without
 		{"6.18-amd64", RawTracepointsExact, true},
+		{"5.10-amd64", TypedTask, false},
+		{"6.12-arm64", TypedTask, true},
+		{"6.18-amd64", TypedTask, true},
 		{"7.3-amd64", KprobeMulti, true},
 		{"7.3-amd64", RawTracepointsExact, false},
 		{"6.12-arm64", KprobeMulti, false},

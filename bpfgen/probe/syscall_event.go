@@ -48,26 +48,6 @@ func loadCallArg(c *Context, i int) {
 	c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(recordArgs+8*i), asm.DWord))
 }
 
-// loadCallersRegister leaves a register of the caller in R0. A record does not
-// hold the registers; they are then the task's.
-func loadCallersRegister(c *Context, name string, t *plylang.Type) {
-	slot := c.Slot(8)
-	if c.raw() {
-		c.Emit(asm.LoadMem(asm.R3, asm.R6, rawRegisters, asm.DWord))
-	} else {
-		c.Call(asm.FnGetCurrentTaskBtf)
-		c.Emit(asm.Mov.Reg(asm.R1, asm.R0))
-		c.Call(asm.FnTaskPtRegs)
-		c.Emit(asm.Mov.Reg(asm.R3, asm.R0))
-	}
-	if off := c.Kernel.Arch().Registers[name].Offset; off != 0 {
-		c.Emit(asm.Add.Imm(asm.R3, int32(off)))
-	}
-	c.ProbeRead(slot.At(0, t.Size), false)
-	c.LoadTyped(t, slot.Reg, slot.Off)
-	c.Free(slot)
-}
-
 // field leaves a field of the tracepoint of a single call in R0. The record of
 // such a tracepoint has the same things at the same offsets as that of all
 // calls.

@@ -180,12 +180,6 @@ func nativeOnly(c *Context, skip string) {
 	if err != nil {
 		return
 	}
-	slot := c.Slot(8)
-	c.Call(asm.FnGetCurrentTask)
-	c.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(offset)))
-	c.Zero(slot)
-	c.ProbeRead(slot.At(0, 4), false)
-	c.Load(asm.R0, slot)
-	c.Free(slot)
+	c.LoadTask(plylang.U32, offset)
 	c.Jump(asm.JSet, asm.R0, int32(bit.Mask), skip)
 }
