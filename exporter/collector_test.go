@@ -197,7 +197,7 @@ func TestGoneKeysAreForgotten(t *testing.T) {
 			t.Fatalf("key %d: got\n%s", i, got)
 		}
 	}
-	if n := len(known.byKey); n > 2000 {
+	if n := known.keys.Len(); n > 2000 {
 		t.Errorf("%d keys are remembered and one is there", n)
 	}
 }

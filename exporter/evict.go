@@ -30,22 +30,24 @@ func (t *mapSeries) hide() {
 		return
 	}
 	list := t.present()
-	for _, s := range list {
-		if s.before == none {
+	for _, n := range list {
+		s := &t.list[n]
+		if t.isNew(n) {
 			s.hidden = true // a new one waits for a free place
 		}
-		if s.before == none || !bytes.Equal(t.valueIn(t.was, s.before), t.value(s)) {
+		if t.isNew(n) || !bytes.Equal(t.valueIn(t.was, n), t.value(n)) {
 			s.changed = t.round
 		}
 	}
 	sort.SliceStable(list, func(i, j int) bool {
-		if a, b := list[i].changed, list[j].changed; a != b {
-			return a > b
+		a, b := &t.list[list[i]], &t.list[list[j]]
+		if a.changed != b.changed {
+			return a.changed > b.changed
 		}
-		return !list[i].hidden && list[j].hidden
+		return !a.hidden && b.hidden
 	})
 	t.shown = min(t.count, t.mp.MaxEntries)
-	for i, s := range list {
-		s.hidden = i >= t.shown
+	for i, n := range list {
+		t.list[n].hidden = i >= t.shown
 	}
 }

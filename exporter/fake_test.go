@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,7 +50,7 @@ func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
 	for _, p := range f.rows[m.Name] {
 		rows = append(rows, Row{Key: p.key, Value: p.value})
 	}
-	return Contents{Rows: rows, Cleared: f.cleared}, f.err
+	return Contents{Rows: slices.Values(rows), Len: len(rows), Cleared: f.cleared}, f.err
 }
 
 // set changes what is in map @.

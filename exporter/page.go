@@ -229,15 +229,15 @@ func (r mapReading) view() mapView {
 	return v
 }
 
-func (t *mapSeries) viewRows(v *mapView, list []*series) {
+func (t *mapSeries) viewRows(v *mapView, list []uint32) {
 	sort.SliceStable(list, func(i, j int) bool { return t.size(list[i]) > t.size(list[j]) })
 	limit := pageRows
 	if !v.Exported {
 		limit = pageTableRows
 	}
 	v.More = max(0, len(list)-limit)
-	for _, s := range list[:min(len(list), limit)] {
-		row := rowView{ID: v.Name + "\x1f" + string(s.labels), Keys: t.valuesOf(s), Value: t.valueText(s), Raw: t.size(s), Counter: t.m.isCounter()}
+	for _, n := range list[:min(len(list), limit)] {
+		row := rowView{ID: v.Name + "\x1f" + string(t.labels(n)), Keys: t.valuesOf(n), Value: t.valueText(n), Raw: t.size(n), Counter: t.m.isCounter()}
 		if top := t.size(list[0]); top > 0 && row.Raw > 0 && v.Exported && len(list) > 1 {
 			row.Share = 100 * row.Raw / top
 		}
@@ -246,33 +246,33 @@ func (t *mapSeries) viewRows(v *mapView, list []*series) {
 }
 
 // size is the number by which rows are ordered; 0 for what is no number.
-func (t *mapSeries) size(s *series) float64 {
-	r := t.read(s)
+func (t *mapSeries) size(n uint32) float64 {
+	r := t.read(n)
 	if r.Shape == object.ShapeMean {
 		return t.number(r.Number) / float64(max(1, r.Count))
 	}
 	return t.scalar(r)
 }
 
-func (t *mapSeries) valueText(s *series) string {
-	if r := t.read(s); r.Shape == object.ShapeRaw && !t.m.exported {
+func (t *mapSeries) valueText(n uint32) string {
+	if r := t.read(n); r.Shape == object.ShapeRaw && !t.m.exported {
 		return decode.ForLabel.Escape(t.text(r.Raw))
 	}
-	return unitText(t.size(s), t.m.unit)
+	return unitText(t.size(n), t.m.unit)
 }
 
-func (t *mapSeries) viewHistograms(v *mapView, list []*series) {
+func (t *mapSeries) viewHistograms(v *mapView, list []uint32) {
 	sort.SliceStable(list, func(i, j int) bool { return t.read(list[i]).Count > t.read(list[j]).Count })
 	v.More = max(0, len(list)-pageHistograms)
-	for _, s := range list[:min(len(list), pageHistograms)] {
-		v.Histograms = append(v.Histograms, t.histogramView(s))
+	for _, n := range list[:min(len(list), pageHistograms)] {
+		v.Histograms = append(v.Histograms, t.histogramView(n))
 	}
 }
 
 // histogramView draws the buckets from the first to the last that is not
 // empty, with one empty one on either side.
-func (t *mapSeries) histogramView(s *series) histogramView {
-	r := t.read(s)
+func (t *mapSeries) histogramView(n uint32) histogramView {
+	r := t.read(n)
 	counts := make([]uint64, len(t.m.bounds.les)+1)
 	t.fill(counts, r)
 	first, last, top := len(counts), -1, uint64(1)
@@ -281,12 +281,12 @@ func (t *mapSeries) histogramView(s *series) histogramView {
 			first, last, top = min(first, i), i, max(top, n)
 		}
 	}
-	n, sum := r.Count, t.number(r.Number)
-	v := histogramView{Keys: t.valuesOf(s), Count: groupDigits(n), Sum: unitText(sum, t.m.unit)}
+	sum := t.number(r.Number)
+	v := histogramView{Keys: t.valuesOf(n), Count: groupDigits(r.Count), Sum: unitText(sum, t.m.unit)}
 	if last < 0 {
 		return v
 	}
-	v.Mean = unitText(sum/float64(n), t.m.unit)
+	v.Mean = unitText(sum/float64(r.Count), t.m.unit)
 	first, last = max(0, first-1), min(len(counts)-1, last+1)
 	for i := first; i <= last; i++ {
 		v.Bars = append(v.Bars, barView{

@@ -52,8 +52,8 @@ func TestReadingsOfThePage(t *testing.T) {
 		tracer.rows["@"][0].key = chars("three")
 		scrape(t, in.collector)
 		expect("after a scrape", "three", 3, 1)
-		if len(scraped.byKey) != 1 {
-			t.Errorf("the scrapes know %d keys, of which the page saw two", len(scraped.byKey))
+		if scraped.keys.Len() != 1 {
+			t.Errorf("the scrapes know %d keys, of which the page saw two", scraped.keys.Len())
 		}
 	})
 }

@@ -102,9 +102,8 @@ func (r *running) read(all []*mapSeries, from origin) ([]mapReading, error) {
 	readings := make([]mapReading, len(all))
 	for i, t := range all {
 		t.update(contents[i], from)
-		n := len(contents[i].Rows)
-		entries := min(n, t.mp.MaxEntries)
-		readings[i] = mapReading{t, entries, n - entries, r.tracer.Dropped(t.mp), r.memory(t.mp)}
+		entries := min(contents[i].Len, t.mp.MaxEntries)
+		readings[i] = mapReading{t, entries, contents[i].Len - entries, r.tracer.Dropped(t.mp), r.memory(t.mp)}
 	}
 	return readings, nil
 }

@@ -34,15 +34,16 @@ func (t *mapSeries) samples(most int, yield func(*encode.Sample) bool) {
 	if t.m.typ == dto.MetricType_HISTOGRAM {
 		sample.Counts = make([]uint64, len(t.m.bounds.les)+1)
 	}
-	for _, s := range t.sorted {
+	for _, n := range t.order {
+		s := &t.list[n]
 		if s.round != t.round || s.hidden {
 			continue
 		}
 		if most--; most < 0 {
 			return
 		}
-		sample.Labels, sample.Created = s.labels, int64(s.start)
-		t.sample(&sample, t.read(s))
+		sample.Labels, sample.Created = t.labels(n), int64(s.start)
+		t.sample(&sample, t.read(n))
 		if !yield(&sample) {
 			return
 		}
@@ -95,19 +96,19 @@ func (t *mapSeries) number(n object.Number) float64 { return t.m.scale.apply(n.F
 
 // negatives counts the negative values in a histogram.
 func (t *mapSeries) negatives() float64 {
-	var n uint64
-	for _, s := range t.sorted {
-		if s.round == t.round {
-			n += t.negativesOf(s)
+	sum := uint64(0)
+	for n := range t.list {
+		if t.list[n].round == t.round {
+			sum += t.negativesOf(uint32(n))
 		}
 	}
-	return float64(n)
+	return float64(sum)
 }
 
-func (t *mapSeries) negativesOf(s *series) (n uint64) {
-	r := t.read(s)
+func (t *mapSeries) negativesOf(n uint32) (sum uint64) {
+	r := t.read(n)
 	for i := range t.negative {
-		n += r.In(i)
+		sum += r.In(i)
 	}
-	return n
+	return sum
 }

@@ -1,204 +1,178 @@
 package exporter
 
 import (
-	"bytes"
-	"cmp"
-	"maps"
+	"math"
 	"slices"
 	"time"
 
 	"ply-exporter/bpfgen/object"
-	"ply-exporter/exporter/encode"
-	"ply-exporter/tracer/decode"
+	"ply-exporter/tracer/keys"
 )
 
 // A mapSeries keeps what is known of a metric's series between scrapes: the labels
 // of each key, so that they are made and sorted once in a key's life. Keys
 // whose labels come out equal share one series and are added together.
+//
+// There may be 100,000 of them. They have numbers, and no pointers: the garbage
+// collector has nothing to go through, and what belongs together lies together.
 type mapSeries struct {
-	m      *metric
-	mp     *object.Map
-	text   func(object.Value) string
-	byKey  map[string]*series
-	byText map[string]*series
-	sorted []*series
-	order  []int // of the metric's labels by name
+	m    *metric
+	mp   *object.Map
+	text func(object.Value) string
+
+	keys  *keys.Table
+	of    []uint32 // the series of each key
+	list  []series
+	texts []byte   // the labels of all series, side by side
+	order []uint32 // series by their labels
+
 	round  uint32
 	count  int    // how many series this round has
 	shown  int    // how many of them are exported
-	fold   []int  // histograms: the exported bucket of each of the map's
-	values []byte // those of all series of this round, in one piece
-	was    []byte // those of the round before, where they are compared
+	values []byte // by series
+	was    []byte // the values of the round before, where they are compared
 
-	negative int // histograms: how many of the map's buckets, the first ones, are of negative numbers
+	names    []int // the metric's labels in the order of their names
+	fold     []int // histograms: the exported bucket of each of the map's
+	negative int   // histograms: how many of the map's buckets, the first ones, are of negative numbers
 
 	cleared time.Time // as of the last reading
 }
 
+// A series is one line of a metric, or the lines of one histogram.
+type series struct {
+	start startTime // of what is a counter, a summary or a histogram
+	end   uint32    // of its labels in texts; they begin where those of the series before end
+	round uint32    // when it was last seen
+	last  uint32    // when it was seen before that
+
+	changed uint32 // of an evicting map: when the value changed last
+	hidden  bool   // and whether it is left out; see hide
+}
+
+// never is no round.
+const never = math.MaxUint32
+
+func newMapSeries(m *metric, mp *object.Map, text func(object.Value) string) *mapSeries {
+	return &mapSeries{m: m, mp: mp, text: text, keys: keys.New(mp.KeySize), names: m.byName()}
+}
+
 // present returns the series of this round, in the order of their labels.
-func (t *mapSeries) present() []*series {
-	out := make([]*series, 0, t.count)
-	for _, s := range t.sorted {
-		if s.round == t.round {
-			out = append(out, s)
+func (t *mapSeries) present() []uint32 {
+	out := make([]uint32, 0, t.count)
+	for _, n := range t.order {
+		if t.list[n].round == t.round {
+			out = append(out, n)
 		}
 	}
 	return out
 }
 
 // current returns those that are exported.
-func (t *mapSeries) current() []*series {
-	return slices.DeleteFunc(t.present(), func(s *series) bool { return s.hidden })
+func (t *mapSeries) current() []uint32 {
+	return slices.DeleteFunc(t.present(), func(n uint32) bool { return t.list[n].hidden })
 }
 
-// A series is one line of a metric, or the lines of one histogram.
-type series struct {
-	labels []byte    // as the encoder wants them; unique within the map
-	start  startTime // of what is a counter, a summary or a histogram
-	round  uint32    // when it was last seen
-	at     int32     // which of that round's values it has
-	before int32     // which of those of the round before; none if it was not there
-
-	changed uint32 // of an evicting map: when the value changed last
-	hidden  bool   // and whether it is left out; see hide
-}
-
-// none is the number of no value.
-const none = -1
-
-func newMapSeries(m *metric, mp *object.Map, text func(object.Value) string) *mapSeries {
-	return &mapSeries{m: m, mp: mp, text: text, byKey: map[string]*series{}, byText: map[string]*series{}, order: m.byName()}
-}
+// isNew says that a series of this round was not there in the one before.
+func (t *mapSeries) isNew(n uint32) bool { return t.list[n].last != t.round-1 }
 
 // update takes in what was read: one round. Series that are new start at from.
 func (t *mapSeries) update(c Contents, from origin) {
-	rows := c.Rows
+	if c.Len == 0 && t.mp.StartsAtZero && len(t.m.labels) == 0 {
+		zero := Row{Key: make([]byte, t.mp.KeySize), Value: make([]byte, t.mp.Size)}
+		c.Rows, c.Len = slices.Values([]Row{zero}), 1
+	}
 	t.round++
 	t.count = 0
 	if t.m.starts() || t.evicts() {
 		t.values, t.was = t.was, t.values
 	}
-	t.values = slices.Grow(t.values[:0], t.mp.Size*(len(rows)+1))
-	fresh := len(t.sorted)
-	for _, row := range rows {
-		s := t.byKey[string(row.Key)]
-		if s == nil {
-			s = t.learn(row.Key)
-		}
-		t.accumulate(s, row.Value)
-	}
-	if len(rows) == 0 && t.mp.StartsAtZero && len(t.m.labels) == 0 {
-		t.enter(t.learn(nil))
-	}
-	if len(t.sorted) > fresh {
-		slices.SortFunc(t.sorted, func(a, b *series) int { return bytes.Compare(a.labels, b.labels) })
+	t.makeRoom()
+	known := t.keys.Len()
+	t.accumulateOld(c)
+	if t.keys.Len() > known {
+		t.makeRoom()
+		t.accumulateFrom(c, known)
 	}
 	t.setStarts(c.Cleared, from)
 	t.hide()
-	t.forget(rows)
+	t.forget(c)
 }
 
-// enter gives a series a value of zeros in this round.
-func (t *mapSeries) enter(s *series) {
-	s.before = none
-	if s.round == t.round-1 {
-		s.before = s.at
+// makeRoom makes room for a value of each series.
+func (t *mapSeries) makeRoom() {
+	size := t.mp.Size * len(t.list)
+	t.values = slices.Grow(t.values, max(0, size-len(t.values)))[:size]
+}
+
+// accumulateOld takes in the values of keys that are known, and learns the others.
+func (t *mapSeries) accumulateOld(c Contents) {
+	var news lesson
+	for row := range c.Rows {
+		if n, fresh := t.keys.Number(row.Key); fresh {
+			t.note(&news, row.Key)
+		} else {
+			t.accumulate(t.of[n], row.Value)
+		}
 	}
-	s.round, s.at = t.round, int32(t.count)
-	t.count++
-	n := len(t.values)
-	t.values = slices.Grow(t.values, t.mp.Size)[:n+t.mp.Size]
-	clear(t.values[n:])
+	t.learn(&news)
+}
+
+// accumulateFrom takes in the values of keys that have that number or a higher
+// one.
+func (t *mapSeries) accumulateFrom(c Contents, first int) {
+	for row := range c.Rows {
+		if n, _ := t.keys.Number(row.Key); n >= first {
+			t.accumulate(t.of[n], row.Value)
+		}
+	}
 }
 
 // accumulate joins a value to that of a series: to nothing when the series is
 // new in this round.
-func (t *mapSeries) accumulate(s *series, value []byte) {
-	if s.round != t.round {
-		t.enter(s)
-		copy(t.value(s), value)
+func (t *mapSeries) accumulate(n uint32, value []byte) {
+	s := &t.list[n]
+	if s.round == t.round {
+		t.mp.Reduce.Join(t.value(n), value)
 		return
 	}
-	t.mp.Reduce.Join(t.value(s), value)
+	s.last, s.round = s.round, t.round
+	t.count++
+	copy(t.value(n), value)
 }
 
 // value is that of a series of this round, as the map has it.
-func (t *mapSeries) value(s *series) []byte { return t.valueIn(t.values, s.at) }
+func (t *mapSeries) value(n uint32) []byte { return t.valueIn(t.values, n) }
 
-func (t *mapSeries) valueIn(values []byte, i int32) []byte {
-	from, to := int(i)*t.mp.Size, int(i+1)*t.mp.Size
+func (t *mapSeries) valueIn(values []byte, n uint32) []byte {
+	from, to := int(n)*t.mp.Size, int(n+1)*t.mp.Size
 	return values[from:to:to]
 }
 
 // read returns what the series' value is.
-func (t *mapSeries) read(s *series) object.Reading { return t.mp.Read(t.value(s)) }
-
-// learn makes the labels of a key that was not seen before.
-func (t *mapSeries) learn(key []byte) *series {
-	values := t.labelValues(key)
-	var labels []byte
-	for _, i := range t.order {
-		labels = encode.AppendLabel(labels, 0, t.m.labels[i].name, values[i])
-	}
-	s := t.byText[string(labels)]
-	if s == nil {
-		s = &series{labels: labels, at: none}
-		t.byText[string(labels)] = s
-		t.sorted = append(t.sorted, s)
-	}
-	t.byKey[string(key)] = s
-	return s
-}
-
-func (t *mapSeries) labelValues(key []byte) []string {
-	values := make([]string, len(t.m.labels))
-	if len(values) == 0 {
-		return values
-	}
-	parts := t.mp.Split(key)
-	for i, l := range t.m.labels {
-		text := decode.ForLabel.Escape(t.text(parts[l.part]))
-		if name, ok := l.names[text]; ok {
-			text = name
-		}
-		values[i] = text
-	}
-	return values
-}
+func (t *mapSeries) read(n uint32) object.Reading { return t.mp.Read(t.value(n)) }
 
 // forget drops keys and series that are gone, once they are more than those
 // that are there.
-func (t *mapSeries) forget(rows []Row) {
-	if len(t.byKey) <= 2*len(rows)+1024 {
+func (t *mapSeries) forget(c Contents) {
+	if t.keys.Len() <= 2*c.Len+1024 {
 		return
 	}
-	byKey := make(map[string]*series, len(rows))
-	for _, row := range rows {
-		byKey[string(row.Key)] = t.byKey[string(row.Key)]
+	old := *t
+	t.list, t.texts, t.values, t.order = nil, nil, nil, nil
+	number := make([]uint32, len(old.list))
+	for _, n := range old.present() {
+		number[n] = t.add(old.labels(n))
+		s := old.list[n]
+		s.end = uint32(len(t.texts))
+		t.list[number[n]] = s
+		t.order = append(t.order, number[n])
+		t.values = append(t.values, old.value(n)...)
 	}
-	t.byKey = byKey
-	gone := func(s *series) bool { return s.round != t.round }
-	maps.DeleteFunc(t.byText, func(_ string, s *series) bool { return gone(s) })
-	t.sorted = slices.DeleteFunc(t.sorted, gone)
-}
-
-// byName returns the metric's labels in the order of their names, in which they
-// are written.
-func (m *metric) byName() []int {
-	order := make([]int, len(m.labels))
-	for i := range order {
-		order[i] = i
+	t.keys, t.of = keys.New(t.mp.KeySize), nil
+	for row := range c.Rows {
+		n, _ := old.keys.Find(row.Key)
+		t.keys.Number(row.Key)
+		t.of = append(t.of, number[old.of[n]])
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(m.labels[a].name, m.labels[b].name) })
-	return order
-}
-
-// valuesOf returns the values of a series' labels, in the order of the keys.
-func (t *mapSeries) valuesOf(s *series) []string {
-	values, next := make([]string, len(t.order)), 0
-	for _, value := range encode.Labels(s.labels) {
-		values[t.order[next]] = value
-		next++
-	}
-	return values
 }

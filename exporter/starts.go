@@ -85,8 +85,9 @@ func (t *mapSeries) setStarts(cleared time.Time, from origin) {
 	if anew {
 		t.cleared, from = cleared, from.clearedAt(cleared)
 	}
-	for _, s := range t.sorted {
-		if s.round == t.round && (anew || s.before == none || t.mp.Fell(t.valueIn(t.was, s.before), t.value(s))) {
+	for i := range t.list {
+		s, n := &t.list[i], uint32(i)
+		if s.round == t.round && (anew || t.isNew(n) || t.mp.Fell(t.valueIn(t.was, n), t.value(n))) {
 			s.start = from.start
 		}
 	}

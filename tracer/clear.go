@@ -94,7 +94,7 @@ func (c *clearing) readIf(generation uint64) (*Contents, error) {
 		return nil, nil
 	}
 	since := c.notice(s)
-	contents, err := c.generations[object.Place(generation)].read()
+	contents, err := c.generations[object.Place(generation)].readCopy() // the watcher reads it when it has ended
 	if err != nil {
 		return nil, err
 	}

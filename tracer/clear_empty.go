@@ -39,15 +39,14 @@ func (c *clearing) empty(place int) error {
 		}
 		return nil
 	}
-	clear(r.known)
+	r.forgetAll()
 	c.words.store(c.ClearDrainWord(), uint64(place))
 	for range emptyRounds {
-		if err := r.readElements(); err != nil {
+		old, err := r.elements.read(r.again[:0]) // data may still be looked at
+		if err != nil || len(old) == 0 {
 			return err
 		}
-		if len(r.data) == 0 {
-			return nil
-		}
+		r.again = old
 		if err := c.emptier.empty(place); err != nil {
 			return err
 		}

@@ -169,7 +169,7 @@ func (w *watcher) keep(c *clearing, g uint64, r *mapReader) error {
 		return err
 	}
 	p := &past{until: until}
-	for _, row := range now.Rows {
+	for row := range now.Rows {
 		p.rows = append(p.rows, Row{bytes.Clone(row.Key), bytes.Clone(row.Value)})
 		p.size += len(row.Key) + len(row.Value)
 	}
@@ -249,7 +249,7 @@ func (t *Tracer) printedOf(c *clearing, s object.ClearState) ([]Row, error) {
 	}
 	if c.state() == s && waitForPrograms() == nil && c.state() == s {
 		if now, err := c.readIf(s.Number()); now != nil || err != nil {
-			return orEmpty(now).Rows, err
+			return orEmpty(now).list(), err
 		}
 	}
 	t.watcher.hurry()

@@ -182,7 +182,7 @@ func TestChurn(t *testing.T) {
 	if n := len(counts(t, tr, m, 0)); n != stable {
 		t.Errorf("%d keys at the end, want %d", n, stable)
 	}
-	if n := len(tr.maps[m.ID].known); n != stable {
+	if n := tr.maps[m.ID].known.Len(); n != stable {
 		t.Errorf("%d keys remembered at the end, want %d", n, stable)
 	}
 }

@@ -1,15 +1,18 @@
 package tracer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"maps"
+	"iter"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/tracer/keys"
 )
 
 // A Row is one element of a map: key and value as object.Map lays them out,
@@ -20,9 +23,11 @@ type Row struct {
 
 // Contents are what a map had in it when it was read.
 type Contents struct {
-	// Rows has each key once, in no order. A keyless map that was never written
-	// has no row. The rows are valid until the same map is read again.
-	Rows []Row
+	// Rows yields each key once, in no order. A keyless map that was never
+	// written has no row. They can be gone through several times, until the same
+	// map is read again.
+	Rows iter.Seq[Row]
+	Len  int // how many rows there are
 
 	// Cleared is when what is in the map began to gather: a time between the
 	// last clear() before the reading and the reading, the same until the next
@@ -65,7 +70,17 @@ func (t *Tracer) readersOf(m *object.Map) []*mapReader {
 // Rows is Contents for those who do not ask how old it is.
 func (t *Tracer) Rows(m *object.Map) ([]Row, error) {
 	c, err := t.Contents(m)
-	return c.Rows, err
+	if err != nil {
+		return nil, err
+	}
+	return c.list(), nil
+}
+
+func (c *Contents) list() []Row {
+	if c.Len == 0 {
+		return nil
+	}
+	return slices.Collect(c.Rows)
 }
 
 // MapMemory returns the bytes of kernel memory a map occupies, 0 when the
@@ -103,13 +118,10 @@ type mapReader struct {
 	mu    sync.Mutex
 	data  []byte // elements side by side: key, value
 	again []byte // the same, of a second reading
-	rows  []Row
-	known map[string]*sighting
+	known *keys.Table
+	seen  []uint32 // by a key's number: the round in which it was there last
 	round uint32
 }
-
-// A sighting says when a key was last there.
-type sighting struct{ round uint32 }
 
 // openReader prepares reading a map; openReaders follows for hashes.
 func openReader(m *object.Map, k *ebpf.Map) (*mapReader, error) {
@@ -117,7 +129,7 @@ func openReader(m *object.Map, k *ebpf.Map) (*mapReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &mapReader{Map: m, kernel: k, shape: shapeOf(m, cpus), known: map[string]*sighting{}}
+	r := &mapReader{Map: m, kernel: k, shape: shapeOf(m, cpus), known: keys.New(m.KeySize)}
 	if m.Storage == object.Cell {
 		r.memory, err = mapWords(k)
 		r.cell = r.memory
@@ -138,19 +150,43 @@ func (r *mapReader) close() {
 func (r *mapReader) read() (Contents, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.rows, r.data = r.rows[:0], r.data[:0]
-	read := r.readHash
-	if r.Storage == object.Cell {
-		read = r.readCell
-	}
-	err := read()
-	return Contents{Rows: r.rows}, err
+	err := r.fill()
+	return r.contents(r.data), err
 }
 
-// addRow makes a row of an element, unless no update has reached it yet.
-func (r *mapReader) addRow(mark uint64, row Row) {
-	if r.Written(mark, row.Value) {
-		r.rows = append(r.rows, row)
+// readCopy is read for contents that others must not change when they read the
+// same map.
+func (r *mapReader) readCopy() (Contents, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	err := r.fill()
+	return r.contents(bytes.Clone(r.data)), err
+}
+
+// fill fills data with the elements of the map.
+func (r *mapReader) fill() error {
+	if r.Storage == object.Cell {
+		return r.readCell()
+	}
+	return r.readHash()
+}
+
+func (r *mapReader) contents(elements []byte) Contents {
+	return Contents{Rows: r.rows(elements), Len: len(elements) / r.shape.stride()}
+}
+
+// rows yields the rows that elements are.
+func (r *mapReader) rows(elements []byte) iter.Seq[Row] {
+	return func(yield func(Row) bool) {
+		for element := range slices.Chunk(elements, r.shape.stride()) {
+			row := Row{Value: element[r.KeySize:]}
+			if r.KeySize > 0 {
+				row.Key = element[:r.KeySize:r.KeySize]
+			}
+			if !yield(row) {
+				return
+			}
+		}
 	}
 }
 
@@ -158,35 +194,32 @@ func (r *mapReader) addRow(mark uint64, row Row) {
 // that its value is torn each time.
 const cellTries = 1000
 
-// readCell makes the row of a keyless map.
+// readCell fills data with the value of a keyless map, unless no update has
+// reached it yet.
 func (r *mapReader) readCell() error {
+	r.data = r.data[:0]
 	for range cellTries {
 		if mark, value, whole := r.Cell(r.cell.load); whole {
-			r.addRow(mark, Row{Value: value})
+			if r.Written(mark, value) {
+				r.data = append(r.data, value...)
+			}
 			return nil
 		}
 	}
 	return errors.New("programs store to it too fast to read a whole value")
 }
 
-// readHash fills data with all elements and rows with one for each key.
+// readHash fills data with one element for each key.
 func (r *mapReader) readHash() error {
 	if err := r.readElements(); err != nil {
 		return err
 	}
-	stride := r.shape.stride()
-	n := len(r.data) / stride
 	r.round++
-	seen := 0
-	for i := range n {
-		element := r.data[i*stride : (i+1)*stride : (i+1)*stride]
-		key := element[:r.KeySize:r.KeySize]
-		if r.see(key) {
-			r.addRow(1, Row{key, element[r.KeySize:]})
-			seen++
-		}
-	}
-	if seen < len(r.known) {
+	n := len(r.data) / r.shape.stride()
+	r.known.Grow(n - min(n, r.known.Len()))
+	found, seen := r.keep(r.data[:0], r.data, r.see)
+	r.data = found
+	if seen < r.known.Len() {
 		return r.readMissing()
 	}
 	return nil
@@ -198,38 +231,65 @@ func (r *mapReader) readElements() (err error) {
 	return err
 }
 
+// keep appends to kept the elements whose keys are wanted and that an update has
+// reached. It returns how many are wanted.
+func (r *mapReader) keep(kept, elements []byte, wanted func(key []byte) bool) ([]byte, int) {
+	n := 0
+	for row := range r.rows(elements) {
+		if !wanted(row.Key) {
+			continue
+		}
+		n++
+		if r.Written(1, row.Value) {
+			kept = append(append(kept, row.Key...), row.Value...)
+		}
+	}
+	return kept, n
+}
+
 // see notes that a key is there; false when it was already seen this round.
 func (r *mapReader) see(key []byte) bool {
-	s := r.known[string(key)]
-	if s == nil {
-		r.known[string(key)] = &sighting{r.round}
-		return true
+	n, fresh := r.known.Number(key)
+	if fresh {
+		r.seen = append(r.seen, 0)
 	}
-	if s.round == r.round {
-		return false
-	}
-	s.round = r.round
-	return true
+	first := r.seen[n] != r.round
+	r.seen[n] = r.round
+	return first
+}
+
+// seeKnown is see for keys that were there last time; false for others.
+func (r *mapReader) seeKnown(key []byte) bool {
+	_, known := r.known.Find(key)
+	return known && r.see(key)
 }
 
 // readMissing reads once more, for the keys that were there last time and are not
-// among the rows. A key whose bucket changes meanwhile can be passed over; it must
-// not seem gone. Looking up each would be a bpf(2) call each, in which this CPU
-// misses events.
+// among the elements. A key whose bucket changes meanwhile can be passed over; it
+// must not seem gone. Looking up each would be a bpf(2) call each, in which this
+// CPU misses events.
 func (r *mapReader) readMissing() (err error) {
 	if r.again, err = r.elements.read(r.again[:0]); err != nil {
 		return err
 	}
-	stride := r.shape.stride()
-	for i := 0; i+stride <= len(r.again); i += stride {
-		key := r.again[i : i+r.KeySize : i+r.KeySize]
-		s := r.known[string(key)]
-		if s == nil || s.round == r.round {
-			continue
-		}
-		s.round = r.round
-		r.addRow(1, Row{key, r.again[i+r.KeySize : i+stride : i+stride]})
-	}
-	maps.DeleteFunc(r.known, func(_ string, s *sighting) bool { return s.round != r.round })
+	r.data, _ = r.keep(r.data, r.again, r.seeKnown)
+	r.forget()
 	return nil
 }
+
+// forget forgets the keys that are not there.
+func (r *mapReader) forget() {
+	there := 0
+	r.known.Keep(func(n int) bool {
+		if r.seen[n] != r.round {
+			return false
+		}
+		r.seen[there] = r.round
+		there++
+		return true
+	})
+	r.seen = r.seen[:there]
+}
+
+// forgetAll forgets all keys.
+func (r *mapReader) forgetAll() { r.known, r.seen = keys.New(r.KeySize), nil }
