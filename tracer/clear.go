@@ -146,15 +146,16 @@ func (t *Tracer) openGeneration(m *object.Map, place int) (*mapReader, error) {
 }
 
 // openEmptiers finds a way to empty the hashes that are cleared.
-func (t *Tracer) openEmptiers(types *btf.Cache) {
-	if t == nil {
-		return
-	}
+func (t *Tracer) openEmptiers(types *btf.Cache) error {
 	for _, c := range t.clearings {
-		if c != nil && c.Storage != object.Cell {
-			c.openEmptier(t.coll.Maps[c.SpecName], t.coll.Maps[object.ClearMap], types)
+		if c == nil || c.Storage == object.Cell {
+			continue
+		}
+		if err := c.openEmptier(t.coll.Maps[c.SpecName], t.coll.Maps[object.ClearMap], types); err != nil {
+			return Diagnose(err)
 		}
 	}
+	return nil
 }
 
 func (c *clearing) close() {

@@ -54,16 +54,26 @@ func (c *clearing) empty(place int) error {
 	return errors.New("its old contents cannot be deleted")
 }
 
-// openEmptier finds the best way this kernel has.
-func (c *clearing) openEmptier(outer, clears *ebpf.Map, types *btf.Cache) {
-	var err error
-	if c.emptier, err = c.openIterEmptier(outer, clears, types); err == nil {
-		return
+// openEmptier finds the best way this kernel has. It fails for want of files only.
+func (c *clearing) openEmptier(outer, clears *ebpf.Map, types *btf.Cache) error {
+	if err := roomForFiles(1 + object.Generations); err != nil {
+		return err
 	}
-	if c.emptier, err = c.openWalkEmptier(outer, clears); err == nil {
-		return
+	iterator, errIter := c.openIterEmptier(outer, clears, types)
+	if errIter == nil {
+		c.emptier = iterator
+		return nil
+	}
+	walker, errWalk := c.openWalkEmptier(outer, clears)
+	if errWalk == nil {
+		c.emptier = walker
+		return nil
 	}
 	c.emptier = deletions{c}
+	if err := errors.Join(errIter, errWalk); lacksFiles(err) {
+		return err
+	}
+	return nil
 }
 
 // An iterEmptier is an iterator whose program deletes.

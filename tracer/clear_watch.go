@@ -16,6 +16,7 @@ type watcher struct {
 	kick  chan struct{} // somebody cannot wait for the next look
 	stop  chan struct{}
 	ended chan struct{}
+	wait  func() error // for all programs that run now
 }
 
 // watchEvery is how often the watcher looks when nobody tells it that there is
@@ -27,7 +28,7 @@ func (t *Tracer) watchClears() {
 	if !slices.ContainsFunc(t.clearings, func(c *clearing) bool { return c != nil }) {
 		return
 	}
-	t.watcher = &watcher{t: t, kick: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
+	t.watcher = &watcher{t: t, kick: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}), wait: waitForPrograms}
 	go t.watcher.run()
 }
 
@@ -106,7 +107,7 @@ func (w *watcher) settle() bool {
 	if len(busy) == 0 {
 		return false
 	}
-	if err := waitForPrograms(); err != nil {
+	if err := w.wait(); err != nil {
 		w.t.opt.log().Warn("cannot wait for programs", "err", err)
 		return false
 	}
@@ -247,7 +248,7 @@ func (t *Tracer) printedOf(c *clearing, s object.ClearState) ([]Row, error) {
 	if s.Waiting() {
 		return nil, nil
 	}
-	if c.state() == s && waitForPrograms() == nil && c.state() == s {
+	if c.state() == s && t.watcher.wait() == nil && c.state() == s {
 		if now, err := c.readIf(s.Number()); now != nil || err != nil {
 			return orEmpty(now).list(), err
 		}

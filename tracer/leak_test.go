@@ -40,8 +40,18 @@ func TestLeaks(t *testing.T) {
 	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter),
 		onlySyscall(unix.SYS_GETPPID), keyArg(63), element(count), addOne(0), cellAdd(cell))
 	b.program(object.AttachPerfEvent, "10hz", points(everyCPU(10)), cellAdd(cell))
-	obj := b.build()
+	checkLeaks(t, b.build())
+}
 
+func TestLeaksOfClearedMaps(t *testing.T) {
+	need.EachKernel(t)
+	checkLeaks(t, compile(t, `BEGIN { @h[1] = count(); @n = 1; print(@h); clear(@h); clear(@n); }
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @h[1] = count(); clear(@h); }`))
+}
+
+// checkLeaks starts and closes a script several times.
+func checkLeaks(t *testing.T, obj *object.Object) {
+	t.Helper()
 	var before map[string]int
 	for round := range 3 {
 		tr, err := Start(obj, testOptions(t))
@@ -49,7 +59,7 @@ func TestLeaks(t *testing.T) {
 			t.Fatal(err)
 		}
 		ids := programIDs(t, tr)
-		if _, err := tr.Rows(count); err != nil {
+		if _, err := tr.Rows(obj.Maps[0]); err != nil {
 			t.Error(err)
 		}
 		if err := tr.Close(); err != nil {

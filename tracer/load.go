@@ -101,25 +101,36 @@ func (l *loader) openReaders(tracers []*Tracer, errs []error, log *slog.Logger) 
 	}
 	errLoad := shared.load(shapes, l.types)
 	for i, t := range tracers {
-		for _, r := range t.hashReaders() {
-			err := r.openElements()
-			if err == nil {
-				continue
-			}
-			if err = errors.Join(err, errLoad); lacksFiles(err) {
-				errs[i] = errors.Join(errs[i], Diagnose(err))
-				break
-			}
+		if t == nil {
+			continue
+		}
+		errs[i] = errors.Join(errs[i], t.openHashes(errLoad, log), t.openEmptiers(l.types))
+		if errs[i] != nil {
+			t.Close()
+			tracers[i] = nil
+		}
+	}
+}
+
+// openHashes finds a way to read the hashes of a script. errLoad is what became
+// of the programs that all scripts share.
+func (t *Tracer) openHashes(errLoad error, log *slog.Logger) error {
+	warned := map[string]bool{}
+	for _, r := range t.hashReaders() {
+		err := r.openElements()
+		if err == nil {
+			continue
+		}
+		if err = errors.Join(err, errLoad); lacksFiles(err) {
+			return Diagnose(err)
+		}
+		if !warned[r.Name] {
 			log.Warn("map is read in a way that can lose events: this kernel takes no program that reads it",
 				"map", r.Name, "err", err)
 		}
-		if errs[i] != nil && t != nil {
-			t.Close()
-			tracers[i] = nil
-			continue
-		}
-		t.openEmptiers(l.types)
+		warned[r.Name] = true
 	}
+	return nil
 }
 
 func (t *Tracer) hashReaders() []*mapReader {

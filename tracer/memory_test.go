@@ -19,6 +19,7 @@ func TestKernelMemory(t *testing.T) {
 	k := runningKernel(t)
 	obj, err := bpfgen.Build(&plylang.Source{Text: `BEGIN {
 		@count[pid] = count(); @hist[pid] = quantize(pid); @most[pid] = max(pid); @all = sum(pid);
+		@recent[pid] = count(); @last = count(); recent[pid] = 1; clear(@recent); clear(@last); clear(recent);
 		seen[tid] = time; last = comm; where[kstack] = 1; printf("%d\n", pid);
 	}`}, k, bpfgen.Options{Maps: map[string]bpfgen.MapOptions{"@hist": {Buckets: defaultBounds()}}}, nil)
 	if err != nil {

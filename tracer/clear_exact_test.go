@@ -1,0 +1,316 @@
+package tracer
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen/object"
+	"ply-exporter/internal/need"
+	"ply-exporter/plylang"
+)
+
+// prints adds up what a script prints of its maps.
+type prints struct {
+	mu     sync.Mutex
+	t      testing.TB
+	tr     *Tracer
+	ready  chan struct{}
+	number map[string]int
+	sums   map[string]map[uint64]uint64
+}
+
+// startPrinting starts a script and adds up what it prints until it is stopped.
+func startPrinting(t *testing.T, obj *object.Object) *prints {
+	t.Helper()
+	p := &prints{t: t, ready: make(chan struct{}), number: map[string]int{}, sums: map[string]map[uint64]uint64{}}
+	opt := testOptions(t)
+	opt.OnEvent = func(e *object.Event, record []byte) {
+		<-p.ready
+		if e.Kind != object.EventPrintMap {
+			return
+		}
+		rows, err := p.tr.Printed(e, record)
+		if err != nil {
+			t.Error(err)
+		}
+		p.add(e.Map, rows)
+	}
+	p.tr = start(t, obj, opt)
+	close(p.ready)
+	return p
+}
+
+func (p *prints) add(m *object.Map, rows []Row) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.number[m.Name]++
+	if p.sums[m.Name] == nil {
+		p.sums[m.Name] = map[uint64]uint64{}
+	}
+	for key, n := range rowsOf(m, rows) {
+		p.sums[m.Name][key] += n
+	}
+}
+
+// finish stops the script and adds what is left in its maps.
+func (p *prints) finish() {
+	p.t.Helper()
+	if err := p.tr.Stop(); err != nil {
+		p.t.Fatal(err)
+	}
+	for _, m := range p.tr.obj.Maps {
+		rows, err := p.tr.Rows(m)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.add(m, rows)
+	}
+}
+
+// clearedOften counts calls into maps of all kinds that are printed and cleared
+// again and again.
+const clearedOften = `
+	tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ {
+		@hash[data->args[0]] = count(); @cell = count(); @sizes[data->args[0]] = quantize(1); table[data->args[0]]++; @all++;
+	}
+	interval:ms:20 { print(@hash); clear(@hash); print(@cell); clear(@cell); print(@sizes); clear(@sizes); print(table); clear(table); }`
+
+// What is printed before each clear() adds up to all events, while threads
+// preempt each other on all CPUs, and a reader sees no count fall that was not
+// cleared.
+func TestExactBesideClears(t *testing.T) {
+	need.EachKernel(t)
+	const events = exactEvents / 4
+	p := startPrinting(t, compile(t, clearedOften))
+	checkExactBesideClears(t, p, events)
+	for _, c := range p.tr.clearings {
+		if c == nil || c.Storage == object.Cell {
+			continue
+		}
+		if _, disturbs := c.emptier.(deletions); disturbs {
+			t.Errorf("%s is emptied by bpf(2)", c.Name)
+		}
+	}
+}
+
+func checkExactBesideClears(t *testing.T, p *prints, events int) {
+	t.Helper()
+	var stop atomic.Bool
+	done := make(chan struct{})
+	go func() { defer close(done); readClearedLoop(t, p.tr, &stop) }()
+	workload(t, events)
+	stop.Store(true)
+	<-done
+	p.finish()
+	each := map[uint64]uint64{}
+	for key := range uint64(64) {
+		each[key] = uint64(events) / 64
+	}
+	for name, want := range map[string]map[uint64]uint64{
+		"@hash": each, "@cell": {0: uint64(events)}, "@sizes": each, "table": each, "@all": {0: uint64(events)},
+	} {
+		if got := p.sums[name]; !maps.Equal(got, want) {
+			t.Errorf("%s adds up to %v in %d prints, want %v", name, got, p.number[name], want)
+		}
+		if name != "@all" && p.number[name] < 3 {
+			t.Errorf("%s was printed %d times only", name, p.number[name])
+		}
+	}
+	for _, m := range p.tr.obj.Maps {
+		t.Logf("%s: %d prints, %d late clears", m.Name, p.number[m.Name], p.tr.LateClears(m))
+	}
+}
+
+// readClearedLoop reads all maps until stop is set. Counts fall only when the
+// map was cleared.
+func readClearedLoop(t *testing.T, tr *Tracer, stop *atomic.Bool) {
+	last, since := make([]map[uint64]uint64, len(tr.obj.Maps)), make([]time.Time, len(tr.obj.Maps))
+	for !stop.Load() {
+		for i, m := range tr.obj.Maps {
+			now, err := tr.Contents(m)
+			if err != nil {
+				t.Errorf("%s: %v", m.Name, err)
+				return
+			}
+			got := rowsOf(m, now.list())
+			for key, n := range last[i] {
+				if now.Cleared.Equal(since[i]) && got[key] < n {
+					t.Errorf("%s[%d] fell from %d to %d", m.Name, key, n, got[key])
+				}
+			}
+			last[i], since[i] = got, now.Cleared
+		}
+	}
+}
+
+// The ways of emptying a map that this kernel does not need work, too.
+func TestWaysOfEmptying(t *testing.T) {
+	need.EachKernel(t)
+	for _, name := range []string{"walk", "bpf"} {
+		t.Run(name, func(t *testing.T) {
+			if name == "walk" {
+				need.Kernel(t, "5.14", "programs of type syscall")
+			}
+			tr := start(t, compile(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ {
+				@hash[data->args[0], comm] = count(); @[data->args[0]] = quantize(1); table[data->args[0]]++;
+				if (data->args[0] == 99) { clear(@hash); clear(@); clear(table); }
+			}`), testOptions(t))
+			for _, c := range tr.clearings {
+				useEmptier(t, tr, c, name)
+			}
+			for range 2 * object.Generations {
+				for i := range uintptr(100) {
+					syscalls(unix.SYS_GETPPID, 1, i)
+				}
+				eventually(t, "the old generation is empty", func() bool { return tr.settled() })
+				for _, m := range tr.obj.Maps {
+					if got := counts(t, tr, m, 0); len(got) > 0 {
+						t.Errorf("%s has %v after clear()", m.Name, got)
+					}
+				}
+			}
+		})
+	}
+}
+
+// useEmptier replaces how a map is emptied.
+func useEmptier(t *testing.T, tr *Tracer, c *clearing, name string) {
+	t.Helper()
+	var e emptier = deletions{c}
+	if name == "walk" {
+		var err error
+		if e, err = c.openWalkEmptier(tr.coll.Maps[c.SpecName], tr.coll.Maps[object.ClearMap]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.emptier.close()
+	c.emptier = e
+}
+
+// A clear() needs no room in the ring buffer, and nobody who reads it.
+func TestClearBesideAFullRing(t *testing.T) {
+	need.EachKernel(t)
+	obj := compile(t, `
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 1/ { print(str(0, 500)); }
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 2/ { printf("x"); }
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 3/ { clear(@); clear(@n); @[tid] = count(); @n++; }`)
+	opt, release := testOptions(t), make(chan struct{})
+	opt.OnEvent = func(*object.Event, []byte) { <-release }
+	tr, err := Start(obj, opt)
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	syscalls(unix.SYS_GETPPID, 4000, 1)
+	syscalls(unix.SYS_GETPPID, 100, 2) // the last crevices
+	lost := tr.LostEvents()
+	for range 2 * object.Generations {
+		syscalls(unix.SYS_GETPPID, 1, 3)
+		for _, m := range obj.Maps {
+			for key, n := range counts(t, tr, m, 0) {
+				if n != 1 {
+					t.Errorf("%s[%d] is %d after clear() and one event", m.Name, key, n)
+				}
+			}
+		}
+		eventually(t, "the old generation is empty", func() bool { return tr.settled() })
+	}
+	if n := tr.LostEvents(); n != lost || lost == 0 {
+		t.Errorf("%d events were lost by clear(), %d before", n-lost, lost)
+	}
+	close(release)
+	if err := tr.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// More clears than there are generations are late, and said to be, and what is
+// printed adds up all the same.
+func TestLateClears(t *testing.T) {
+	need.EachKernel(t)
+	p := startPrinting(t, compile(t, `BEGIN { unroll(6) { @h[1] = count(); print(@h); clear(@h); } @h[1] = count(); }
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @h[1] = count(); }`))
+	m := p.tr.obj.Maps[0]
+	eventually(t, "the clear() that waits is carried out", func() bool { return p.tr.LateClears(m) == 1 && p.tr.settled() })
+	syscalls(unix.SYS_GETPPID, 5, 0)
+	if got := counts(t, p.tr, m, 0); got[1] != 5 {
+		t.Errorf("after the clear() that came late: %v, want 5", got)
+	}
+	p.finish()
+	if got, n := p.sums["@h"][1], p.number["@h"]; got != 7+5 || n != 7 {
+		t.Errorf("%d prints add up to %d, want 7 and 12", n, got)
+	}
+}
+
+// stalled starts a script whose watcher does nothing by itself. Its wait does
+// what programs do that are running still.
+func stalled(t *testing.T, script string, running func(tr *Tracer, c *clearing)) (*Tracer, *watcher, *clearing) {
+	t.Helper()
+	tr := start(t, compile(t, script), testOptions(t))
+	tr.watcher.end()
+	w := &watcher{t: tr, stop: make(chan struct{}), ended: make(chan struct{})}
+	close(w.ended)
+	c := tr.clearings[0]
+	w.wait = func() error { running(tr, c); return nil }
+	tr.watcher = w
+	return tr, w, c
+}
+
+const countsAndClears = `
+	tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] != 99/ { n[data->args[0]]++; }
+	tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 99/ { clear(n); }
+	END { print(n); }`
+
+// What programs that run at the clear() still store is read, and then gone.
+func TestClearWaitsForPrograms(t *testing.T) {
+	need.BPF(t)
+	tr, w, c := stalled(t, countsAndClears, func(_ *Tracer, c *clearing) {
+		if err := c.generations[0].kernel.Put(uint64(8), uint64(6)); err != nil {
+			t.Error(err)
+		}
+	})
+	tr.events.read.Store(1) // somebody may ask for it
+	syscalls(unix.SYS_GETPPID, 5, 1)
+	syscalls(unix.SYS_GETPPID, 1, 99)
+	if !w.settle() {
+		t.Fatal("nothing was settled")
+	}
+	got := rowsOf(c.Map, c.kept[0].rows)
+	if want := map[uint64]uint64{1: 5, 8: 6}; !maps.Equal(got, want) {
+		t.Errorf("the old generation is %v, want %v", got, want)
+	}
+	if now, err := c.generations[0].read(); err != nil || now.Len > 0 {
+		t.Errorf("the old generation has %v afterwards, %v", now.list(), err)
+	}
+}
+
+// A print() shows all of its generation although the clear() comes when its event
+// was read.
+func TestPrintWaitsForPrograms(t *testing.T) {
+	need.BPF(t)
+	tr, w, c := stalled(t, countsAndClears, nil)
+	again := false
+	w.wait = func() error {
+		if !again {
+			again = true
+			syscalls(unix.SYS_GETPPID, 2, 1)
+			syscalls(unix.SYS_GETPPID, 1, 99)
+			syscalls(unix.SYS_GETPPID, 3, 1)
+			w.settle()
+		}
+		return nil
+	}
+	tr.events.read.Store(1)
+	syscalls(unix.SYS_GETPPID, 5, 1)
+	rows, err := tr.printedOf(c, 0)
+	if got, want := rowsOf(c.Map, rows), map[uint64]uint64{1: 7}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("print shows %v, want %v (%v)", got, want, err)
+	}
+	if got := counts(t, tr, c.Map, 0); got[1] != 3 {
+		t.Errorf("the map is %v, want 3", got)
+	}
+}
