@@ -44,7 +44,7 @@ func (c *compiler) warnUncounted() {
 			if !seen[spec] {
 				seen[spec] = true
 				c.obj.Warnings.Add(c.script.Src, spec.Pos,
-					"returns are missed when many callers are inside the function at a time, as when it sleeps; Linux counts them from 6.7 on")
+					"returns are missed when more callers are inside the function at a time than the kernel has room for, as when it sleeps; Linux counts them from 6.7 on")
 			}
 		}
 	}

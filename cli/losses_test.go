@@ -162,7 +162,7 @@ func fullMapOutput(t *testing.T, text string) (keys, n, lost int) {
 	return keys, n, lost
 }
 
-// A kretprobe has room for so many calls that are under way; the kernel misses
+// A plain kretprobe has room for so many calls that are under way; the kernel misses
 // the returns of the others and counts them, from 6.7 on. A run says how many,
 // and its status is 1 unless -k asks to keep going.
 func TestMissedInRun(t *testing.T) {
@@ -171,7 +171,7 @@ func TestMissedInRun(t *testing.T) {
 	const script = `kprobe:do_nanosleep / comm == "sleep" / { @in = count(); } kretprobe:do_nanosleep / comm == "sleep" / { @out = count(); }`
 	const command = "i=0; while [ $i -lt 150 ]; do sleep 3 & i=$((i+1)); done; wait"
 	for args, status := range map[string]int{"": 1, "-k": 0} {
-		r := ply(t, append(append([]string{"run"}, strings.Fields(args)...), "-f", "json", "-c", command, script)...)
+		r := ply(t, append(append([]string{"run", "--attach=plain"}, strings.Fields(args)...), "-f", "json", "-c", command, script)...)
 		in, out, missed := missedOutput(t, r.stdout)
 		if r.status != status || in != 150 || missed == 0 || missed < in-out {
 			t.Errorf("run %s: status %d, %d calls and %d returns, %d missed\n%s", args, r.status, in, out, missed, r.stderr)

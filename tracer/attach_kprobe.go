@@ -21,8 +21,14 @@ func attachKprobe(p *ebpf.Program, f object.Function, cookie uint64) (io.Closer,
 	return attachFunction(p, f, kprobeEntry, cookie)
 }
 
-// attachKretprobe attaches to a function's return.
+// attachKretprobe attaches to a function's return, with room for as many callers
+// as it asks for where tracefs can be written to and the function has a name.
 func attachKretprobe(p *ebpf.Program, f object.Function, cookie uint64) (io.Closer, error) {
+	if f.Callers > 0 && f.Addr == 0 {
+		if l, err := attachWithRoom(p, f, cookie); err == nil {
+			return l, nil
+		}
+	}
 	return attachFunction(p, f, kprobeReturn, cookie)
 }
 

@@ -257,6 +257,13 @@ func (n *nameSet) has(name []byte) bool {
 	return ok
 }
 
+// Traceable says whether the kernel declares a function traceable, so that a link
+// for many functions can attach to it. Where the list cannot be read none is.
+func (k *Kernel) Traceable(name string) bool {
+	names := k.traceable()
+	return names != nil && names.has([]byte(name))
+}
+
 // readTraceable reads the functions that ftrace can attach to, nil when the
 // list cannot be read: kernels in lockdown refuse it even to root. Lines are
 //

@@ -43,10 +43,20 @@ type Function struct {
 	Symbol string // "" where only the address is known
 	Offset uint64 // bytes into the function
 	Addr   uint64 // of the function; 0 unless the symbol is missing or not unique
+
+	// Callers is how many callers of the function at a time the kernel should keep
+	// track of to notice their returns; 0 leaves it to the kernel.
+	Callers int
 }
 
 // Key spells out all fields.
-func (f Function) Key() string { return fmt.Sprintf("%s+%d@%x", f.Symbol, f.Offset, f.Addr) }
+func (f Function) Key() string {
+	key := fmt.Sprintf("%s+%d@%x", f.Symbol, f.Offset, f.Addr)
+	if f.Callers != 0 {
+		key += fmt.Sprintf(" %d callers", f.Callers)
+	}
+	return key
+}
 
 func (f Function) String() string {
 	switch {

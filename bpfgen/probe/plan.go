@@ -249,7 +249,9 @@ func (p *planner) attachKind(group []*planned) object.AttachKind {
 	switch {
 	case p.canBeRaw(group):
 		return object.AttachRawTracepoint
-	case first.many != "" && len(group) > 1:
+	case first.many == object.AttachKretprobeMulti && p.returnsByLink(group):
+		return first.many
+	case first.many == object.AttachKprobeMulti && len(group) > 1:
 		return first.many
 	}
 	return first.attach
@@ -324,12 +326,13 @@ func (p *planner) why(prog *Program, split bool) string {
 	}
 	switch {
 	case prog.Attach == object.AttachKprobeMulti, prog.Attach == object.AttachKretprobeMulti:
-		add(fmt.Sprintf("one link for %d functions", len(prog.Points)))
+		add(fmt.Sprintf("one link for %s", plural(len(prog.Points), "function")))
 	case split:
 		add("a program for each attach point: this kernel cannot tell one program which of them fired")
 	case len(prog.Points) > 1:
 		add(fmt.Sprintf("one program for %d attach points", len(prog.Points)))
 	}
+	add(p.whyReturns(prog))
 	if len(prog.Clauses) > 1 {
 		add(fmt.Sprintf("%d clauses in one program", len(prog.Clauses)))
 	}

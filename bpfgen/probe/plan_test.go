@@ -192,19 +192,40 @@ end END: runs once, after the other probes are gone`,
 		{
 			kernel: "7.3-amd64",
 			script: `kretprobe:vfs_@(read|write|open) { @[retval] = count(); }`,
-			want: `kretprobe vfs_open: through perf
+			want: `kretprobe_multi vfs_open: one link for 1 function
 kretprobe_multi vfs_read vfs_write: one link for 2 functions`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kretprobe:vfs_read { @[retval] = count(); }`,
+			want:   `kretprobe_multi vfs_read: one link for 1 function`,
+		},
+		{
+			kernel: "7.3-amd64",
+			script: `kretprobe:vfs_read { @[reg("ax")] = count(); }`,
+			want:   `kretprobe vfs_read: room for 1000 callers at a time`,
+		},
+		{
+			kernel: "7.3-amd64",
+			opt:    bpfgen.Options{PlainAttach: true},
+			script: `kretprobe:vfs_read { @[retval] = count(); }`,
+			want:   `kretprobe vfs_read: through perf`,
 		},
 		{
 			kernel: "5.10-amd64",
 			script: `kretprobe:vfs_@(read|write) { @[func] = count(); }`,
-			want: `kretprobe vfs_read: a program for each attach point: this kernel cannot tell one program which of them fired
-kretprobe vfs_write: a program for each attach point: this kernel cannot tell one program which of them fired`,
+			want: `kretprobe vfs_read: a program for each attach point: this kernel cannot tell one program which of them fired; room for 1000 callers at a time
+kretprobe vfs_write: a program for each attach point: this kernel cannot tell one program which of them fired; room for 1000 callers at a time`,
+		},
+		{
+			kernel: "5.10-amd64",
+			script: `kretprobe:* { @ = count(); }`,
+			want:   `kretprobe __x64_sys_arch_prctl __x64_sys_ioperm __x64_sys_iopl and 507 more: one program for 510 attach points`,
 		},
 		{
 			kernel: "5.10-amd64",
 			script: `kretprobe:vfs_@(read|write) { @ = count(); }`,
-			want:   `kretprobe vfs_read vfs_write: one program for 2 attach points`,
+			want:   `kretprobe vfs_read vfs_write: one program for 2 attach points; room for 1000 callers at a time`,
 		},
 		{
 			kernel: "7.3-amd64",
