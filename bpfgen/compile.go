@@ -83,6 +83,7 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 		return nil, c.errs
 	}
 	c.warnOfFunctions()
+	c.warnOfCgroups()
 	c.ownMaps()
 	c.obj.Hash = c.hash()
 	return c.obj, nil

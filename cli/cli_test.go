@@ -77,8 +77,14 @@ func nameThread(name string) {
 
 func runWorkload(t *testing.T, n int) {
 	t.Helper()
+	runWorkloadWith(t, n, nil)
+}
+
+// runWorkloadWith is runWorkload in a process with some attributes.
+func runWorkloadWith(t *testing.T, n int, attr *syscall.SysProcAttr) {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), asWorkload+"="+strconv.Itoa(n))
+	cmd.Env, cmd.SysProcAttr = append(os.Environ(), asWorkload+"="+strconv.Itoa(n)), attr
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("workload: %v\n%s", err, out)
 	}

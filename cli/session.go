@@ -247,6 +247,7 @@ func (s *session) showMap(m *object.Map, rows []tracer.Row, err error, show func
 		fmt.Fprintf(s.Err, "ply-exporter: %s: %v\n", m.Name, err)
 		return
 	}
+	s.decoder.NumbersRead()
 	show(m, rows)
 }
 

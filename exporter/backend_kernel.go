@@ -74,6 +74,12 @@ type kernelTracer struct {
 
 func (t *kernelTracer) OmittedLines() uint64 { return t.omitted() }
 
+func (t *kernelTracer) Contents(m *object.Map) (Contents, error) {
+	c, err := t.Tracer.Contents(m)
+	t.decoder.NumbersRead()
+	return c, err
+}
+
 func (t *kernelTracer) Text(v object.Value) string { return t.decoder.Text(v) }
 
 func (t *kernelTracer) Probes() []Probe {

@@ -18,7 +18,7 @@ func TestEvictingMapIsBounded(t *testing.T) {
 		s.read(counts(map[string]int64{"a": 2, "b": 3, "c": 3}), map[string]int{"b": 0, "c": 1}) // all of them
 		s.read(counts(map[string]int64{"a": 2, "b": 3, "c": 3, "d": 1}), map[string]int{"b": 0, "d": 4})
 		s.read(counts(map[string]int64{"a": 3, "b": 1, "c": 4, "d": 2}), map[string]int{"b": 5, "d": 4})
-		s.read(counts(map[string]int64{"a": 3, "c": 4, "d": 2}), map[string]int{"a": 0, "d": 4}) // one is evicted
+		s.read(counts(map[string]int64{"a": 3, "c": 4, "d": 2}), map[string]int{"a": 0, "d": 4})         // one is evicted
 		s.read(counts(map[string]int64{"A": 1, "a": 4, "c": 5, "d": 3}), map[string]int{"a": 0, "d": 4}) // a new one finds no place
 		s.read(nil, map[string]int{})
 		got := scrapeAll(t, s.c)

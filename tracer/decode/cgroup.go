@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"ply-exporter/bpfgen/object"
 )
 
@@ -20,9 +22,23 @@ func (d *Decoder) cgroup(v object.Value) string {
 	return Number(v)
 }
 
-// readCgroups walks the hierarchy; where version 1 is mounted too, version 2
-// is in the folder unified.
-func readCgroups(root string) map[uint64]string {
+// cgroupRoots are where the hierarchy of version 2 is: the second, where version
+// 1 is used too. The inode numbers of version 1 are others.
+var cgroupRoots = []string{cgroupRoot, cgroupRoot + "/unified"}
+
+// readCgroups walks the hierarchy of version 2, the first root that is one.
+func readCgroups(roots []string) map[uint64]string {
+	for _, root := range roots {
+		var st unix.Statfs_t
+		if unix.Statfs(root, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
+			return cgroupsIn(root)
+		}
+	}
+	return nil
+}
+
+// cgroupsIn returns the paths below root by inode number.
+func cgroupsIn(root string) map[uint64]string {
 	paths := map[uint64]string{}
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
@@ -33,8 +49,7 @@ func readCgroups(root string) map[uint64]string {
 		}
 		var st syscall.Stat_t
 		if syscall.Stat(path, &st) == nil {
-			rel := strings.TrimPrefix(strings.TrimPrefix(path, root), "/unified")
-			paths[st.Ino] = "/" + strings.TrimPrefix(rel, "/")
+			paths[st.Ino] = "/" + strings.TrimPrefix(strings.TrimPrefix(path, root), "/")
 		}
 		return nil
 	})

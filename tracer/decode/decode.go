@@ -37,6 +37,10 @@ func New(machine *Machine, probes []string, stacks func(id int64) []uint64) *Dec
 	return &Decoder{machine: machine, probes: probes, stacks: stacks}
 }
 
+// NumbersRead is that of the machine: to be called when values have been read,
+// before they are shown.
+func (d *Decoder) NumbersRead() { d.machine.NumbersRead() }
+
 // Text returns the value as a person reads it. Strings are returned as they
 // are, whatever their bytes: whoever shows the text escapes it.
 func (d *Decoder) Text(v object.Value) string {

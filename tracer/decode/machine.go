@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -26,28 +27,46 @@ func NewMachine(k *kernel.Kernel) *Machine {
 		kernel:  k,
 		symbols: sync.OnceValue(func() *kernel.Symbols { return readSymbols(k) }),
 		users:   names[int64]{read: func() map[int64]string { return readUsers("/etc/passwd") }},
-		devices: names[uint32]{read: func() map[uint32]string { return readDevices("/proc/partitions") }, every: refresh},
-		cgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(cgroupRoot) }, every: refresh},
+		devices: names[uint32]{read: func() map[uint32]string { return readDevices("/proc/partitions") }},
+		cgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(cgroupRoots) }, keep: true},
 	}
 }
 
 const (
-	// refresh is how long a number without a name does not make names be read
-	// again: devices and cgroups come and go.
+	// refresh is how often names are read again for a number that still has
+	// none.
 	refresh = 10 * time.Second
 
 	// maxNames is how many names of a kind are kept at most.
 	maxNames = 1 << 16
 )
 
+// NumbersRead says that numbers have been read from the kernel just now. Names
+// that were read before cannot have those of what has come into being since, so
+// they are read once more for a number that has none.
+func (m *Machine) NumbersRead() {
+	now := time.Now()
+	m.users.numbersRead(now)
+	m.devices.numbersRead(now)
+	m.cgroups.numbersRead(now)
+}
+
 // names are what numbers of one kind stand for. They are read as a whole.
 type names[K comparable] struct {
-	read  func() map[K]string
-	every time.Duration // how often at most; 0 is once
+	read func() map[K]string
+	keep bool // numbers are never used again: what is gone keeps its name
 
-	mu    sync.Mutex
-	known map[K]string
-	at    time.Time // when they were read
+	mu      sync.Mutex
+	known   map[K]string
+	missing map[K]bool // numbers without a name when they were read
+	at      time.Time  // when they were read
+	asOf    time.Time  // when numbers were
+}
+
+func (n *names[K]) numbersRead(at time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asOf = at
 }
 
 // of returns the name of a number.
@@ -55,9 +74,30 @@ func (n *names[K]) of(number K) (string, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	name, ok := n.known[number]
-	if !ok && (n.at.IsZero() || n.every > 0 && time.Since(n.at) > n.every) {
-		n.known, n.at = n.read(), time.Now()
+	if !ok && n.stale(number) {
+		n.refresh()
 		name, ok = n.known[number]
 	}
+	if !ok && len(n.missing) < maxNames {
+		n.missing[number] = true
+	}
 	return name, ok
+}
+
+// stale says that names must be read again for a number that has none.
+func (n *names[K]) stale(number K) bool {
+	if n.at.IsZero() || time.Since(n.at) > refresh {
+		return true
+	}
+	return n.asOf.After(n.at) && !n.missing[number]
+}
+
+func (n *names[K]) refresh() {
+	before := n.known
+	n.at, n.missing = time.Now(), map[K]bool{}
+	n.known = n.read()
+	if n.keep && before != nil && len(n.known)+len(before) <= maxNames {
+		maps.Copy(before, n.known)
+		n.known = before
+	}
 }

@@ -2,11 +2,13 @@ package decode
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"ply-exporter/bpfgen/kernel"
@@ -52,33 +54,79 @@ func TestMachineIsShared(t *testing.T) {
 	wg.Wait()
 }
 
-// Names are read for all at once, and not again for each number without one.
+// Names are read for all at once, and not again for each number without one:
+// only when that number was read from the kernel since, or after a while.
 func TestNamesAreReadOnce(t *testing.T) {
-	var reads atomic.Int32
-	n := names[int64]{every: time.Hour, read: func() map[int64]string {
-		reads.Add(1)
-		return map[int64]string{7: "seven"}
-	}}
-	var wg sync.WaitGroup
-	for range 32 {
-		wg.Go(func() {
-			if name, ok := n.of(7); name != "seven" || !ok {
-				t.Errorf("7 is %q, %v", name, ok)
+	synctest.Test(t, func(t *testing.T) {
+		var reads atomic.Int32
+		n := names[int64]{read: func() map[int64]string {
+			reads.Add(1)
+			return map[int64]string{7: "seven"}
+		}}
+		expect := func(when string, want int32) {
+			t.Helper()
+			var wg sync.WaitGroup
+			for range 32 {
+				wg.Go(func() {
+					if name, ok := n.of(7); name != "seven" || !ok {
+						t.Errorf("%s: 7 is %q, %v", when, name, ok)
+					}
+					for _, number := range []int64{8, 9} {
+						if name, ok := n.of(number); ok {
+							t.Errorf("%s: %d is %q", when, number, name)
+						}
+					}
+				})
 			}
-			if name, ok := n.of(8); ok {
-				t.Errorf("8 is %q", name)
+			wg.Wait()
+			if got := reads.Load(); got != want {
+				t.Errorf("%s: read %d times, want %d", when, got, want)
 			}
-		})
-	}
-	wg.Wait()
-	if got := reads.Load(); got != 1 {
-		t.Errorf("read %d times", got)
-	}
-	n.every = time.Nanosecond
-	time.Sleep(time.Microsecond)
-	if n.of(8); reads.Load() != 2 {
-		t.Error("names that come and go are not read again")
-	}
+		}
+		expect("first", 1)
+		time.Sleep(time.Second)
+		expect("again", 1)
+		n.numbersRead(time.Now())
+		expect("the same numbers, still without names", 1)
+		n.of(10)
+		n.of(11)
+		expect("new numbers", 2)
+		time.Sleep(refresh + 1)
+		expect("after a while", 3)
+	})
+}
+
+// What comes and goes between two readings of numbers has its name in the next,
+// and keeps it where its number is not used again.
+func TestNamesThatComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, keep := range []bool{true, false} {
+			var there map[int64]string
+			n := names[int64]{keep: keep, read: func() map[int64]string { return maps.Clone(there) }}
+			is := func(number int64, want string) {
+				t.Helper()
+				if got, _ := n.of(number); got != want {
+					t.Errorf("keep %t: %d is %q, want %q", keep, number, got, want)
+				}
+			}
+			there = map[int64]string{1: "/a"}
+			n.numbersRead(time.Now())
+			is(1, "/a")
+			there = map[int64]string{2: "/b"}
+			time.Sleep(time.Second)
+			n.numbersRead(time.Now())
+			is(2, "/b")
+			if keep {
+				is(1, "/a")
+			} else {
+				is(1, "")
+			}
+			is(3, "")
+			there[3] = "/c"
+			time.Sleep(refresh + 1)
+			is(3, "/c")
+		}
+	})
 }
 
 // A decoder may give several labels of one key part.

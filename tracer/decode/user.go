@@ -8,7 +8,7 @@ import (
 	"ply-exporter/bpfgen/object"
 )
 
-// user is a user id's name in /etc/passwd, read once.
+// user is a user id's name in /etc/passwd.
 func (d *Decoder) user(v object.Value) string {
 	if name, ok := d.machine.users.of(v.Int()); ok {
 		return name
