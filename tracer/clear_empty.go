@@ -19,8 +19,8 @@ import (
 // element, a program that goes through the map by itself, and bpf(2). The programs
 // find the hash by its place in the array of hashes, which is in object.ClearMap.
 type emptier interface {
-	// empty deletes the elements at a place; some may be left.
-	empty(place int) error
+	// empty deletes the elements at a place, as they were read; some may be left.
+	empty(place int, elements []byte) error
 	close()
 }
 
@@ -47,7 +47,7 @@ func (c *clearing) empty(place int) error {
 			return err
 		}
 		r.again = old
-		if err := c.emptier.empty(place); err != nil {
+		if err := c.emptier.empty(place, old); err != nil {
 			return err
 		}
 	}
@@ -159,7 +159,7 @@ func (c *clearing) findDrained(outer, clears *ebpf.Map, at int16) asm.Instructio
 	}
 }
 
-func (e *iterEmptier) empty(place int) error {
+func (e *iterEmptier) empty(place int, _ []byte) error {
 	file, err := e.links[place].Open()
 	if err != nil {
 		return err
@@ -204,7 +204,7 @@ func (c *clearing) openWalkEmptier(outer, clears *ebpf.Map) (emptier, error) {
 	return walkEmptier{p}, nil
 }
 
-func (e walkEmptier) empty(int) error {
+func (e walkEmptier) empty(int, []byte) error {
 	_, err := e.program.Run(&ebpf.RunOptions{})
 	return err
 }
@@ -215,11 +215,10 @@ func (e walkEmptier) close() { freeProgram(e.program) }
 // running perf-attached programs for longer.
 type deletions struct{ c *clearing }
 
-func (d deletions) empty(place int) error {
+func (d deletions) empty(place int, elements []byte) error {
 	r := d.c.generations[place]
-	stride := r.shape.stride()
-	for i := 0; i+stride <= len(r.data); i += stride {
-		err := r.kernel.Delete(r.data[i : i+r.KeySize])
+	for row := range r.rows(elements) {
+		err := r.kernel.Delete(row.Key)
 		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return err
 		}
