@@ -44,6 +44,7 @@ type generator struct {
 	inKey   int      // how many keys the expression is in
 	loops   int      // how many unrolls the statement is in
 	rounds  int      // how often all of them together repeat it
+	shapes  int      // how many shapes there are
 }
 
 // maxRounds bounds how often a statement is repeated, so that scripts fit
@@ -152,9 +153,16 @@ func (g *generator) newLocals() {
 	}
 }
 
+// bodyDepth is how deep the statements of a body may be nested, and maxShapes how
+// many shapes a script has.
+const (
+	bodyDepth = 3
+	maxShapes = 4
+)
+
 // body writes the body of a clause.
 func (g *generator) body() string {
-	stores, body := g.store(g.locals), g.statements(3)
+	stores, body := g.store(g.locals), g.statements(bodyDepth)
 	if g.Intn(2) == 0 {
 		stores, body = body, stores // they are zero until the end
 	}
@@ -172,6 +180,9 @@ func (g *generator) statements(depth int) string {
 }
 
 func (g *generator) statement(depth int) string {
+	if depth == bodyDepth && g.shapes < maxShapes && g.Intn(8) == 0 {
+		return g.shape()
+	}
 	if depth > 1 && g.Intn(4) == 0 {
 		return g.nested(depth)
 	}

@@ -80,11 +80,12 @@ func (t *types) unary(x *plylang.Unary) typ {
 func (t *types) binary(x *plylang.Binary) typ {
 	switch x.Op {
 	case plylang.ADD, plylang.SUB, plylang.MUL, plylang.DIV, plylang.MOD, plylang.AND, plylang.OR, plylang.XOR, plylang.SHL, plylang.SHR:
-		if x.Op == plylang.MUL && (scales(x.X, t.of(x.Y)) || scales(x.Y, t.of(x.X))) {
+		a, b := t.of(x.X), t.of(x.Y) // once: there are sums of many
+		if x.Op == plylang.MUL && (scales(x.X, b) || scales(x.Y, a)) {
 			return typ{duration: true, size: 8}
 		}
-		out := t.operation(x.Op, t.of(x.X), t.of(x.Y))
-		if t.of(x.X).literal && t.of(x.Y).literal && constant(x) {
+		out := t.operation(x.Op, a, b)
+		if a.literal && b.literal && constant(x) {
 			out.literal = int64((&evaluator{types: t}).eval(x).bits) >= 0
 		}
 		return out
