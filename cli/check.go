@@ -5,27 +5,28 @@ import (
 	"log/slog"
 
 	"ply-exporter/exporter"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
 func (p *program) addCheck() {
 	c := p.app.Command("check", "Compile a configuration, verify it on this kernel, and list its metrics with labels and cost.")
-	paths, attach := configFlags(c), attachFlag(c)
+	load, attach := configFlags(c), attachFlag(c)
 	maxSeries, budget := maxSeriesFlag(c), memoryBudgetFlag(c)
 	cpus := c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").Int()
 	p.add(c, func() int {
-		return p.check(*paths, *attach, *cpus, exporter.Limits{Series: *maxSeries, Memory: int(*budget)})
+		return p.check(load, *attach, *cpus, exporter.Limits{Series: *maxSeries, Memory: int(*budget)})
 	})
 }
 
 // maxCPUs is more than Linux can be built for.
 const maxCPUs = 8192
 
-func (p *program) check(paths []string, attach string, cpus int, limits exporter.Limits) int {
+func (p *program) check(load func() (*config.Config, error), attach string, cpus int, limits exporter.Limits) int {
 	if cpus < 0 || cpus > maxCPUs {
 		return p.fail(fmt.Sprintf("ply-exporter: --cpus %d: give 1 to %d, the CPUs that the machine can have", cpus, maxCPUs))
 	}
-	cfg, err := loadConfig(paths)
+	cfg, err := load()
 	if err != nil {
 		return p.fail(plylang.Detail(err))
 	}

@@ -11,12 +11,24 @@ import (
 	"ply-exporter/exporter/config"
 )
 
-// configFlags adds --config and its alias.
-func configFlags(c *kingpin.CmdClause) *[]string {
+// configFlags adds --config, its alias and --allow-writable; load reads what they
+// name.
+func configFlags(c *kingpin.CmdClause) (load func() (*config.Config, error)) {
 	var paths []string
 	c.Flag("config", "YAML configuration file, or directory of *.yaml files (repeatable). The default is a built-in configuration.").PlaceHolder("FILE").StringsVar(&paths)
 	c.Flag("config.file", "Same as --config.").PlaceHolder("FILE").Hidden().StringsVar(&paths)
-	return &paths
+	writable := allowWritableFlag(c)
+	return func() (*config.Config, error) {
+		if len(paths) == 0 {
+			return config.Parse("quickstart.yaml (embedded)", configs.Quickstart)
+		}
+		return config.Loader{Verify: verifyWriters(*writable)}.Load(paths)
+	}
+}
+
+// allowWritableFlag adds --allow-writable.
+func allowWritableFlag(c *kingpin.CmdClause) *bool {
+	return c.Flag("allow-writable", "As root, accept configuration and script files that other users may change.").Bool()
 }
 
 // attachFlag adds --attach.
@@ -56,12 +68,4 @@ func (s *size) Set(text string) error {
 	}
 	*s = size(n)
 	return nil
-}
-
-// loadConfig reads the configuration that --config names.
-func loadConfig(paths []string) (*config.Config, error) {
-	if len(paths) == 0 {
-		return config.Parse("quickstart.yaml (embedded)", configs.Quickstart)
-	}
-	return config.Load(paths)
 }

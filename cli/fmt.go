@@ -67,7 +67,7 @@ func (s Streams) readUnformatted(file string) (*plylang.Source, error) {
 	if file == "" {
 		return readText("standard input", s.In)
 	}
-	return readScriptFile(file)
+	return readScriptFile(file, nil)
 }
 
 // rewrite replaces the content of a file in place, so that links to it, its

@@ -27,6 +27,7 @@ type runFlags struct {
 	dump       bool
 	keep       bool
 	verbose    bool
+	writable   *bool
 	attach     *string
 	script     textValue
 	args       textValues
@@ -44,7 +45,7 @@ func (p *program) addRun() {
 	c.Flag("dump", "Print the syntax tree and the BPF instructions to standard error.").Short('S').BoolVar(&f.dump)
 	c.Flag("keep-going", "Exit with status 0 even if events or map updates were lost (default: status 1).").Short('k').BoolVar(&f.keep)
 	c.Flag("verbose", "Print how each probe was attached, and why.").Short('v').BoolVar(&f.verbose)
-	f.attach = attachFlag(c)
+	f.writable, f.attach = allowWritableFlag(c), attachFlag(c)
 	c.Arg("script", "Script, script file, or - for standard input.").Required().SetValue(&f.script)
 	c.Arg("args", "Values of $1, $2 … in the script.").SetValue(&f.args)
 	p.add(c, func() int { return p.runScript(&f) })
@@ -55,7 +56,7 @@ func (p *program) runScript(f *runFlags) int {
 	if f.hasCommand && strings.TrimSpace(string(f.command)) == "" {
 		return p.usage(errors.New("the command of -c is empty"))
 	}
-	src, err := p.readScript(string(f.script))
+	src, err := p.readScript(string(f.script), verifyWriters(*f.writable))
 	if err != nil {
 		return p.fail("ply-exporter: " + err.Error())
 	}
@@ -82,7 +83,7 @@ func (p *program) runScript(f *runFlags) int {
 
 // readScript takes the argument as a file name if there is such a file or it
 // looks like one, and as the script otherwise.
-func (s Streams) readScript(arg string) (*plylang.Source, error) {
+func (s Streams) readScript(arg string, verify func(string, *os.File) error) (*plylang.Source, error) {
 	if arg == "-" {
 		return readText("standard input", s.In)
 	}
@@ -94,7 +95,7 @@ func (s Streams) readScript(arg string) (*plylang.Source, error) {
 	case err == nil && info.IsDir():
 		return nil, fmt.Errorf("%s is a directory, not a script", arg)
 	case err == nil || fileLike.MatchString(arg):
-		return readScriptFile(arg)
+		return readScriptFile(arg, verify)
 	}
 	return &plylang.Source{Text: arg}, nil
 }
@@ -102,12 +103,17 @@ func (s Streams) readScript(arg string) (*plylang.Source, error) {
 // fileLike matches what cannot be a script but may be a file name.
 var fileLike = regexp.MustCompile(`^[^:\s]*[./][^:\s]*$`)
 
-func readScriptFile(name string) (*plylang.Source, error) {
+func readScriptFile(name string, verify func(string, *os.File) error) (*plylang.Source, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
+	if verify != nil {
+		if err := verify(name, file); err != nil {
+			return nil, err
+		}
+	}
 	return readText(name, file)
 }
 

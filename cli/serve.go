@@ -11,12 +11,13 @@ import (
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
 	"ply-exporter/exporter"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
 func (p *program) addServe() {
 	c := p.app.Command("serve", "Run the scripts of a configuration and serve their metrics (default command).").Default()
-	paths, attach := configFlags(c), attachFlag(c)
+	load, attach := configFlags(c), attachFlag(c)
 	opt := exporter.Options{Web: kingpinflag.AddFlags(c, ":10759")}
 	c.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&opt.TelemetryPath)
 	c.Flag("web.max-requests", "Maximum number of scrapes at the same time; others get status 503.").Default("100").IntVar(&opt.MaxRequests)
@@ -30,16 +31,16 @@ func (p *program) addServe() {
 	p.add(c, func() int {
 		opt.ProcessMetrics, opt.MaxSeries, opt.MemoryBudget = !*own, *maxSeries, int(*budget)
 		opt.Log = promslog.New(&promslog.Config{Level: level, Format: format, Writer: p.Err})
-		return p.serve(*paths, *attach, opt)
+		return p.serve(load, *attach, opt)
 	})
 }
 
 // serve runs until SIGTERM or ^C, which is a normal end. Before anything is
 // attached, these signals have their default effect.
-func (p *program) serve(paths []string, attach string, opt exporter.Options) int {
+func (p *program) serve(load func() (*config.Config, error), attach string, opt exporter.Options) int {
 	defer ignoreHangups(opt.Log)()
 	defer ignoreSIGPIPE()() // counting goes on when nobody reads the log any more
-	cfg, err := loadConfig(paths)
+	cfg, err := load()
 	if err != nil {
 		return p.fail(plylang.Detail(err))
 	}

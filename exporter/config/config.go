@@ -94,7 +94,7 @@ func (m *Metric) Given(key string) (Position, bool) {
 // Parse reads one configuration from memory. Files it names are looked for
 // beside file.
 func Parse(file string, data []byte) (*Config, error) {
-	scripts, errs := readConfig(file, data)
+	scripts, errs := Loader{}.readConfig(file, data)
 	return (&Config{Scripts: scripts}).finish(errs)
 }
 

@@ -15,10 +15,20 @@ import (
 	"ply-exporter/plylang"
 )
 
+// A Loader reads configuration files and the scripts that they name.
+type Loader struct {
+	// Verify refuses an opened file, which has that name, and says why. When it is
+	// nil, none is refused.
+	Verify func(name string, file *os.File) error
+}
+
+// Load is Loader.Load that refuses no file.
+func Load(paths []string) (*Config, error) { return Loader{}.Load(paths) }
+
 // Load reads configuration files; of a folder, every *.yaml in it whose name
 // does not begin with a dot, sorted. Its error is a plylang.ErrorList with
 // everything that is wrong, or says which file cannot be read.
-func Load(paths []string) (*Config, error) {
+func (l Loader) Load(paths []string) (*Config, error) {
 	files, err := expandFolders(paths)
 	if err != nil {
 		return nil, err
@@ -26,11 +36,11 @@ func Load(paths []string) (*Config, error) {
 	cfg := &Config{}
 	var errs plylang.ErrorList
 	for _, file := range files {
-		data, err := readLimited(file)
+		data, err := l.read(file)
 		if err != nil {
 			return nil, err
 		}
-		scripts, found := readConfig(file, data)
+		scripts, found := l.readConfig(file, data)
 		cfg.Scripts = append(cfg.Scripts, scripts...)
 		errs = append(errs, found...)
 	}
@@ -80,14 +90,19 @@ func filesIn(folder string) ([]string, error) {
 	return files, nil
 }
 
-// readLimited reads a file, but not one that is too large to be meant. A pipe
-// that nobody writes to is empty.
-func readLimited(name string) ([]byte, error) {
+// read reads a file, but not one that is too large to be meant. A pipe that
+// nobody writes to is empty.
+func (l Loader) read(name string) ([]byte, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, errors.New(cause(err))
 	}
 	defer f.Close()
+	if l.Verify != nil {
+		if err := l.Verify(name, f); err != nil {
+			return nil, err
+		}
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err != nil {
 		return nil, errors.New(cause(err))

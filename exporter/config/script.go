@@ -16,8 +16,9 @@ type topLevel struct {
 }
 
 // readConfig reads one file's text.
-func readConfig(file string, data []byte) ([]*Script, plylang.ErrorList) {
+func (l Loader) readConfig(file string, data []byte) ([]*Script, plylang.ErrorList) {
 	doc, root := parseDocument(file, data)
+	doc.loader = l
 	if root.node == nil {
 		return nil, doc.errs
 	}

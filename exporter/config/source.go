@@ -72,7 +72,7 @@ func (v value) scriptFile() *plylang.Source {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(filepath.Dir(v.doc.src.File), name)
 	}
-	data, err := readLimited(name)
+	data, err := v.doc.loader.read(name)
 	if err != nil {
 		v.fail("%s", err)
 		return nil

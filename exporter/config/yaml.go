@@ -27,7 +27,8 @@ const (
 // errs, each diagnostic at its position in the file.
 type document struct {
 	src    *plylang.Source
-	lines  []int // byte offset at which each line begins
+	loader Loader // of the scripts that it names
+	lines  []int  // byte offset at which each line begins
 	errs   plylang.ErrorList
 	values int
 }
