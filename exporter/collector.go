@@ -88,6 +88,11 @@ func (c *collector) read(asked time.Time) (families []gathered) {
 		self.add(seriesOmitted, float64(omitted), r.conf.Name)
 		c.noteCut(r, omitted)
 	}
+	for _, s := range c.scripts {
+		if s.running != nil {
+			self.startWith(s.running)
+		}
+	}
 	for _, f := range self.list() {
 		families = append(families, gathered{name: f.GetName(), message: f})
 	}

@@ -1,10 +1,12 @@
 package exporter
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // buildInfo is made by the library, the others by selfFamilies.
@@ -67,6 +69,22 @@ func (o selfFamilies) add(m *selfMetric, v float64, values ...string) {
 		sample.Gauge = &dto.Gauge{Value: &v}
 	}
 	f.Metric = append(f.Metric, sample)
+}
+
+// startWith says that the counters of a script count since it started.
+func (o selfFamilies) startWith(r *running) {
+	created := timestamppb.New(r.created)
+	for m, f := range o {
+		if m.typ != counter {
+			continue
+		}
+		script := slices.Index(m.labels, "script")
+		for _, sample := range f.Metric {
+			if sample.Label[script].GetValue() == r.conf.Name {
+				sample.Counter.CreatedTimestamp = created
+			}
+		}
+	}
 }
 
 // list returns the families with their samples in the order of their labels.

@@ -200,6 +200,34 @@ func TestStartsOfWaitingScrapes(t *testing.T) {
 	})
 }
 
+// The exporter's own counters count since their script started.
+func TestStartsOfOwnCounters(t *testing.T) {
+	tracer := &fakeTracer{probes: []Probe{{Spec: "kprobe:x", Attached: true, Missed: 4, MissedKnown: true}}}
+	c := run(t, &fakeBackend{
+		scripts: map[string]string{"S": on(`@ = count(); print(1);`)},
+		tracers: map[string]*fakeTracer{"S": tracer},
+	}, oneScriptYAML(""))
+	families, err := c.gather(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, f := range families {
+		for _, m := range f.Metric {
+			if !selfLine(f.GetName()) || f.GetType() != dto.MetricType_COUNTER {
+				continue
+			}
+			seen++
+			if at := m.Counter.GetCreatedTimestamp().AsTime(); !at.Equal(tracer.Created()) {
+				t.Errorf("%s starts at %v, want %v", f.GetName(), at, tracer.Created())
+			}
+		}
+	}
+	if seen != 4 {
+		t.Errorf("%d counters, want those of probes, prints, lines and the map", seen)
+	}
+}
+
 // A real Prometheus that stores zeros at start times: what a series counted
 // before its first scrape is in its increase, and nothing twice.
 func TestPrometheusStoresZeros(t *testing.T) {
