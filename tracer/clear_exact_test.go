@@ -268,12 +268,11 @@ const countsAndClears = `
 // What programs that run at the clear() still store is read, and then gone.
 func TestClearWaitsForPrograms(t *testing.T) {
 	need.BPF(t)
-	tr, w, c := stalled(t, countsAndClears, func(_ *Tracer, c *clearing) {
+	_, w, c := stalled(t, countsAndClears, func(_ *Tracer, c *clearing) {
 		if err := c.generations[0].kernel.Put(uint64(8), uint64(6)); err != nil {
 			t.Error(err)
 		}
 	})
-	tr.events.read.Store(1) // somebody may ask for it
 	syscalls(unix.SYS_GETPPID, 5, 1)
 	syscalls(unix.SYS_GETPPID, 1, 99)
 	if !w.settle() {
@@ -304,7 +303,6 @@ func TestPrintWaitsForPrograms(t *testing.T) {
 		}
 		return nil
 	}
-	tr.events.read.Store(1)
 	syscalls(unix.SYS_GETPPID, 5, 1)
 	rows, err := tr.printedOf(c, 0)
 	if got, want := rowsOf(c.Map, rows), map[uint64]uint64{1: 7}; err != nil || !maps.Equal(got, want) {
@@ -312,5 +310,32 @@ func TestPrintWaitsForPrograms(t *testing.T) {
 	}
 	if got := counts(t, tr, c.Map, 0); got[1] != 3 {
 		t.Errorf("the map is %v, want 3", got)
+	}
+}
+
+// A print() whose generation is not kept any more is a lost event.
+func TestPrintOfForgottenGeneration(t *testing.T) {
+	need.BPF(t)
+	tr, w, c := stalled(t, countsAndClears, func(*Tracer, *clearing) {})
+	syscalls(unix.SYS_GETPPID, 5, 1)
+	syscalls(unix.SYS_GETPPID, 1, 99)
+	w.settle()
+	c.forget(tr.events.position())
+	if rows, err := tr.printedOf(c, 0); err == nil || len(rows) > 0 {
+		t.Errorf("print shows %v, want an error", rows)
+	}
+	if n := tr.LostEvents(); n != 1 || c.size != 0 {
+		t.Errorf("%d events are lost and %d bytes kept, want 1 and none", n, c.size)
+	}
+}
+
+// What is kept for prints that nobody reads is bounded; the newest stays.
+func TestKeptGenerationsAreBounded(t *testing.T) {
+	c := &clearing{kept: map[uint64]*past{}}
+	for g := range uint64(10) {
+		c.remember(g, &past{size: maxKept / 4})
+	}
+	if len(c.kept) != 4 || c.kept[9] == nil || c.kept[5] != nil || c.size != maxKept {
+		t.Errorf("%d generations of %d bytes in all are kept, want the last 4", len(c.kept), c.size)
 	}
 }

@@ -162,9 +162,6 @@ func (w *watcher) keep(c *clearing, g uint64, r *mapReader) error {
 		return nil
 	}
 	until := w.t.events.position()
-	if w.t.events.handled.Load() >= until {
-		return nil
-	}
 	now, err := r.read()
 	if err != nil {
 		return err
@@ -262,6 +259,7 @@ func (t *Tracer) printedOf(c *clearing, s object.ClearState) ([]Row, error) {
 	if p := c.kept[s.Number()]; p != nil {
 		return p.rows, nil
 	}
+	t.forgotten.Add(1)
 	return nil, errForgotten
 }
 

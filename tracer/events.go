@@ -24,26 +24,32 @@ type eventReader struct {
 	// How far the ring buffer was read, and how far its events were handled, in
 	// bytes since the start.
 	read, handled atomic.Uint64
+	largest       uint64 // record of an event
 }
 
-// position is where the events that are in the ring buffer now end, or further.
+// position is where the events that are in the ring buffer now end, or further:
+// what is read meanwhile may count twice, and one record may have left the ring
+// buffer and not count as read yet.
 func (e *eventReader) position() uint64 {
 	if e.ring == nil {
 		return 0
 	}
 	waiting := uint64(e.ring.AvailableBytes())
-	return waiting + e.read.Load() // in this order: what is read between the two counts twice
+	return waiting + e.read.Load() + e.largest
 }
 
-// ringBytes is how many bytes of the ring buffer a record takes.
-func ringBytes(record []byte) uint64 {
+// ringBytes is how many bytes of the ring buffer a record of a size takes.
+func ringBytes(size int) uint64 {
 	const header = 8
-	return uint64(header+len(record)+7) &^ 7
+	return uint64(header+size+7) &^ 7
 }
 
 // startEvents begins to read events.
 func (t *Tracer) startEvents() error {
 	t.events = &eventReader{}
+	for _, e := range t.obj.Events {
+		t.events.largest = max(t.events.largest, ringBytes(e.Size))
+	}
 	if len(t.obj.Events) == 0 {
 		return nil
 	}
@@ -91,9 +97,10 @@ func (t *Tracer) readEvents() {
 			t.opt.log().Error("events can no longer be read", "err", err)
 			return
 		}
-		t.events.read.Add(ringBytes(rec.RawSample))
+		size := ringBytes(len(rec.RawSample))
+		t.events.read.Add(size)
 		t.handle(rec.RawSample)
-		t.forgetHandled(t.events.handled.Add(ringBytes(rec.RawSample)))
+		t.forgetHandled(t.events.handled.Add(size))
 		t.lookForExit()
 	}
 }

@@ -47,8 +47,9 @@ func (t *Tracer) stateWord(i int) uint64 {
 	return t.state.load(i)
 }
 
-// LostEvents returns how many events the ring buffer refused.
-func (t *Tracer) LostEvents() uint64 { return t.stateWord(0) }
+// LostEvents returns how many events the ring buffer refused, and how many came
+// so late that what they print was no longer kept.
+func (t *Tracer) LostEvents() uint64 { return t.stateWord(0) + t.forgotten.Load() }
 
 // Dropped returns how many updates the map refused because it was full.
 func (t *Tracer) Dropped(m *object.Map) uint64 { return t.stateWord(1 + m.ID) }

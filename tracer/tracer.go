@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -56,6 +57,7 @@ type Tracer struct {
 	clearings []*clearing // by Map.ID; nil for maps that no clear() names
 	clears    words       // of ClearMap, if the script has it
 	watcher   *watcher    // of the clearings, if there are any
+	forgotten atomic.Uint64
 
 	exited  chan int
 	created time.Time
