@@ -108,8 +108,8 @@ var variables = []*builtin{
 	variable("ppid", "Process ID of the parent process.", plylang.U32, parentID),
 	variable("curtask", "The current task, a pointer to its struct task_struct.", nil, helper(asm.FnGetCurrentTask)),
 	variable("rand", "A random 32-bit number.", plylang.U32, random),
-	variable("time", "Nanoseconds since boot, excluding suspend, shown with a unit.", scaled, helper(asm.FnKtimeGetNs)),
-	variable("nsecs", "Nanoseconds since boot, excluding suspend, shown as a plain number.", monotonic, helper(asm.FnKtimeGetNs)),
+	variable("time", "Nanoseconds since boot, excluding suspend, shown with a unit.", scaled, now),
+	variable("nsecs", "Nanoseconds since boot, excluding suspend, shown as a plain number.", monotonic, now),
 	variable("walltime", "Time of day.", wallclock, walltime),
 	variable("secs", "Seconds since boot, including suspend.", plylang.U64, seconds),
 	variable("probe", "Full name of the probe that fired.", shown(plylang.U64, plylang.DisplayProbe),
@@ -135,16 +135,6 @@ func idPart(fn asm.BuiltinFunc, upper bool) func(*gen) {
 func random(g *gen) {
 	g.Call(asm.FnGetPrandomU32)
 	g.Extend(plylang.U32)
-}
-
-// walltime is the monotonic clock and what the time of day is ahead of it.
-// bpf_ktime_get_tai_ns is there from Linux 6.1 only.
-func walltime(g *gen) {
-	g.compiler.clock = true
-	g.Call(asm.FnKtimeGetNs)
-	g.MapValue(asm.R1, object.ClockMap, 0)
-	g.Load(asm.R1, emit.Mem{Reg: asm.R1, Off: 0, Size: 8})
-	g.Emit(asm.Add.Reg(asm.R0, asm.R1))
 }
 
 func seconds(g *gen) {

@@ -178,6 +178,7 @@ func (g *gen) programCode() {
 		g.leaveIfStopped(end)
 	}
 	g.FindScratch(end, g.finish)
+	g.prepareClock()
 	for _, clause := range g.program.Clauses {
 		if g.tooLong() {
 			break

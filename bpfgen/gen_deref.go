@@ -104,11 +104,14 @@ func (g *gen) loadLocation(x plylang.Expr) {
 	if isMember {
 		t = m.Field.Type
 	}
-	user := g.pointR3(x)
-	slot := g.Slot(8)
-	g.ProbeRead(slot.At(0, t.Size), user)
-	g.LoadTyped(t, slot.Reg, slot.Off)
-	g.Free(slot)
+	if user := g.pointR3(x); user {
+		slot := g.Slot(8)
+		g.ProbeRead(slot.At(0, t.Size), user)
+		g.LoadTyped(t, slot.Reg, slot.Off)
+		g.Free(slot)
+	} else {
+		g.LoadNumber(t)
+	}
 	if isMember {
 		g.bitField(m.Field)
 	}

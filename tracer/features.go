@@ -48,6 +48,7 @@ var trials = map[kernel.Feature]trial{
 	kernel.FetchingAtomics:     loads(fetchingAtomic...),
 	kernel.RawTracepointsExact: rawTracepointsExact,
 	kernel.MissedCounts:        tryMissedCounts,
+	kernel.TypedCast:           tryTypedCast,
 	kernel.TypedTask:           loadsAs(ebpf.RawTracepoint, typedTask...),
 }
 
@@ -103,6 +104,16 @@ var typedTask = asm.Instructions{
 	asm.FnGetCurrentTaskBtf.Call(), asm.LoadMem(asm.R2, asm.R0, 0, asm.Word),
 	asm.Mov.Reg(asm.R1, asm.R0), asm.FnTaskPtRegs.Call(), asm.LoadMem(asm.R2, asm.R0, 0, asm.DWord),
 	asm.Mov.Imm(asm.R0, 0), asm.Return(),
+}
+
+// tryTypedCast loads from any address.
+func tryTypedCast(k *kernel.Kernel) error {
+	cast, ok := k.CastTypes()
+	if !ok {
+		return ebpf.ErrNotSupported
+	}
+	code := append(cast.Call(), asm.LoadMem(asm.R0, asm.R0, 0, asm.Half), asm.Mov.Imm(asm.R0, 0), asm.Return())
+	return loadsAs(ebpf.RawTracepoint, append(asm.Instructions{asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord)}, code...)...)(k)
 }
 
 // rawTracepointsExact looks for kernels in which a task can be preempted

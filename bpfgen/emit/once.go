@@ -85,6 +85,37 @@ func (e *Emitter) Kept(what string, fetch func()) {
 	})
 }
 
+// Prepare is for the beginning of a program: from there on Prepared knows at run
+// time whether it has been fetched.
+func (e *Emitter) Prepare(what string) {
+	if slot, ok := e.lasting(); ok {
+		e.once.slots[what] = slot
+		e.StoreImm(slot, 0)
+	}
+}
+
+// Prepared leaves in R0 what fetch leaves there, which is never 0. Where Prepare has
+// been called for it, fetch is called once, whatever paths lead here. Otherwise it is
+// called each time.
+func (e *Emitter) Prepared(what string, fetch func()) {
+	slot, ok := e.once.slots[what]
+	if !ok {
+		fetch()
+		return
+	}
+	e.Load(asm.R0, slot)
+	if e.once.here[what] {
+		return
+	}
+	e.Once(what, func() {
+		have := e.Label()
+		e.Jump(asm.JNE, asm.R0, 0, have)
+		fetch()
+		e.Store(slot, asm.R0)
+		e.Bind(have)
+	})
+}
+
 // lasting returns a word of the stack that nothing else uses from here to the end
 // of the program.
 func (e *Emitter) lasting() (m Mem, ok bool) {

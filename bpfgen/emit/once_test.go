@@ -95,3 +95,35 @@ func TestKept(t *testing.T) {
 		t.Errorf("%d instructions with a full stack, want two calls\n%s", n, text(full))
 	}
 }
+
+// What is prepared is fetched behind a test, and without one where every path has
+// come by.
+func TestPrepared(t *testing.T) {
+	for _, row := range []struct {
+		prepare      bool
+		calls, tests int
+	}{{false, 3, 0}, {true, 2, 2}} {
+		e := New(Scratch{})
+		if row.prepare {
+			e.Prepare("x")
+		}
+		fetch := func() { e.Prepared("x", func() { e.Call(asm.FnKtimeGetNs) }) }
+		no := e.Label()
+		e.Jump(asm.JEq, asm.R1, 0, no)
+		fetch()
+		e.Bind(no)
+		fetch()
+		fetch()
+		calls, tests := 0, 0
+		for _, ins := range e.Instructions() {
+			if ins.IsBuiltinCall() {
+				calls++
+			} else if ins.OpCode.JumpOp() == asm.JNE {
+				tests++
+			}
+		}
+		if calls != row.calls || tests != row.tests {
+			t.Errorf("prepared %v: %d calls, %d tests, want %d and %d\n%s", row.prepare, calls, tests, row.calls, row.tests, text(e))
+		}
+	}
+}

@@ -21,6 +21,7 @@ const (
 	RawTracepointsExact Feature = "raw_tracepoints_exact"
 	MissedCounts        Feature = "missed_counts"
 	TypedTask           Feature = "typed_task"
+	TypedCast           Feature = "typed_cast"
 )
 
 // A FeatureRow says what is known about a feature without trying it.
@@ -41,6 +42,7 @@ var Features = []FeatureRow{
 	{FetchingAtomics, [2]int{5, 12}, [2]int{}},         // kernel 5.12
 	{RawTracepointsExact, [2]int{4, 17}, [2]int{7, 0}}, // a kernel whose tracepoints are not preemptible
 	{MissedCounts, [2]int{6, 7}, [2]int{}},             // kernel 6.7
+	{TypedCast, [2]int{6, 2}, [2]int{}},                // kernel 6.2 with what TypedTask needs
 	{TypedTask, [2]int{5, 15}, [2]int{}},               // kernel 5.15 with CONFIG_DEBUG_INFO_BTF and a JIT compiler
 }
 

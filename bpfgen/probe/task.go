@@ -12,7 +12,7 @@ import (
 // A kernel that tells programs the type of what a pointer points to lets them load
 // from there, as from a map's value. Others only have a helper that reads memory at
 // any address: each call of it costs as much as a lookup in a hash. Both give the
-// same values.
+// same values. From Linux 6.2 on an address of no known type can be given one.
 
 // LoadsTask makes R9 the address of the current task, to be loaded from. It
 // returns false where this kernel does not allow that.
@@ -73,6 +73,21 @@ func readCallersRegister(c *Context, offset int, t *plylang.Type) {
 	if offset != 0 {
 		c.Emit(asm.Add.Imm(asm.R3, int32(offset)))
 	}
+	c.ProbeRead(slot.At(0, t.Size), false)
+	c.LoadTyped(t, slot.Reg, slot.Off)
+	c.Free(slot)
+}
+
+// LoadNumber leaves the scalar at the kernel's address in R3 in R0; a fault reads
+// as zero.
+func (c *Context) LoadNumber(t *plylang.Type) {
+	if cast, ok := c.Kernel.Cast(); ok {
+		c.Emit(asm.Mov.Reg(asm.R1, asm.R3))
+		c.Emit(cast.Call()...)
+		c.LoadTyped(t, asm.R0, 0)
+		return
+	}
+	slot := c.Slot(8)
 	c.ProbeRead(slot.At(0, t.Size), false)
 	c.LoadTyped(t, slot.Reg, slot.Off)
 	c.Free(slot)

@@ -28,11 +28,12 @@ import (
 // program is at work.
 
 // A fieldSource is where the value of a field is: argument arg, or a member of
-// the task_struct that it points to.
+// the task_struct that it points to, or what is made of both.
 type fieldSource struct {
 	arg    int
 	member string
-	offset int // of the member
+	offset int  // of the member
+	state  bool // see loadTaskState; arg and member are one of what it takes
 }
 
 // fieldSources are the sources of fields by the field's name.
@@ -55,15 +56,16 @@ func (s fieldSources) and(more fieldSources) fieldSources {
 
 // knownSources is the table, by tracepoint.
 var knownSources = map[string]fieldSources{
-	"irq/softirq_entry":            {"vec": {arg: 0}},
-	"irq/softirq_exit":             {"vec": {arg: 0}},
-	"irq/softirq_raise":            {"vec": {arg: 0}},
-	"raw_syscalls/sys_enter":       {"id": {arg: 1}},
-	"raw_syscalls/sys_exit":        {"ret": {arg: 1}},
-	"sched/sched_process_exit":     taskFields(0, ""),
-	"sched/sched_process_free":     taskFields(0, ""),
-	"sched/sched_migrate_task":     taskFields(0, "").and(fieldSources{"dest_cpu": {arg: 1}}),
-	"sched/sched_switch":           taskFields(1, "prev_").and(taskFields(2, "next_")),
+	"irq/softirq_entry":        {"vec": {arg: 0}},
+	"irq/softirq_exit":         {"vec": {arg: 0}},
+	"irq/softirq_raise":        {"vec": {arg: 0}},
+	"raw_syscalls/sys_enter":   {"id": {arg: 1}},
+	"raw_syscalls/sys_exit":    {"ret": {arg: 1}},
+	"sched/sched_process_exit": taskFields(0, ""),
+	"sched/sched_process_free": taskFields(0, ""),
+	"sched/sched_migrate_task": taskFields(0, "").and(fieldSources{"dest_cpu": {arg: 1}}),
+	"sched/sched_switch": taskFields(argPrev, "prev_").and(taskFields(2, "next_")).
+		and(fieldSources{"prev_state": {arg: argPrev, member: "exit_state", state: true}}),
 	"sched/sched_wakeup":           taskFields(0, ""),
 	"sched/sched_wakeup_new":       taskFields(0, ""),
 	"sched/sched_waking":           taskFields(0, ""),
@@ -111,11 +113,12 @@ func (s fieldSources) load(c *Context, f plylang.Field) {
 		c.Extend(f.Type)
 		return
 	}
-	slot := c.Slot(8)
+	if source.state {
+		loadTaskState(c, source.offset)
+		return
+	}
 	source.pointR3(c)
-	c.ProbeRead(slot.At(0, f.Type.Size), false)
-	c.LoadTyped(f.Type, slot.Reg, slot.Off)
-	c.Free(slot)
+	c.LoadNumber(f.Type)
 }
 
 // copy copies text to dst, as the program is attached.
@@ -139,7 +142,7 @@ func (s fieldSource) pointR3(c *Context) {
 func (s *fieldSource) resolve(k *kernel.Kernel, event string) bool {
 	_, name, _ := strings.Cut(event, "/")
 	args := ctype.TracepointArgs(k, name)
-	if s.arg >= len(args) {
+	if s.arg >= len(args) || s.state && (len(args) <= argState || !args[argState].Scalar() || !knowsTaskState(k)) {
 		return false
 	}
 	t := args[s.arg]
