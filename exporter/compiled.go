@@ -3,6 +3,7 @@ package exporter
 import (
 	"errors"
 
+	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
@@ -55,6 +56,7 @@ func (s *script) compile(b Backend, names *nameCheck) plylang.ErrorList {
 	}
 	s.warnings = append(s.warnings, checked.Warnings...)
 	s.warnings = append(s.warnings, list.warnings(checked)...)
+	s.warnings = append(s.warnings, bpfgen.Bystanders(checked)...)
 	if len(errs) > 0 {
 		s.err = errs
 		return errs
