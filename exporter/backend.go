@@ -71,6 +71,9 @@ type Backend interface {
 	// one that fails has an error and does not affect the others.
 	Start(objs []*object.Object) ([]Tracer, []error)
 
+	// Forget gives back what only Check, Compile and Start need.
+	Forget()
+
 	// Verify lets this kernel verify an object, attaching nothing.
 	Verify(obj *object.Object) error
 }

@@ -60,6 +60,10 @@ func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	return out, errs
 }
 
+// Forget gives back what only compiling and starting need: the kernel's types,
+// for the most part.
+func (b *KernelBackend) Forget() { b.kernel.Forget() }
+
 // Verify lets this kernel verify an object.
 func (b *KernelBackend) Verify(obj *object.Object) error {
 	return tracer.Verify(obj, tracer.Options{Kernel: b.kernel, Log: b.log})

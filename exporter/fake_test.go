@@ -158,6 +158,8 @@ func (b *fakeBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	return tracers, errs
 }
 
+func (b *fakeBackend) Forget() {}
+
 func (b *fakeBackend) Verify(*object.Object) error { return nil }
 
 // words lays numbers side by side, as a map's value has them.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -80,6 +79,7 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	if err := opt.check(); err != nil {
 		return err
 	}
+	limitGarbage()
 	listeners, err := listen(opt.Web)
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	failed := in.serveHTTP(listeners)
 	defer in.shutdown()
 	start(scripts, opt.Backend)
-	debug.FreeOSMemory() // what compiling took is not needed again
+	giveBack(opt.Backend)
 	in.collector.lock.Unlock()
 	if err := in.report(); err != nil {
 		return err

@@ -28,7 +28,7 @@ type Function struct {
 // those the kernel declares traceable, where that list can be read
 // (available_filter_functions), because others cannot be attached to in one go.
 func (k *Kernel) Functions(pattern string) ([]Function, error) {
-	symbols, err := k.kallsyms()
+	symbols, err := k.kept.Load().kallsyms()
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (k *Kernel) probeable(symbols *Symbols, all iter.Seq[int]) iter.Seq[int] {
 		closed := symbols.closed()
 		for symbol := range all {
 			name := symbols.name(symbol)
-			if notFunction(name) || k.blacklist()[name] || closed.has(symbols.addrs[symbol]) {
+			if notFunction(name) || k.kept.Load().blacklist()[name] || closed.has(symbols.addrs[symbol]) {
 				continue
 			}
 			if !yield(symbol) {
@@ -139,7 +139,7 @@ func (s *Symbols) findClosed() sections {
 func (k *Kernel) matching(symbols *Symbols, glob string) iter.Seq[int] {
 	pattern := Compile(glob)
 	return k.probeable(symbols, func(yield func(int) bool) {
-		traceable := k.traceable()
+		traceable := k.kept.Load().traceable()
 		for symbol := range symbols.matching(pattern) {
 			if traceable.has(symbols.nameBytes(symbol)) && !yield(symbol) {
 				return
@@ -260,7 +260,7 @@ func (n *nameSet) has(name []byte) bool {
 // Traceable says whether the kernel declares a function traceable, so that a link
 // for many functions can attach to it. Where the list cannot be read none is.
 func (k *Kernel) Traceable(name string) bool {
-	names := k.traceable()
+	names := k.kept.Load().traceable()
 	return names != nil && names.has([]byte(name))
 }
 

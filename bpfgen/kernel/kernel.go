@@ -24,19 +24,24 @@ type Kernel struct {
 	files fs.FS // named as under /, without the slash: "proc/kallsyms"
 	arch  *Arch
 
-	release    func() string
-	tracing    func() (string, error)
+	release  func() string
+	tracing  func() (string, error)
+	recorded func() map[Feature]bool
+	possible func() (int, error)
+	assumed  atomic.Int64 // instead of the possible processors; 0: nothing is assumed
+	features featureCache
+	kept     atomic.Pointer[kept]
+}
+
+// A kept is what was read and takes megabytes.
+type kept struct {
 	kallsyms   func() (*Symbols, error)
 	traceable  func() *nameSet
 	blacklist  func() map[string]bool
 	syscallFns func() map[int]string
 	vmlinux    func() (*btf.Spec, error)
-	recorded   func() map[Feature]bool
-	possible   func() (int, error)
-	assumed    atomic.Int64 // instead of the possible processors; 0: nothing is assumed
 	types      *btf.Cache
 	modules    moduleTypes
-	features   featureCache
 	tracepoint formatCache
 	memo       sync.Map
 }
@@ -59,27 +64,37 @@ func OpenArch(files fs.FS, goarch string) (*Kernel, error) {
 	if _, err := fs.Stat(files, "."); err != nil {
 		return nil, fmt.Errorf("kernel: %w", err)
 	}
-	k := &Kernel{files: files, arch: arch, types: btf.NewCache()}
+	k := &Kernel{files: files, arch: arch}
 	k.release = sync.OnceValue(k.readRelease)
 	k.tracing = sync.OnceValues(k.findTracing)
-	k.kallsyms = sync.OnceValues(k.readKallsyms)
-	k.traceable = sync.OnceValue(k.readTraceable)
-	k.blacklist = sync.OnceValue(k.readBlacklist)
-	k.syscallFns = sync.OnceValue(k.findSyscalls)
-	k.vmlinux = sync.OnceValues(k.readVmlinux)
 	k.recorded = sync.OnceValue(k.readRecorded)
 	k.possible = sync.OnceValues(k.readPossible)
+	k.Forget()
 	return k, nil
 }
 
+// Forget gives back the memory of what was read, which is read again when it is
+// asked for. A program that has compiled its scripts needs little of it.
+func (k *Kernel) Forget() {
+	k.kept.Store(&kept{
+		kallsyms:   sync.OnceValues(k.readKallsyms),
+		traceable:  sync.OnceValue(k.readTraceable),
+		blacklist:  sync.OnceValue(k.readBlacklist),
+		syscallFns: sync.OnceValue(k.findSyscalls),
+		vmlinux:    sync.OnceValues(k.readVmlinux),
+		types:      btf.NewCache(),
+	})
+}
+
 // Memo returns what another package keeps with a kernel under a key of its own,
-// and makes it when it is first asked for.
+// until it is to forget, and makes it when it is first asked for.
 func (k *Kernel) Memo(key any, make func() any) any {
-	if kept, ok := k.memo.Load(key); ok {
-		return kept
+	memo := &k.kept.Load().memo
+	if old, ok := memo.Load(key); ok {
+		return old
 	}
-	kept, _ := k.memo.LoadOrStore(key, make())
-	return kept
+	value, _ := memo.LoadOrStore(key, make())
+	return value
 }
 
 // root has the files of this machine. Its errors name them by their whole path,

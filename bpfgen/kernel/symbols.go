@@ -30,7 +30,7 @@ type Symbols struct {
 // Symbols returns the kernel's text symbols. The error names what is missing
 // when the kernel hides their addresses.
 func (k *Kernel) Symbols() (*Symbols, error) {
-	symbols, err := k.kallsyms()
+	symbols, err := k.kept.Load().kallsyms()
 	if err != nil {
 		return nil, err
 	}

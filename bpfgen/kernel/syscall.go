@@ -162,7 +162,7 @@ func (a *Arch) wrapper(name string) string {
 // SyscallFunction returns the kernel's function for a system call; ok is false
 // when this kernel is built without it, or its name is not known.
 func (k *Kernel) SyscallFunction(call Syscall) (symbol string, ok bool) {
-	symbol, ok = k.syscallFns()[call.Number]
+	symbol, ok = k.kept.Load().syscallFns()[call.Number]
 	return symbol, ok
 }
 
@@ -171,7 +171,7 @@ func (k *Kernel) SyscallFunction(call Syscall) (symbol string, ok bool) {
 // one only says that this kernel is built without the call.
 func (k *Kernel) findSyscalls() map[int]string {
 	functions := map[int]string{}
-	symbols, err := k.kallsyms()
+	symbols, err := k.kept.Load().kallsyms()
 	if err != nil {
 		return functions
 	}

@@ -117,19 +117,20 @@ type formatCache struct {
 // when the kernel does not have it.
 func (k *Kernel) Tracepoint(category, event string) (*Format, error) {
 	name := category + "/" + event
-	k.tracepoint.Lock()
-	defer k.tracepoint.Unlock()
-	if format := k.tracepoint.formats[name]; format != nil {
+	cache := &k.kept.Load().tracepoint
+	cache.Lock()
+	defer cache.Unlock()
+	if format := cache.formats[name]; format != nil {
 		return format, nil
 	}
 	format, err := k.readFormat(category, event)
 	if err != nil {
 		return nil, fmt.Errorf("tracepoint %s: %w", name, err)
 	}
-	if k.tracepoint.formats == nil {
-		k.tracepoint.formats = map[string]*Format{}
+	if cache.formats == nil {
+		cache.formats = map[string]*Format{}
 	}
-	k.tracepoint.formats[name] = format
+	cache.formats[name] = format
 	return format, nil
 }
 

@@ -16,17 +16,17 @@ var errNoBTF = errors.New("this kernel has no type information in /sys/kernel/bt
 
 // BTF returns the kernel's types, without those of modules. Types are shared:
 // copy before changing one.
-func (k *Kernel) BTF() (*btf.Spec, error) { return k.vmlinux() }
+func (k *Kernel) BTF() (*btf.Spec, error) { return k.kept.Load().vmlinux() }
 
 // TypeCache returns where the running kernel's types are kept, which loading
 // programs needs too: decoding them takes longer than anything else.
-func (k *Kernel) TypeCache() *btf.Cache { return k.types }
+func (k *Kernel) TypeCache() *btf.Cache { return k.kept.Load().types }
 
 func (k *Kernel) readVmlinux() (*btf.Spec, error) {
 	var spec *btf.Spec
 	var err error
 	if k.running() {
-		spec, err = k.types.Kernel() // maps the file into memory instead of copying it
+		spec, err = k.kept.Load().types.Kernel() // maps the file into memory instead of copying it
 	} else {
 		spec, err = k.readTypes("vmlinux", nil)
 	}
@@ -60,19 +60,20 @@ func (k *Kernel) moduleBTF(module string) (*btf.Spec, error) {
 	if err != nil || module == "" {
 		return base, err
 	}
-	k.modules.Lock()
-	defer k.modules.Unlock()
-	if spec := k.modules.specs[module]; spec != nil {
+	modules := &k.kept.Load().modules
+	modules.Lock()
+	defer modules.Unlock()
+	if spec := modules.specs[module]; spec != nil {
 		return spec, nil
 	}
 	spec, err := k.readTypes(module, base)
 	if err != nil {
 		return nil, fmt.Errorf("types of module %s: %w", module, err)
 	}
-	if k.modules.specs == nil {
-		k.modules.specs = map[string]*btf.Spec{}
+	if modules.specs == nil {
+		modules.specs = map[string]*btf.Spec{}
 	}
-	k.modules.specs[module] = spec
+	modules.specs[module] = spec
 	return spec, nil
 }
 
@@ -90,7 +91,7 @@ func (k *Kernel) BTFFunc(name string) (*btf.Func, error) {
 	if err == nil || ok || !errors.Is(err, errNotFound) {
 		return f, err
 	}
-	symbols, symErr := k.kallsyms()
+	symbols, symErr := k.kept.Load().kallsyms()
 	if symErr != nil {
 		return nil, err
 	}
