@@ -60,7 +60,7 @@ var aggregations = []*builtin{
 	{
 		Func: plylang.Func{Name: "sum", Doc: "Sum of x.", Params: []plylang.Param{argument}},
 		agg: &aggregation{
-			Values: object.Values{Shape: object.ShapeNumber, Metrics: asCounter, Reduce: object.ReduceSum, Total: true, StartsAtZero: true},
+			Values: object.Values{Shape: object.ShapeNumber, Metrics: asCounter, Reduce: object.ReduceSum, Total: true, Marks: true, StartsAtZero: true},
 			words:  2, update: addToSum, first: firstTotal,
 		},
 	},
@@ -124,7 +124,7 @@ func firstOne(g *gen, _ *object.Map, _, dst emit.Mem) { g.StoreImm(dst, 1) }
 
 func addToSum(g *gen, m *object.Map, x emit.Mem) {
 	g.addToTotal(m, x)
-	if m.Storage == object.Cell {
+	if m.Marked() {
 		g.markCell(asm.R7)
 	}
 }

@@ -25,7 +25,7 @@ func extremeRow(name, doc string, minimum bool) *builtin {
 		Func: plylang.Func{Name: name, Doc: doc, Params: []plylang.Param{argument}},
 		agg: &aggregation{
 			Values: object.Values{
-				Shape: object.ShapeNumber, Metrics: asGauge, Reduce: object.ReduceMax,
+				Shape: object.ShapeNumber, Metrics: asGauge, Reduce: object.ReduceMax, Marks: true,
 				Note: "the extreme since the start", Number: e.number, Written: extremeWritten,
 			},
 			words: 1, exchanges: true, update: e.keep, first: e.first,
@@ -72,7 +72,7 @@ func (e extreme) first(g *gen, m *object.Map, x, dst emit.Mem) {
 func (e extreme) keep(g *gen, m *object.Map, x emit.Mem) {
 	done := g.Label()
 	e.transform(g, m, x)
-	if m.Storage == object.Cell {
+	if m.Marked() {
 		other := g.Label()
 		g.Jump(asm.JNE, asm.R1, 0, other)
 		g.StoreImm(emit.Mem{Reg: asm.R7, Off: -mark, Size: 8}, 1)

@@ -162,6 +162,10 @@ func (g *gen) feed(ref *plylang.MapRef, first func(dst emit.Mem), change func())
 		change()
 		return
 	}
+	if m.Storage == object.Array {
+		g.feedSlot(m, ref, change)
+		return
+	}
 	key, found, end := g.key(ref), g.Label(), g.Label()
 	a := g.access(ref)
 	g.lookup(a, key)

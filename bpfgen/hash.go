@@ -32,6 +32,9 @@ func (c *compiler) hash() string {
 	}
 	for _, m := range c.obj.Maps {
 		fmt.Fprintf(h, "values of %s: %s %s\n", m.Name, aggregationName(m), typeText(m.Value))
+		if m.Slots != nil {
+			fmt.Fprintf(h, "slots %v\n", *m.Slots)
+		}
 		hashBuckets(h, m.Buckets)
 		for _, part := range m.Key {
 			fmt.Fprintf(h, "key %d %s\n", part.Offset, typeText(part.Type))

@@ -62,6 +62,9 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
 	}
 	m.Storage = c.storage(m, opt)
 	m.Room = m.MaxEntries
+	if slots := c.slotsOf(m); slots != nil {
+		m.Storage, m.Slots, m.MaxEntries, m.Room = object.Array, slots, slots.Keys(), slots.Keys()
+	}
 	if m.Storage == object.LRUHash {
 		m.Room += lruSpare * c.cpus
 	}
@@ -144,8 +147,11 @@ func specName(name string, id int) string {
 
 // mapSpec is the kernel's map for a map of the script.
 func (c *compiler) mapSpec(m *object.Map) *ebpf.MapSpec {
-	if m.Storage == object.Cell {
+	switch m.Storage {
+	case object.Cell:
 		return cellSpec(m.SpecName, m.CellSize())
+	case object.Array:
+		return cellSpec(m.SpecName, m.SlotsSize())
 	}
 	return &ebpf.MapSpec{
 		Name:       m.SpecName,

@@ -1,6 +1,7 @@
 package bpfgen
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"testing"
@@ -147,6 +148,9 @@ func (l *loaded) read(m *object.Map, key []byte) []byte {
 		}
 		return value
 	}
+	if m.Storage == object.Array {
+		return l.readSlot(m, key)
+	}
 	if m.Cleared() {
 		from = l.coll.Maps[m.GenerationName(place)]
 	}
@@ -166,6 +170,21 @@ func (l *loaded) read(m *object.Map, key []byte) []byte {
 		m.Reduce.Join(out, v)
 	}
 	return out
+}
+
+// readSlot reads a key of a map of slots.
+func (l *loaded) readSlot(m *object.Map, wanted []byte) (found []byte) {
+	l.t.Helper()
+	memory := make([]byte, m.SlotsSize())
+	if err := l.coll.Maps[m.SpecName].Lookup(uint32(0), &memory); err != nil {
+		l.t.Fatal(err)
+	}
+	m.EachSlot(func(i int) uint64 { return object.Word(memory, i) }, func(mark uint64, key, value []byte) {
+		if bytes.Equal(key, wanted) && m.Written(mark, value) {
+			found = bytes.Clone(value)
+		}
+	})
+	return found
 }
 
 // place is where the current generation of a map is, 0 of one that is not

@@ -139,7 +139,7 @@ func (t *Tracer) hashReaders() []*mapReader {
 		return nil
 	}
 	for _, m := range t.obj.Maps {
-		if m.Storage != object.Cell {
+		if !inMemory(m) {
 			out = append(out, t.readersOf(m)...)
 		}
 	}

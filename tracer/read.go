@@ -111,7 +111,7 @@ type mapReader struct {
 	*object.Map
 	kernel   *ebpf.Map
 	shape    shape
-	memory   words    // of a keyless map
+	memory   words    // of a keyless map, or one of slots
 	cell     words    // what of it this reads: all, or a generation
 	elements elements // of a hash
 
@@ -130,12 +130,15 @@ func openReader(m *object.Map, k *ebpf.Map) (*mapReader, error) {
 		return nil, err
 	}
 	r := &mapReader{Map: m, kernel: k, shape: shapeOf(m, cpus), known: keys.New(m.KeySize)}
-	if m.Storage == object.Cell {
+	if inMemory(m) {
 		r.memory, err = mapWords(k)
 		r.cell = r.memory
 	}
 	return r, err
 }
+
+// inMemory says whether a map is read through shared memory.
+func inMemory(m *object.Map) bool { return m.Storage == object.Cell || m.Storage == object.Array }
 
 func (r *mapReader) close() {
 	if r == nil {
@@ -165,8 +168,12 @@ func (r *mapReader) readCopy() (Contents, error) {
 
 // fill fills data with the elements of the map.
 func (r *mapReader) fill() error {
-	if r.Storage == object.Cell {
+	switch r.Storage {
+	case object.Cell:
 		return r.readCell()
+	case object.Array:
+		r.readSlots()
+		return nil
 	}
 	return r.readHash()
 }

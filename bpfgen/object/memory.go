@@ -34,11 +34,22 @@ func (o *Object) Memory() (n int) {
 // how many the kernel may ever have.
 func (m *Map) Memory(cpus int) int {
 	spec := &ebpf.MapSpec{Type: m.Storage.MapType(), KeySize: uint32(m.KeySize), ValueSize: uint32(m.Size), MaxEntries: uint32(m.Room)}
-	if m.Storage == Cell {
-		spec.ValueSize, spec.Flags = uint32(m.generations()*m.CellSize()), Mmapable
+	if size := m.sharedSize(); size > 0 {
+		spec.ValueSize, spec.MaxEntries, spec.Flags = uint32(size), 1, Mmapable
 		return specMemory(spec, cpus)
 	}
 	return m.generations() * specMemory(spec, cpus)
+}
+
+// sharedSize is how many bytes of memory a map shares with user space.
+func (m *Map) sharedSize() int {
+	switch m.Storage {
+	case Cell:
+		return m.generations() * m.CellSize()
+	case Array:
+		return m.SlotsSize()
+	}
+	return 0
 }
 
 // ValueMemory is what the values of one key take, a value for each of cpus.

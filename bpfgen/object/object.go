@@ -107,10 +107,11 @@ type Program struct {
 // A Storage is how a map lives in the kernel.
 type Storage uint8
 
-// The storages. Cell is an mmapable array with one value; the others are
-// hashes by key.
+// The storages. Cell is an mmapable array with one value, and Array one with
+// values by key; the others are hashes by key.
 const (
 	Cell       Storage = iota + 1
+	Array              // a slot for each key there can be; see Slots
 	PerCPUHash         // a value per CPU, reduced when it is read
 	SharedHash         // one value, updated with atomic instructions
 	LRUHash            // one value; the oldest keys make room
@@ -119,6 +120,7 @@ const (
 // mapTypes are the kernel's maps by storage.
 var mapTypes = map[Storage]ebpf.MapType{
 	Cell:       ebpf.Array,
+	Array:      ebpf.Array,
 	PerCPUHash: ebpf.PerCPUHash,
 	SharedHash: ebpf.Hash,
 	LRUHash:    ebpf.LRUHash,
@@ -145,6 +147,9 @@ type Map struct {
 	MaxEntries int // keys the user asked for
 	Room       int // keys there can be: more in an LRU map, where the kernel parks some
 	Buckets    Buckets
+
+	// Slots are where the values of an Array are; nil for all others.
+	Slots *Slots
 
 	// Copies is how many pairs of copies a Cell has of a value that is larger than
 	// a word, so that it is never read torn; 0 for all others. See Map.Cell.

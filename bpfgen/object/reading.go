@@ -48,6 +48,10 @@ type Values struct {
 	// first word and its last one, which is that of TotalShift.
 	Total bool
 
+	// Marks says that an update may leave a value zero, and marks it where there is
+	// a mark; see Map.Marked.
+	Marks bool
+
 	// StartsAtZero says that a value without a key is 0 before anything
 	// happened, and not missing.
 	StartsAtZero bool

@@ -25,6 +25,9 @@ type Context struct {
 type Var struct {
 	plylang.Func
 
+	// Bound is how many values it can have, from 0 on; 0: that is not known.
+	Bound int
+
 	// Load leaves the value in R0.
 	Load func(c *Context, args []plylang.Expr)
 

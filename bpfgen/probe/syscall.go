@@ -145,7 +145,21 @@ func (s *Scope) atRawSyscalls(r *Resolver, calls *declared) *Scope {
 		names = callNames(append(arch.MatchSyscalls("*"), arch.UnnamedSyscalls("*")...), s.provider.Name)
 	}
 	s.vars = syscallVars(calls, kind, kind.number)
+	boundNumbers(s.vars, calls.calls)
 	return (&rawCalls{kind, names, calls.calls, kind.exit}).at(r, s)
+}
+
+// boundNumbers tells the variables that are the call's number that the filter lets
+// no others through.
+func boundNumbers(vars []*Var, calls []kernel.Syscall) {
+	for _, v := range vars {
+		if v.Name != funcRow.Name && v.Name != callerRow.Name {
+			continue
+		}
+		for _, c := range calls {
+			v.Bound = max(v.Bound, c.Number+1)
+		}
+	}
 }
 
 // syscallKind is what kprobe and kretprobe of a call ask for.

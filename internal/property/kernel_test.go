@@ -158,6 +158,14 @@ func readLines(obj *object.Object, m *object.Map, from *ebpf.Map) (lines []strin
 				lines = append(lines, renderLine(obj, m, nil, cell))
 			}
 		}
+	case object.Array:
+		for it.Next(&key, &value) {
+			m.EachSlot(func(i int) uint64 { return object.Word(value, i) }, func(mark uint64, k, v []byte) {
+				if m.Written(mark, v) {
+					lines = append(lines, renderLine(obj, m, k, v))
+				}
+			})
+		}
 	case object.PerCPUHash:
 		for it.Next(&key, &values) {
 			total := make([]byte, m.Size)

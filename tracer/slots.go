@@ -1,0 +1,12 @@
+package tracer
+
+// readSlots fills data with an element for each key that an update has reached in a
+// map of slots.
+func (r *mapReader) readSlots() {
+	r.data = r.data[:0]
+	r.EachSlot(r.cell.load, func(mark uint64, key, value []byte) {
+		if r.Written(mark, value) {
+			r.data = append(append(r.data, key...), value...)
+		}
+	})
+}
