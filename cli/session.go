@@ -260,6 +260,7 @@ func (s *session) event(e *object.Event, record []byte) {
 	}
 	s.lock <- struct{}{}
 	defer func() { <-s.lock }()
+	s.decoder.EventRead()
 	switch e.Kind {
 	case object.EventPrint:
 		s.printer.Print(e, record)

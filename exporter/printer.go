@@ -69,6 +69,7 @@ func (p *printer) event(e *object.Event, record []byte) {
 		p.omit(from)
 		return
 	}
+	from.decoder.EventRead()
 	text := p.text(e, from.decoder, e.Split(record))
 	p.log.Info("printed", "by", from.source, "text", decode.ForLabel.Escape(strings.TrimSuffix(text, "\n")))
 }

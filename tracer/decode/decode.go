@@ -41,6 +41,9 @@ func New(machine *Machine, probes []string, stacks func(id int64) []uint64) *Dec
 // before they are shown.
 func (d *Decoder) NumbersRead() { d.machine.NumbersRead() }
 
+// EventRead is the same for an event.
+func (d *Decoder) EventRead() { d.machine.EventRead() }
+
 // Text returns the value as a person reads it. Strings are returned as they
 // are, whatever their bytes: whoever shows the text escapes it.
 func (d *Decoder) Text(v object.Value) string {

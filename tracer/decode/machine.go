@@ -37,6 +37,11 @@ const (
 	// none.
 	refresh = 10 * time.Second
 
+	// eventRefresh is how often names are read again at most for the numbers of
+	// events, and eventShare which part of the time that may take.
+	eventRefresh = 10 * time.Millisecond
+	eventShare   = 10
+
 	// maxNames is how many names of a kind are kept at most.
 	maxNames = 1 << 16
 )
@@ -44,11 +49,17 @@ const (
 // NumbersRead says that numbers have been read from the kernel just now. Names
 // that were read before cannot have those of what has come into being since, so
 // they are read once more for a number that has none.
-func (m *Machine) NumbersRead() {
+func (m *Machine) NumbersRead() { m.numbersRead(false) }
+
+// EventRead is NumbersRead for an event. There may be very many, each with a
+// number that has no name, so names are not read too often for them.
+func (m *Machine) EventRead() { m.numbersRead(true) }
+
+func (m *Machine) numbersRead(event bool) {
 	now := time.Now()
-	m.users.numbersRead(now)
-	m.devices.numbersRead(now)
-	m.cgroups.numbersRead(now)
+	m.users.numbersRead(now, event)
+	m.devices.numbersRead(now, event)
+	m.cgroups.numbersRead(now, event)
 }
 
 // names are what numbers of one kind stand for. They are read as a whole.
@@ -60,13 +71,18 @@ type names[K comparable] struct {
 	known   map[K]string
 	missing map[K]bool // numbers without a name when they were read
 	at      time.Time  // when they were read
-	asOf    time.Time  // when numbers were
+	took    time.Duration
+	asOf    time.Time // when numbers were read
+	asked   time.Time // when those were that are not of events
 }
 
-func (n *names[K]) numbersRead(at time.Time) {
+func (n *names[K]) numbersRead(at time.Time, event bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.asOf = at
+	if !event {
+		n.asked = at
+	}
 }
 
 // of returns the name of a number.
@@ -78,7 +94,7 @@ func (n *names[K]) of(number K) (string, bool) {
 		n.refresh()
 		name, ok = n.known[number]
 	}
-	if !ok && len(n.missing) < maxNames {
+	if !ok && !n.asOf.After(n.at) && len(n.missing) < maxNames {
 		n.missing[number] = true
 	}
 	return name, ok
@@ -86,16 +102,19 @@ func (n *names[K]) of(number K) (string, bool) {
 
 // stale says that names must be read again for a number that has none.
 func (n *names[K]) stale(number K) bool {
-	if n.at.IsZero() || time.Since(n.at) > refresh {
+	age := time.Since(n.at)
+	if n.at.IsZero() || age > refresh {
 		return true
 	}
-	return n.asOf.After(n.at) && !n.missing[number]
+	due := n.asked.After(n.at) || n.asOf.After(n.at) && age >= max(eventRefresh, eventShare*n.took)
+	return due && !n.missing[number]
 }
 
 func (n *names[K]) refresh() {
 	before := n.known
 	n.at, n.missing = time.Now(), map[K]bool{}
 	n.known = n.read()
+	n.took = time.Since(n.at)
 	if n.keep && before != nil && len(n.known)+len(before) <= maxNames {
 		maps.Copy(before, n.known)
 		n.known = before

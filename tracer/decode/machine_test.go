@@ -86,13 +86,52 @@ func TestNamesAreReadOnce(t *testing.T) {
 		expect("first", 1)
 		time.Sleep(time.Second)
 		expect("again", 1)
-		n.numbersRead(time.Now())
+		n.numbersRead(time.Now(), false)
 		expect("the same numbers, still without names", 1)
 		n.of(10)
 		n.of(11)
 		expect("new numbers", 2)
 		time.Sleep(refresh + 1)
 		expect("after a while", 3)
+	})
+}
+
+// Events with ever new numbers do not have names read for each, and a number
+// that came too early is looked for again.
+func TestNamesAreReadForEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, row := range []struct {
+			took  time.Duration
+			reads int
+		}{{0, 100}, {20 * time.Millisecond, 5}} {
+			reads, there := 0, map[int64]string{}
+			n := names[int64]{read: func() map[int64]string {
+				reads++
+				time.Sleep(row.took)
+				return maps.Clone(there)
+			}}
+			start := time.Now()
+			for number := int64(0); time.Since(start) < time.Second; number++ {
+				time.Sleep(time.Millisecond)
+				n.numbersRead(time.Now(), true)
+				n.of(number)
+			}
+			if reads < row.reads-1 || reads > row.reads {
+				t.Errorf("read %d times in a second, each of which took %v; want %d", reads, row.took, row.reads)
+			}
+			time.Sleep(time.Second)
+			n.of(1 << 40)
+			time.Sleep(time.Millisecond)
+			there[-1] = "new"
+			for range 2 {
+				n.numbersRead(time.Now(), true)
+				n.of(-1)
+				time.Sleep(time.Second)
+			}
+			if name, _ := n.of(-1); name != "new" {
+				t.Errorf("a number that came just after names were read is %q", name)
+			}
+		}
 	})
 }
 
@@ -110,11 +149,11 @@ func TestNamesThatComeAndGo(t *testing.T) {
 				}
 			}
 			there = map[int64]string{1: "/a"}
-			n.numbersRead(time.Now())
+			n.numbersRead(time.Now(), false)
 			is(1, "/a")
 			there = map[int64]string{2: "/b"}
 			time.Sleep(time.Second)
-			n.numbersRead(time.Now())
+			n.numbersRead(time.Now(), false)
 			is(2, "/b")
 			if keep {
 				is(1, "/a")
