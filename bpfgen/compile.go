@@ -109,6 +109,7 @@ func (c *compiler) compilePrograms() {
 		return
 	}
 	c.layoutCopies(p.Programs)
+	c.addMisses(p.Programs)
 	for i, program := range p.Programs {
 		c.compileProgram(i, program)
 	}

@@ -36,6 +36,9 @@ func (c *compiler) hash() string {
 			fmt.Fprintf(h, "slots %v\n", *m.Slots)
 		}
 		hashBuckets(h, m.Buckets)
+		if len(m.MissedBy) > 0 {
+			fmt.Fprintf(h, "and misses of programs %v\n", m.MissedBy)
+		}
 		for _, part := range m.Key {
 			fmt.Fprintf(h, "key %d %s\n", part.Offset, typeText(part.Type))
 		}

@@ -43,7 +43,7 @@ ply_net_total{comm="sshd"} 7
 	}, {
 		name:   "keyless counter exists from the start",
 		script: on(`@calls = count();`),
-		want: `# HELP ply_net_calls_total count() of tracepoint:sched/sched_switch, script net
+		want: `# HELP ply_net_calls_total count() of tracepoint:sched/sched_switch, script net; includes the events that the kernel skipped
 # TYPE ply_net_calls_total counter
 ply_net_calls_total 0
 `,

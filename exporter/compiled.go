@@ -66,6 +66,7 @@ func (s *script) compile(b Backend, names *nameCheck) plylang.ErrorList {
 		return s.fail(err)
 	}
 	s.warnings = append(s.warnings, obj.Warnings...)
+	list.tellExact(checked, obj)
 	s.compiled = &compiled{s.conf, checked, list, obj}
 	return nil
 }

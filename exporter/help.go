@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -23,6 +24,16 @@ func helpText(checked *plylang.Script, m *metric) string {
 		return text
 	}
 	return fmt.Sprintf("%s of %s, script %s%s", sourceText(m.decl), shortList(storingSpecs(checked, m.decl)), m.script.Name, note(m.decl))
+}
+
+// tellExact says in the help of counts that they have what the kernel skipped,
+// unless the user has written it.
+func (list metrics) tellExact(checked *plylang.Script, obj *object.Object) {
+	for i, m := range list {
+		if len(obj.Maps[i].MissedBy) > 0 && m.help == helpText(checked, m) && m.userHelp() == "" {
+			m.help += "; includes the events that the kernel skipped"
+		}
+	}
 }
 
 // sourceText is what feeds the map: "quantize(arg2)", "table $rx".

@@ -14,7 +14,14 @@ import (
 func (t *Tracer) hold() { t.swapStop(0, object.Stopped) }
 
 // letGo undoes hold.
-func (t *Tracer) letGo() { t.swapStop(object.Stopped, 0) }
+func (t *Tracer) letGo() {
+	if t.obj.Stoppable {
+		for _, p := range t.programs {
+			p.letGo()
+		}
+	}
+	t.swapStop(object.Stopped, 0)
+}
 
 // swapStop changes the word that stops the script, unless exit() has set it.
 func (t *Tracer) swapStop(old, now uint64) bool {

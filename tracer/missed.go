@@ -1,10 +1,13 @@
 package tracer
 
 import (
+	"encoding/binary"
 	"strings"
 	"sync"
 
 	"github.com/cilium/ebpf/btf"
+
+	"ply-exporter/bpfgen/object"
 )
 
 // counting says whether this kernel counts what perf-attached programs and
@@ -22,7 +25,8 @@ type Missed struct {
 	Events uint64
 }
 
-// Missed returns where events were missed, each once. A kernel that does not
+// Missed returns where events were missed, each once, but for those that are added
+// to all that they would have been counted in. A kernel that does not
 // count some of them (ProbeStatus.MissedKnown) makes them fewer.
 func (t *Tracer) Missed() []Missed {
 	t.life.RLock()
@@ -31,7 +35,7 @@ func (t *Tracer) Missed() []Missed {
 	index := map[string]int{}
 	for _, p := range t.programs {
 		n := p.missedEvents(t.closed)
-		if n == 0 {
+		if n == 0 || p.Exact {
 			continue
 		}
 		specs := p.specNames()
@@ -59,13 +63,38 @@ func (p *program) missedNow(freed bool) uint64 {
 		return p.missed
 	}
 	n := p.missed + p.missedByLinks()
-	if freed {
-		return n
+	if !freed {
+		if stats, err := p.kernel.Stats(); err == nil {
+			n += stats.RecursionMisses
+		}
 	}
-	if stats, err := p.kernel.Stats(); err == nil {
-		n += stats.RecursionMisses
+	return max(n, p.before) - p.before
+}
+
+// letGo notes what p has missed while it was held.
+func (p *program) letGo() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.before = p.missedNow(false)
+}
+
+// withMissed adds what the programs of an exact count have missed to what was read
+// of it before.
+func (t *Tracer) withMissed(m *object.Map, c Contents) Contents {
+	n := uint64(0)
+	for _, i := range m.MissedBy {
+		n += t.programs[i].missedEvents(t.closed)
 	}
-	return n
+	if n == 0 {
+		return c
+	}
+	value := make([]byte, m.Size)
+	for r := range c.Rows {
+		copy(value, r.Value)
+	}
+	binary.NativeEndian.PutUint64(value, binary.NativeEndian.Uint64(value)+n)
+	c.Len, c.Rows = 1, func(yield func(Row) bool) { yield(Row{Value: value}) }
+	return c
 }
 
 // missedByLinks returns the events that the links counted which are attached now.

@@ -56,7 +56,11 @@ func (t *Tracer) readMap(m *object.Map) (Contents, error) {
 	if c := t.clearings[m.ID]; c != nil {
 		return c.read()
 	}
-	return t.maps[m.ID].read()
+	c, err := t.maps[m.ID].read()
+	if err != nil || len(m.MissedBy) == 0 {
+		return c, err
+	}
+	return t.withMissed(m, c), nil
 }
 
 // readersOf are what reads a map: one, or one for each generation.

@@ -102,6 +102,10 @@ type Program struct {
 	Specs  []*plylang.Spec // what it serves, without repetition
 	Covers []int           // by Specs: how many probes of each it stands for, as the user counts them
 	Why    string          // why this attach kind was chosen, for "run -v" and the status page
+
+	// Exact says that the program does nothing but count into maps that add what
+	// it misses (Map.MissedBy).
+	Exact bool
 }
 
 // A Storage is how a map lives in the kernel.
@@ -150,6 +154,12 @@ type Map struct {
 
 	// Slots are where the values of an Array are; nil for all others.
 	Slots *Slots
+
+	// MissedBy are programs, by their index in Object.Programs, of which the kernel
+	// counts what it skips, and that would have counted each such event once: who
+	// reads the map adds that, and the value is exact. A program that counts twice
+	// is there twice.
+	MissedBy []int
 
 	// Copies is how many pairs of copies a Cell has of a value that is larger than
 	// a word, so that it is never read torn; 0 for all others. See Map.Cell.

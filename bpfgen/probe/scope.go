@@ -141,6 +141,9 @@ func (s *Scope) split(k *kernel.Kernel) bool {
 	return slices.ContainsFunc(s.tells, func(f kernel.Feature) bool { return !k.Has(f) })
 }
 
+// Filters says whether some events at the sites are none of this clause's.
+func (s *Scope) Filters() bool { return s.bundle != nil }
+
 // Filter goes to skip when the event is not one of this clause's.
 func (s *Scope) Filter(c *Context, skip string) {
 	if s.bundle != nil {
