@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 
 	"ply-exporter/bpfgen/object"
@@ -23,6 +24,21 @@ import (
 // evicts says that there can be more keys in the map than may be exported.
 func (t *mapSeries) evicts() bool { return t.m.exported && t.mp.Storage == object.LRUHash }
 
+// shows says whether a scrape has exported the series with these labels, for
+// the status page, which reads by itself and has seen no value change.
+func (t *mapSeries) shows(labels []byte) bool {
+	c := t.scraped
+	if c == nil {
+		return false
+	}
+	i, ok := slices.BinarySearchFunc(c.order, labels, func(n uint32, l []byte) int { return bytes.Compare(c.labels(n), l) })
+	if !ok {
+		return false
+	}
+	s := c.list[c.order[i]]
+	return s.round == c.round && !s.hidden
+}
+
 // hide chooses which series of this round are exported.
 func (t *mapSeries) hide() {
 	t.shown = t.count
@@ -33,7 +49,7 @@ func (t *mapSeries) hide() {
 	for _, n := range list {
 		s := &t.list[n]
 		if t.isNew(n) {
-			s.hidden = true // a new one waits for a free place
+			s.hidden = !t.shows(t.labels(n)) // a new one waits for a free place
 		}
 		if t.isNew(n) || !bytes.Equal(t.valueIn(t.was, n), t.value(n)) {
 			s.changed = t.round

@@ -52,3 +52,24 @@ func TestTableIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// The status page shows what scrapes export.
+func TestPageOfEvictingMap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStartsScript(t, "@[comm] = count();", `{map: "@", max_entries: 2, overflow: evict}`)
+		s.read(counts(map[string]int64{"a": 1, "b": 1}), map[string]int{"a": 0, "b": 0})
+		s.read(counts(map[string]int64{"a": 1, "b": 1, "c": 1, "d": 1}), map[string]int{"c": 1, "d": 1})
+		s.tracer.rows["@"] = counts(map[string]int64{"a": 1, "b": 1, "c": 1, "d": 1, "A": 5})
+		readings, err := s.c.scripts[0].running.peek()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var keys []string
+		for _, row := range readings[0].view().Rows {
+			keys = append(keys, row.Keys...)
+		}
+		if got := strings.Join(keys, " "); got != "c d" {
+			t.Errorf("the page shows %s, and scrapes c d", got)
+		}
+	})
+}

@@ -121,6 +121,9 @@ func (r *running) peek() ([]mapReading, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i, t := range all {
+		t.scraped = r.series[i]
+	}
 	return r.read(all, origin{})
 }
 

@@ -36,7 +36,8 @@ type mapSeries struct {
 	fold     []int // histograms: the exported bucket of each of the map's
 	negative int   // histograms: how many of the map's buckets, the first ones, are of negative numbers
 
-	cleared time.Time // as of the last reading
+	cleared time.Time  // as of the last reading
+	scraped *mapSeries // of the status page's: those of the scrapes
 }
 
 // A series is one line of a metric, or the lines of one histogram.
