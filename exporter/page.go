@@ -220,23 +220,22 @@ func (r mapReading) view() mapView {
 	for _, l := range t.m.labels {
 		v.Keys = append(v.Keys, l.name)
 	}
-	list := t.current()
 	if t.m.typ == dto.MetricType_HISTOGRAM {
-		t.viewHistograms(&v, list)
+		t.viewHistograms(&v)
 	} else {
-		t.viewRows(&v, list)
+		t.viewRows(&v)
 	}
 	return v
 }
 
-func (t *mapSeries) viewRows(v *mapView, list []uint32) {
-	sort.SliceStable(list, func(i, j int) bool { return t.size(list[i]) > t.size(list[j]) })
+func (t *mapSeries) viewRows(v *mapView) {
 	limit := pageRows
 	if !v.Exported {
 		limit = pageTableRows
 	}
-	v.More = max(0, len(list)-limit)
-	for _, n := range list[:min(len(list), limit)] {
+	list := t.largest(limit, t.size)
+	v.More = t.shown - len(list)
+	for _, n := range list {
 		row := rowView{ID: v.Name + "\x1f" + string(t.labels(n)), Keys: t.valuesOf(n), Value: t.valueText(n), Raw: t.size(n), Counter: t.m.isCounter()}
 		if top := t.size(list[0]); top > 0 && row.Raw > 0 && v.Exported && len(list) > 1 {
 			row.Share = 100 * row.Raw / top
@@ -261,10 +260,10 @@ func (t *mapSeries) valueText(n uint32) string {
 	return unitText(t.size(n), t.m.unit)
 }
 
-func (t *mapSeries) viewHistograms(v *mapView, list []uint32) {
-	sort.SliceStable(list, func(i, j int) bool { return t.read(list[i]).Count > t.read(list[j]).Count })
-	v.More = max(0, len(list)-pageHistograms)
-	for _, n := range list[:min(len(list), pageHistograms)] {
+func (t *mapSeries) viewHistograms(v *mapView) {
+	list := t.largest(pageHistograms, func(n uint32) float64 { return float64(t.read(n).Count) })
+	v.More = t.shown - len(list)
+	for _, n := range list {
 		v.Histograms = append(v.Histograms, t.histogramView(n))
 	}
 }

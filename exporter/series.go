@@ -69,11 +69,6 @@ func (t *mapSeries) present() []uint32 {
 	return out
 }
 
-// current returns those that are exported.
-func (t *mapSeries) current() []uint32 {
-	return slices.DeleteFunc(t.present(), func(n uint32) bool { return t.list[n].hidden })
-}
-
 // isNew says that a series of this round was not there in the one before.
 func (t *mapSeries) isNew(n uint32) bool { return t.list[n].last != t.round-1 }
 
