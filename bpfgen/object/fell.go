@@ -1,26 +1,25 @@
 package object
 
-import "bytes"
-
 // Fell tells whether a value that only grows while its key stays in the map is
 // smaller now than before: the key went away in between and came back. before
-// and now are values of m.
+// and now are values of m. It is asked of every series at every scrape, so it
+// reads no more of them than it needs.
 func (m *Map) Fell(before, now []byte) bool {
-	if bytes.Equal(before, now) {
-		return false
-	}
-	a, b := m.Read(before), m.Read(now)
 	switch m.Shape {
 	case ShapeMean:
-		return b.Count < a.Count
+		return Word(now, 1) < Word(before, 1)
 	case ShapeHistogram:
 		for i := range m.Buckets.Len() {
-			if b.In(i) < a.In(i) {
+			if Word(now, 1+i) < Word(before, 1+i) {
 				return true
 			}
 		}
 		return false
+	case ShapeNumber:
+		signed := m.Value != nil && m.Value.Signed
+		return m.number(now, signed).less(m.number(before, signed))
 	}
+	a, b := m.Read(before), m.Read(now)
 	x, _ := a.Scalar()
 	y, ok := b.Scalar()
 	return ok && y.less(x)
