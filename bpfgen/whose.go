@@ -27,7 +27,12 @@ func Bystanders(script *plylang.Script) plylang.ErrorList {
 		}
 	}
 	list.Sort()
-	return slices.CompactFunc(list, func(a, b *plylang.Error) bool { return a.Pos == b.Pos }) // of several probes of one body
+	said, at := map[string]bool{}, map[plylang.Pos]bool{} // of several maps, and of several probes of one body
+	return slices.DeleteFunc(list, func(e *plylang.Error) bool {
+		again := said[e.Msg] || at[e.Pos]
+		said[e.Msg], at[e.Pos] = true, true
+		return again
+	})
 }
 
 // A bystander is one at a clause.
@@ -95,11 +100,13 @@ func (b *bystander) key(ref *plylang.MapRef) {
 
 // task returns what an expression asks of the task that runs, also by a local.
 func (b *bystander) task(x plylang.Expr) (found *plylang.Name) {
-	plylang.Inspect(x, func(x plylang.Expr) {
-		name, ok := x.(*plylang.Name)
+	plylang.Walk(x, func(n plylang.Node) bool {
+		name, ok := n.(*plylang.Name)
 		if ok && found == nil && (b.asks(name) || name.Local != nil && b.assigned(name.Local)) {
 			found = name
 		}
+		_, isMap := n.(*plylang.MapRef)
+		return !isMap // its key is no key of this map
 	})
 	return found
 }

@@ -28,6 +28,7 @@ func TestBystanders(t *testing.T) {
 
 		{"t:sched:sched_process_fork { @[comm, uid, cgroup] = count(); }", ""},
 		{"t:sched:sched_switch { @ = count(); start[tid] = time; since[data->prev_pid] = time; @k[data->next_comm, 1].count() }", ""},
+		{"t:sched:sched_switch { level[tid] = cpu; @[level[tid]] = count(); }", ""},
 		{"t:sched:sched_switch / pid != 0 / { @[comm] = count(); }", ""},
 		{"t:sched:sched_switch / data->prev_state == 1 / { @[comm] = count(); }", ""},
 		{"t:sched:sched_waking { @[comm, data->comm] = count(); }", ""},

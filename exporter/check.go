@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
+	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
@@ -30,7 +31,7 @@ func Check(w io.Writer, cfg *config.Config, b Backend, limits Limits) error {
 		}
 		if s.err != nil {
 			errs = append(errs, s.err)
-			fmt.Fprintf(w, "script %s: does not run here\n", s.conf.Name)
+			fmt.Fprintf(w, "script %s: %s\n", s.conf.Name, s.whyNot())
 			continue
 		}
 		s.compiled.describe(w)
@@ -49,6 +50,14 @@ func Check(w io.Writer, cfg *config.Config, b Backend, limits Limits) error {
 		return errs
 	}
 	return nil
+}
+
+// whyNot says whose fault it is that a script does not run.
+func (s *script) whyNot() string {
+	if s.mistaken {
+		return "has errors"
+	}
+	return "does not run here"
 }
 
 // maxSeries is how many series the script can have.
@@ -123,13 +132,39 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 	if len(names) > 0 {
 		labels = "{" + strings.Join(names, ",") + "}"
 	}
-	fmt.Fprintf(w, "    %s%s %s\n", m.name, labels, typeName(m.typ))
+	fmt.Fprintf(w, "    %s%s %s%s\n", m.name, labels, typeName(m.typ), reason(m.whyGauge()))
 	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, shortList(storingSpecs(checked, m.decl)))
 	if m.typ == dto.MetricType_HISTOGRAM {
 		fmt.Fprintf(w, "        le: %s\n", m.bounds.text())
 	}
 	fmt.Fprintf(w, "        at most %s series, about %s of kernel memory\n",
 		groupDigits(uint64(m.maxSeries(mp))), memoryText(mp.Memory(cpus)))
+	if mp.KeySize > 0 {
+		fmt.Fprintf(w, "        keys: %s, %s\n", groupDigits(uint64(mp.MaxEntries)), m.maxKeysBy(mp))
+	}
+}
+
+// whyGauge says why a metric that adds up is no counter; "" where it is one, or
+// is told to be a gauge.
+func (m *metric) whyGauge() string {
+	adds := bpfgen.ValuesOf(m.decl.Agg).Metrics
+	if m.typ != dto.MetricType_GAUGE || adds[0] != object.MetricCounter || m.given != nil && m.given.Type != "" {
+		return ""
+	}
+	return fmt.Sprintf("%s is signed, so that the sum can fall: type: counter says that it does not", m.decl.Args[0])
+}
+
+// maxKeysBy says who limits the keys of a map.
+func (m *metric) maxKeysBy(mp *object.Map) string {
+	switch {
+	case m.given != nil && m.given.MaxEntries > 0:
+		return "by its max_entries"
+	case m.script.MaxEntries > mp.MaxEntries:
+		return fmt.Sprintf("the default of histograms: max_entries of defaults, %s, is for other maps", groupDigits(uint64(m.script.MaxEntries)))
+	case m.script.MaxEntries > 0:
+		return "by max_entries of defaults"
+	}
+	return "by default"
 }
 
 // lint says of the names the user chose what promtool would.
@@ -146,6 +181,10 @@ func (list metrics) lint() plylang.ErrorList {
 // noTotal is what promlint says of a name that warn has more to say of.
 const noTotal = `counter metrics should have "_total" suffix`
 
+// abbreviated is what promlint says of a name with a part such as s or ms. In a
+// name that is inferred it comes from that of a script or a map.
+const abbreviated = "metric names should not contain abbreviated units"
+
 func lintMetric(m *metric) []string {
 	sample := &dto.Metric{}
 	for i := range m.labels {
@@ -158,7 +197,8 @@ func lintMetric(m *metric) []string {
 	}
 	var texts []string
 	for _, p := range problems {
-		if p.Text != noTotal && !slices.Contains(texts, p.Text) {
+		inferred := m.given == nil || m.given.Name == ""
+		if p.Text != noTotal && !(inferred && p.Text == abbreviated) && !slices.Contains(texts, p.Text) {
 			texts = append(texts, p.Text)
 		}
 	}

@@ -37,6 +37,8 @@ func TestWrongMetrics(t *testing.T) {
 			`:1:61: name: @ is a table, which is exported only on request: add export: true`},
 		{"two maps, one name", ``, on(`@x = count(); $x = count();`),
 			`:1:18: map $x of script net would be exported as ply_net_x_total, which collides with ply_net_x_total of map @x, script net: set name: in one of them`},
+		{"a name of Prometheus' own", `{map: "@", name: up}`, on(`@ = count();`), `:1:61: metric name up belongs to Prometheus, which makes it of each target: choose another with name:`},
+		{"another", `{map: "@", name: scrape_duration_seconds}`, on(`@ = max(pid);`), `:1:61: metric name scrape_duration_seconds belongs to Prometheus, which makes it of each target: choose another with name:`},
 		{"an own name", `{map: "@", name: ply_script_up}`, on(`@ = count();`), `:1:61: metric name ply_script_up belongs to the exporter's own ply_script_up: choose another with name:`},
 	}
 	for _, tt := range tests {
@@ -111,5 +113,43 @@ func TestCheckOfOtherMachine(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}
+	}
+}
+
+// Whose limit the number of keys is, why a sum is a gauge, where a label has its
+// name from, and whose fault it is that a script does not run.
+func TestCheckSaysWhy(t *testing.T) {
+	b := &fakeBackend{scripts: map[string]string{
+		"A": on(`@h[comm] = quantize(pid); @c[comm] = count(); @s = sum((s64)pid); @m[comm] = count(); pod = comm; @p[pod] = count();`),
+		"B": on(`@[comm] = quantize(pid);`), "C": on(`@ = count();`),
+	}}
+	var out strings.Builder
+	for _, yaml := range []string{
+		"defaults: {max_entries: 5000}\nscripts: [{name: a1_s, script: A, metrics: [{map: \"@m\", max_entries: 7}]}]\n",
+		"scripts: [{name: b, script: B}, {name: c, script: C, metrics: [{map: \"@x\"}]}]\n",
+		"defaults: {max_entries: 100}\nscripts: [{name: d, script: B}]\n",
+	} {
+		cfg, err := config.Parse("c.yaml", []byte(yaml))
+		if err != nil {
+			t.Fatal(plylang.Detail(err))
+		}
+		_ = Check(&out, cfg, b, Limits{})
+	}
+	for _, want := range []string{
+		"keys: 1,024, the default of histograms: max_entries of defaults, 5,000, is for other maps\n",
+		"keys: 5,000, by max_entries of defaults\n",
+		"ply_a1_s_s gauge ((s64)pid is signed, so that the sum can fall: type: counter says that it does not)\n",
+		"keys: 7, by its max_entries\n",
+		"c.yaml:2:165: label \"pod\" is set by scraping itself",
+		"keys: 1,024, by default\n",
+		"script c: has errors\n",
+		"keys: 100, by max_entries of defaults\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "abbreviated") {
+		t.Errorf("the name of a script is taken for a unit in\n%s", out.String())
 	}
 }

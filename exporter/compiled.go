@@ -16,6 +16,7 @@ type script struct {
 	compiled *compiled         // nil when it did not get that far
 	running  *running          // nil while it does not run
 	err      error             // why it does not
+	mistaken bool              // whether that is the user's mistake, in every kernel
 	warnings plylang.ErrorList // what it works with, but should not
 	specs    []string          // of a script that does not run: its probes, once they were asked for
 }
@@ -37,8 +38,11 @@ func compile(cfg *config.Config, b Backend) (scripts []*script, fatal plylang.Er
 	for _, conf := range cfg.Scripts {
 		s := &script{conf: conf}
 		scripts = append(scripts, s)
-		fatal = append(fatal, s.compile(b, &names)...)
+		errs := s.compile(b, &names)
+		s.mistaken = len(errs) > 0
+		fatal = append(fatal, errs...)
 	}
+	fatal.Sort()
 	return scripts, fatal
 }
 
@@ -66,6 +70,7 @@ func (s *script) compile(b Backend, names *nameCheck) plylang.ErrorList {
 		return s.fail(err)
 	}
 	s.warnings = append(s.warnings, obj.Warnings...)
+	s.warnings.Sort()
 	list.tellExact(checked, obj)
 	s.compiled = &compiled{s.conf, checked, list, obj}
 	return nil

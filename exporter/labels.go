@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
@@ -94,6 +95,8 @@ func keyName(x plylang.Expr) string {
 	switch x := x.(type) {
 	case *plylang.Name:
 		return nameOfName(x)
+	case *plylang.MapRef:
+		return cmp.Or(snake(strings.TrimLeft(x.Name, "$@")), "key")
 	case *plylang.Member:
 		return snake(x.Name)
 	case *plylang.Cast:

@@ -15,21 +15,24 @@ import (
 // counters, _total. The map's part is left out for "@" and when it equals the
 // script's name; a suffix already there is not repeated.
 func inferName(s *config.Script, mapName, unit string, counter bool) string {
-	name := s.Namespace + "_" + s.Name
+	name := join(s.Namespace, s.Name)
 	if part := snake(strings.TrimLeft(mapName, "$@")); part != "" && part != s.Name {
-		name += "_" + part
+		name = join(name, part)
 	}
 	if counter {
 		name = strings.TrimSuffix(name, "_total")
 	}
 	if suffix := unitSuffix[unit]; !strings.HasSuffix(name, suffix) {
-		name += suffix
+		name = join(name, suffix)
 	}
 	if counter {
-		name += "_total"
+		name = join(name, "total")
 	}
 	return name
 }
+
+// join puts one _ between the parts of a name.
+func join(a, b string) string { return strings.TrimRight(a, "_") + "_" + strings.TrimLeft(b, "_") }
 
 // snake turns a name into lower case words with _ between: "rxBytes" and
 // "RXBytes" become "rx_bytes".
@@ -66,6 +69,12 @@ var familySuffixes = []string{"_total", "_bucket", "_sum", "_count", "_created",
 // runtimePrefixes begin the metrics of the exporter's own process.
 var runtimePrefixes = []string{"go_", "process_", "promhttp_"}
 
+// scrapeMetrics are those that Prometheus itself makes of each target.
+var scrapeMetrics = []string{
+	"up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added",
+	"scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes",
+}
+
 // A family is a metric's name as collisions see it: a counter's without
 // _total.
 func family(name string, counter bool) string {
@@ -95,6 +104,9 @@ func (c *nameCheck) add(m *metric) *plylang.Error {
 	fam := family(m.name, m.isCounter())
 	if own := selfFamily(fam); own != "" {
 		return m.nameAt.Errorf("metric name %s belongs to the exporter's own %s: choose another with name:", m.name, own)
+	}
+	if slices.Contains(scrapeMetrics, m.name) {
+		return m.nameAt.Errorf("metric name %s belongs to Prometheus, which makes it of each target: choose another with name:", m.name)
 	}
 	if c.byName == nil {
 		c.byName = map[string]*metric{}

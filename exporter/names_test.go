@@ -30,6 +30,9 @@ func TestInferName(t *testing.T) {
 		{"net", "@rxBytes", "", true, "ply_net_rx_bytes_total"},
 		{"net", "@RXBytes", "", true, "ply_net_rx_bytes_total"},
 		{"net", "@a1B", "", false, "ply_net_a1_b"},
+		{"sizes_", "@_x", "", true, "ply_sizes_x_total"},
+		{"sizes_", "@", "seconds", false, "ply_sizes_seconds"},
+		{"x", "@y_", "", true, "ply_x_y_total"},
 	}
 	for _, tt := range tests {
 		s := &config.Script{Name: tt.script, Namespace: "ply"}
@@ -100,6 +103,8 @@ func TestInferLabels(t *testing.T) {
 		{"text of a field", [][]plylang.Expr{{call("str", plylang.StringType(64), member("data", "filename", plylang.U64))}}, "filename"},
 		{"cast", [][]plylang.Expr{{typed(&plylang.Cast{To: "u32", X: pid}, plylang.U32)}}, "pid"},
 		{"display function", [][]plylang.Expr{{call("dev", device, member("data", "dev", plylang.U32))}}, "dev"},
+		{"table", [][]plylang.Expr{{typed(&plylang.MapRef{Name: "@logLevel", Keys: []plylang.Expr{pid}}, plylang.U32)}}, "log_level"},
+		{"a table without a name", [][]plylang.Expr{{typed(&plylang.MapRef{Name: "@"}, plylang.U32)}}, "key"},
 		{"another function", [][]plylang.Expr{{call("log2", plylang.S64, pid)}}, "key"},
 		{"same field in two records", [][]plylang.Expr{{member("data", "dev", plylang.U32)}, {member("args", "dev", plylang.U32)}}, "dev"},
 		{"uses that differ", [][]plylang.Expr{{pid}, {variable("tid", plylang.U32)}}, "key"},

@@ -1,12 +1,12 @@
 package exporter
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 
-	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -15,7 +15,7 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 	var list plylang.ErrorList
 	for _, l := range m.labels {
 		if slices.Contains(scrapeLabels, l.name) {
-			list = append(list, m.labelAt().Errorf("label %q is set by scraping itself, this one becomes exported_%s: name it with labels:", l.name, l.name))
+			list = append(list, m.labelError(checked, l, "label %q is set by scraping itself, this one becomes exported_%s: name it with labels:", l.name, l.name))
 		}
 	}
 	if m.isCounter() && !strings.HasSuffix(m.name, "_total") {
@@ -37,11 +37,18 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 	return list
 }
 
-func (m *metric) labelAt() config.Position {
-	if m.given != nil {
-		return m.given.At("labels")
+// labelError is an error where a label has its name from: the configuration, or
+// the key in the script.
+func (m *metric) labelError(checked *plylang.Script, l label, format string, args ...any) *plylang.Error {
+	if m.given != nil && m.given.Labels != nil {
+		return m.given.At("labels").Errorf(format, args...)
 	}
-	return m.script.At
+	for _, use := range m.decl.Uses {
+		if l.part < len(use.Keys) {
+			return &plylang.Error{Src: checked.Src, Pos: use.Keys[l.part].Position(), Msg: fmt.Sprintf(format, args...)}
+		}
+	}
+	return m.script.At.Errorf(format, args...)
 }
 
 func (m *metric) mayBeNegative() bool {

@@ -67,7 +67,7 @@ func newError(src *Source, pos Pos, format string, args ...any) *Error {
 // the same position.
 func (l *ErrorList) Sort() {
 	list := *l
-	sort.SliceStable(list, func(i, j int) bool { return list[i].Pos < list[j].Pos })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].before(list[j]) })
 	var out ErrorList
 	seen := map[string]bool{}
 	for _, e := range list {
@@ -78,6 +78,17 @@ func (l *ErrorList) Sort() {
 		}
 	}
 	*l = out
+}
+
+// before says whether e is nearer to the beginning of its file than other. A script
+// that is part of a file has positions of its own.
+func (e *Error) before(other *Error) bool {
+	if e.Src == other.Src || e.Src == nil || other.Src == nil || e.Src.Name() != other.Src.Name() {
+		return e.Pos < other.Pos
+	}
+	line, col := e.Src.Position(e.Pos)
+	otherLine, otherCol := other.Src.Position(other.Pos)
+	return line < otherLine || line == otherLine && col < otherCol
 }
 
 // Err returns the list as an error, and nil when it is empty.
