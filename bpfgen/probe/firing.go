@@ -136,21 +136,37 @@ func (p *planner) whyPerf(prog *Program) string {
 	return "through perf: " + missed
 }
 
-// whyRaw says what a program at raw tracepoints in place of others misses.
+// whyRaw says why a program is at a raw tracepoint in place of one with a record,
+// and what it misses.
 func (p *planner) whyRaw(prog *Program) string {
-	exact := p.kernel.Has(kernel.RawTracepointsExact)
+	misses := p.rawMisses(prog)
 	switch f := prog.firing(); {
-	case !p.kernel.AtLeast(6, 1):
-	case len(prog.Points) > 1:
-		return "as raw tracepoints that share a program: what fires at one while it runs at another is " + p.missed()
-	case f == firesAtomic && !exact:
+	case misses != "" && (f == firesInBoth || f == firesInSoftirqs):
+		return "as a raw tracepoint, which fires in tasks and in interrupts: " + misses
+	case misses != "":
+		return "as a raw tracepoint: " + misses
+	case f == firesAtomic && !p.kernel.Has(kernel.RawTracepointsExact):
 		return "as a raw tracepoint, because nobody is preempted at it"
-	case f == firesInSoftirqs && !exact:
-		return "as a raw tracepoint: fires mostly in softirqs; what fires while its program runs, or a task is preempted in it, is " + p.missed()
-	case f == firesInBoth || f == firesInSoftirqs:
-		return "as a raw tracepoint: fires in tasks and in interrupts; what fires while its program runs is " + p.missed()
 	}
 	return "as a raw tracepoint, at which this kernel skips nothing"
+}
+
+// rawMisses says what a program at raw tracepoints misses; "" nothing.
+func (p *planner) rawMisses(prog *Program) string {
+	f := prog.firing()
+	switch {
+	case !p.kernel.AtLeast(6, 1):
+		return ""
+	case len(prog.Points) > 1:
+		return "what fires at one while the program runs at another is " + p.missed()
+	case f == firesAtomic:
+		return ""
+	case !p.kernel.Has(kernel.RawTracepointsExact):
+		return "what fires while its program runs, or while a task is preempted in it, is " + p.missed()
+	case f == firesInTasks:
+		return ""
+	}
+	return "what fires while its program runs is " + p.missed()
 }
 
 // missed says whether this kernel tells of what it skips.

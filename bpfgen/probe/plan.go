@@ -58,6 +58,7 @@ type planned struct {
 	clauses []*Clause // in source order
 	again   []*Clause // those of specifications that name the site again
 	split   bool
+	raw     bool // is a raw tracepoint, or can be one
 	alone   bool // takes a program of its own, see separateRaw
 }
 
@@ -104,6 +105,7 @@ func (p *planner) separateRaw() {
 		}
 	}
 	for _, s := range raw {
+		s.raw = true
 		s.alone = len(raw) <= maxRawPrograms || firingOf(eventAt(s.Site)) != firesAnywhere
 	}
 }
@@ -204,7 +206,7 @@ func (p *planner) shareKey(s *planned) string {
 	if s.split || s.alone {
 		return "split " + siteKey(s.scope.attach, s.site)
 	}
-	key := string(s.scope.attach)
+	key := fmt.Sprint(s.scope.attach, s.raw) // one that cannot be raw would keep the others from it
 	for _, c := range s.clauses {
 		key += fmt.Sprint(" ", c.index)
 	}
@@ -321,6 +323,8 @@ func (p *planner) why(prog *Program, split bool) string {
 	switch {
 	case prog.Attach == object.AttachRawTracepoint && prog.Clauses[0].Scope.raw:
 		add(p.whyRaw(prog))
+	case prog.Attach == object.AttachRawTracepoint:
+		add(p.rawMisses(prog))
 	case prog.Attach == object.AttachTracepoint:
 		add(p.whyPerf(prog))
 	}

@@ -88,6 +88,33 @@ func TestTooManyPrograms(t *testing.T) {
 	}
 }
 
+// A script of very many raw tracepoints has a program for each whose context is
+// known, and one for all others.
+func TestManyRawTracepoints(t *testing.T) {
+	o, err := build(open(t, "6.18-amd64"), `tracepoint:*/* { @ = count(); }`, bpfgen.Options{})
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	alone, shared := map[string]bool{}, 0
+	for _, p := range o.Programs {
+		switch {
+		case p.Attach != object.AttachRawTracepoint:
+		case len(p.Points) == 1:
+			alone[p.Points[0].Site.String()] = true
+		default:
+			shared++
+		}
+	}
+	for _, event := range []string{"sched_switch", "softirq_entry", "sys_enter", "block_rq_complete"} {
+		if !alone[event] {
+			t.Errorf("%s shares a program", event)
+		}
+	}
+	if shared != 1 || alone["sched_swap_numa"] {
+		t.Errorf("%d programs are shared; alone are %v", shared, alone)
+	}
+}
+
 // What is attached, to where, and why.
 func TestPlans(t *testing.T) {
 	for _, row := range []struct {
@@ -119,11 +146,11 @@ func TestPlans(t *testing.T) {
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_s* { @[probe] = count(); }`,
-			want: `raw_tracepoint sched_skip_cpuset_numa: as a raw tracepoint, at which this kernel skips nothing
-raw_tracepoint sched_skip_vma_numa: as a raw tracepoint, at which this kernel skips nothing
+			want: `raw_tracepoint sched_skip_cpuset_numa: as a raw tracepoint: what fires while its program runs is missed, and counted
+raw_tracepoint sched_skip_vma_numa: as a raw tracepoint: what fires while its program runs is missed, and counted
 raw_tracepoint sched_stat_runtime: as a raw tracepoint, at which this kernel skips nothing
-raw_tracepoint sched_stick_numa: as a raw tracepoint, at which this kernel skips nothing
-raw_tracepoint sched_swap_numa: as a raw tracepoint, at which this kernel skips nothing
+raw_tracepoint sched_stick_numa: as a raw tracepoint: what fires while its program runs is missed, and counted
+raw_tracepoint sched_swap_numa: as a raw tracepoint: what fires while its program runs is missed, and counted
 raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing`,
 		},
 		{
@@ -140,7 +167,7 @@ raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips not
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:sched/sched_sw* { @ = count(); } tracepoint:sched/sched_switch { @b = count(); }`,
-			want: `raw_tracepoint sched_swap_numa: as a raw tracepoint, at which this kernel skips nothing
+			want: `raw_tracepoint sched_swap_numa: as a raw tracepoint: what fires while its program runs is missed, and counted
 raw_tracepoint sched_switch: as a raw tracepoint, at which this kernel skips nothing; 2 clauses in one program`,
 		},
 		{
@@ -301,13 +328,19 @@ tracepoint raw_syscalls/sys_enter: through perf: fires in tasks only, misses not
 		},
 		{
 			kernel: "7.3-amd64",
+			script: `rawtracepoint:sys_enter { @ = count(); } rt:softirq_entry { @s = count(); }`,
+			want: `raw_tracepoint sys_enter: the tracepoint itself, without a record; what fires while its program runs, or while a task is preempted in it, is missed, and counted
+raw_tracepoint softirq_entry: the tracepoint itself, without a record`,
+		},
+		{
+			kernel: "7.3-amd64",
 			script: `kprobe:SyS_read { @ = count(); }`,
 			want:   `tracepoint raw_syscalls/sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; through perf: fires in tasks only, misses nothing`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `tracepoint:block/block_rq_complete { @ = count(); }`,
-			want:   `raw_tracepoint block_rq_complete: as a raw tracepoint: fires in tasks and in interrupts; what fires while its program runs is missed, and counted`,
+			want:   `raw_tracepoint block_rq_complete: as a raw tracepoint, which fires in tasks and in interrupts: what fires while its program runs is missed, and counted`,
 		},
 		{
 			kernel: "5.10-amd64",
@@ -332,13 +365,13 @@ tracepoint raw_syscalls/sys_enter: through perf: fires in tasks only, misses not
 		{
 			kernel: "6.18-amd64",
 			script: `rawtracepoint:sched_sw* { @[arg0] = count(); }`,
-			want: `raw_tracepoint sched_swap_numa: the tracepoint itself, without a record
+			want: `raw_tracepoint sched_swap_numa: the tracepoint itself, without a record; what fires while its program runs is missed, and counted
 raw_tracepoint sched_switch: the tracepoint itself, without a record`,
 		},
 		{
 			kernel: "6.18-amd64",
 			script: `rt:sched_sw* { @[probe] = count(); }`,
-			want: `raw_tracepoint sched_swap_numa: the tracepoint itself, without a record; a program for each attach point: this kernel cannot tell one program which of them fired
+			want: `raw_tracepoint sched_swap_numa: the tracepoint itself, without a record; what fires while its program runs is missed, and counted; a program for each attach point: this kernel cannot tell one program which of them fired
 raw_tracepoint sched_switch: the tracepoint itself, without a record; a program for each attach point: this kernel cannot tell one program which of them fired`,
 		},
 		{
