@@ -25,7 +25,7 @@ type value struct {
 
 func rows() []row {
 	var all []row
-	for _, group := range [][]row{scrapeRows, startRows, eventRows} {
+	for _, group := range [][]row{scrapeRows, startRows, memoryRows, eventRows} {
 		all = append(all, group...)
 	}
 	return all
