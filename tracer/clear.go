@@ -32,6 +32,7 @@ type clearing struct {
 	emptier     emptier
 	printed     bool // the script prints the map
 	late        atomic.Uint64
+	complained  bool
 
 	mu      sync.Mutex
 	changed *sync.Cond // signals that done, ended or kept changed

@@ -1,7 +1,10 @@
 package tracer
 
 import (
+	"bytes"
+	"log/slog"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,7 +88,7 @@ const clearedOften = `
 // cleared.
 func TestExactBesideClears(t *testing.T) {
 	need.EachKernel(t)
-	const events = exactEvents / 4
+	const events = exactEvents / 8
 	p := startPrinting(t, compile(t, clearedOften))
 	checkExactBesideClears(t, p, events)
 	for _, c := range p.tr.clearings {
@@ -337,5 +340,33 @@ func TestKeptGenerationsAreBounded(t *testing.T) {
 	}
 	if len(c.kept) != 4 || c.kept[9] == nil || c.kept[5] != nil || c.size != maxKept {
 		t.Errorf("%d generations of %d bytes in all are kept, want the last 4", len(c.kept), c.size)
+	}
+}
+
+// brokenEmptier cannot empty anything.
+type brokenEmptier struct{}
+
+func (brokenEmptier) empty(int, []byte) error { return unix.EPERM }
+func (brokenEmptier) close()                  {}
+
+// A map that cannot be emptied is never mixed with what was in it, and it is said
+// once.
+func TestMapThatCannotBeEmptied(t *testing.T) {
+	need.BPF(t)
+	tr, w, c := stalled(t, countsAndClears, func(*Tracer, *clearing) {})
+	c.emptier.close()
+	c.emptier = brokenEmptier{}
+	var said bytes.Buffer
+	tr.opt.Log = slog.New(slog.NewTextHandler(&said, nil))
+	for range 2 * object.Generations {
+		syscalls(unix.SYS_GETPPID, 1, 1)
+		syscalls(unix.SYS_GETPPID, 1, 99)
+		w.settle()
+	}
+	if got := counts(t, tr, c.Map, 0); got[1] != object.Generations+1 {
+		t.Errorf("the map is %v, want what came after the last clear() that was possible", got)
+	}
+	if n := strings.Count(said.String(), "\n"); n != 1 || !strings.Contains(said.String(), "map=n") {
+		t.Errorf("the log has %d lines:\n%s", n, said.String())
 	}
 }

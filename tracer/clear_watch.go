@@ -107,18 +107,28 @@ func (w *watcher) settle() bool {
 	if len(busy) == 0 {
 		return false
 	}
-	if err := w.wait(); err != nil {
-		w.t.opt.log().Warn("cannot wait for programs", "err", err)
-		return false
-	}
+	errWait := w.wait()
 	for i, c := range busy {
-		if err := w.complete(c, states[i].Number()); err != nil {
-			w.t.opt.log().Warn("clear", "map", c.Name, "err", err)
-			continue
+		err := errWait
+		if err == nil {
+			err = w.complete(c, states[i].Number())
 		}
-		c.clearLate()
+		if err == nil {
+			c.clearLate()
+		} else {
+			w.complain(c, err)
+		}
 	}
-	return true
+	return errWait == nil
+}
+
+// complain says once that a map cannot be cleared any more: it is tried again and
+// again.
+func (w *watcher) complain(c *clearing, err error) {
+	if !c.complained {
+		w.t.opt.log().Warn("what clear() left behind cannot be emptied, so the map will not be cleared again", "map", c.Name, "err", err)
+	}
+	c.complained = true
 }
 
 // repaired returns the state, which never goes back. Before Linux 5.12 programs
