@@ -197,7 +197,11 @@ func arrayType(f *kernel.Field) *plylang.Type {
 	case elem.Kind != plylang.Int || f.Len == 0 || f.Len*f.ElemSize != f.Size:
 		return &plylang.Type{Kind: plylang.Bytes, Size: f.Size}
 	}
-	return &plylang.Type{Kind: plylang.Array, Size: f.Size, Len: f.Len, Elem: elem}
+	t := &plylang.Type{Kind: plylang.Array, Size: f.Size, Len: f.Len, Elem: elem}
+	if f.Inet {
+		t.Display = plylang.DisplayInet
+	}
+	return t
 }
 
 func isChar(elem string) bool { return strings.TrimPrefix(elem, "const ") == "char" }

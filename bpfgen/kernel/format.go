@@ -49,6 +49,7 @@ type Field struct {
 
 	Common  bool // in every record; programs do not get it
 	Pointer bool // an address; whether in user or in kernel memory depends on the tracepoint
+	Inet    bool // bytes that are an IP address
 }
 
 // Dynamic says whether the field refers to data elsewhere in the record.
@@ -128,6 +129,8 @@ func parseFormat(r io.Reader) (*Format, error) {
 			}
 			field.Common = common
 			format.Fields = append(format.Fields, field)
+		case "print fmt":
+			format.markAddresses(strings.TrimSpace(value))
 		case "":
 			common = common && len(format.Fields) == 0
 		}
