@@ -274,3 +274,17 @@ func BenchmarkEncode(b *testing.B) {
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+func FuzzEncode(f *testing.F) {
+	f.Add("help", "name", "value", uint64(0), uint64(7), int64(0))
+	f.Add("a\\b\nc\"", "x", "\\\"\n", math.Float64bits(math.NaN()), uint64(math.MaxUint64), int64(1_700_000_000_123_456_789))
+	f.Fuzz(func(t *testing.T, help, first, second string, bits, count uint64, created int64) {
+		s := encode.Sample{
+			Labels: labels("a", first, "b", second), Value: math.Float64frombits(bits), Count: count,
+			Counts: []uint64{count / 3, count / 2, count}, Created: created,
+		}
+		for _, typ := range []dto.MetricType{dto.MetricType_COUNTER, dto.MetricType_GAUGE, dto.MetricType_SUMMARY, dto.MetricType_HISTOGRAM} {
+			same(t, &encode.Family{Name: "x_total", Help: help, Type: typ, Bounds: []float64{-1, float64(count)}, Samples: samples(s)})
+		}
+	})
+}
