@@ -341,7 +341,10 @@ func (p *planner) why(prog *Program, split bool) string {
 		add(fmt.Sprintf("%d clauses in one program", len(prog.Clauses)))
 	}
 	if len(parts) == 0 {
-		return "through perf"
+		add("through perf")
+	}
+	if _, is := prog.Points[0].Site.(object.Function); is {
+		add("what is called while another program runs on its CPU is " + p.missed())
 	}
 	return strings.Join(parts, "; ")
 }

@@ -198,90 +198,90 @@ end END: runs once, after the other probes are gone`,
 		{
 			kernel: "7.3-amd64",
 			script: `kprobe:ip_rcv { @ = count(); }`,
-			want:   `kprobe ip_rcv: through perf`,
+			want:   `kprobe ip_rcv: through perf; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
 			script: `kprobe:vfs_* { @[func] = count(); }`,
-			want:   `kprobe_multi vfs_open vfs_iter_read vfs_readv and 8 more: one link for 11 functions`,
+			want:   `kprobe_multi vfs_open vfs_iter_read vfs_readv and 8 more: one link for 11 functions; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
 			opt:    bpfgen.Options{PlainAttach: true},
 			script: `kprobe:vfs_* { @[func] = count(); }`,
-			want:   `kprobe vfs_open vfs_iter_read vfs_readv and 8 more: one program for 11 attach points`,
+			want:   `kprobe vfs_open vfs_iter_read vfs_readv and 8 more: one program for 11 attach points; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
 			script: `kretprobe:vfs_* { @[func] = count(); }`,
-			want:   `kretprobe_multi vfs_open vfs_iter_read vfs_readv and 8 more: one link for 11 functions`,
+			want:   `kretprobe_multi vfs_open vfs_iter_read vfs_readv and 8 more: one link for 11 functions; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
 			script: `kretprobe:vfs_@(read|write|open) { @[retval] = count(); }`,
-			want: `kretprobe_multi vfs_open: one link for 1 function
-kretprobe_multi vfs_read vfs_write: one link for 2 functions`,
+			want: `kretprobe_multi vfs_open: one link for 1 function; what is called while another program runs on its CPU is missed, and counted
+kretprobe_multi vfs_read vfs_write: one link for 2 functions; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
 			script: `kretprobe:vfs_read { @[retval] = count(); }`,
-			want:   `kretprobe_multi vfs_read: one link for 1 function`,
+			want:   `kretprobe_multi vfs_read: one link for 1 function; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
 			script: `kretprobe:vfs_read { @[reg("ax")] = count(); }`,
-			want:   `kretprobe vfs_read: room for 1000 callers at a time`,
+			want:   `kretprobe vfs_read: room for 1000 callers at a time; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
 			opt:    bpfgen.Options{PlainAttach: true},
 			script: `kretprobe:vfs_read { @[retval] = count(); }`,
-			want:   `kretprobe vfs_read: through perf`,
+			want:   `kretprobe vfs_read: through perf; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "5.10-amd64",
 			script: `kretprobe:vfs_@(read|write) { @[func] = count(); }`,
-			want: `kretprobe vfs_read: a program for each attach point: this kernel cannot tell one program which of them fired; room for 1000 callers at a time
-kretprobe vfs_write: a program for each attach point: this kernel cannot tell one program which of them fired; room for 1000 callers at a time`,
+			want: `kretprobe vfs_read: a program for each attach point: this kernel cannot tell one program which of them fired; room for 1000 callers at a time; what is called while another program runs on its CPU is missed, and not counted by this kernel
+kretprobe vfs_write: a program for each attach point: this kernel cannot tell one program which of them fired; room for 1000 callers at a time; what is called while another program runs on its CPU is missed, and not counted by this kernel`,
 		},
 		{
 			kernel: "5.10-amd64",
 			script: `kretprobe:* { @ = count(); }`,
-			want:   `kretprobe __x64_sys_arch_prctl __x64_sys_ioperm __x64_sys_iopl and 507 more: one program for 510 attach points`,
+			want:   `kretprobe __x64_sys_arch_prctl __x64_sys_ioperm __x64_sys_iopl and 507 more: one program for 510 attach points; what is called while another program runs on its CPU is missed, and not counted by this kernel`,
 		},
 		{
 			kernel: "5.10-amd64",
 			script: `kretprobe:vfs_@(read|write) { @ = count(); }`,
-			want:   `kretprobe vfs_read vfs_write: one program for 2 attach points; room for 1000 callers at a time`,
+			want:   `kretprobe vfs_read vfs_write: one program for 2 attach points; room for 1000 callers at a time; what is called while another program runs on its CPU is missed, and not counted by this kernel`,
 		},
 		{
 			kernel: "7.3-amd64",
 			script: `kprobe:vfs_* { @[func] = count(); } kprobe:vfs_read { @b = count(); }`,
-			want: `kprobe_multi vfs_open vfs_iter_read vfs_readv and 7 more: one link for 10 functions
-kprobe vfs_read: 2 clauses in one program`,
+			want: `kprobe_multi vfs_open vfs_iter_read vfs_readv and 7 more: one link for 10 functions; what is called while another program runs on its CPU is missed, and counted
+kprobe vfs_read: 2 clauses in one program; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
 			script: `kprobe:ip_rcv+4 { @ = count(); }`,
-			want:   `kprobe ip_rcv+4: through perf`,
+			want:   `kprobe ip_rcv+4: through perf; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
 			script: `kprobe:0xffffffff92db6594 { @ = count(); }`,
-			want:   `kprobe @ffffffff92db6594: through perf`,
+			want:   `kprobe @ffffffff92db6594: through perf; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "7.3-amd64",
 			opt:    bpfgen.Options{PlainAttach: true},
 			script: `kprobe:sys_read { @[func] = count(); }`,
-			want:   `kprobe __x64_sys_read: the functions of 1 system call`,
+			want:   `kprobe __x64_sys_read: the functions of 1 system call; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "5.10-amd64",
 			opt:    bpfgen.Options{PlainAttach: true},
 			script: `kretprobe:sys_@(read|write) { @[func] = count(); }`,
-			want: `kretprobe __x64_sys_read: the functions of 2 system calls; a program for each attach point: this kernel cannot tell one program which of them fired
-kretprobe __x64_sys_write: the functions of 2 system calls; a program for each attach point: this kernel cannot tell one program which of them fired`,
+			want: `kretprobe __x64_sys_read: the functions of 2 system calls; a program for each attach point: this kernel cannot tell one program which of them fired; what is called while another program runs on its CPU is missed, and not counted by this kernel
+kretprobe __x64_sys_write: the functions of 2 system calls; a program for each attach point: this kernel cannot tell one program which of them fired; what is called while another program runs on its CPU is missed, and not counted by this kernel`,
 		},
 		{
 			kernel: "6.12-arm64",
@@ -291,7 +291,7 @@ kretprobe __x64_sys_write: the functions of 2 system calls; a program for each a
 		{
 			kernel: "6.12-arm64",
 			script: `kprobe:vfs_@(read|write) { @[args->file] = count(); }`,
-			want:   `kprobe vfs_read vfs_write: one program for 2 attach points`,
+			want:   `kprobe vfs_read vfs_write: one program for 2 attach points; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -400,8 +400,8 @@ raw_tracepoint sched_switch: the tracepoint itself, without a record`,
 		{
 			kernel: "7.3-amd64",
 			script: `kprobe:vfs_read, kprobe:vfs_read+0, kprobe:vfs_@(read|write) { @ = count(); }`,
-			want: `kprobe vfs_read: through perf
-kprobe vfs_write: through perf`,
+			want: `kprobe vfs_read: through perf; what is called while another program runs on its CPU is missed, and counted
+kprobe vfs_write: through perf; what is called while another program runs on its CPU is missed, and counted`,
 		},
 		{
 			kernel: "6.18-amd64",
