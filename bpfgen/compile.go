@@ -48,6 +48,7 @@ type compiler struct {
 	opt    Options
 	obj    *object.Object
 	maps   map[*plylang.Map]*object.Map
+	ranges map[*plylang.Map][]keyRange // of the numbers of keys, by component
 
 	// cleared numbers the maps that are cleared, from 1 on.
 	cleared map[*plylang.Map]int
@@ -90,6 +91,7 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 }
 
 func (c *compiler) compileMaps() {
+	c.findRanges()
 	c.cleared = c.findCleared()
 	for i, pm := range c.script.Maps {
 		m := c.layoutMap(i, pm)

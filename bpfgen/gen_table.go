@@ -13,21 +13,20 @@ import (
 // written; see Map.Written.
 const mark = 8
 
-// key builds the key of a map reference. All its bytes are written.
+// key builds the key of a map reference. All its bytes are written: the first number
+// of a word as a whole word, which leaves in the bytes behind it what depends on
+// nothing else, and the others over that.
 func (g *gen) key(ref *plylang.MapRef) emit.Mem {
 	m := g.maps[ref.Map]
 	key := g.Slot(m.KeySize)
 	for i, part := range m.Key {
-		dst := key.At(part.Offset, emit.Padded(part.Type.Size))
 		if !part.Type.Scalar() {
-			g.memInto(ref.Keys[i], dst)
+			g.memInto(ref.Keys[i], key.At(part.Offset, emit.Padded(part.Type.Size)))
 			continue
 		}
 		g.expr(ref.Keys[i])
-		if t := ref.Keys[i].Type(); t.Size > part.Type.Size || t.Size == part.Type.Size && t.Signed != part.Type.Signed {
-			g.Extend(part.Type)
-		}
-		g.Store(dst, asm.R0)
+		size := emit.Pick(part.Offset%8 == 0, 8, part.Type.Size)
+		g.Emit(asm.StoreMem(key.Reg, int16(key.Off+part.Offset), asm.R0, emit.SizeOp(size)))
 	}
 	return key
 }

@@ -74,16 +74,6 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
 	return m
 }
 
-func (c *compiler) layoutKey(m *object.Map) {
-	for _, t := range m.Keys {
-		m.Key = append(m.Key, object.KeyPart{Type: t, Offset: m.KeySize})
-		m.KeySize += emit.Padded(t.Size)
-	}
-	if limit := emit.Pick(c.kernel.AtLeast(5, 11), maxKeySize, maxOldKeySize); m.KeySize > limit {
-		c.errs.Add(c.script.Src, m.Pos, "the key of %s has %d bytes, the limit of this kernel is %d: use shorter strings, as in str(p, 64)", m.Name, m.KeySize, limit)
-	}
-}
-
 func (c *compiler) layoutAggregation(m *object.Map, opt MapOptions) {
 	row := rowOf(m.Agg).agg
 	m.Size = 8 * row.words

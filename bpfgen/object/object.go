@@ -135,9 +135,10 @@ func (s Storage) MapType() ebpf.MapType { return mapTypes[s] }
 
 // A Map is a script's map as it is laid out in the kernel.
 //
-// A key is its components side by side, each padded to 8 bytes. The value of a
-// hash is Size bytes; the value of a Cell is a mark of 8 bytes, followed by Size
-// bytes; see Written. What the bytes are Values.Shape says. All numbers are of the
+// A key is its components side by side, numbers at multiples of their size and other
+// values at multiples of 8 bytes, padded to 8 bytes. What is between them depends on
+// nothing but the components. The value of a hash is Size bytes; the value of a Cell
+// is a mark of 8 bytes, followed by Size bytes; see Written. What the bytes are Values.Shape says. All numbers are of the
 // machine's byte order (little endian on every architecture supported).
 type Map struct {
 	*plylang.Map
