@@ -157,6 +157,8 @@ func (m *metric) whyGauge() string {
 // maxKeysBy says who limits the keys of a map.
 func (m *metric) maxKeysBy(mp *object.Map) string {
 	switch {
+	case mp.Storage == object.Array:
+		return "as many as its key can have"
 	case m.given != nil && m.given.MaxEntries > 0:
 		return "by its max_entries"
 	case m.script.MaxEntries > mp.MaxEntries:

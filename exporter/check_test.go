@@ -120,7 +120,7 @@ func TestCheckOfOtherMachine(t *testing.T) {
 // name from, and whose fault it is that a script does not run.
 func TestCheckSaysWhy(t *testing.T) {
 	b := &fakeBackend{scripts: map[string]string{
-		"A": on(`@h[comm] = quantize(pid); @c[comm] = count(); @s = sum((s64)pid); @m[comm] = count(); pod = comm; @p[pod] = count();`),
+		"A": on(`@h[comm] = quantize(pid); @c[comm] = count(); @s = sum((s64)pid); @m[comm] = count(); pod = comm; @p[pod] = count(); @e[pid % 8] = count();`),
 		"B": on(`@[comm] = quantize(pid);`), "C": on(`@ = count();`),
 	}}
 	var out strings.Builder
@@ -140,6 +140,7 @@ func TestCheckSaysWhy(t *testing.T) {
 		"keys: 5,000, by max_entries of defaults\n",
 		"ply_a1_s_s gauge ((s64)pid is signed, so that the sum can fall: type: counter says that it does not)\n",
 		"keys: 7, by its max_entries\n",
+		"keys: 8, as many as its key can have\n",
 		"c.yaml:2:165: label \"pod\" is set by scraping itself",
 		"keys: 1,024, by default\n",
 		"script c: has errors\n",

@@ -36,7 +36,7 @@ func openTracepoint(t object.Tracepoint) (fd, error) {
 // tracepointID is the number that perf events know a tracepoint by.
 func tracepointID(t object.Tracepoint) (uint64, error) {
 	var raw []byte
-	err := error(os.ErrNotExist)
+	var err error = os.ErrNotExist
 	for _, folder := range tracefs {
 		raw, err = os.ReadFile(fmt.Sprintf("%s/events/%s/%s/id", folder, t.Category, t.Event))
 		if !errors.Is(err, os.ErrNotExist) {

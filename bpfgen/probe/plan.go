@@ -309,6 +309,20 @@ func (p *Program) coverOf(spec *plylang.Spec) *int {
 	return &p.Covers[i]
 }
 
+// whyBundles says what the program serves by the bundles of its clauses.
+func (p *Program) whyBundles() string {
+	var all []bundle
+	for _, c := range p.Clauses {
+		if c.Scope.bundle != nil {
+			all = append(all, c.Scope.bundle)
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0].why(all)
+}
+
 // why says in plain words how a program is attached.
 func (p *planner) why(prog *Program, split bool) string {
 	var parts []string
@@ -317,6 +331,7 @@ func (p *planner) why(prog *Program, split bool) string {
 			parts = append(parts, s)
 		}
 	}
+	add(prog.whyBundles())
 	for _, c := range prog.Clauses {
 		add(c.Scope.why)
 	}

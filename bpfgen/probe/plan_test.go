@@ -136,7 +136,7 @@ func TestPlans(t *testing.T) {
 		{
 			kernel: "6.18-amd64",
 			script: `kprobe:SyS_read { @r = count(); } kprobe:sys_write { @w = count(); } tracepoint:raw_syscalls/sys_enter { @ = count(); }`,
-			want:   `raw_tracepoint sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; as a raw tracepoint, at which this kernel skips nothing; 3 clauses in one program`,
+			want:   `raw_tracepoint sys_enter: one attachment to raw_syscalls/sys_enter for 2 system calls; as a raw tracepoint, at which this kernel skips nothing; 3 clauses in one program`,
 		},
 		{
 			kernel: "6.18-amd64",
@@ -395,7 +395,7 @@ raw_tracepoint sched_switch: the tracepoint itself, without a record`,
 		{
 			kernel: "6.18-amd64",
 			script: `kprobe:sys_clone, kprobe:SyS_clone*, k:sys_clone3, tracepoint:syscalls/sys_enter_clone { @ = count(); }`,
-			want:   `raw_tracepoint sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; as a raw tracepoint, at which this kernel skips nothing; 3 clauses in one program`,
+			want:   `raw_tracepoint sys_enter: one attachment to raw_syscalls/sys_enter for 2 system calls; as a raw tracepoint, at which this kernel skips nothing; 3 clauses in one program`,
 		},
 		{
 			kernel: "7.3-amd64",

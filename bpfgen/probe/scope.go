@@ -61,6 +61,10 @@ type bundle interface {
 	// its probe takes what it wants of the same site first; nil when nothing is
 	// left then.
 	without(s, other *Scope) *Scope
+
+	// why says what one program serves that has all these bundles, this one among
+	// them; "": nothing that its scopes do not say.
+	why(all []bundle) string
 }
 
 // newScope is a scope without sites and variables.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 
@@ -87,8 +88,18 @@ func (r *rawCalls) at(res *Resolver, s *Scope) *Scope {
 // of makes r the bundle of s.
 func (r *rawCalls) of(s *Scope) *Scope {
 	s.bundle, s.covers = r, countCalls(r.calls)
-	s.why = fmt.Sprintf("one attachment to %s for %s", r.kind.tracepoint, plural(s.covers, "system call"))
 	return s
+}
+
+func (r *rawCalls) why(all []bundle) string {
+	calls := map[kernel.Syscall]bool{}
+	for _, b := range all {
+		for _, c := range b.(*rawCalls).calls {
+			calls[c] = true
+		}
+	}
+	n := countCalls(slices.Collect(maps.Keys(calls)))
+	return fmt.Sprintf("one attachment to %s for %s", r.kind.tracepoint, plural(n, "system call"))
 }
 
 // countCalls counts calls as the user does: numbers that may be calls of a newer

@@ -81,6 +81,8 @@ func (w wrapperCalls) filter(c *Context, skip string) { nativeOnly(c, skip) }
 
 func (w wrapperCalls) without(_, _ *Scope) *Scope { return nil }
 
+func (w wrapperCalls) why([]bundle) string { return "" }
+
 // wrapperVars are the variables at the function of a system call; direct says
 // that it gets the arguments themselves.
 func (s *Scope) wrapperVars(group *declared, direct bool) []*Var {
