@@ -1,12 +1,10 @@
 package probe_test
 
 import (
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
@@ -14,32 +12,6 @@ import (
 	"ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
 )
-
-// withFiles is a recorded kernel that has more files, named as under /.
-func withFiles(t *testing.T, name string, more map[string]string) *kernel.Kernel {
-	t.Helper()
-	files := fstest.MapFS{}
-	for path, text := range more {
-		files[path] = &fstest.MapFile{Data: []byte(text)}
-	}
-	have := recorded.Files(name)
-	err := fs.WalkDir(have, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || files[path] != nil {
-			return err
-		}
-		text, err := fs.ReadFile(have, path)
-		files[path] = &fstest.MapFile{Data: text}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := kernel.Open(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
 
 const callFormat = `name: sys_enter_newest
 ID: 999

@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ply-exporter/bpfgen/ctype"
@@ -120,11 +121,39 @@ func matchTracepoints(k *kernel.Kernel, target string) ([]string, error) {
 	if !ok {
 		return nil, noCategory(k, target)
 	}
-	names, err := k.Tracepoints(category, event)
-	if err == nil && len(names) == 0 {
+	found, err := k.Tracepoints(category, event)
+	if err == nil && len(found) == 0 {
 		err = noTracepoint(k, category+"/"+event)
 	}
-	return names, err
+	if err != nil {
+		return nil, err
+	}
+	dynamic := k.DynamicEvents()
+	names := slices.DeleteFunc(slices.Clone(found), func(name string) bool { return dynamic[name] != "" })
+	if len(names) == 0 {
+		return nil, isDynamic(found[0], dynamic[found[0]])
+	}
+	return names, nil
+}
+
+// isDynamic says what an event is at which no program for tracepoints can run,
+// and what can be probed instead: its definition names a function of the kernel,
+// or a file.
+func isDynamic(name, definition string) error {
+	text := fmt.Sprintf("%s is no tracepoint of the kernel's but an event that somebody has defined (%s): no program can run there",
+		name, definition)
+	how, _, _ := strings.Cut(definition, ":")
+	parts := strings.Fields(definition)
+	if len(parts) < 2 || strings.ContainsAny(parts[1], "/:") {
+		return missingf("%s", text)
+	}
+	switch {
+	case how == "p":
+		text += "; its function is kprobe:" + parts[1]
+	case strings.HasPrefix(how, "r"):
+		text += "; its function is kretprobe:" + parts[1]
+	}
+	return missingf("%s", text)
 }
 
 func noTracepoint(k *kernel.Kernel, name string) error {
@@ -169,7 +198,11 @@ func listTracepoints(k *kernel.Kernel, glob *kernel.Glob, vars bool) ([]Listed, 
 		return nil, err
 	}
 	var out []Listed
+	dynamic := k.DynamicEvents()
 	for _, name := range names {
+		if dynamic[name] != "" {
+			continue
+		}
 		category, event, _ := strings.Cut(name, "/")
 		if !glob.Match(name) && !glob.Match(category+":"+event) {
 			continue
