@@ -34,8 +34,10 @@ const (
 	// lruSpare is how many free entries of an LRU map a CPU keeps to itself.
 	lruSpare = 256
 
-	// maxValueSize is the largest value of a per-CPU map.
-	maxValueSize = 32 << 10
+	// maxElementSize is how large a value can be together with its key, or with a
+	// cell's mark: a program reaches a word by an offset of 15 bits, an iterator
+	// writes less than 32 KiB at a time, and a per-CPU map holds no larger value.
+	maxElementSize = 32<<10 - 8
 
 	// maxKeySize bounds the size of a key; before Linux 5.11 it was the stack's.
 	maxKeySize    = 4096
@@ -68,8 +70,8 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
 	if m.Storage == object.LRUHash {
 		m.Room += lruSpare * c.cpus
 	}
-	if m.Size > maxValueSize {
-		c.errs.Add(c.script.Src, pm.Pos, "%s needs %d bytes for a value, the limit is %d: use fewer buckets or shorter strings", pm.Name, m.Size, maxValueSize)
+	if n := max(m.KeySize, mark) + m.Size; n > maxElementSize {
+		c.errs.Add(c.script.Src, pm.Pos, "%s needs %d bytes for a key and its value, the limit is %d: use fewer buckets or shorter strings", pm.Name, n, maxElementSize)
 	}
 	return m
 }

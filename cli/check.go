@@ -24,7 +24,7 @@ const maxCPUs = 8192
 
 func (p *program) check(load func() (*config.Config, error), attach string, cpus int, limits exporter.Limits) int {
 	if cpus < 0 || cpus > maxCPUs {
-		return p.fail(fmt.Sprintf("ply-exporter: --cpus %d: give 1 to %d, the CPUs that the machine can have", cpus, maxCPUs))
+		return p.fail(p.prefix() + fmt.Sprintf("--cpus %d: give 1 to %d, the CPUs that the machine can have", cpus, maxCPUs))
 	}
 	cfg, err := load()
 	if err != nil {
@@ -32,7 +32,7 @@ func (p *program) check(load func() (*config.Config, error), attach string, cpus
 	}
 	backend, err := openBackend(slog.New(slog.DiscardHandler), attach)
 	if err != nil {
-		return p.fail("ply-exporter: " + plylang.Detail(err))
+		return p.fail(p.prefix() + plylang.Detail(err))
 	}
 	backend.AssumeCPUs(cpus)
 	out := &output{w: p.Out}

@@ -82,7 +82,7 @@ func (c *child) own() {
 	}
 	<-c.letGo
 	if err := syscall.PtraceDetach(c.pid()); err != nil && !errors.Is(err, syscall.ESRCH) {
-		fmt.Fprintf(c.Err, "ply-exporter: cannot resume the command: %v\n", err)
+		fmt.Fprintf(c.Err, "%scannot resume the command: %v\n", c.prefix(), err)
 		_ = c.cmd.Process.Kill()
 	}
 	err = c.cmd.Wait()
@@ -91,9 +91,9 @@ func (c *child) own() {
 	switch {
 	case err == nil || c.ending.Load():
 	case c.unable:
-		fmt.Fprintf(c.Err, "ply-exporter: the command could not be run: %v\n", err)
+		fmt.Fprintf(c.Err, "%sthe command could not be run: %v\n", c.prefix(), err)
 	default:
-		fmt.Fprintf(c.Err, "ply-exporter: command: %v\n", err)
+		fmt.Fprintf(c.Err, "%scommand: %v\n", c.prefix(), err)
 	}
 }
 
@@ -165,7 +165,7 @@ func (c *child) endOnce() {
 	case <-c.done:
 	case <-time.After(grace):
 		pids := strings.Trim(fmt.Sprint(family(c.pid(), parents())), "[]")
-		fmt.Fprintf(c.Err, "ply-exporter: the command did not exit within %v of SIGTERM and is left running; to kill it: kill -KILL %s\n", grace, pids)
+		fmt.Fprintf(c.Err, "%sthe command did not exit within %v of SIGTERM and is left running; to kill it: kill -KILL %s\n", c.prefix(), grace, pids)
 	}
 }
 

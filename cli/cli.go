@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,7 +23,7 @@ const (
 
 // Main runs the program with the arguments of a process, args[0] being its name,
 // and returns the exit status.
-func Main(args []string) int { return Run(args, Streams{os.Stdin, os.Stdout, os.Stderr}) }
+func Main(args []string) int { return Run(args, Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}) }
 
 // Run is Main with streams other than those of the process. Signals, the
 // environment and the current directory are still those of the process, so only
@@ -31,7 +32,7 @@ func Run(args []string, streams Streams) (status int) {
 	p := &program{Streams: streams, args: args[1:], commands: map[string]func() int{}}
 	defer p.recover(&status)
 	if filepath.Base(args[0]) == "ply" { // a binary called ply is "ply-exporter run"
-		p.args = append([]string{"run"}, p.args...)
+		p.name, p.args = "ply", append([]string{"run"}, p.args...)
 	}
 	return p.run()
 }
@@ -61,6 +62,9 @@ func (p *program) run() int {
 	p.addCheck()
 	p.addList()
 	p.addFmt()
+	if p.isRun() && len(p.args) == 2 && (p.args[1] == "-v" || p.args[1] == "--version") {
+		p.args = []string{"--version"} // as ply has it
+	}
 	selected, err := p.app.Parse(p.args)
 	if err != nil {
 		return p.usage(err)
@@ -77,10 +81,12 @@ func (p *program) add(c *kingpin.CmdClause, run func() int) { p.commands[c.FullC
 // usage reports an invalid command line.
 func (p *program) usage(err error) int {
 	text := unmark(err.Error())
-	if p.isRun() && strings.HasPrefix(text, "unknown ") {
+	if hint := p.plyHint(text); hint != "" {
+		text = hint
+	} else if p.isRun() && strings.HasPrefix(text, "unknown ") {
 		text += "; put -- before it if it is an argument of the script"
 	}
-	fmt.Fprintf(p.Err, "ply-exporter: %s; see ply-exporter --help\n", text)
+	fmt.Fprintf(p.Err, "%s%s; see %s --help\n", p.prefix(), text, cmp.Or(p.name, "ply-exporter"))
 	return statusUsage
 }
 
@@ -98,7 +104,7 @@ func (p *program) recover(status *int) {
 	case terminated:
 		*status = int(r)
 	default:
-		fmt.Fprintf(p.Err, "ply-exporter: internal error, please report it: %v\n", r)
+		fmt.Fprintf(p.Err, "%sinternal error, please report it: %v\n", p.prefix(), r)
 		if os.Getenv(debugVariable) != "" {
 			debug.PrintStack()
 		} else {

@@ -38,7 +38,7 @@ func (p *program) formatFiles(f *fmtFlags) int {
 func (p *program) format(f *fmtFlags, file string) int {
 	src, err := p.readUnformatted(file)
 	if err != nil {
-		return p.fail("ply-exporter: " + err.Error())
+		return p.fail(p.prefix() + err.Error())
 	}
 	if f.write && src.File != file {
 		return p.usage(errors.New("fmt: -w cannot be used with standard input"))
@@ -54,7 +54,7 @@ func (p *program) format(f *fmtFlags, file string) int {
 		return statusOK
 	case f.write:
 		if err := rewrite(file, src.Text, out); err != nil {
-			return p.fail("ply-exporter: " + err.Error())
+			return p.fail(p.prefix() + err.Error())
 		}
 		return statusOK
 	}

@@ -18,11 +18,11 @@ func (p *program) addList() {
 func (p *program) list(pattern string, verbose bool) int {
 	k, err := openMachine()
 	if err != nil {
-		return p.fail("ply-exporter: " + err.Error())
+		return p.fail(p.prefix() + err.Error())
 	}
 	probes, err := probe.List(k, pattern, verbose)
 	if err != nil {
-		return p.fail("ply-exporter: " + plylang.Detail(err))
+		return p.fail(p.prefix() + plylang.Detail(err))
 	}
 	w := bufio.NewWriter(p.Out)
 	for _, probe := range probes {
@@ -35,7 +35,7 @@ func (p *program) list(pattern string, verbose bool) int {
 		return p.failOutput(err)
 	}
 	if len(probes) == 0 {
-		return p.fail(fmt.Sprintf("ply-exporter: no probe on this machine matches %q", pattern))
+		return p.fail(p.prefix() + fmt.Sprintf("no probe on this machine matches %q", pattern))
 	}
 	return statusOK
 }

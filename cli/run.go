@@ -45,6 +45,7 @@ func (p *program) addRun() {
 	c.Flag("dump", "Print the syntax tree and the BPF instructions to standard error.").Short('S').BoolVar(&f.dump)
 	c.Flag("keep-going", "Exit with status 0 even if events or map updates were lost (default: status 1).").Short('k').BoolVar(&f.keep)
 	c.Flag("verbose", "Print how each probe was attached, and why.").Short('v').BoolVar(&f.verbose)
+	addPlyFlags(c, &f)
 	f.writable, f.attach = allowWritableFlag(c), attachFlag(c)
 	c.Arg("script", "Script, script file, or - for standard input.").Required().SetValue(&f.script)
 	c.Arg("args", "Values of $1, $2 … in the script.").SetValue(&f.args)
@@ -58,11 +59,11 @@ func (p *program) runScript(f *runFlags) int {
 	}
 	src, err := p.readScript(string(f.script), verifyWriters(*f.writable))
 	if err != nil {
-		return p.fail("ply-exporter: " + err.Error())
+		return p.fail(p.prefix() + err.Error())
 	}
 	child, err := startChild(p.Streams, string(f.command))
 	if err != nil {
-		return p.fail("ply-exporter: " + err.Error())
+		return p.fail(p.prefix() + err.Error())
 	}
 	defer child.end()
 	k, obj, err := build(f, src, child)

@@ -45,7 +45,7 @@ func (p *program) serve(load func() (*config.Config, error), attach string, opt 
 		return p.fail(plylang.Detail(err))
 	}
 	if opt.Backend, err = openBackend(opt.Log, attach); err != nil {
-		return p.fail("ply-exporter: " + plylang.Detail(err))
+		return p.fail(p.prefix() + plylang.Detail(err))
 	}
 	warnPIDNamespace(opt.Log)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -25,6 +25,7 @@ type session struct {
 	decoder *decode.Decoder
 	broken  chan struct{} // closed when output can no longer be written
 	lock    chan struct{} // held while printing
+	unread  bool          // a map could not be read
 }
 
 // trace runs a compiled script until it ends or a signal stops it.
@@ -75,10 +76,13 @@ func (s *session) attached() {
 	fmt.Fprintf(s.Err, "%s active\n", plural(active, "probe"))
 	s.printer.Attached(active)
 	s.checkOutput()
+	said := map[string]bool{} // clauses at one probe are one program
 	for _, p := range s.tracer.Probes() {
-		if s.flags.verbose {
-			fmt.Fprintf(s.Err, "%s: %s, %s: %s\n", p.Spec, p.Attach, plural(p.Covers, "attach point"), p.Why)
+		line := fmt.Sprintf("%s: %s, %s: %s", p.Spec, p.Attach, plural(p.Covers, "attach point"), p.Why)
+		if s.flags.verbose && !said[line] {
+			fmt.Fprintln(s.Err, line)
 		}
+		said[line] = true
 		if p.Err != nil {
 			fmt.Fprintf(s.Err, "warning: %s: %v\n", p.Spec, p.Err)
 		}
@@ -156,9 +160,7 @@ func (s *session) finish(status int) int {
 	}
 	s.maps()
 	s.late()
-	if s.lost() && !s.flags.keep && status == statusOK {
-		status = statusError
-	}
+	status = s.worst(status, s.lost())
 	switch err := s.printer.Err(); {
 	case errors.Is(err, syscall.EPIPE): // the reader has exited, as in "| head -1"
 		return statusError
@@ -168,10 +170,18 @@ func (s *session) finish(status int) int {
 	return status
 }
 
+// worst is the status of a run after what went wrong without ending it.
+func (s *session) worst(status int, lost bool) int {
+	if status == statusOK && (lost && !s.flags.keep || s.unread) {
+		return statusError
+	}
+	return status
+}
+
 // detach takes the script out of the kernel.
 func (s *session) detach(status int) int {
 	if err := s.tracer.Close(); err != nil {
-		fmt.Fprintln(s.Err, "ply-exporter:", err)
+		fmt.Fprintf(s.Err, "%s%v\n", s.prefix(), err)
 		return max(status, statusError)
 	}
 	return status
@@ -244,7 +254,8 @@ func (s *session) printMap(m *object.Map, show func(*object.Map, []tracer.Row)) 
 
 func (s *session) showMap(m *object.Map, rows []tracer.Row, err error, show func(*object.Map, []tracer.Row)) {
 	if err != nil {
-		fmt.Fprintf(s.Err, "ply-exporter: %s: %v\n", m.Name, err)
+		fmt.Fprintf(s.Err, "%s%s: %v\n", s.prefix(), m.Name, err)
+		s.unread = true
 		return
 	}
 	s.decoder.NumbersRead()

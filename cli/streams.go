@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -10,7 +11,12 @@ import (
 // command that "run -c" starts inherits them.
 type Streams struct {
 	In, Out, Err *os.File
+
+	name string // that the program was called by; "" is ply-exporter
 }
+
+// prefix begins the messages that are about no place in a script or file.
+func (s Streams) prefix() string { return cmp.Or(s.name, "ply-exporter") + ": " }
 
 // fail prints an error and returns the exit status for it.
 func (s Streams) fail(text string) int {
@@ -23,7 +29,7 @@ func (s Streams) failOutput(err error) int {
 	if err == nil {
 		return statusOK
 	}
-	return s.fail("ply-exporter: standard output: " + err.Error())
+	return s.fail(s.prefix() + "standard output: " + err.Error())
 }
 
 // show writes to standard output and returns the exit status.
