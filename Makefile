@@ -13,9 +13,10 @@ export GOFLAGS ?= -buildvcs=false
 build: setup
 	go build -trimpath -ldflags '-s -w -X github.com/prometheus/common/version.Version=$(VERSION)' -o ply-exporter .
 
-# Everything: sources, unit tests, in-kernel tests here and in guest kernels. LINT=1 adds make lint.
+# Everything: sources, unit tests, in-kernel tests here and in guest kernels. WITH_LINT=1 adds make lint:
+# make itself has a variable LINT.
 test: setup
-	go run ./internal/ci $(if $(LINT),-lint)
+	go run ./internal/ci $(if $(WITH_LINT),-lint)
 
 # Only the tests in guest kernels; KERNEL=5.10 or KERNEL=6.12-arm64 picks one.
 guests: setup

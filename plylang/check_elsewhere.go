@@ -14,13 +14,22 @@ func (c *clause) noArgument(x *Name) bool {
 	case !ok || c.lookup("arg0") == nil:
 		return false
 	case digits == "s":
-		c.errorf(x.Pos, "what %s matches declares no arguments, or each its own: write arg0 to %s", c.Spec, c.lastArgument())
+		c.errorf(x.Pos, "what %s matches declares no arguments, or each its own: write arg0 to %s%s", c.Spec, c.lastArgument(), c.castOfRaw())
 	case isNumber(digits):
 		c.errorf(x.Pos, "there is no %s: arguments are numbered from arg0 to %s", x.Name, c.lastArgument())
 	default:
 		return false
 	}
 	return true
+}
+
+// castOfRaw says how to come to what a raw tracepoint is given, since a kernel may
+// not describe it.
+func (c *clause) castOfRaw() string {
+	if !ProviderNamed("rawtracepoint").Called(c.Spec.Provider) {
+		return ""
+	}
+	return ", and casts of what they point to, as in ((struct sk_buff *)arg0)->len; the tracepoint's record has named fields"
 }
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }

@@ -122,7 +122,7 @@ func (c *checker) neverStored(m *mapState) {
 	case m.Name[0] == '$' && m.Name[1:] != "" && isDigit(m.Name[1]):
 		c.argumentMissing(m, pos)
 	case m.Name == "$target":
-		c.errorf(pos, "$target is the process of run -c: give a command, as in -c \"ls /tmp\"")
+		c.errorf(pos, "$target is the process of run -c \"CMD\", and exists only there")
 	case m.Name[0] == '$':
 		c.errorf(pos, "nothing is stored in %s, and the environment has no variable %s", m.Name, m.Name[1:])
 	case c.isLocal(m.Name):
