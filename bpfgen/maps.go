@@ -31,8 +31,10 @@ const (
 	// one. Two CPUs' values of the largest default histogram are below it.
 	perCPULimit = 1152 << 10
 
-	// lruSpare is how many free entries of an LRU map a CPU keeps to itself.
-	lruSpare = 256
+	// lruSpare is how many entries of an LRU map a CPU can keep to itself: 128 free
+	// ones (LOCAL_FREE_TARGET), and one for each update under way. The kernel takes
+	// used entries when fewer than 128 are free for all.
+	lruSpare = 136
 
 	// maxElementSize is how large a value can be together with its key, or with a
 	// cell's mark: a program reaches a word by an offset of 15 bits, an iterator

@@ -101,14 +101,14 @@ func TestCheckOfOtherMachine(t *testing.T) {
 		t.Fatal(plylang.Detail(err))
 	}
 	for _, want := range []string{
-		"script net: 1 program, 1 attach point, about 28.6 MiB of kernel memory\n",
+		"script net: 1 program, 1 attach point, about 25.7 MiB of kernel memory\n",
 		"ply_net_n_total{comm} counter\n",
 		"at most 10,240 series, about 997 KiB of kernel memory\n",
 		"ply_net_most{comm} gauge\n",
 		"at most 10,240 series, about 21.0 MiB of kernel memory\n",
 		"max() keeps a value for each of 256 CPUs, 21 MiB in all: lower max_entries of @most",
-		"at is not exported, about 6.63 MiB of kernel memory\n",
-		"all scripts together: at most 20,480 series, about 28.6 MiB of kernel memory\n",
+		"at is not exported, about 3.75 MiB of kernel memory\n",
+		"all scripts together: at most 20,480 series, about 25.7 MiB of kernel memory\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
