@@ -100,14 +100,27 @@ func (t *Tracer) MapMemory(m *object.Map) (all uint64) {
 		if r.kernel == last {
 			continue // generations of a cell share their memory
 		}
-		info, err := r.kernel.Info()
-		if err != nil {
+		n := r.kernelMemory()
+		if n == 0 {
 			return 0
 		}
-		n, _ := info.Memlock()
 		all, last = all+n, r.kernel
 	}
 	return all
+}
+
+// kernelMemory asks the kernel once: maps get all their memory when they are
+// made, and asking means to read a file.
+func (r *mapReader) kernelMemory() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.charged > 0 {
+		return r.charged
+	}
+	if info, err := r.kernel.Info(); err == nil {
+		r.charged, _ = info.Memlock()
+	}
+	return r.charged
 }
 
 // A mapReader reads one map. It keeps its buffers from call to call.
@@ -125,6 +138,8 @@ type mapReader struct {
 	known *keys.Table
 	seen  []uint32 // by a key's number: the round in which it was there last
 	round uint32
+
+	charged uint64 // bytes of kernel memory; 0 is not known yet
 }
 
 // openReader prepares reading a map; openReaders follows for hashes.
