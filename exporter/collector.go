@@ -54,7 +54,18 @@ func (c *collector) scrape(asked time.Time, send func([]gathered)) error {
 	}
 	slices.SortFunc(families, func(a, b gathered) int { return cmp.Compare(a.name, b.name) })
 	send(families)
+	c.noteSent()
 	return err
+}
+
+// noteSent notes when a scrape was done with what it has read.
+func (c *collector) noteSent() {
+	now := time.Now()
+	for _, s := range c.scripts {
+		if s.running != nil && s.running.readErr == nil {
+			s.running.reads.add(now)
+		}
+	}
 }
 
 // gather returns the metrics of a scrape as messages.

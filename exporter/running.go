@@ -16,7 +16,7 @@ type running struct {
 	created time.Time
 	series  []*mapSeries // one for each map, in the script's order
 
-	// What the last scrape read, and when it and those before it did.
+	// What the last scrape read, and when it and those before it were done.
 	last    []mapReading
 	readErr error
 	reads   readingLog
@@ -82,10 +82,7 @@ type mapReading struct {
 
 // scrape reads all maps for a scrape that was requested at a time.
 func (r *running) scrape(asked time.Time) (err error) {
-	begin := time.Now()
-	if r.last, err = r.read(r.series, origin{asked, r.reads.before(asked, r.created)}); err == nil {
-		r.reads.add(readingTime{begin, time.Now()})
-	}
+	r.last, err = r.read(r.series, origin{asked, r.reads.before(asked, r.created)})
 	return err
 }
 

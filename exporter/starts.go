@@ -19,31 +19,33 @@ import (
 // the mark of absence, that Prometheus has of the series from an earlier
 // scrape, and before the sample of this one: a 0 between two samples of the
 // same count would be one reset too many. The time of a sample is when its
-// scrape was sent, in milliseconds. Hence two rules:
+// scrape was sent, in milliseconds, and may be moved by two of them. Hence two
+// rules:
 //
-//   - A start is the next full millisecond after the reading began. No update
-//     before the reading began is missing from it.
-//   - The reading must have ended before the scrape that shows the series was
-//     requested. That is the reading before, but for scrapes that wait for each
-//     other.
+//   - A start is three milliseconds after what was read had been written: until
+//     then, other scrapes get the same response.
+//   - It was written before the scrape that shows the series was requested, and
+//     the start is not later than that. It is the reading before, but for scrapes
+//     that wait for each other.
 //
 // Any scrape is a reading, whoever sends it: the times are right for all.
 
 // A startTime is in nanoseconds since 1970.
 type startTime int64
 
-// A readingTime is when a script's maps were read.
-type readingTime struct{ begin, end time.Time }
+// A readingLog holds when the latest readings were written, the newest last.
+type readingLog []time.Time
 
-// A readingLog holds the times of the latest readings, the newest last.
-type readingLog []readingTime
+// stampTolerance is by how much Prometheus may move the time of a scrape: the
+// default of its --scrape.timestamp-tolerance.
+const stampTolerance = 2 * time.Millisecond
 
 // maxReadingLog is how many readings are remembered: more than requests can wait
 // for each other.
 const maxReadingLog = 2 * maxAnswers
 
-func (l *readingLog) add(t readingTime) {
-	*l = append(*l, t)
+func (l *readingLog) add(at time.Time) {
+	*l = append(*l, at)
 	if len(*l) > maxReadingLog {
 		*l = slices.Delete(*l, 0, 1)
 	}
@@ -52,9 +54,10 @@ func (l *readingLog) add(t readingTime) {
 // before returns the start of series that are new in a reading which was
 // requested at a time; created is that of the script.
 func (l readingLog) before(asked, created time.Time) startTime {
-	for _, t := range slices.Backward(l) {
-		if !t.end.After(asked) {
-			return startTime(t.begin.Truncate(time.Millisecond).Add(time.Millisecond).UnixNano())
+	for _, at := range slices.Backward(l) {
+		if !at.After(asked) {
+			start := at.Truncate(time.Millisecond).Add(time.Millisecond + stampTolerance)
+			return startTime(min(start.UnixNano(), asked.UnixNano()))
 		}
 	}
 	return startTime(created.UnixNano())

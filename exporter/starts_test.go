@@ -3,6 +3,7 @@ package exporter
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func (s *startsScript) read(rows []pair, want map[string]int) {
 	s.Helper()
 	time.Sleep(10*time.Second + 300*time.Microsecond)
 	s.tracer.rows["@"] = rows
-	s.starts = append(s.starts, time.Now().Truncate(time.Millisecond).Add(time.Millisecond))
+	s.starts = append(s.starts, time.Now().Truncate(time.Millisecond).Add(3*time.Millisecond))
 	got := map[string]int{}
 	for key, at := range startsOf(s.T, s.c, time.Now()) {
 		got[key] = -1
@@ -200,6 +201,23 @@ func TestStartsOfWaitingScrapes(t *testing.T) {
 	})
 }
 
+// A start is later than what Prometheus has of the reading before, and not later
+// than the request.
+func TestStartAfterReading(t *testing.T) {
+	created, done := time.UnixMilli(1_000), time.UnixMilli(60_000).Add(400*time.Microsecond)
+	log := readingLog{done.Add(-time.Second), done}
+	for asked, want := range map[time.Time]time.Time{
+		done.Add(time.Second):      time.UnixMilli(60_003),
+		done.Add(time.Microsecond): done.Add(time.Microsecond),
+		done.Add(-1):               time.UnixMilli(59_003),
+		done.Add(-time.Minute):     created,
+	} {
+		if got := time.Unix(0, int64(log.before(asked, created))); !got.Equal(want) {
+			t.Errorf("asked at %v: starts at %v, want %v", asked, got, want)
+		}
+	}
+}
+
 // The exporter's own counters count since their script started.
 func TestStartsOfOwnCounters(t *testing.T) {
 	tracer := &fakeTracer{probes: []Probe{{Spec: "kprobe:x", Attached: true, Missed: 4, MissedKnown: true}}}
@@ -228,23 +246,39 @@ func TestStartsOfOwnCounters(t *testing.T) {
 	}
 }
 
-// A real Prometheus that stores zeros at start times: what a series counted
-// before its first scrape is in its increase, and nothing twice.
+// Two real Prometheis that store zeros at start times: what a series counted
+// before its first scrape is in its increase, and nothing twice, in both.
 func TestPrometheusStoresZeros(t *testing.T) {
 	tracer := &fakeTracer{}
 	b := &fakeBackend{scripts: map[string]string{"S": on("@[comm] = count();")}, tracers: map[string]*fakeTracer{"S": tracer}}
-	prometheus := promtest.StartZeros(t, strings.TrimPrefix(serve(t, b, oneScriptYAML(""), ""), "http://"))
-	var never time.Time
-	const a, z = `ply_net_total{comm="a"}`, `ply_net_total{comm="z"}`
-	tracer.set(counts(map[string]int64{"a": 100}), never)
-	prometheus.WaitIncrease(a, 100) // before its first scrape
-	tracer.set(counts(map[string]int64{"z": 7}), never)
-	prometheus.WaitIncrease(z, 7)
-	prometheus.WaitIncrease(a, 0) // it is gone
-	tracer.set(counts(map[string]int64{"a": 200}), never)
-	prometheus.WaitIncrease(a, 300) // and came back larger
-	tracer.set(counts(map[string]int64{"a": 20}), never)
-	prometheus.WaitIncrease(a, 320)
-	tracer.set(counts(map[string]int64{"a": 60}), time.Now())
-	prometheus.WaitIncrease(a, 380) // cleared
+	target := strings.TrimPrefix(serve(t, b, oneScriptYAML(""), ""), "http://")
+	prometheis := []*promtest.Server{promtest.StartZeros(t, target), promtest.StartZeros(t, target)}
+	var cleared time.Time
+	for _, step := range []struct {
+		what    string
+		rows    map[string]int64
+		cleared bool
+		grown   map[string]float64
+	}{
+		{"before its first scrape", map[string]int64{"a": 100}, false, map[string]float64{"a": 100}},
+		{"another, and it is gone", map[string]int64{"z": 7}, false, map[string]float64{"z": 7, "a": 0}},
+		{"it came back larger", map[string]int64{"a": 200, "z": 7}, false, map[string]float64{"a": 300, "z": 7}},
+		{"it has fallen", map[string]int64{"a": 20, "z": 8}, false, map[string]float64{"a": 320, "z": 8}},
+		{"all are cleared", map[string]int64{"a": 60, "z": 10}, true, map[string]float64{"a": 380, "z": 18}},
+	} {
+		if step.cleared {
+			cleared = time.Now()
+		}
+		tracer.set(counts(step.rows), cleared)
+		for _, p := range prometheis {
+			for key := range step.rows {
+				p.WaitIncrease(fmt.Sprintf("ply_net_total{comm=%q}", key), step.grown[key])
+			}
+			for key, n := range step.grown {
+				if got := p.Increase(fmt.Sprintf("ply_net_total{comm=%q}", key)); got != n {
+					t.Errorf("%s: %s has grown by %v, want %v", step.what, key, got, n)
+				}
+			}
+		}
+	}
 }
