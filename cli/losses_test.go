@@ -189,7 +189,7 @@ func TestMissedBesideAnotherProbe(t *testing.T) {
 	need.BPF(t)
 	r := ply(t, "run", "--attach=plain", "-c", "exec dd if=/dev/zero of=/dev/null bs=1 count=40000 status=none", `
 		tracepoint:raw_syscalls/sys_enter / pid == $target / { unroll(64) { @x = quantize(strlen(str(data->args[1], 127))); } }
-		tracepoint:timer/hrtimer_expire_entry { @n = count(); }`)
+		tracepoint:timer/hrtimer_expire_entry { @n = sum(1); }`)
 	if r.status != 1 || !strings.Contains(r.stderr, " events of tracepoint:timer/hrtimer_expire_entry were missed by the kernel\n") {
 		t.Errorf("status %d, standard error\n%s", r.status, r.stderr)
 	}
