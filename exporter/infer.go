@@ -25,6 +25,7 @@ type metric struct {
 	scale  scale
 	labels []label
 	bounds bounds // histograms
+	rises  bool   // what it adds up is not negative
 
 	exported bool
 }
@@ -45,7 +46,7 @@ func inferMetrics(s *config.Script, checked *plylang.Script) (metrics, plylang.E
 	var list metrics
 	given, errs := matchMetrics(s, checked)
 	for _, decl := range checked.Maps {
-		m, found := inferMetric(s, decl, given[decl.Name])
+		m, found := inferMetric(s, checked, decl, given[decl.Name])
 		errs = append(errs, found...)
 		m.exported = isExported(decl, m.given)
 		m.help = helpText(checked, m)
@@ -121,11 +122,12 @@ func isExported(decl *plylang.Map, given *config.Metric) bool {
 	return decl.Agg != nil
 }
 
-func inferMetric(s *config.Script, decl *plylang.Map, given *config.Metric) (*metric, plylang.ErrorList) {
+func inferMetric(s *config.Script, checked *plylang.Script, decl *plylang.Map, given *config.Metric) (*metric, plylang.ErrorList) {
 	m := &metric{script: s, decl: decl, given: given, nameAt: s.At}
 	if given != nil {
 		m.nameAt = given.At("name")
 	}
+	m.rises = rises(checked, decl)
 	kind, err := m.resolveType()
 	if err != nil {
 		return m, plylang.ErrorList{err}
@@ -163,7 +165,19 @@ func (m *metric) resolveBounds() plylang.ErrorList {
 // types are what the map may be exported as, the default first.
 func (m *metric) types() []object.Metric {
 	values := bpfgen.ValuesOf(m.decl.Agg)
+	if m.rises {
+		return values.Metrics
+	}
 	return values.MetricsOf(m.decl.Value)
+}
+
+// rises says whether nothing that is fed into an aggregation can be negative.
+func rises(checked *plylang.Script, decl *plylang.Map) bool {
+	yes := decl.Agg != nil
+	eachStore(checked, decl.Name, func(call *plylang.Call, s *signs) {
+		yes = yes && (len(call.Args) == 0 || s.notNegative(call.Args[0]))
+	})
+	return yes
 }
 
 func (m *metric) resolveType() (dto.MetricType, *plylang.Error) {

@@ -21,13 +21,13 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 	if m.isCounter() && !strings.HasSuffix(m.name, "_total") {
 		list = append(list, m.nameAt.Errorf("counter %s has no _total: Prometheus' metadata will say unknown, because OpenMetrics has no such counter: name it %s_total", m.name, m.name))
 	}
-	eachStore(checked, m.decl.Name, func(p *plylang.Probe, call *plylang.Call) {
+	eachStore(checked, m.decl.Name, func(call *plylang.Call, s *signs) {
 		if len(call.Args) == 0 {
 			return
 		}
 		arg := call.Args[0]
-		if m.mayBeNegative() && p.Pred == nil {
-			list.Add(checked.Src, arg.Position(), "%s may be negative: such values count in the lowest bucket; a predicate keeps them out", arg)
+		if m.mayBeNegative() && !s.notNegative(arg) {
+			list.Add(checked.Src, arg.Position(), "%s may be negative: such values count in the lowest bucket; if (%s >= 0) or a predicate keeps them out", arg, arg)
 		}
 		if b, ok := arg.(*plylang.Binary); ok && dropsUnit(b) {
 			list.Add(checked.Src, b.Pos, "%s drops the unit of a duration: without it the exporter converts to seconds itself", arg)
@@ -53,29 +53,16 @@ func (m *metric) labelError(checked *plylang.Script, l label, format string, arg
 
 func (m *metric) mayBeNegative() bool {
 	v := m.decl.Value
-	return m.typ == dto.MetricType_HISTOGRAM && v != nil && v.Signed && !v.Literal && v.Unit == plylang.Plain
+	asked := len(m.bounds.thresholds) > 0 && m.bounds.thresholds[0].Sign() < 0
+	return m.typ == dto.MetricType_HISTOGRAM && v != nil && v.Signed && !v.Literal && v.Unit == plylang.Plain && !asked
 }
 
-// dropsUnit says whether a duration is multiplied or divided by a plain
-// number.
+// dropsUnit says whether a duration is multiplied or divided by a plain number, and
+// the result is one.
 func dropsUnit(b *plylang.Binary) bool {
-	x, y := b.X.Type(), b.Y.Type()
-	if b.Op != plylang.MUL && b.Op != plylang.DIV || x == nil || y == nil {
+	x, y, result := b.X.Type(), b.Y.Type(), b.Type()
+	if b.Op != plylang.MUL && b.Op != plylang.DIV || x == nil || y == nil || result == nil {
 		return false
 	}
-	return x.Unit == plylang.Duration && y.Unit == plylang.Plain
-}
-
-// eachStore calls f for every aggregation into the map, as the clauses of the
-// script have it.
-func eachStore(checked *plylang.Script, mapName string, f func(*plylang.Probe, *plylang.Call)) {
-	for _, c := range checked.Clauses {
-		eachAssign(c.Body, func(a *plylang.Assign) {
-			ref, ok := a.LHS.(*plylang.MapRef)
-			call, isCall := a.X.(*plylang.Call)
-			if ok && isCall && ref.Name == mapName {
-				f(c.Probe, call)
-			}
-		})
-	}
+	return x.Unit == plylang.Duration && y.Unit == plylang.Plain && result.Unit == plylang.Plain
 }
