@@ -150,10 +150,14 @@ func (e *evaluator) stmt(s plylang.Stmt) flow {
 	return next
 }
 
-// effect is exit() or printf().
+// effect is exit(), clear() or printf().
 func (e *evaluator) effect(call *plylang.Call) flow {
 	if call.Name == "exit" {
 		return exited
+	}
+	if call.Name == "clear" {
+		delete(e.maps, call.Args[0].(*plylang.MapRef).Map)
+		return next
 	}
 	var values []value
 	var types []typ

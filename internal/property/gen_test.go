@@ -60,14 +60,21 @@ func randomScript(seed int64) string {
 	for range 1 + g.Intn(2) {
 		b.WriteString(g.clause())
 	}
-	return b.String() + "BEGIN" + g.lastBody()
+	return b.String() + "BEGIN" + g.lastBody(seed)
 }
 
 // lastBody stores something in all maps, because what is read must be stored
-// somewhere.
-func (g *generator) lastBody() string {
+// somewhere. In every fourth script it clears some of them before: once each,
+// because that is what is possible whoever runs it.
+func (g *generator) lastBody(seed int64) string {
 	g.locals = nil
-	s := " {\n" + g.store(g.tables)
+	s := " {\n"
+	for i, m := range append(g.tables[:len(g.tables):len(g.tables)], g.aggs...) {
+		if seed%4 == 3 && seed>>(2+i)&1 != 0 {
+			s += "clear(" + m.name + ");\n"
+		}
+	}
+	s += g.store(g.tables)
 	for _, a := range g.aggs {
 		s += g.feed(a) + ";\n"
 	}

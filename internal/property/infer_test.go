@@ -99,7 +99,7 @@ func inferTypes(script *plylang.Script) *types {
 	t := &types{values: map[*plylang.Map]*place{}, keys: map[*plylang.Map][]*place{}, locals: map[*plylang.Local]*place{}}
 	for _, m := range script.Maps {
 		t.values[m] = &place{}
-		for range m.Uses[0].Keys {
+		for range keysOf(m) {
 			t.keys[m] = append(t.keys[m], &place{})
 		}
 	}
@@ -114,6 +114,15 @@ func inferTypes(script *plylang.Script) *types {
 	t.signed = true
 	t.settle(script)
 	return t
+}
+
+// keysOf returns how many keys a map has; clear() names it without.
+func keysOf(m *plylang.Map) int {
+	n := 0
+	for _, use := range m.Uses {
+		n = max(n, len(use.Keys))
+	}
+	return n
 }
 
 func (t *types) settle(script *plylang.Script) {

@@ -94,7 +94,15 @@ func observeLoaded(_ *kernel.Kernel, obj *object.Object) ([]string, error) {
 		return nil, err
 	}
 	for _, m := range obj.Maps {
-		more, err := readLines(obj, m, coll.Maps[m.SpecName])
+		place, err := generation(m, coll)
+		if err != nil {
+			return nil, err
+		}
+		from := coll.Maps[m.SpecName]
+		if m.Cleared() && m.Storage != object.Cell {
+			from = coll.Maps[m.GenerationName(place)]
+		}
+		more, err := readLines(obj, m, from, place)
 		if err != nil {
 			return nil, err
 		}
@@ -146,14 +154,27 @@ func here() world {
 	}
 }
 
-// readLines reads a map by bpf(2).
-func readLines(obj *object.Object, m *object.Map, from *ebpf.Map) (lines []string, err error) {
+// generation is where the current generation of a map is, 0 of one that is not
+// cleared.
+func generation(m *object.Map, coll *ebpf.Collection) (int, error) {
+	if !m.Cleared() {
+		return 0, nil
+	}
+	clears := coll.Maps[object.ClearMap]
+	words := make([]byte, clears.ValueSize())
+	err := clears.Lookup(uint32(0), &words)
+	return object.Place(object.ClearState(object.Word(words, m.ClearStateWord())).Number()), err
+}
+
+// readLines reads a map by bpf(2). A cell is read at the place of its generation.
+func readLines(obj *object.Object, m *object.Map, from *ebpf.Map, place int) (lines []string, err error) {
 	var key, value []byte
 	var values [][]byte
 	it := from.Iterate()
 	switch m.Storage {
 	case object.Cell:
 		for it.Next(&key, &value) {
+			value = value[place*m.CellSize():]
 			if mark, cell, _ := m.Cell(func(i int) uint64 { return object.Word(value, i) }); m.Written(mark, cell) {
 				lines = append(lines, renderLine(obj, m, nil, cell))
 			}

@@ -59,7 +59,7 @@ func tracedScript(seed int64) trace {
 	t.text += g.hooked(t.enter.spec+", "+getpgidEntry.spec, nil)
 	t.text += t.leave.spec + " / tid == $1 / { @[probe].count() }\n"
 	t.text += "END\n" // counts too
-	t.text += "END" + g.lastBody()
+	t.text += "END" + g.lastBody(seed)
 	return t
 }
 
