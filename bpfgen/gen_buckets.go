@@ -134,6 +134,8 @@ func compareTree[N int64 | uint64](g *gen, bounds []N, first int, jump asm.JumpO
 func newLinear(args []plylang.Expr, _ bool) (object.Buckets, error) {
 	lo, hi, step := constantArg(args, 1), constantArg(args, 2), constantArg(args, 3)
 	switch {
+	case hi < 0 && lo >= 0 && !args[2].Type().Signed:
+		return nil, &plylang.ArgError{Arg: 2, Msg: "the upper limit must be below 2^63"}
 	case hi <= lo:
 		return nil, &plylang.ArgError{Arg: 2, Msg: "the upper limit must be above the lower one"}
 	case step <= 0:

@@ -205,6 +205,8 @@ func TestCompileErrors(t *testing.T) {
 		{"BEGIN { @ = lquantize(1, 0, 10, 0); }", "script:1:33: the step must be at least 1"},
 		{"BEGIN { @[1] = lquantize(1, 0, 4092, 1); }", "script:1:9: @ needs 32776 bytes for a key and its value, the limit is 32760: use fewer buckets or shorter strings"},
 		{"BEGIN { @ = lquantize(1, 0, 4091, 1); }", "script:1:9: @ needs 32768 bytes for a key and its value, the limit is 32760: use fewer buckets or shorter strings"},
+		{"BEGIN { @ = lquantize((u64)1, 0, 0xffffffffffffffff, 1); }", "script:1:34: the upper limit must be below 2^63"},
+		{"BEGIN { @ = lquantize(1, 5, -2, 1); }", "script:1:29: the upper limit must be above the lower one"},
 		{"BEGIN { @ = lquantize(1, 0, 100000, 1); }", "script:1:37: this makes more than 4096 buckets: use a larger step"},
 		{"BEGIN { @ = lquantize(1, 5, 5, 1); }", "script:1:29: the upper limit must be above the lower one"},
 		{"BEGIN { @ = llquantize(1, 10, 0, 2, 7); }", "script:1:37: the number of steps must be a multiple of the factor"},

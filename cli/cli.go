@@ -52,6 +52,7 @@ func (p *program) run() int {
 	}
 	kingpin.EnableFileExpansion = false // an argument may begin with @
 	p.app = kingpin.New("ply-exporter", "Prometheus exporter driven by ply scripts, and the ply command-line tool.")
+	nameVersion()
 	p.app.Version(version.Print("ply-exporter"))
 	p.app.HelpFlag.Short('h')
 	help := &output{w: p.Out}
@@ -70,6 +71,14 @@ func (p *program) run() int {
 		return p.usage(err)
 	}
 	return p.commands[selected]()
+}
+
+// nameVersion takes the version from what Go notes in every binary, if the build
+// gave none.
+func nameVersion() {
+	if info, ok := debug.ReadBuildInfo(); ok && version.Version == "" {
+		version.Version = info.Main.Version
+	}
 }
 
 // isRun reports whether the command is "run".

@@ -42,6 +42,14 @@ func TestFlagsOfPly(t *testing.T) {
 	}
 }
 
+// A build without -ldflags has a version too.
+func TestVersionOfPlainBuild(t *testing.T) {
+	_, out, _ := calledBy(t, "ply-exporter", "--version")
+	if strings.Contains(out, "version  (") {
+		t.Errorf("no version in %q", out)
+	}
+}
+
 // calledBy runs the program by a name, in this process.
 func calledBy(t *testing.T, name string, args ...string) (status int, out, errs string) {
 	t.Helper()
