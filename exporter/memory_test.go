@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,6 +53,19 @@ func TestCompiledScriptsDoNotKeepTheKernelsTypes(t *testing.T) {
 		t.Errorf("the types cannot be read again: %v", err)
 	}
 	runtime.KeepAlive(scripts)
+}
+
+// The user's GOGC counts, where there is one.
+func TestLimitGarbage(t *testing.T) {
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	for gogc, want := range map[string]int{"": gcPercent, "300": 100} {
+		t.Setenv("GOGC", gogc)
+		limitGarbage()
+		if got := debug.SetGCPercent(100); got != want {
+			t.Errorf("GOGC=%s: got %d, want %d", gogc, got, want)
+		}
+	}
 }
 
 // Pages of the program that nothing runs are no memory of the process.
