@@ -4,41 +4,79 @@ import (
 	"fmt"
 	"log/slog"
 
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter"
-	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
+// checkFlags are the options of "check".
+type checkFlags struct {
+	load      loadFunc
+	attach    *string
+	maxSeries *int
+	budget    *size
+	cpus      int
+	noKernel  bool
+	recorded  string
+}
+
 func (p *program) addCheck() {
 	c := p.app.Command("check", "Compile a configuration, verify it on this kernel, and list its metrics with labels and cost.")
-	load, attach := configFlags(c), attachFlag(c)
-	maxSeries, budget := maxSeriesFlag(c), memoryBudgetFlag(c)
-	cpus := c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").Int()
-	p.add(c, func() int {
-		return p.check(load, *attach, *cpus, exporter.Limits{Series: *maxSeries, Memory: int(*budget)})
-	})
+	f := checkFlags{load: configFlags(c), attach: attachFlag(c), maxSeries: maxSeriesFlag(c), budget: memoryBudgetFlag(c)}
+	c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").IntVar(&f.cpus)
+	c.Flag("no-kernel", "Load nothing into the kernel, which takes no privileges: names, types, metrics and costs are checked, the kernel verifies nothing.").BoolVar(&f.noKernel)
+	c.Flag("kernel", "Like --no-kernel, but for the kernel that the command record has written to FILE, not for this one.").PlaceHolder("FILE").StringVar(&f.recorded)
+	p.add(c, func() int { return p.check(&f) })
 }
 
 // maxCPUs is more than Linux can be built for.
 const maxCPUs = 8192
 
-func (p *program) check(load func() (*config.Config, error), attach string, cpus int, limits exporter.Limits) int {
-	if cpus < 0 || cpus > maxCPUs {
-		return p.fail(p.prefix() + fmt.Sprintf("--cpus %d: give 1 to %d, the CPUs that the machine can have", cpus, maxCPUs))
+func (p *program) check(f *checkFlags) int {
+	if f.cpus < 0 || f.cpus > maxCPUs {
+		return p.fail(p.prefix() + fmt.Sprintf("--cpus %d: give 1 to %d, the CPUs that the machine can have", f.cpus, maxCPUs))
 	}
-	cfg, err := load()
+	cfg, err := f.load(!f.noKernel && f.recorded == "")
 	if err != nil {
 		return p.fail(plylang.Detail(err))
 	}
-	backend, err := openBackend(slog.New(slog.DiscardHandler), attach)
+	backend, result, err := f.backend()
 	if err != nil {
 		return p.fail(p.prefix() + plylang.Detail(err))
 	}
-	backend.AssumeCPUs(cpus)
 	out := &output{w: p.Out}
-	if err := exporter.Check(out, cfg, backend, limits); err != nil {
+	if err := exporter.Check(out, cfg, backend, exporter.Limits{Series: *f.maxSeries, Memory: int(*f.budget)}); err != nil {
 		return p.fail(plylang.Detail(err))
 	}
-	fmt.Fprintln(out, "all scripts run on this kernel")
+	fmt.Fprintln(out, result)
 	return p.failOutput(out.err)
 }
+
+// backend returns what compiles and verifies, and what can be said when it does.
+func (f *checkFlags) backend() (b exporter.Backend, result string, err error) {
+	if f.recorded == "" && !f.noKernel {
+		real, err := openBackend(slog.New(slog.DiscardHandler), *f.attach)
+		if err == nil {
+			real.AssumeCPUs(f.cpus)
+		}
+		return real, "all scripts run on this kernel", err
+	}
+	k, err := kernel.Running()
+	result = "all scripts compile for this kernel, which has not verified them"
+	if f.recorded != "" {
+		k, err = openRecorded(f.recorded)
+		result = fmt.Sprintf("all scripts compile for the kernel of %s; none has verified them", f.recorded)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	k.AssumeCPUs(f.cpus)
+	return unverified{exporter.NewBackend(k, slog.New(slog.DiscardHandler), *f.attach == attachPlain)}, result, nil
+}
+
+// unverified is a backend that loads nothing.
+type unverified struct{ *exporter.KernelBackend }
+
+// Verify accepts what was compiled.
+func (unverified) Verify(*object.Object) error { return nil }

@@ -61,6 +61,7 @@ func (p *program) run() int {
 	p.addServe()
 	p.addRun()
 	p.addCheck()
+	p.addRecord()
 	p.addList()
 	p.addFmt()
 	if p.isRun() && len(p.args) == 2 && (p.args[1] == "-v" || p.args[1] == "--version") {

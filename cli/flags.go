@@ -11,18 +11,21 @@ import (
 	"ply-exporter/exporter/config"
 )
 
-// configFlags adds --config, its alias and --allow-writable; load reads what they
-// name.
-func configFlags(c *kingpin.CmdClause) (load func() (*config.Config, error)) {
+// A loadFunc reads what --config names. Scripts that are to run are not read from
+// files that others may change.
+type loadFunc func(toRun bool) (*config.Config, error)
+
+// configFlags adds --config, its alias and --allow-writable.
+func configFlags(c *kingpin.CmdClause) loadFunc {
 	var paths []string
 	c.Flag("config", "YAML configuration file, or directory of *.yaml files (repeatable). The default is a built-in configuration.").PlaceHolder("FILE").StringsVar(&paths)
 	c.Flag("config.file", "Same as --config.").PlaceHolder("FILE").Hidden().StringsVar(&paths)
 	writable := allowWritableFlag(c)
-	return func() (*config.Config, error) {
+	return func(toRun bool) (*config.Config, error) {
 		if len(paths) == 0 {
 			return config.Parse("quickstart.yaml (embedded)", configs.Quickstart)
 		}
-		return config.Loader{Verify: verifyWriters(*writable)}.Load(paths)
+		return config.Loader{Verify: verifyWriters(*writable || !toRun)}.Load(paths)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
 	"ply-exporter/exporter"
-	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -37,10 +36,10 @@ func (p *program) addServe() {
 
 // serve runs until SIGTERM or ^C, which is a normal end. Before anything is
 // attached, these signals have their default effect.
-func (p *program) serve(load func() (*config.Config, error), attach string, opt exporter.Options) int {
+func (p *program) serve(load loadFunc, attach string, opt exporter.Options) int {
 	defer ignoreHangups(opt.Log)()
 	defer ignoreSIGPIPE()() // counting goes on when nobody reads the log any more
-	cfg, err := load()
+	cfg, err := load(true)
 	if err != nil {
 		return p.fail(plylang.Detail(err))
 	}

@@ -1,0 +1,90 @@
+package kernel
+
+import (
+	"bytes"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What is compiled against a recording is what would be compiled against the
+// kernel: it has the same tracepoints, functions, types and features.
+func TestRecord(t *testing.T) {
+	k := open(t, "7.3-amd64")
+	var archive bytes.Buffer
+	if err := k.Record(&archive); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenRecorded(bytes.NewReader(archive.Bytes()), int64(archive.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err1 := k.Tracepoints("*", "*")
+	got, err2 := r.Tracepoints("*", "*")
+	if !slices.Equal(got, want) || len(want) == 0 || err1 != nil || err2 != nil {
+		t.Errorf("%d tracepoints, want %d; %v, %v", len(got), len(want), err1, err2)
+	}
+	if r.release() != k.release() || r.Arch() != k.Arch() || !maps.Equal(r.recorded(), k.recorded()) {
+		t.Errorf("%s on %s with %v", r.release(), r.Arch().Name, r.recorded())
+	}
+	if !maps.Equal(r.kept.Load().syscallFns(), k.kept.Load().syscallFns()) {
+		t.Error("the functions of system calls differ") // those that are left out, too
+	}
+	functions, err1 := k.Functions("*")
+	again, err2 := r.Functions("*")
+	if functionNames(again) != functionNames(functions) || len(functions) == 0 || err1 != nil || err2 != nil {
+		t.Errorf("%d functions, want %d; %v, %v", len(again), len(functions), err1, err2)
+	}
+	offset, err1 := k.FieldOffset("task_struct", "comm")
+	if o, err := r.FieldOffset("task_struct", "comm"); o != offset || err1 != nil || err != nil {
+		t.Errorf("comm is at %d, want %d; %v, %v", o, offset, err1, err)
+	}
+}
+
+// A recording does not tell where the kernel lay in memory.
+func TestRecordedAddresses(t *testing.T) {
+	k := open(t, "7.3-amd64")
+	here, err := k.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stext, _ := here.Addr("_stext")
+	read, _ := here.Addr("vfs_read")
+	var archive bytes.Buffer
+	if err := k.Record(&archive); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenRecorded(bytes.NewReader(archive.Bytes()), int64(archive.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := r.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := there.Addr("_stext")
+	moved, _ := there.Addr("vfs_read")
+	if first != linkedAt || moved != linkedAt+read-stext || stext == linkedAt {
+		t.Errorf("_stext is at %#x, vfs_read at %#x", first, moved)
+	}
+	for _, name := range []string{"proc/kallsyms", "sys/kernel/debug/kprobes/blacklist"} {
+		file, err := r.files.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(file)
+		if err != nil || len(text) == 0 || strings.Contains(string(text), "ffffffff9") {
+			t.Errorf("%s tells addresses, or nothing: %v", name, err)
+		}
+	}
+}
+
+func TestOpenRecorded(t *testing.T) {
+	for _, text := range []string{"", "no archive", "PK\x05\x06" + strings.Repeat("\x00", 18)} {
+		if _, err := OpenRecorded(strings.NewReader(text), int64(len(text))); err == nil {
+			t.Errorf("%q is a recording", text)
+		}
+	}
+}
