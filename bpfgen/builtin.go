@@ -103,7 +103,7 @@ var variables = []*builtin{
 	},
 	variable("cpu", "Number of the current CPU.", plylang.U32, helper(asm.FnGetSmpProcessorId)),
 	variable("numaid", "Number of the current NUMA node.", plylang.U32, helper(asm.FnGetNumaNodeId)),
-	variable("cgroup", "ID of the current task's cgroup, shown as its path.",
+	variable("cgroup", "ID of the current task's cgroup (version 2), shown as its path; one that is removed before it is first read is shown as its ID.",
 		shown(plylang.U64, plylang.DisplayCgroup), helper(asm.FnGetCurrentCgroupId)),
 	variable("ppid", "Process ID of the parent process.", plylang.U32, parentID),
 	variable("curtask", "The current task, a pointer to its struct task_struct.", nil, helper(asm.FnGetCurrentTask)),
