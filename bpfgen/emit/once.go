@@ -64,6 +64,9 @@ func (e *Emitter) Once(what string, do func()) {
 	e.once.here = here
 }
 
+// Fetched says whether every path to here has run the code of Once.
+func (e *Emitter) Fetched(what string) bool { return e.once.here[what] }
+
 // Kept leaves in R0 what fetch leaves there, and calls fetch only where the value
 // is not kept yet. It is kept on the stack, where the verifier knows pointers again.
 func (e *Emitter) Kept(what string, fetch func()) {

@@ -25,6 +25,7 @@ type Arch struct {
 
 	SyscallPrefixes []string // what the names of system call functions begin with, newest first
 	Compat          CompatBit
+	NativeCall      NativeCall
 
 	syscalls []string          // names by number, "" where there is none
 	wrappers map[string]string // names of the functions that differ from the call's, beside the common ones
@@ -41,6 +42,15 @@ type Register struct {
 type CompatBit struct {
 	Field string // path in task_struct
 	Mask  uint64
+}
+
+// NativeCall is how the native instruction for system calls leaves the registers: of
+// each pair both are equal, and the code segment is that of native code. Nothing
+// else leaves them so by accident. Zero: that is not known.
+type NativeCall struct {
+	Equal   [][2]string
+	Code    string // register of the code segment
+	Segment int32
 }
 
 // arches are the supported architectures by Go's name.

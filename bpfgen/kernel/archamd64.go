@@ -27,5 +27,7 @@ var archAMD64 = Arch{
 	FP:              "rbp",
 	SyscallPrefixes: []string{"__x64_sys_", "sys_", "SyS_"},
 	Compat:          CompatBit{Field: "thread_info.status", Mask: 0x2}, // TS_COMPAT
-	syscalls:        syscallsAMD64,
+	// syscall puts the return address into rcx, and the flags into r11.
+	NativeCall: NativeCall{Equal: [][2]string{{"rcx", "rip"}, {"r11", "eflags"}}, Code: "cs", Segment: 0x33}, // __USER_CS
+	syscalls:   syscallsAMD64,
 }

@@ -179,18 +179,3 @@ func skipSigreturn(c *Context, skip string) {
 		c.Jump(asm.JEq, asm.R0, -1, skip)
 	}
 }
-
-// nativeOnly goes to skip when the call is one of another instruction set (a
-// 32-bit process on a 64-bit kernel): a bit of the task's thread_info says so.
-func nativeOnly(c *Context, skip string) {
-	bit := c.Kernel.Arch().Compat
-	if bit.Mask == 0 {
-		return
-	}
-	offset, err := c.Kernel.FieldOffset("task_struct", bit.Field)
-	if err != nil {
-		return
-	}
-	c.LoadTask(plylang.U32, offset)
-	c.Jump(asm.JSet, asm.R0, int32(bit.Mask), skip)
-}

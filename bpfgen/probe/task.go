@@ -14,13 +14,16 @@ import (
 // any address: each call of it costs as much as a lookup in a hash. Both give the
 // same values. From Linux 6.2 on an address of no known type can be given one.
 
+// currentTask is what is fetched once under this name.
+const currentTask = "current task"
+
 // LoadsTask makes R9 the address of the current task, to be loaded from. It
 // returns false where this kernel does not allow that.
 func (c *Context) LoadsTask() bool {
 	if !c.Kernel.Has(kernel.TypedTask) {
 		return false
 	}
-	c.Once("current task", func() {
+	c.Once(currentTask, func() {
 		c.Call(asm.FnGetCurrentTaskBtf)
 		c.Emit(asm.Mov.Reg(asm.R9, asm.R0))
 	})
