@@ -101,7 +101,7 @@ func TestPerfSeesTheMachineBesideUs(t *testing.T) {
 			}
 			before := blockRequests(t)
 			counts := perfStat(t, args, "sh", "-c", busyMachine, "sh", filepath.Join(t.TempDir(), "blocks"))
-			least["block:block_rq_issue"] = (blockRequests(t) - before) / 2
+			least["block:block_rq_issue"] = min(blockRequests(t)-before, 100) / 2 // perf starts later, and what else the disk does is not seen before
 			least["block:block_rq_complete"] = least["block:block_rq_issue"]
 			for event, n := range least {
 				if counts[event] < n {
