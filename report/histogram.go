@@ -18,7 +18,7 @@ func (t *Text) histograms(m *object.Map, rows []tracer.Row) {
 	t.add("\n")
 	for _, r := range rows {
 		if m.KeySize > 0 {
-			t.add(t.key(m, r.Key) + "\n")
+			t.line(t.key(m, r.Key))
 		}
 		t.buckets(m, m.Read(r.Value))
 	}

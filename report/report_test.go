@@ -5,8 +5,10 @@ import (
 	"encoding/binary"
 	"math/big"
 	"testing"
+	"testing/fstest"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
@@ -182,6 +184,41 @@ func TestMap(t *testing.T) {
 		if b.n > 2 { // one of text, one of JSON
 			t.Errorf("%s: written in %d pieces", c.name, b.n)
 		}
+	}
+}
+
+// A stack is a line for each function, the innermost first.
+func TestStackIsALineForEachFunction(t *testing.T) {
+	k, err := kernel.Open(fstest.MapFS{"proc/kallsyms": {Data: []byte("1000 T vfs_read\n2000 T ksys_read\n3000 T end\n")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := decode.New(decode.NewMachine(k), nil, func(int64) []uint64 { return []uint64{0x1010, 0x2020} })
+	stack := &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Display: plylang.DisplayStack}
+	const lines = "\tvfs_read\n\tksys_read\n"
+	for _, row := range []struct {
+		m     *object.Map
+		key   []byte
+		value []byte
+		want  string
+	}{
+		{keyed("count", nil, stack), words(1), words(5), "\n" + lines + "                       5\n"},
+		{keyed("count", nil, plylang.U64, stack), words(7, 1), words(5), "\n[ 7,\n" + lines + "]                      5\n"},
+		{keyed("count", nil, stack, plylang.U64), words(1, 7), words(5), "\n[\n" + lines + ", 7 ]                  5\n"},
+		{keyed("", stack, plylang.U64), words(7), words(1), "\n7\n" + lines},
+		{histogram(stack), words(1), words(0, 0, 0, 0, 1, 0), "\n" + lines + "\t[   4,   1k)\t       1 |########################################|\n"},
+	} {
+		var b bytes.Buffer
+		NewText(&b, d, false).Map(row.m, []tracer.Row{{Key: row.key, Value: row.value}})
+		if want := "\n@x:" + row.want; b.String() != want {
+			t.Errorf("got\n%q\nwant\n%q", b.String(), want)
+		}
+	}
+	var b bytes.Buffer
+	e := &object.Event{Args: []object.KeyPart{{Type: plylang.U64}, {Type: stack, Offset: 8}}}
+	NewText(&b, d, false).Print(e, words(7, 1))
+	if want := "7,\n" + lines; b.String() != want {
+		t.Errorf("print: got %q, want %q", b.String(), want)
 	}
 }
 

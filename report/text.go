@@ -34,7 +34,7 @@ func (t *Text) Lost(events, updates, missed uint64) {}
 
 // Print writes the values of a print() with commas between them.
 func (t *Text) Print(e *object.Event, record []byte) {
-	t.add(strings.Join(t.texts(e.Split(record)), ", ") + "\n")
+	t.line(strings.Join(t.texts(e.Split(record)), ", "))
 	t.flush()
 }
 
@@ -47,10 +47,32 @@ func (t *Text) Printf(e *object.Event, record []byte) {
 func (t *Text) texts(values []object.Value) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
-		out[i] = decode.ForTerminal.Escape(t.d.Text(v))
+		out[i] = t.text(v)
 	}
 	return out
 }
+
+// text is one line, or, for a stack, a line for each function between two line
+// breaks.
+func (t *Text) text(v object.Value) string {
+	if v.Type.Display != plylang.DisplayStack {
+		return decode.ForTerminal.Escape(t.d.Text(v))
+	}
+	functions := t.d.Functions(v)
+	for i, f := range functions {
+		functions[i] = decode.ForTerminal.Escape(f)
+	}
+	if len(functions) == 1 {
+		return functions[0]
+	}
+	return "\n\t" + strings.Join(functions, "\n\t") + "\n"
+}
+
+// line adds text and ends its line.
+func (t *Text) line(text string) { t.add(strings.TrimSuffix(noBlanks.Replace(text), "\n") + "\n") }
+
+// noBlanks leaves none beside a line break.
+var noBlanks = strings.NewReplacer(" \n", "\n", "\n ", "\n")
 
 // Final prints a map unless it is empty.
 func (t *Text) Final(m *object.Map, rows []tracer.Row) {
@@ -72,7 +94,7 @@ func (t *Text) Map(m *object.Map, rows []tracer.Row) {
 	case m.Shape == object.ShapeHistogram:
 		t.histograms(m, rows)
 	case m.KeySize == 0:
-		t.add(" " + t.value(m, rows[0].Value) + "\n")
+		t.line(" " + t.value(m, rows[0].Value))
 	default:
 		t.columns(m, rows)
 	}
@@ -84,31 +106,38 @@ func (t *Text) columns(m *object.Map, rows []tracer.Row) {
 	wide, wideValue := 0, 0
 	for i, r := range rows {
 		keys[i], values[i] = t.key(m, r.Key), t.value(m, r.Value)
-		wide = max(wide, utf8.RuneCountInString(keys[i]))
-		wideValue = max(wideValue, utf8.RuneCountInString(values[i]))
+		wide = max(wide, width(keys[i]))
+		wideValue = max(wideValue, width(values[i]))
 	}
 	wide = max(wide, 14)
 	wideValue = max(wideValue, 8)
 	t.add("\n")
 	for i := range rows {
+		if strings.HasPrefix(values[i], "\n") {
+			t.add(keys[i] + values[i])
+			continue
+		}
 		t.add(pad(keys[i], wide) + "  " + padLeft(values[i], wideValue) + "\n")
 	}
 }
 
+// width is that of the last line of s.
+func width(s string) int { return utf8.RuneCountInString(s[strings.LastIndexByte(s, '\n')+1:]) }
+
 func pad(s string, n int) string {
-	return s + strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s)))
+	return s + strings.Repeat(" ", max(0, n-width(s)))
 }
 
 func padLeft(s string, n int) string {
-	return strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s))) + s
+	return strings.Repeat(" ", max(0, n-width(s))) + s
 }
 
 func (t *Text) key(m *object.Map, key []byte) string {
 	parts := t.texts(m.Split(key))
 	if len(parts) == 1 {
-		return parts[0]
+		return strings.TrimPrefix(parts[0], "\n")
 	}
-	return "[ " + strings.Join(parts, ", ") + " ]"
+	return noBlanks.Replace("[ " + strings.Join(parts, ", ") + " ]")
 }
 
 // value returns the text of one value of m, which is not a histogram.
@@ -119,7 +148,7 @@ func (t *Text) value(m *object.Map, value []byte) string {
 	case object.ShapeMean:
 		return meanText(m.Value, r)
 	case object.ShapeRaw:
-		return decode.ForTerminal.Escape(t.d.Text(r.Raw))
+		return t.text(r.Raw)
 	default:
 		panic(fmt.Sprintf("report: no text of shape %d", r.Shape))
 	}

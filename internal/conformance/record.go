@@ -14,7 +14,8 @@
 //	NAME       one line, unique in the file
 //	PROG       the script
 //	EXPECT     what run prints on standard output; empty lines do not count
-//	EXPECT_RE  as EXPECT, but each line is a regular expression
+//	EXPECT_RE  as EXPECT, but each line is a regular expression, of one line
+//	           unless it has a \n
 //	ERROR      a message of the compiler, with its position; one line each, all of them
 //	WARN       the same for warnings; a record without it must give none
 //	STATUS     the exit status, 0 if left out
@@ -235,18 +236,21 @@ func (r *Record) Check(got Result) string {
 	if !slices.Equal(got.Warnings, r.Warnings) {
 		return fmt.Sprintf("warnings\n%swant\n%s", list(got.Warnings), list(r.Warnings))
 	}
-	out, want := lines(got.Output), r.Expect
-	equal := func(got, want string) bool { return got == want }
-	if r.Patterns != nil {
-		want, equal = r.Patterns, func(got, want string) bool { return regexp.MustCompile("^(?:" + want + ")$").MatchString(got) }
-	}
-	if !slices.EqualFunc(out, want, equal) {
-		return fmt.Sprintf("output\n%swant\n%s", list(out), list(want))
+	if out := lines(got.Output); !r.isOutput(out) {
+		return fmt.Sprintf("output\n%swant\n%s", list(out), list(append(r.Expect, r.Patterns...)))
 	}
 	if got.Status != r.Status {
 		return fmt.Sprintf("status %d, want %d", got.Status, r.Status)
 	}
 	return ""
+}
+
+func (r *Record) isOutput(out []string) bool {
+	if r.Patterns == nil {
+		return slices.Equal(out, r.Expect)
+	}
+	pattern := "^(?:" + strings.Join(r.Patterns, ")\n(?:") + ")$"
+	return regexp.MustCompile(pattern).MatchString(strings.Join(out, "\n"))
 }
 
 func list(lines []string) string {

@@ -37,14 +37,16 @@ func TestParseErrors(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	r := Record{Patterns: []string{"[0-9]+ ns", "x"}, Status: 2}
+	r := Record{Patterns: []string{"[0-9]+ ns(\\n  .*)*", "x"}, Status: 2}
 	for _, row := range []struct {
 		got  Result
 		want string
 	}{
 		{Result{Output: "\n12 ns\nx\n", Status: 2}, ""},
+		{Result{Output: "12 ns\n  y\n  z\nx\n", Status: 2}, ""},
+		{Result{Output: "12 ns\ny\nx\n", Status: 2}, "output\n    12 ns\n    y\n    x\nwant\n    [0-9]+ ns(\\n  .*)*\n    x\n"},
 		{Result{Output: "12 ns\nx\n"}, "status 0, want 2"},
-		{Result{Output: "12 nsec\nx\n", Status: 2}, "output\n    12 nsec\n    x\nwant\n    [0-9]+ ns\n    x\n"},
+		{Result{Output: "12 nsec\nx\n", Status: 2}, "output\n    12 nsec\n    x\nwant\n    [0-9]+ ns(\\n  .*)*\n    x\n"},
 		{Result{Output: "12 ns\nx\n", Status: 2, Warnings: []string{"w"}}, "warnings\n    w\nwant\n    (nothing)\n"},
 	} {
 		if got := r.Check(row.got); got != row.want {

@@ -63,17 +63,21 @@ func isProgram(frame string) bool {
 	return strings.HasPrefix(frame, "bpf_prog_") || strings.HasPrefix(frame, "0x")
 }
 
-// foldedStack is the stack on one line, outermost first, as flame graph tools
-// read it.
-func (d *Decoder) foldedStack(v object.Value) string {
+// Functions are the names of the functions of a stack, innermost first.
+func (d *Decoder) Functions(v object.Value) []string {
 	frames := d.frames(v)
-	for i, j := 0, len(frames)-1; i < j; i, j = i+1, j-1 {
-		frames[i], frames[j] = frames[j], frames[i]
-	}
 	for i, f := range frames {
 		frames[i], _, _ = strings.Cut(f, "+0x")
 	}
-	return strings.Join(frames, ";")
+	return frames
+}
+
+// foldedStack is the stack on one line, outermost first, as flame graph tools
+// read it.
+func (d *Decoder) foldedStack(v object.Value) string {
+	functions := d.Functions(v)
+	slices.Reverse(functions)
+	return strings.Join(functions, ";")
 }
 
 func (d *Decoder) stackList(v object.Value) any { return d.frames(v) }
