@@ -19,6 +19,9 @@ type Tracer interface {
 	// Dropped is the number of updates the map refused.
 	Dropped(m *object.Map) uint64
 
+	// LateClears is how often a clear() of the map came late.
+	LateClears(m *object.Map) uint64
+
 	// LostEvents is the number of prints that the ring buffer refused, and
 	// OmittedLines of those that the log has left out.
 	LostEvents() uint64

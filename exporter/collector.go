@@ -184,6 +184,9 @@ func (r *running) addMap(self selfFamilies, reading mapReading) {
 		self.add(mapSurplus, float64(reading.surplus), mp.Name, script)
 	}
 	self.add(mapDropped, float64(reading.dropped), mp.Name, script)
+	if mp.Cleared() {
+		self.add(mapLateClears, float64(r.tracer.LateClears(mp)), mp.Name, script)
+	}
 	self.add(mapMemory, float64(reading.memory), mp.Name, script)
 }
 

@@ -206,13 +206,14 @@ func TestOwnMetrics(t *testing.T) {
 	b := &fakeBackend{
 		scripts: map[string]string{
 			"A": on(`@ = count();`),
-			"B": on(`@ = quantize((s64)pid);`),
+			"B": on(`@ = quantize((s64)pid); @r = count(); clear(@r);`),
 		},
 		tracers: map[string]*fakeTracer{
 			"A": {err: errors.New("no such map")},
 			"B": {
 				rows:    map[string][]pair{"@": {{nil, histogramValue(defaultThresholds(), -1, -2, 3)}}},
 				dropped: map[string]uint64{"@": 12},
+				late:    map[string]uint64{"@": 9, "@r": 5},
 				probes:  []Probe{{Spec: "kprobe:x", Kind: "kprobe", Attached: true, Missed: 4, MissedKnown: true}},
 			},
 		},
@@ -229,12 +230,16 @@ func TestOwnMetrics(t *testing.T) {
 		`ply_probe_missed_total{probe="kprobe:x",script="b"} 4`,
 		`ply_map_entries{map="@",script="b"} 1`,
 		`ply_map_dropped_total{map="@",script="b"} 12`,
+		`ply_map_late_clears_total{map="@r",script="b"} 5`,
 		`ply_map_negative_total{map="@",script="b"} 2`,
 		`ply_b_bucket{le="1"} 2`,
 	} {
 		if !strings.Contains(got, line+"\n") {
 			t.Errorf("no line %s in\n%s", line, got)
 		}
+	}
+	if strings.Contains(got, `ply_map_late_clears_total{map="@",`) {
+		t.Errorf("a map that nobody clears has late clears:\n%s", got)
 	}
 	if strings.Contains(got, "ply_a") {
 		t.Errorf("a script that cannot be read has metrics:\n%s", got)

@@ -32,6 +32,7 @@ type fakeTracer struct {
 	rows    map[string][]pair
 	cleared time.Time
 	dropped map[string]uint64
+	late    map[string]uint64 // clears
 	err     error
 	probes  []Probe
 	reads   int
@@ -60,13 +61,14 @@ func (f *fakeTracer) set(rows []pair, cleared time.Time) {
 	f.rows, f.cleared = map[string][]pair{"@": rows}, cleared
 }
 
-func (f *fakeTracer) Dropped(m *object.Map) uint64 { return f.dropped[m.Name] }
-func (f *fakeTracer) MapMemory(*object.Map) uint64 { return 4096 }
-func (f *fakeTracer) LostEvents() uint64           { return 3 }
-func (f *fakeTracer) OmittedLines() uint64         { return 4 }
-func (f *fakeTracer) Probes() []Probe              { return f.probes }
-func (f *fakeTracer) Created() time.Time           { return time.Unix(1000, 0) }
-func (f *fakeTracer) Close() error                 { f.closed = true; return nil }
+func (f *fakeTracer) Dropped(m *object.Map) uint64    { return f.dropped[m.Name] }
+func (f *fakeTracer) LateClears(m *object.Map) uint64 { return f.late[m.Name] }
+func (f *fakeTracer) MapMemory(*object.Map) uint64    { return 4096 }
+func (f *fakeTracer) LostEvents() uint64              { return 3 }
+func (f *fakeTracer) OmittedLines() uint64            { return 4 }
+func (f *fakeTracer) Probes() []Probe                 { return f.probes }
+func (f *fakeTracer) Created() time.Time              { return time.Unix(1000, 0) }
+func (f *fakeTracer) Close() error                    { f.closed = true; return nil }
 
 func (f *fakeTracer) Text(v object.Value) string {
 	if v.Type.Kind == plylang.String {

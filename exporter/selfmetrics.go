@@ -38,6 +38,7 @@ var (
 	mapMaxEntries  = &selfMetric{"ply_map_max_entries", gauge, "Keys the map has room for.", []string{"map", "script"}}
 	mapSurplus     = &selfMetric{"ply_map_surplus_entries", gauge, "Keys beyond the maximum that a map which evicts still holds. They are counted, but not exported.", []string{"map", "script"}}
 	mapDropped     = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason.", []string{"map", "script"}}
+	mapLateClears  = &selfMetric{"ply_map_late_clears_total", counter, "Times that a clear() was carried out late, because the script clears the map faster than it can be read and emptied. Updates in between are cleared, too.", []string{"map", "script"}}
 	mapMemory      = &selfMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
 	mapNegative    = &selfMetric{"ply_map_negative_total", counter, "Negative values counted in the histogram's lowest bucket.", []string{"map", "script"}}
 	seriesOmitted  = &selfMetric{"ply_scrape_series_omitted", gauge, "Series left out of the last scrape because of the limit on series.", []string{"script"}}
@@ -45,7 +46,7 @@ var (
 
 var selfMetrics = []*selfMetric{
 	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed, eventsLost, linesOmitted,
-	mapEntries, mapMaxEntries, mapSurplus, mapDropped, mapMemory, mapNegative, seriesOmitted,
+	mapEntries, mapMaxEntries, mapSurplus, mapDropped, mapLateClears, mapMemory, mapNegative, seriesOmitted,
 }
 
 // selfFamilies collects samples of own metrics.
