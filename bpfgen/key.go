@@ -73,8 +73,12 @@ func (r *keyRange) include(x plylang.Expr) {
 	r.lo, r.hi = min(r.lo, lo), max(r.hi, hi)
 }
 
-// narrow is t with the size and sign that the numbers of r need.
+// narrow is t with the size and sign that the numbers of r need. A constant that
+// needs the 64th bit of an unsigned number is negative in r: it needs all of t.
 func (r keyRange) narrow(t *plylang.Type) *plylang.Type {
+	if r.lo < 0 && !t.Signed {
+		return t
+	}
 	for size := 1; size < t.Size; size *= 2 {
 		bits := 8 * size
 		unsigned := r.lo >= 0 && r.hi < 1<<bits

@@ -1,9 +1,12 @@
 package bpfgen
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
+	"ply-exporter/bpfgen/emit"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/live"
 )
 
@@ -23,6 +26,7 @@ func TestKeyLayout(t *testing.T) {
 		{"pid + 1, pid ? 1 : 2, pid", "[0 8 16] 24"},
 		{"pid, tid, comm", "[0 4 8] 24"},
 		{"str(0, 9), (u8)1", "[0 16] 24"},
+		{"18446744073709551615, 1, (u64)9223372036854775808", "[0 8 16] 24"},
 	} {
 		o := compile(t, recorded(t, "6.18-amd64"), fmt.Sprintf("BEGIN { @[%s] = count(); }", row.key), Options{})
 		m := o.Maps[0]
@@ -32,6 +36,24 @@ func TestKeyLayout(t *testing.T) {
 		}
 		if got := fmt.Sprint(offsets, m.KeySize); got != row.want {
 			t.Errorf("@[%s] is %s, want %s", row.key, got, row.want)
+		}
+	}
+}
+
+// A number of which all bits are set is shown with the sign that the language gives it.
+func TestKeySign(t *testing.T) {
+	for key, want := range map[string]string{
+		"18446744073709551615": "18446744073709551615",
+		"(u64)-1":              "18446744073709551615",
+		"-1":                   "-1",
+		"(u16)-1":              "65535",
+		"18446744073709551615] = count(); @[(s8)-1": "-1",
+	} {
+		o := compile(t, recorded(t, "6.18-amd64"), fmt.Sprintf("BEGIN { @[%s] = count(); }", key), Options{})
+		part := o.Maps[0].Key[0]
+		n := object.ReadInt(part.Type, bytes.Repeat([]byte{0xff}, 8))
+		if got := emit.Pick(part.Type.Signed, fmt.Sprint(n), fmt.Sprint(uint64(n))); got != want {
+			t.Errorf("@[%s] is shown as %s, want %s", key, got, want)
 		}
 	}
 }
