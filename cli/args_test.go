@@ -63,6 +63,9 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"run", "-c", " \n", "x"}, "the command of -c is empty"},
 		{[]string{"run", "-f", "-", "x"}, "enum value must be one of text,json, got '-'"},
 		{[]string{"run", "-i", "100us", "x"}, `invalid time "100us" for -i: use seconds, such as 1.5, or a duration, such as 1h30m or 200ms, from 1ms to 100 years`},
+		{[]string{"check", "--cpus", "x"}, `--cpus "x": give a whole number, such as 100`},
+		{[]string{"check", "--metrics.max-series", "1e3"}, `--metrics.max-series "1e3": give a whole number, such as 100`},
+		{[]string{"serve", "--web.max-requests", "1.5"}, `--web.max-requests "1.5": give a whole number, such as 100`},
 		{[]string{"run", "-t"}, "expected argument for flag '-t'"},
 	} {
 		if r := ply(t, row.args...); r.status != 2 || r.stdout != "" || r.stderr != "ply-exporter: "+row.want+"; see ply-exporter --help\n" {

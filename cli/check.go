@@ -19,14 +19,15 @@ type checkFlags struct {
 	cpus      int
 	noKernel  bool
 	recorded  string
+	isOther   bool // --kernel is given
 }
 
 func (p *program) addCheck() {
 	c := p.app.Command("check", "Compile a configuration, verify it on this kernel, and list its metrics with labels and cost.")
 	f := checkFlags{load: configFlags(c), attach: attachFlag(c), maxSeries: maxSeriesFlag(c), budget: memoryBudgetFlag(c)}
-	c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").IntVar(&f.cpus)
+	c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").SetValue(&number{&f.cpus, "--cpus"})
 	c.Flag("no-kernel", "Load nothing into the kernel, which takes no privileges: names, types, metrics and costs are checked, the kernel verifies nothing.").BoolVar(&f.noKernel)
-	c.Flag("kernel", "Like --no-kernel, but for the kernel that the command record has written to FILE, not for this one.").PlaceHolder("FILE").StringVar(&f.recorded)
+	c.Flag("kernel", "Like --no-kernel, but for the kernel that the command record has written to FILE, not for this one.").PlaceHolder("FILE").IsSetByUser(&f.isOther).StringVar(&f.recorded)
 	p.add(c, func() int { return p.check(&f) })
 }
 
@@ -37,7 +38,7 @@ func (p *program) check(f *checkFlags) int {
 	if f.cpus < 0 || f.cpus > maxCPUs {
 		return p.fail(p.prefix() + fmt.Sprintf("--cpus %d: give 1 to %d, the CPUs that the machine can have", f.cpus, maxCPUs))
 	}
-	cfg, err := f.load(!f.noKernel && f.recorded == "")
+	cfg, err := f.load(!f.noKernel && !f.isOther)
 	if err != nil {
 		return p.fail(plylang.Detail(err))
 	}
@@ -55,7 +56,7 @@ func (p *program) check(f *checkFlags) int {
 
 // backend returns what compiles and verifies, and what can be said when it does.
 func (f *checkFlags) backend() (b exporter.Backend, result string, err error) {
-	if f.recorded == "" && !f.noKernel {
+	if !f.isOther && !f.noKernel {
 		real, err := openBackend(slog.New(slog.DiscardHandler), *f.attach)
 		if err == nil {
 			real.AssumeCPUs(f.cpus)
@@ -64,7 +65,7 @@ func (f *checkFlags) backend() (b exporter.Backend, result string, err error) {
 	}
 	k, err := kernel.Running()
 	result = "all scripts compile for this kernel, which has not verified them"
-	if f.recorded != "" {
+	if f.isOther {
 		k, err = openRecorded(f.recorded)
 		result = fmt.Sprintf("all scripts compile for the kernel of %s; none has verified them", f.recorded)
 	}

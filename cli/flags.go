@@ -44,7 +44,9 @@ const attachPlain = "plain"
 
 // maxSeriesFlag adds --metrics.max-series.
 func maxSeriesFlag(c *kingpin.CmdClause) *int {
-	return c.Flag("metrics.max-series", "Maximum number of series per scrape (0 = unlimited).").Default("50000").Int()
+	var n int
+	c.Flag("metrics.max-series", "Maximum number of series per scrape (0 = unlimited).").Default("50000").SetValue(&number{&n, "--metrics.max-series"})
+	return &n
 }
 
 // memoryBudgetFlag adds --bpf.memory-budget.
@@ -52,6 +54,24 @@ func memoryBudgetFlag(c *kingpin.CmdClause) *size {
 	var s size
 	c.Flag("bpf.memory-budget", "Maximum kernel memory of the maps of all scripts, such as 64MiB; scripts that exceed it do not run (0 = unlimited).").Default("0").SetValue(&s)
 	return &s
+}
+
+// A number is a flag that is a whole number.
+type number struct {
+	n    *int
+	flag string
+}
+
+func (v *number) String() string { return strconv.Itoa(*v.n) }
+
+// Set reads a number.
+func (v *number) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("%s %q: give a whole number, such as 100", v.flag, text)
+	}
+	*v.n = n
+	return nil
 }
 
 // A size is a flag of bytes: 64MiB, 64MB, 67108864.

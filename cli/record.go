@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"archive/zip"
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -19,14 +21,19 @@ func (p *program) record(name string) int {
 	if err != nil {
 		return p.fail(p.prefix() + err.Error())
 	}
-	file, err := os.Create(name)
-	if err != nil {
+	if err := writeRecording(k, name); err != nil {
 		return p.fail(p.prefix() + err.Error())
 	}
-	if err := errors.Join(k.Record(file), file.Close()); err != nil {
-		return p.fail(p.prefix() + fmt.Sprintf("record %s: %v", name, err))
-	}
 	return statusOK
+}
+
+// writeRecording leaves an earlier recording as it is when the kernel cannot be read.
+func writeRecording(k *kernel.Kernel, name string) error {
+	var archive bytes.Buffer
+	if err := k.Record(&archive); err != nil {
+		return err
+	}
+	return os.WriteFile(name, archive.Bytes(), 0o666)
 }
 
 // openRecorded opens a kernel that "record" has written.
@@ -40,6 +47,9 @@ func openRecorded(name string) (*kernel.Kernel, error) {
 		return nil, err
 	}
 	k, err := kernel.OpenRecorded(file, info.Size())
+	if errors.Is(err, zip.ErrFormat) {
+		err = errors.New("is no recording of a kernel, or only a part of one: write it with \"ply-exporter record\"")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

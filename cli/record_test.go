@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/internal/need"
@@ -51,8 +52,30 @@ func TestCheckAgainstRecordedKernel(t *testing.T) {
 	if r.status != 1 || !strings.Contains(r.stderr, config+":4:7: this kernel is built without the system call fchroot") {
 		t.Errorf("an older kernel: %+v", r)
 	}
-	if r = ply(t, "check", "--kernel", config); r.status != 1 || r.stderr != "ply-exporter: "+config+": zip: not a valid zip file\n" {
+	want := "is no recording of a kernel, or only a part of one: write it with \"ply-exporter record\"\n"
+	if r = ply(t, "check", "--kernel", config); r.status != 1 || r.stderr != "ply-exporter: "+config+": "+want {
 		t.Errorf("no recording: %+v", r)
+	}
+	if r = ply(t, "check", "--kernel", "", "--config", config); r.status != 1 || r.stderr != "ply-exporter: open : no such file or directory\n" {
+		t.Errorf("a variable without a value is not this kernel: %+v", r)
+	}
+}
+
+// A recording that fails leaves the file as it is.
+func TestRecordKeepsFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "kernel.zip")
+	if err := os.WriteFile(file, []byte("earlier"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k, err := kernel.OpenArch(fstest.MapFS{}, "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeRecording(k, file); err == nil {
+		t.Error("a kernel without tracefs was recorded")
+	}
+	if text, err := os.ReadFile(file); string(text) != "earlier" {
+		t.Errorf("the file has %q (%v)", text, err)
 	}
 }
 

@@ -19,7 +19,7 @@ func (p *program) addServe() {
 	load, attach := configFlags(c), attachFlag(c)
 	opt := exporter.Options{Web: kingpinflag.AddFlags(c, ":10759")}
 	c.Flag("web.telemetry-path", "Path under which to expose metrics.").Default("/metrics").StringVar(&opt.TelemetryPath)
-	c.Flag("web.max-requests", "Maximum number of scrapes at the same time; others get status 503.").Default("100").IntVar(&opt.MaxRequests)
+	c.Flag("web.max-requests", "Maximum number of scrapes at the same time; others get status 503.").Default("100").SetValue(&number{&opt.MaxRequests, "--web.max-requests"})
 	own := c.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (process_*, go_*).").Bool()
 	maxSeries, budget := maxSeriesFlag(c), memoryBudgetFlag(c)
 	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)

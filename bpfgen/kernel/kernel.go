@@ -59,7 +59,7 @@ func Open(files fs.FS) (*Kernel, error) {
 func OpenArch(files fs.FS, goarch string) (*Kernel, error) {
 	arch, ok := arches[goarch]
 	if !ok {
-		return nil, fmt.Errorf("architecture %s is not supported: amd64, arm64 and riscv64 are", goarch)
+		return nil, fmt.Errorf("architecture %q is not supported: amd64, arm64 and riscv64 are", goarch)
 	}
 	if _, err := fs.Stat(files, "."); err != nil {
 		return nil, fmt.Errorf("kernel: %w", err)

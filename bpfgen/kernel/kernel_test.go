@@ -62,7 +62,7 @@ func TestOpenErrors(t *testing.T) {
 	tests := []struct{ root, arch, want string }{
 		{"no-such", "amd64", "kernel: stat .: no such file or directory"},
 		{"kernel.go", "amd64", "kernel: stat .: not a directory"},
-		{".", "s390x", "architecture s390x is not supported: amd64, arm64 and riscv64 are"},
+		{".", "s390x", "architecture \"s390x\" is not supported: amd64, arm64 and riscv64 are"},
 	}
 	for _, tt := range tests {
 		if _, err := OpenArch(os.DirFS(tt.root), tt.arch); err == nil || err.Error() != tt.want {

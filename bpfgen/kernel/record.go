@@ -51,9 +51,26 @@ func OpenRecorded(archive io.ReaderAt, size int64) (*Kernel, error) {
 		return nil, err
 	}
 	if _, err := fs.Stat(files, "features"); err != nil {
-		return nil, errors.New("is no recording of a kernel")
+		return nil, errors.New("is no recording of a kernel: write it with \"ply-exporter record\"")
+	}
+	for _, file := range files.File {
+		if err := readWhole(file); err != nil {
+			return nil, fmt.Errorf("is damaged: %s: %w", file.Name, err)
+		}
 	}
 	return Open(files)
+}
+
+// readWhole finds out whether a file of an archive is as it was written: what
+// cannot be read would pass for what the kernel does not have.
+func readWhole(file *zip.File) error {
+	r, err := file.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err
 }
 
 // A recorder writes an archive. Its first error ends it.

@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"archive/zip"
 	"bytes"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -40,6 +42,24 @@ func TestRecord(t *testing.T) {
 	offset, err1 := k.FieldOffset("task_struct", "comm")
 	if o, err := r.FieldOffset("task_struct", "comm"); o != offset || err1 != nil || err != nil {
 		t.Errorf("comm is at %d, want %d; %v, %v", o, offset, err1, err)
+	}
+}
+
+// What of a recording cannot be read is not taken for what the kernel lacks.
+func TestDamagedRecording(t *testing.T) {
+	var archive bytes.Buffer
+	if err := open(t, "7.3-amd64").Record(&archive); err != nil {
+		t.Fatal(err)
+	}
+	text := archive.Bytes()
+	text[len(text)/2] ^= 1
+	_, err := OpenRecorded(bytes.NewReader(text), int64(len(text)))
+	if err == nil || !strings.HasPrefix(err.Error(), "is damaged: ") {
+		t.Errorf("%v", err)
+	}
+	_, err = OpenRecorded(bytes.NewReader(text[:len(text)/2]), int64(len(text)/2))
+	if !errors.Is(err, zip.ErrFormat) {
+		t.Errorf("half of one: %v", err)
 	}
 }
 

@@ -86,6 +86,11 @@ func noSyscall(k *kernel.Kernel, pattern string) error {
 	if kernel.IsGlob(pattern) {
 		return missingf("no system call of this kernel matches sys_%s", pattern)
 	}
+	if n, err := strconv.Atoi(pattern); err == nil {
+		if name, named := k.Arch().SyscallName(n); named {
+			return missingf("this kernel is built without the system call %s, which is %s", pattern, name)
+		}
+	}
 	if _, known := k.Arch().SyscallNumber(pattern); known {
 		return missingf("this kernel is built without the system call %s", pattern)
 	}
