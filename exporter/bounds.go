@@ -160,10 +160,14 @@ func (m *metric) powersOfTwo(e exponents) (bounds, *plylang.Error) {
 }
 
 // add adds a bound that is above all others, or takes the place of the last if no
-// integer, or no floating-point number, is between them.
+// integer, or no floating-point number, is between them. A bound of 0 stays: it was
+// asked for, and in a bucket up to 256 nobody sees zeros.
 func (b *bounds) add(r *big.Rat, threshold *big.Int) {
 	le, _ := r.Float64()
 	if n := len(b.les); n > 0 && (b.les[n-1] == le || b.thresholds[n-1].Cmp(threshold) == 0) {
+		if b.les[n-1] == 0 {
+			return
+		}
 		b.les, b.thresholds = b.les[:n-1], b.thresholds[:n-1]
 	}
 	b.les, b.thresholds = append(b.les, le), append(b.thresholds, threshold)

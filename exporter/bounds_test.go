@@ -23,6 +23,7 @@ func TestBoundsAsked(t *testing.T) {
 		{`@ = quantize(time - time);`, `{map: "@", buckets: [1ms, 5ms, 10ms]}`, "0.001, 0.005, 0.01", "[-1 1000000 5000000 10000000]"},
 		{`@ = quantize(pid);`, `{map: "@", buckets: [-1.5, 0, 0x10, 1Ki]}`, "-1.5, 0, 16, 1024", "[-2 -1 0 16 1024]"},
 		{`@ = quantize(pid);`, `{map: "@", buckets: {min: 0, max: 4}}`, "0, the powers of 2 from 1 to 4", "[-1 0 1 2 4]"},
+		{`@ = quantize(pid);`, `{map: "@", scale: 512, buckets: {min: 0, max: 2048}}`, "0, the powers of 2 from 512 to 2048", "[-1 0 1 2 4]"},
 		{`@ = quantize(pid);`, `{map: "@", unit: ratio, scale: 1e-2, buckets: [0.015, 0.5]}`, "0.015, 0.5", "[-1 1 50]"},
 	}
 	for _, tt := range tests {

@@ -13,12 +13,12 @@ var unitSuffix = map[string]string{"seconds": "_seconds", timestampUnit: "_times
 // timestampUnit is that of times of day: seconds since 1970.
 const timestampUnit = "timestamp"
 
-// A scale turns a map's integers into exported numbers. Dividing by a whole
-// number gives the nearest float64 where multiplying by its inverse may not.
+// A scale turns a map's integers into exported numbers. Multiplying and dividing
+// by whole numbers gives the nearest float64, where multiplying by the nearest
+// float64 of their quotient may not: 3 * 0.3 is 0.8999999999999999.
 type scale struct {
-	factor   *big.Rat
-	divisor  float64 // not 0 when the factor is one over a whole number
-	multiple float64
+	factor            *big.Rat
+	multiple, divisor float64 // whole
 }
 
 var (
@@ -27,21 +27,16 @@ var (
 )
 
 func newScale(factor *big.Rat) scale {
-	s := scale{factor: factor}
-	s.multiple, _ = factor.Float64()
-	if factor.Num().Cmp(big.NewInt(1)) == 0 {
-		s.divisor, _ = new(big.Float).SetInt(factor.Denom()).Float64()
-	}
-	return s
+	return scale{factor, nearest(factor.Num()), nearest(factor.Denom())}
+}
+
+func nearest(n *big.Int) float64 {
+	f, _ := new(big.Float).SetInt(n).Float64()
+	return f
 }
 
 // apply scales v.
-func (s scale) apply(v float64) float64 {
-	if s.divisor != 0 {
-		return v / s.divisor
-	}
-	return v * s.multiple
-}
+func (s scale) apply(v float64) float64 { return v * s.multiple / s.divisor }
 
 // inferUnit returns the unit and the scale of numbers of type t, refined by
 // what the user says of the metric m, which may be nil. Times are

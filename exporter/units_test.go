@@ -32,6 +32,26 @@ func TestUnitsOfTimes(t *testing.T) {
 	}
 }
 
+// Numbers are the nearest to what the scale makes of the map's.
+func TestScalesAreExact(t *testing.T) {
+	for scale, of := range map[string]map[int64]string{
+		"0.3":  {3: "0.9", 10: "3", 1 << 53: "2.7021597764222975e+15"},
+		"1e-9": {1: "1e-09", 123456789: "0.123456789"},
+		"512":  {3: "1536"},
+		"1e99": {7: "7e+99"},
+	} {
+		for n, want := range of {
+			c := run(t, &fakeBackend{
+				scripts: map[string]string{"S": on(`@ = max((u64)pid);`)},
+				tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{"@": {{nil, words(n)}}}}},
+			}, oneScriptYAML(`{map: "@", scale: `+scale+`}`))
+			if got := lastLine(scrape(t, c)); got != "ply_net "+want {
+				t.Errorf("%d, scale %s: got %s, want %s", n, scale, got, want)
+			}
+		}
+	}
+}
+
 // lastLine is the last of a text's lines.
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
