@@ -23,7 +23,8 @@ import (
 // belongs to others. On a read-only mount only the owner counts: the folders of
 // Kubernetes' ConfigMaps have the mode 0777, in a folder that is root's alone.
 //
-// What has no path was opened by whoever started us: a pipe, /dev/stdin.
+// What a path in /proc ends at was opened by whoever started us: a pipe, /dev/stdin.
+// A named pipe is examined like a file; a device has nobody's text.
 
 // verifyWriters returns what refuses a file that others than root may change;
 // nil refuses none.
@@ -43,7 +44,7 @@ type writers struct{ trusted []uint32 }
 
 func (w writers) verify(name string, file *os.File) error {
 	opened, err := file.Stat()
-	if err != nil || !opened.Mode().IsRegular() {
+	if err != nil || opened.Mode().Type()&^fs.ModeNamedPipe != 0 {
 		return err
 	}
 	start := name
@@ -65,7 +66,8 @@ func (w writers) verify(name string, file *os.File) error {
 const maxLinks = 40
 
 // walk follows a path from the root folder on and returns the file at its end;
-// nothing when it leads to a file that is open in a process.
+// nothing when it is a file that is open in a process. The folders of a process,
+// such as /proc/self/cwd, are followed.
 func (w writers) walk(name string, parts []string) (info fs.FileInfo, err error) {
 	at := "/"
 	if info, err = w.look(name, at); err != nil {
@@ -74,7 +76,7 @@ func (w writers) walk(name string, parts []string) (info fs.FileInfo, err error)
 	for links := 0; len(parts) > 0; {
 		next := path.Join(at, parts[0]) // also of ".", ".." and ""
 		parts = parts[1:]
-		if strings.HasPrefix(next, "/proc/") {
+		if strings.HasPrefix(next, "/proc/") && len(parts) == 0 {
 			return nil, nil
 		}
 		if info, err = w.look(name, next); err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -118,6 +119,33 @@ func TestWritersOfReadOnlyMounts(t *testing.T) {
 	}
 	if got := verified(t, name, false); got != "" {
 		t.Errorf("read-only: %s", got)
+	}
+}
+
+// A folder of a process is no way around, nor is a pipe with a name.
+func TestWritersInProc(t *testing.T) {
+	need.Root(t)
+	top := t.TempDir()
+	for _, l := range []layout{{"d/", open, 0, ""}, {"d/s.ply", 0o644, 0, ""}, {"t/", sticky, 0, ""}} {
+		l.make(t, top)
+	}
+	t.Chdir(top)
+	for _, way := range []string{"/proc/self/cwd/d/s.ply", "/proc/self/root" + top + "/d/s.ply"} {
+		if got := verified(t, way, false); !strings.Contains(got, "all users may write to the folder "+top+"/d") {
+			t.Errorf("%s: %q", way, got)
+		}
+	}
+	pipe := top + "/t/pipe"
+	if err := errors.Join(unix.Mkfifo(pipe, 0o600), os.Chown(pipe, 1001, 0)); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(pipe, os.O_RDWR, 0) // which does not wait for a writer
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := (writers{trusted: []uint32{0}}).verify(pipe, file); err == nil || !strings.Contains(err.Error(), "user 1001 owns the file") {
+		t.Errorf("a pipe of somebody else: %v", err)
 	}
 }
 
