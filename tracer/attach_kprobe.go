@@ -1,8 +1,10 @@
 package tracer
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"strconv"
@@ -24,12 +26,31 @@ func attachKprobe(p *ebpf.Program, f object.Function, cookie uint64) (io.Closer,
 // attachKretprobe attaches to a function's return, with room for as many callers
 // as it asks for where tracefs can be written to and the function has a name.
 func attachKretprobe(p *ebpf.Program, f object.Function, cookie uint64) (io.Closer, error) {
-	if f.Callers > 0 && f.Addr == 0 {
-		if l, err := attachWithRoom(p, f, cookie); err == nil {
+	if f.Callers == 0 {
+		return attachFunction(p, f, kprobeReturn, cookie)
+	}
+	reason := "several functions have its name"
+	if f.Addr == 0 {
+		l, err := attachWithRoom(p, f, cookie)
+		if err == nil {
 			return l, nil
 		}
+		reason = "tracefs refuses it (" + lastError(err) + ")"
 	}
-	return attachFunction(p, f, kprobeReturn, cookie)
+	l, err := attachFunction(p, f, kprobeReturn, cookie)
+	if err != nil {
+		return nil, err
+	}
+	return withoutRoom{l, reason}, nil
+}
+
+// lastError is what the kernel said, without the name of a file.
+func lastError(err error) string {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return err.Error()
 }
 
 func attachFunction(p *ebpf.Program, f object.Function, config, cookie uint64) (io.Closer, error) {

@@ -3,8 +3,10 @@ package tracer
 import (
 	"bufio"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"regexp"
 	"sync"
@@ -36,9 +38,21 @@ type returnEvent struct {
 // Close removes the probe.
 func (e returnEvent) Close() error { return tellTracefs(e.file, "-:"+e.Category+"/"+e.Event) }
 
-// attachWithRoom attaches to the return of a function by a probe in tracefs.
-func attachWithRoom(p *ebpf.Program, f object.Function, cookie uint64) (io.Closer, error) {
+// attachWithRoom attaches to the return of a function by a probe in tracefs. A
+// process that starts at this time may take the probe for one that was left
+// behind, and remove it before it is in use: then another one is made.
+func attachWithRoom(p *ebpf.Program, f object.Function, cookie uint64) (l io.Closer, err error) {
+	const times = 3
 	removeLeftEvents()
+	for range times {
+		if l, err = attachReturnEvent(p, f, cookie); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return l, err
+}
+
+func attachReturnEvent(p *ebpf.Program, f object.Function, cookie uint64) (io.Closer, error) {
 	e, err := makeReturnEvent(f)
 	if err != nil {
 		return nil, err
@@ -64,6 +78,22 @@ func makeReturnEvent(f object.Function) (e returnEvent, err error) {
 		}
 	}
 	return e, err
+}
+
+// withoutRoom is a link that has no room for as many callers as was asked for.
+type withoutRoom struct {
+	io.Closer
+	reason string
+}
+
+// noRoom says why a link of p has no room; "" all have what was asked for.
+func (p *program) noRoom() string {
+	for _, l := range p.links {
+		if l, ok := l.(withoutRoom); ok {
+			return "but not here, because " + l.reason + ": the returns of more than a few callers at a time are missed"
+		}
+	}
+	return ""
 }
 
 // removeLeftEvents removes the probes that processes have left behind, once. The

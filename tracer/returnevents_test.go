@@ -1,6 +1,9 @@
 package tracer
 
 import (
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -33,5 +36,35 @@ func TestLeftEvents(t *testing.T) {
 	text, err := os.ReadFile(events)
 	if err != nil || strings.Contains(string(text), left) || !strings.Contains(string(text), foreign) || !strings.Contains(string(text), "r100:ply_") {
 		t.Errorf("there are now (%v)\n%s", err, text)
+	}
+}
+
+// A probe that another process removes before it is in use is made again.
+func TestRemovedReturnEvent(t *testing.T) {
+	folder := t.TempDir()
+	file := folder + "/kprobe_events"
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer func(before []string) { tracefs = before }(tracefs)
+	tracefs = []string{folder} // the probes made in it never are there
+	if _, err := attachWithRoom(nil, object.Function{Symbol: "vfs_read", Callers: 100}, 0); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("attached to nothing: %v", err)
+	}
+	text, err := os.ReadFile(file)
+	if n := strings.Count(string(text), "r100:ply_"); n < 2 || err != nil {
+		t.Errorf("made %d times (%v):\n%s", n, err, text)
+	}
+}
+
+// What has less room than was planned says so, and still tells what it misses.
+func TestStatusWithoutRoom(t *testing.T) {
+	p := program{Program: &object.Program{Attach: object.AttachKretprobe, Why: "room for 1000 callers at a time", Covers: []int{1}}}
+	p.links = []io.Closer{withoutRoom{closers{}, "tracefs refuses it (read-only file system)"}}
+	var s ProbeStatus
+	p.addTo(&s, 0, true)
+	want := "room for 1000 callers at a time; but not here, because tracefs refuses it (read-only file system): the returns of more than a few callers at a time are missed"
+	if s.Why != want {
+		t.Errorf("got  %s\nwant %s", s.Why, want)
 	}
 }

@@ -88,6 +88,7 @@ func (p *program) addTo(s *ProbeStatus, i int, closed bool) {
 	defer p.mu.Unlock()
 	s.Attach = joinNew(s.Attach, string(p.Attach), "+")
 	s.Why = joinNew(s.Why, p.Why, "; ")
+	s.Why = joinNew(s.Why, p.noRoom(), "; ")
 	s.Sites += len(p.attached)
 	if len(p.attached) > 0 {
 		s.Covers += p.Covers[i] * len(p.attached) / len(p.Points)
@@ -123,6 +124,9 @@ func linkMissed(l io.Closer) uint64 {
 			n += linkMissed(one)
 		}
 		return n
+	}
+	if less, ok := l.(withoutRoom); ok {
+		return linkMissed(less.Closer)
 	}
 	known, ok := l.(link.Link)
 	if !ok {
