@@ -25,6 +25,7 @@ type collector struct {
 	maxSeries int
 	log       *slog.Logger
 	more      prometheus.Gatherer // the exporter's process; may be nil
+	opened    time.Time           // no scrape was sent before
 
 	lock   sync.Mutex // held while maps are read, and until what was read is written
 	readAt time.Time  // when a scrape read them last
@@ -121,6 +122,9 @@ func (c *collector) readScript(s *script, asked time.Time, self selfFamilies) bo
 			self.add(probeAttached, 0, notAttached, spec, name)
 		}
 		return false
+	}
+	if len(r.reads) == 0 && asked.Before(r.created) {
+		r.created = c.opened
 	}
 	begin := time.Now()
 	err := r.scrape(asked)

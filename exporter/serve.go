@@ -80,6 +80,7 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 		return err
 	}
 	limitGarbage()
+	opened := time.Now()
 	listeners, err := listen(opt.Web)
 	if err != nil {
 		return err
@@ -91,7 +92,7 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	}
 	limitMemory(scripts, opt.MemoryBudget)
 	in := &instance{opt: opt, started: time.Now(), collector: &collector{
-		scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: processMetrics(opt.ProcessMetrics),
+		scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: processMetrics(opt.ProcessMetrics), opened: opened,
 	}}
 	defer stop(scripts)
 	in.collector.lock.Lock() // scrapes wait for the scripts

@@ -28,6 +28,10 @@ import (
 //     the start is not later than that. It is the reading before, but for scrapes
 //     that wait for each other.
 //
+// The first scrape may have waited for the scripts to start, and its sample has a
+// time before that. Everything then started when the exporter began to listen: it
+// was 0 all the time since, and no earlier exporter has samples after that.
+//
 // Any scrape is a reading, whoever sends it: the times are right for all.
 
 // A startTime is in nanoseconds since 1970.

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +15,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/promtest"
 )
 
@@ -243,6 +247,67 @@ func TestStartsOfOwnCounters(t *testing.T) {
 	}
 	if seen != 4 {
 		t.Errorf("%d counters, want those of probes, prints, lines and the map", seen)
+	}
+}
+
+// A slowBackend starts scripts once a scrape waits for them.
+type slowBackend struct {
+	*fakeBackend
+	waiting func()
+	created time.Time
+}
+
+func (b *slowBackend) Start(objs []*object.Object) ([]Tracer, []error) {
+	b.waiting()
+	b.created = time.Now()
+	tracers, errs := b.fakeBackend.Start(objs)
+	for i := range tracers {
+		tracers[i] = lateTracer{tracers[i], b.created}
+	}
+	return tracers, errs
+}
+
+type lateTracer struct {
+	Tracer
+	created time.Time
+}
+
+func (t lateTracer) Created() time.Time { return t.created }
+
+// A scrape that was sent before the scripts started has a sample of that time,
+// so what it shows has started before; and later scrapes say the same.
+func TestStartsOfScrapesBeforeTheScripts(t *testing.T) {
+	addr := freeAddress(t)
+	first := make(chan string)
+	b := &slowBackend{fakeBackend: &fakeBackend{scripts: map[string]string{"S": on("@ = count();")}}}
+	b.waiting = func() {
+		go func() {
+			_, text := get(t, "http://"+addr+"/metrics", "Accept", "application/openmetrics-text;version=1.0.0")
+			first <- text
+		}()
+		for stacks := make([]byte, 1<<20); !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "(*collector).scrape("); {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	begin := time.Now()
+	opt := testOptions(b, addr)
+	opt.CreatedSamples = true
+	url := serveWith(t, opt, oneScriptYAML(""))
+	var created []string
+	_, second := get(t, url+"/metrics", "Accept", "application/openmetrics-text;version=1.0.0")
+	for _, text := range []string{<-first, second} {
+		for line := range strings.Lines(text) {
+			if name, value, _ := strings.Cut(line, " "); strings.HasPrefix(name, "ply_net_created") || strings.HasPrefix(name, "ply_map_dropped_created") {
+				created = append(created, value)
+			}
+		}
+	}
+	if len(created) != 4 || len(slices.Compact(created)) != 1 {
+		t.Fatalf("starts of a metric and of an own one, in two scrapes: %q", created)
+	}
+	seconds, err := strconv.ParseFloat(strings.TrimSpace(created[0]), 64)
+	if at := time.Unix(0, int64(seconds*1e9)); err != nil || at.Before(begin.Add(-time.Millisecond)) || !at.Before(b.created) {
+		t.Errorf("it starts at %v, want a time between %v and %v", at, begin, b.created)
 	}
 }
 

@@ -64,13 +64,18 @@ func durationThresholds() []uint64 {
 // serve runs an exporter until the test ends and returns its URL.
 func serve(t *testing.T, b Backend, yaml, webConfig string) string {
 	t.Helper()
+	opt := testOptions(b, freeAddress(t))
+	opt.Web.WebConfigFile = &webConfig
+	return serveWith(t, opt, yaml)
+}
+
+func serveWith(t *testing.T, opt Options, yaml string) string {
+	t.Helper()
+	addr := (*opt.Web.WebListenAddresses)[0]
 	cfg, err := config.Parse("probes.yaml", []byte(yaml))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
-	addr := freeAddress(t)
-	opt := testOptions(b, addr)
-	opt.Web.WebConfigFile = &webConfig
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- Serve(ctx, cfg, opt) }()
