@@ -46,6 +46,7 @@ func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		zip.Reset(w)
 		defer func() {
 			_ = zip.Close()
+			zip.Reset(nil) // it would keep the answer
 			zippers.Put(zip)
 		}()
 		out = zip

@@ -6,9 +6,11 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -59,6 +61,23 @@ func TestRareFormats(t *testing.T) {
 		if !strings.Contains(got.Header.Get("Content-Type"), "encoding="+encoding) || !strings.Contains(bodyOf(t, got), "28700") {
 			t.Errorf("%s: got %v", encoding, got.Header)
 		}
+	}
+}
+
+// What was sent is not kept.
+func TestAnswersAreForgotten(t *testing.T) {
+	b, yaml := demo()
+	h := &metricsHandler{collector: run(t, b, yaml)}
+	sent := func() weak.Pointer[recording] {
+		answer := &recording{header: http.Header{}}
+		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		h.ServeHTTP(answer, r)
+		return weak.Make(answer)
+	}()
+	runtime.GC()
+	if sent.Value() != nil {
+		t.Error("the compressed answer is still in memory")
 	}
 }
 
