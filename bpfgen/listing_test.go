@@ -197,6 +197,24 @@ func TestFindingsOfOptions(t *testing.T) {
 	}
 }
 
+// Where the kernel does not count missed returns, the warning says for how many
+// callers there is room.
+func TestFindingsOfReturns(t *testing.T) {
+	for _, row := range []struct {
+		plain bool
+		want  string
+	}{
+		{false, "the 1000 that there is room for"},
+		{true, "the kernel has room for, as when it sleeps"},
+	} {
+		o := compile(t, recorded(t, "5.10-amd64"), "kretprobe:vfs_read { @ = count(); }", Options{PlainAttach: row.plain})
+		want := "script:1:1: returns are missed when more callers are inside the function at a time than " + row.want + "; Linux counts them from 6.7 on"
+		if len(o.Warnings) != 1 || o.Warnings[0].Error() != want {
+			t.Errorf("warnings are %v, want %s", o.Warnings, want)
+		}
+	}
+}
+
 // What cannot be compiled is an error at its position.
 func TestCompileErrors(t *testing.T) {
 	for _, r := range []struct{ script, want string }{

@@ -1,6 +1,7 @@
 package bpfgen
 
 import (
+	"fmt"
 	"slices"
 
 	"ply-exporter/bpfgen/kernel"
@@ -33,7 +34,7 @@ func (c *compiler) warnOfFunctions() {
 }
 
 // warnUncounted is about returns. The kernel keeps track of as many callers of
-// a function at a time as it has CPUs, or of ten.
+// a function at a time as it has CPUs, or of ten, unless room for more is asked for.
 func (c *compiler) warnUncounted() {
 	seen := map[*plylang.Spec]bool{}
 	for _, p := range c.obj.Programs {
@@ -44,10 +45,18 @@ func (c *compiler) warnUncounted() {
 			if !seen[spec] {
 				seen[spec] = true
 				c.obj.Warnings.Add(c.script.Src, spec.Pos,
-					"returns are missed when more callers are inside the function at a time than the kernel has room for, as when it sleeps; Linux counts them from 6.7 on")
+					"returns are missed when more callers are inside the function at a time than %s; Linux counts them from 6.7 on", roomOf(p))
 			}
 		}
 	}
+}
+
+// roomOf is for how many callers of a function a program has room.
+func roomOf(p *object.Program) string {
+	if f, ok := p.Points[0].Site.(object.Function); ok && f.Callers > 0 {
+		return fmt.Sprintf("the %d that there is room for", f.Callers)
+	}
+	return "the kernel has room for, as when it sleeps"
 }
 
 // warnOfCgroups says that the control groups of version 2, the only ones that
