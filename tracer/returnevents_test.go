@@ -64,7 +64,11 @@ func TestStatusWithoutRoom(t *testing.T) {
 	var s ProbeStatus
 	p.addTo(&s, 0, true)
 	want := "room for 1000 callers at a time; but not here, because tracefs refuses it (read-only file system): the returns of more than a few callers at a time are missed"
-	if s.Why != want {
+	other := program{Program: &object.Program{Attach: object.AttachKretprobe, Why: "room for 1000 callers at a time", Covers: []int{1}}}
+	for range 2 {
+		other.addTo(&s, 0, true)
+	}
+	if want += "; elsewhere room for 1000 callers at a time"; s.Why != want {
 		t.Errorf("got  %s\nwant %s", s.Why, want)
 	}
 }

@@ -87,8 +87,7 @@ func (p *program) addTo(s *ProbeStatus, i int, closed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.Attach = joinNew(s.Attach, string(p.Attach), "+")
-	s.Why = joinNew(s.Why, p.Why, "; ")
-	s.Why = joinNew(s.Why, p.noRoom(), "; ")
+	s.Why = joinNew(s.Why, joinNew(p.Why, p.noRoom(), "; "), "; elsewhere ")
 	s.Sites += len(p.attached)
 	if len(p.attached) > 0 {
 		s.Covers += p.Covers[i] * len(p.attached) / len(p.Points)

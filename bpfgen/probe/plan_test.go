@@ -436,6 +436,8 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `r:y { @ = count(); }`, want: `script:1:1: this kernel has no raw tracepoint y`, missing: true},
 		{kernel: "6.18-amd64", script: `kprobe:vfs_read { @ = count(); }`, want: `script:1:1: this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch`, missing: true},
 		{kernel: "6.18-amd64", script: `kprobe:sys_472 { @ = count(); }`, want: `script:1:1: this kernel is built without the system call 472, which is fchroot`, missing: true},
+		{kernel: "6.18-amd64", script: `kprobe:sys_00 { @ = count(); }`, want: `script:1:1: there is no system call "00" on x86_64`, missing: true},
+		{kernel: "6.18-amd64", script: `kprobe:sys_+0 { @ = count(); }`, want: `script:1:1: there is no system call "+0" on x86_64`, missing: true},
 		{kernel: "6.18-amd64", script: `kprobe:sys_raed { @ = count(); }`, want: `script:1:1: there is no system call "raed" on x86_64; did you mean "read"?`, missing: true},
 		{kernel: "6.18-amd64", script: `kprobe:sys_zz* { @ = count(); }`, want: `script:1:1: no system call of this kernel matches sys_zz*`, missing: true},
 		{kernel: "6.18-amd64", script: `kretprobe:sys_exit_group { @ = count(); }`, want: `script:1:1: system call exit_group does not return: it ends the process; use kprobe:sys_exit_group`},

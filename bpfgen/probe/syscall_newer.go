@@ -23,12 +23,19 @@ import (
 // matchCalls returns the calls of this kernel that match a pattern, and those
 // that it may have: a number can stand for a name, too.
 func matchCalls(k *kernel.Kernel, pattern string) []kernel.Syscall {
-	if n, err := strconv.Atoi(pattern); err == nil {
+	if n, is := callNumber(pattern); is {
 		if call, named := k.Arch().Syscall(n); named {
 			return presentCalls(k, []kernel.Syscall{call})
 		}
 	}
 	return append(presentCalls(k, k.Arch().MatchSyscalls(pattern)), k.Arch().UnnamedSyscalls(pattern)...)
+}
+
+// callNumber is the number that a pattern is, as the kernel writes it: +0 and 00
+// are none.
+func callNumber(pattern string) (n int, is bool) {
+	n, err := strconv.Atoi(pattern)
+	return n, err == nil && strconv.Itoa(n) == pattern
 }
 
 // presentCalls leaves out what this kernel is built without: it sees such
@@ -86,7 +93,7 @@ func noSyscall(k *kernel.Kernel, pattern string) error {
 	if kernel.IsGlob(pattern) {
 		return missingf("no system call of this kernel matches sys_%s", pattern)
 	}
-	if n, err := strconv.Atoi(pattern); err == nil {
+	if n, is := callNumber(pattern); is {
 		if name, named := k.Arch().SyscallName(n); named {
 			return missingf("this kernel is built without the system call %s, which is %s", pattern, name)
 		}
