@@ -2,6 +2,7 @@ package property
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -218,8 +219,22 @@ func renderKey(obj *object.Object, m *object.Map, key []byte) string {
 			continue
 		}
 		s += renderValue(part)
+		if part.Type.Integer() {
+			s += wronglyShown(m.Keys[i], part)
+		}
 	}
 	return s
+}
+
+// wronglyShown says that a number of a key has another sign than the type that the
+// language gives it, however many bytes it takes in the key.
+func wronglyShown(t *plylang.Type, v object.Value) string {
+	raw := binary.LittleEndian.AppendUint64(nil, uint64(v.Int()))
+	shown, want := decode.Number(v), decode.Number(object.Value{Type: t, Raw: raw})
+	if shown == want {
+		return ""
+	}
+	return fmt.Sprintf(" shown as %s, not %s", shown, want)
 }
 
 func renderValue(v object.Value) string {
