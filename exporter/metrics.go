@@ -45,7 +45,6 @@ func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		zip := zippers.Get().(*gzip.Writer)
 		zip.Reset(w)
 		defer func() {
-			_ = zip.Close()
 			zip.Reset(nil) // it would keep the answer
 			zippers.Put(zip)
 		}()
@@ -60,7 +59,8 @@ func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var zippers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 // write writes the metrics of those names, all if there are none, for a scrape
-// that was requested at a time.
+// that was requested at a time. A compressor w is closed, too: all must be written
+// when the collector notes that the scrape is done, see starts.go.
 func (h *metricsHandler) write(w io.Writer, format expfmt.Format, asked time.Time, names []string) error {
 	e := encode.New(w, format, h.created)
 	var errs []error
@@ -74,8 +74,12 @@ func (h *metricsHandler) write(w io.Writer, format expfmt.Format, asked time.Tim
 				errs = append(errs, e.Message(f.message))
 			}
 		}
+		errs = append(errs, e.Close())
+		if zip, ok := w.(*gzip.Writer); ok {
+			errs = append(errs, zip.Close())
+		}
 	})
-	return errors.Join(append(errs, err, e.Close())...)
+	return errors.Join(append(errs, err)...)
 }
 
 func (h *metricsHandler) rare(r *http.Request) http.Handler {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"weak"
 
@@ -61,6 +62,31 @@ func TestRareFormats(t *testing.T) {
 		if !strings.Contains(got.Header.Get("Content-Type"), "encoding="+encoding) || !strings.Contains(bodyOf(t, got), "28700") {
 			t.Errorf("%s: got %v", encoding, got.Header)
 		}
+	}
+}
+
+// A slowWriter takes its time for each piece.
+type slowWriter struct{ *httptest.ResponseRecorder }
+
+func (w slowWriter) Write(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	return w.ResponseRecorder.Write(p)
+}
+
+// A reading is done when all of it is written, compressed or not.
+func TestReadingIsDoneWhenWritten(t *testing.T) {
+	for _, encoding := range []string{"identity", "gzip"} {
+		synctest.Test(t, func(t *testing.T) {
+			b, yaml := demo()
+			c := run(t, b, yaml)
+			r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			r.Header.Set("Accept-Encoding", encoding)
+			begin := time.Now()
+			(&metricsHandler{c, false, newLimitedLog(c.log)}).ServeHTTP(slowWriter{httptest.NewRecorder()}, r)
+			if at := c.scripts[0].running.reads[0]; !at.Equal(time.Now()) || at.Equal(begin) {
+				t.Errorf("%s: done %v after the begin, written after %v", encoding, at.Sub(begin), time.Since(begin))
+			}
+		})
 	}
 }
 
