@@ -200,6 +200,9 @@ func TestBounds(t *testing.T) {
 func TestWrongBounds(t *testing.T) {
 	tests := []struct{ unit, min, max, want string }{
 		{"", "8", "4", "buckets: min is above max"},
+		{"", "64M", "", "buckets: min 64M is above 2^24, the highest bound unless max is given, too"},
+		{"", "", "0.4", "buckets: max 0.4 is below 2^0, the lowest bound unless min is given, too"},
+		{"", "0", "0.4", "buckets: max 0.4 is below 2^0, the lowest bound above 0 unless min says another: write a list of bounds"},
 		{"", "1e-30", "1", "buckets: 101 bounds from 2^-100 to 2^0 are too many, the limit is 64: raise min or lower max"},
 		{"bytes", "1ms", "1s", "buckets: 1ms is a time, but @ is not in seconds: write a number"},
 		{"", "1e18", "1e20", "buckets: max is more than a 64-bit number of @ can reach"},

@@ -71,10 +71,15 @@ func makeReturnEvent(f object.Function) (e returnEvent, err error) {
 		return e, err
 	}
 	e.Tracepoint = object.Tracepoint{Category: fmt.Sprintf("%s%x", eventGroup, id), Event: "return"}
+	err = fs.ErrNotExist
 	for _, folder := range tracefs {
 		e.file = folder + "/kprobe_events"
-		if err = tellTracefs(e.file, fmt.Sprintf("r%d:%s/%s %s", f.Callers, e.Category, e.Event, f.Symbol)); err == nil {
+		failed := tellTracefs(e.file, fmt.Sprintf("r%d:%s/%s %s", f.Callers, e.Category, e.Event, f.Symbol))
+		if failed == nil {
 			return e, nil
+		}
+		if errors.Is(err, fs.ErrNotExist) { // a folder that is not there does not say why
+			err = failed
 		}
 	}
 	return e, err
