@@ -57,3 +57,18 @@ func TestReadingsOfThePage(t *testing.T) {
 		}
 	})
 }
+
+// Of strings whose keys have equal labels the page shows one, not their sum.
+func TestPageOfEqualLabels(t *testing.T) {
+	c := run(t, &fakeBackend{
+		scripts: map[string]string{"S": on("op = (u64)pid; t[op] = comm;")},
+		tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{"t": {{words(1), chars("sshd")}, {words(2), chars("bash")}}}}},
+	}, oneScriptYAML(`{map: t, export: false, labels: [{map: {1: write, 2: write}}]}`))
+	readings, err := c.scripts[0].running.peek()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := readings[0].view().Rows; len(rows) != 1 || rows[0].Value != "sshd" && rows[0].Value != "bash" {
+		t.Errorf("got %+v", rows)
+	}
+}

@@ -125,11 +125,14 @@ func (t *mapSeries) accumulateFrom(c Contents, first int) {
 }
 
 // accumulate joins a value to that of a series: to nothing when the series is
-// new in this round.
+// new in this round. Of values that are no numbers, such as the strings of a table
+// on the status page, one is kept.
 func (t *mapSeries) accumulate(n uint32, value []byte) {
 	s := &t.list[n]
 	if s.round == t.round {
-		t.mp.Reduce.Join(t.value(n), value)
+		if t.mp.Shape != object.ShapeRaw || t.mp.Value.Integer() {
+			t.mp.Reduce.Join(t.value(n), value)
+		}
 		return
 	}
 	s.last, s.round = s.round, t.round
