@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 )
@@ -54,6 +56,19 @@ func TestRemovedReturnEvent(t *testing.T) {
 	text, err := os.ReadFile(file)
 	if n := strings.Count(string(text), "r100:ply_"); n < 2 || err != nil {
 		t.Errorf("made %d times (%v):\n%s", n, err, text)
+	}
+}
+
+// Why tracefs refuses a probe is not that it is missing at the other place.
+func TestRefusedReturnEvent(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.Mkdir(folder+"/kprobe_events", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	defer func(before []string) { tracefs = before }(tracefs)
+	tracefs = []string{folder, folder + "/none"}
+	if _, err := attachWithRoom(nil, object.Function{Symbol: "vfs_read", Callers: 100}, 0); !errors.Is(err, unix.EISDIR) {
+		t.Errorf("refused because of %v", err)
 	}
 }
 
