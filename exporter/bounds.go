@@ -110,11 +110,25 @@ func (m *metric) limitedBounds(given *config.Buckets) (bounds, *plylang.Error) {
 	}
 	switch n := e.hi - e.lo + 1; {
 	case n < 1:
-		return bounds{}, m.bucketsError("min is above max")
+		return bounds{}, m.noBounds(given, e)
 	case n > maxBounds:
 		return bounds{}, m.bucketsError("%d bounds from 2^%d to 2^%d are too many, the limit is %d: raise min or lower max", n, e.lo, e.hi, maxBounds)
 	}
 	return m.powersOfTwo(e)
+}
+
+// noBounds is the error for limits between which no bound is. One that is not
+// given is the default's.
+func (m *metric) noBounds(given *config.Buckets, e exponents) *plylang.Error {
+	switch {
+	case given.Max == nil:
+		return m.bucketsError("min %s is above 2^%d, the highest bound unless max is given, too", given.Min.Text, e.hi)
+	case given.Min == nil:
+		return m.bucketsError("max %s is below 2^%d, the lowest bound unless min is given, too", given.Max.Text, e.lo)
+	case e.zero:
+		return m.bucketsError("max %s is below 2^%d, the lowest bound above 0 unless min says another: write a list of bounds", given.Max.Text, e.lo)
+	}
+	return m.bucketsError("min is above max")
 }
 
 func (m *metric) bucketsError(format string, args ...any) *plylang.Error {
