@@ -235,7 +235,7 @@ func TestWrongServingOptions(t *testing.T) {
 		{[]string{"--web.telemetry-path", "metrics"}, "does not begin with a slash", 1},
 		{[]string{"--web.telemetry-path", "/-/ready"}, "is where the health checks are", 1},
 		{[]string{"--metrics.max-series=-1"}, "is below 0", 1},
-		{[]string{"--metrics.max-series=many"}, "invalid syntax", 2},
+		{[]string{"--metrics.max-series=many"}, "--metrics.max-series \"many\": give a whole number, such as 100", 2},
 		{[]string{"--web.config.file", filepath.Join(t.TempDir(), "none")}, "no such file or directory", 1},
 		{[]string{"--web.config.file", binary}, "field scripts not found", 1},
 		{[]string{"--web.listen-address", ""}, "--web.listen-address is empty, which would be any port: give one, as in --web.listen-address=:10759", 1},
