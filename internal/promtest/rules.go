@@ -1,0 +1,44 @@
+package promtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"ply-exporter/internal/need"
+)
+
+// CheckRules runs promtool check rules over the text of a rule file.
+func CheckRules(t testing.TB, rules string) error {
+	t.Helper()
+	return promtool(t, map[string]string{"rules.yml": rules}, "check", "rules", "rules.yml")
+}
+
+// TestRules runs promtool test rules: tests is the text of a test file whose
+// rule_files is [rules.yml].
+func TestRules(t testing.TB, rules, tests string) error {
+	t.Helper()
+	return promtool(t, map[string]string{"rules.yml": rules, "tests.yml": tests}, "test", "rules", "tests.yml")
+}
+
+// promtool runs promtool in a folder of these files.
+func promtool(t testing.TB, files map[string]string, args ...string) error {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, need.Command(t, "promtool"), args...)
+	cmd.Dir = dir
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("promtool %s: %s", args[:2], said)
+	}
+	return nil
+}
