@@ -15,6 +15,9 @@ func (g *gen) cond(x plylang.Expr, label string, when bool) {
 			g.cond(y.X, label, !when)
 			return
 		}
+	case *plylang.In:
+		g.in(y, label, when)
+		return
 	case *plylang.Binary:
 		switch y.Op {
 		case plylang.LAND:

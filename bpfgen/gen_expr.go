@@ -28,6 +28,8 @@ func (g *gen) expr(x plylang.Expr) {
 		g.unary(x)
 	case *plylang.Binary:
 		g.binary(x)
+	case *plylang.In:
+		g.truth(x)
 	case *plylang.Cond:
 		g.choose(x, func(y plylang.Expr) { g.expr(y) })
 		g.forgetAny()

@@ -114,6 +114,8 @@ func (f *forkCount) node(n plylang.Node, condition bool) {
 			f.n += f.times * bits.Len(uint(x.Args[0].Type().Size))
 		}
 		f.n += f.times * paths[x.Name]
+	case *plylang.In:
+		f.value(condition)
 	case *plylang.Binary:
 		if f.truth(x, condition) {
 			return

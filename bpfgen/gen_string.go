@@ -117,7 +117,11 @@ func (g *gen) compareText(x, y plylang.Expr, label string, op asm.JumpOp) {
 	if g.compareComm(x, y, label, op) {
 		return
 	}
-	a, b := g.text(x), g.text(y)
+	g.compareWords(g.text(x), g.text(y), label, op)
+}
+
+// compareWords is compareText for operands that were evaluated.
+func (g *gen) compareWords(a, b text, label string, op asm.JumpOp) {
 	differ := label
 	if op == asm.JEq {
 		differ = g.Label()

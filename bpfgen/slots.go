@@ -124,6 +124,8 @@ func (c *compiler) bound(x plylang.Expr) int {
 		if x.Op == plylang.NOT {
 			return 2
 		}
+	case *plylang.In:
+		return 2
 	case *plylang.Binary:
 		if n := binaryBound(x); n > 0 {
 			return n

@@ -117,6 +117,10 @@ func (s *signs) learn(cond plylang.Expr, truth bool) {
 		if x.Op == plylang.NOT {
 			s.learn(x.X, !truth)
 		}
+	case *plylang.In:
+		if truth && s.allNotNegative(x.List) && !readsMap(x.X) {
+			s.known[x.X.String()] = x.X
+		}
 	case *plylang.Binary:
 		if x.Op == plylang.LAND && truth || x.Op == plylang.LOR && !truth {
 			s.learn(x.X, truth)
@@ -171,6 +175,8 @@ func (s *signs) notNegative(x plylang.Expr) bool {
 	switch x := x.(type) {
 	case *plylang.Binary:
 		return s.resultNotNegative(x)
+	case *plylang.In:
+		return true
 	case *plylang.Cond:
 		return s.notNegative(x.Then) && s.notNegative(x.Else)
 	case *plylang.Cast:
@@ -180,6 +186,17 @@ func (s *signs) notNegative(x plylang.Expr) bool {
 		return slices.Contains([]string{"abs", "strlen", "sizeof"}, x.Name)
 	}
 	return false
+}
+
+// allNotNegative is notNegative for each of a list of constants; one that is
+// compared with is its bits, whatever its type.
+func (s *signs) allNotNegative(list []plylang.Expr) bool {
+	for _, x := range list {
+		if n, ok := plylang.ConstInt(x); !ok || n < 0 {
+			return false
+		}
+	}
+	return len(list) > 0
 }
 
 // resultNotNegative is notNegative for an operator. That a sum or product of 64

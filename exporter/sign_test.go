@@ -62,7 +62,8 @@ func TestSigns(t *testing.T) {
 		}
 	}
 	// A predicate about something else keeps no negative values out.
-	for pred, positive := range map[string]bool{"cpu != 5": false, ret + " > 0": true, ret + " > 0 && cpu": true} {
+	for pred, positive := range map[string]bool{"cpu != 5": false, ret + " > 0": true, ret + " > 0 && cpu": true,
+		ret + " in (0, 4096)": true, ret + " in (0, -1)": false, "!(" + ret + " in (0, 1))": false} {
 		text := strings.Replace(on("@ = sum("+ret+");"), " {", " / "+pred+" / {", 1)
 		cfg, err := config.Parse("c.yaml", []byte(oneScriptYAML("")))
 		if err != nil {

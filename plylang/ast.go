@@ -232,6 +232,17 @@ type (
 		X, Y Expr
 	}
 
+	// In is X in (List), or X in "Pattern", whose List is nil. The constants of
+	// a list are literals after Check, or have a constant value. Pos is that of
+	// the word "in".
+	In struct {
+		Pos
+		Typed
+		X       Expr
+		List    []Expr
+		Pattern *StringLit
+	}
+
 	// Cond is X ? Then : Else.
 	Cond struct {
 		Pos

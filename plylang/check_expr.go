@@ -121,6 +121,8 @@ func (c *clause) typeOf(x Expr) *Type {
 		return c.unary(x)
 	case *Binary:
 		return c.binary(x)
+	case *In:
+		return c.in(x)
 	case *Cond:
 		return c.cond(x)
 	case *Cast:

@@ -104,7 +104,7 @@ func (c *clause) pointedTo(x Expr, p *Type) *Type {
 // operand prints x as the operand of a cast.
 func operand(x Expr) string {
 	switch x.(type) {
-	case *Binary, *Cond:
+	case *Binary, *In, *Cond:
 		return "(" + x.String() + ")"
 	}
 	return x.String()

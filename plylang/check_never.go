@@ -35,16 +35,19 @@ func (c *checker) checkNever() {
 // nevers are the warnings of one clause.
 func (c *clause) nevers() map[Error]bool {
 	found := map[Error]bool{}
-	c.inspect(func(x Expr) {
-		msg := ""
-		switch x := x.(type) {
-		case *Binary:
-			msg = c.neverCompared(x)
-		case *Call:
-			msg = neverBegins(x)
-		}
+	note := func(x Expr, msg string) {
 		if msg != "" && !c.hasParam(x) {
 			found[Error{Pos: x.Position(), Msg: msg}] = true
+		}
+	}
+	c.inspect(func(x Expr) {
+		switch x := x.(type) {
+		case *Binary:
+			note(x, c.neverCompared(x))
+		case *In:
+			c.neverIn(x, note)
+		case *Call:
+			note(x, neverBegins(x))
 		}
 	})
 	return found

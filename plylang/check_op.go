@@ -98,10 +98,12 @@ func (c *clause) binary(x *Binary) *Type {
 	return c.operate(x.Pos, x.Op, sided{x.X, a}, sided{x.Y, b})
 }
 
-// compare checks what a comparison compares. Two arrays are compared by what
-// is in them.
-func (c *clause) compare(x *Binary) {
-	a, b := c.value(x.X), c.value(x.Y)
+// compare checks what a comparison compares.
+func (c *clause) compare(x *Binary) { c.compared(x, c.value(x.X), c.value(x.Y)) }
+
+// compared checks a comparison whose sides have been typed. Two arrays are
+// compared by what is in them.
+func (c *clause) compared(x *Binary, a, b *Type) {
 	if a == nil || b == nil || a.inMemory() && b.inMemory() && a.Size == b.Size && (x.Op == EQ || x.Op == NE) {
 		return
 	}

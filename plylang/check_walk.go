@@ -19,6 +19,9 @@ func slots(n Node, f func(*Expr)) {
 	case *Binary:
 		f(&n.X)
 		f(&n.Y)
+	case *In:
+		f(&n.X)
+		slotList(n.List, f)
 	case *Cond:
 		f(&n.X)
 		f(&n.Then)

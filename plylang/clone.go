@@ -22,6 +22,8 @@ func cloneExpr(x Expr) Expr {
 		return &Unary{Pos: x.Pos, Op: x.Op, X: cloneExpr(x.X)}
 	case *Binary:
 		return &Binary{Pos: x.Pos, Op: x.Op, X: cloneExpr(x.X), Y: cloneExpr(x.Y)}
+	case *In:
+		return &In{Pos: x.Pos, X: cloneExpr(x.X), List: cloneList(x.List), Pattern: clonePattern(x.Pattern)}
 	case *Cond:
 		return &Cond{Pos: x.Pos, X: cloneExpr(x.X), Then: cloneExpr(x.Then), Else: cloneExpr(x.Else)}
 	case *Cast:
@@ -34,6 +36,13 @@ func cloneExpr(x Expr) Expr {
 		return &Tuple{Pos: x.Pos, Elems: cloneList(x.Elems)}
 	}
 	panic(fmt.Sprintf("plylang: cloning %T", x))
+}
+
+func clonePattern(x *StringLit) *StringLit {
+	if x == nil {
+		return nil
+	}
+	return &StringLit{Pos: x.Pos, Value: x.Value}
 }
 
 func cloneNumber(x *Number) *Number {

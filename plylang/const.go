@@ -28,6 +28,8 @@ func fold(x Expr) (uint64, bool) {
 		return applyUnary(x.Op, v), ok && x.Op != MUL
 	case *Binary:
 		return foldBinary(x)
+	case *In:
+		return foldIn(x)
 	case *Cond:
 		return foldCond(x)
 	case *Cast:
@@ -56,6 +58,20 @@ func foldBinary(x *Binary) (uint64, bool) {
 		return 0, false
 	}
 	return apply(x.Op, a, b, Unsigned(x.Op, x.X.Type(), x.Y.Type())), true
+}
+
+// foldIn knows where a number is one of the constants, or none.
+func foldIn(x *In) (uint64, bool) {
+	v, ok := constant(x.X)
+	if !ok || x.Pattern != nil {
+		return 0, false
+	}
+	for _, elem := range x.List {
+		if w, ok := constant(elem); ok && v == w {
+			return 1, true
+		}
+	}
+	return 0, true
 }
 
 func foldCond(x *Cond) (uint64, bool) {

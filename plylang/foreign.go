@@ -22,8 +22,7 @@ var foreignWords = map[string]string{
 	"denormalize": "scale the value before it is stored, as in sum(x / 1000)",
 	"printa":      "write print(@x)",
 	"len":         "print(@x) prints a map, strlen(s) counts the bytes of text",
-	"has_key":     "a key that is missing reads as 0: write if (@x[key]) { ... }",
-	"in":          "a key that is missing reads as 0: write if (@x[key]) { ... }",
+	"has_key":     missingKey,
 
 	// variables
 	"self":          "what a thread keeps is a map with its id as key: write @x[tid]",

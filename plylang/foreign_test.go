@@ -44,7 +44,7 @@ func TestForeignStatements(t *testing.T) {
 		{`@ = &pid`, `13: there is no "&": ` + foreignWords["&"]},
 		{`if (comm ~ "x") { @ = 1; }`, `18: there is no "~": ` + noPatterns},
 		{`if (comm =~ "x") { @ = 1; }`, `18: there is no "=~": ` + noPatterns},
-		{`if ("x" in @a) { @a = 1; }`, `17: there is no "in": ` + foreignWords["in"]},
+		{`if ("x" in @a) { @a = 1; }`, `17: "in" takes constants, as in x in (1, 2): ` + missingKey},
 		{`if (pid == 1) then @ = 1`, `23: there is no "then": leave it out: write if (x) { ... }`},
 		{`if (pid) { @ = 1; } elif (tid) { @ = 2; }`, `29: there is no "elif": write else if (x) { ... }`},
 		{`for (k in @a) print(k)`, `9: there is no "for": a map cannot be walked, but print(@x) prints it; to repeat something, use unroll (8) { ... }`},

@@ -76,7 +76,7 @@ func isTypeName(words []string) bool {
 func startsOperand(t token) bool {
 	switch t.kind {
 	case NAME:
-		return t.text != "else"
+		return t.text != "else" && t.text != "in"
 	case MAPNAME, NUMBER, STRING, LPAREN, NOT, TILDE:
 		return true
 	}

@@ -33,13 +33,17 @@ func (p *parser) exprFrom(x Expr) Expr {
 func (p *parser) binary(left Expr, level int) Expr {
 	for n := 0; ; n++ {
 		op := p.tok
-		prec := precedence[op.kind]
+		prec := p.precedence()
 		if prec < level || prec == 0 {
 			return left
 		}
 		if n == maxChain {
 			p.fail(op.pos, "more than %d operators in one expression: use a local for a part of it", maxChain)
 			return left
+		}
+		if p.isIn() {
+			left = p.in(left)
+			continue
 		}
 		p.noteSlash(op)
 		mixed := p.mixes(left, op.kind)
@@ -50,6 +54,14 @@ func (p *parser) binary(left Expr, level int) Expr {
 		}
 		left = &Binary{Pos: Pos(op.pos), Op: op.kind, X: left, Y: right}
 	}
+}
+
+// precedence is that of the current token as an operator, 0 when it is none.
+func (p *parser) precedence() int {
+	if p.isIn() {
+		return inLevel
+	}
+	return precedence[p.tok.kind]
 }
 
 // noteSlash remembers a division that may have been meant to end a predicate.

@@ -39,6 +39,7 @@ func (x *Call) String() string      { return text(x) }
 func (x *MapRef) String() string    { return text(x) }
 func (x *Unary) String() string     { return text(x) }
 func (x *Binary) String() string    { return text(x) }
+func (x *In) String() string        { return text(x) }
 func (x *Cond) String() string      { return text(x) }
 func (x *Cast) String() string      { return text(x) }
 func (x *Member) String() string    { return text(x) }
@@ -192,6 +193,8 @@ func first(x Expr) Expr {
 			left, least = n.X, binaryLevel
 		case *Binary:
 			left, least = n.X, precedence[n.Op]
+		case *In:
+			left, least = n.X, inLevel
 		case *Member:
 			left = n.X
 		case *Index:
@@ -226,6 +229,8 @@ func level(x Expr) int {
 		return condLevel
 	case *Binary:
 		return precedence[x.Op]
+	case *In:
+		return inLevel
 	case *Unary, *Cast:
 		return unaryLevel
 	case *Number:
@@ -261,6 +266,8 @@ func (p *printer) expr(x Expr, least int) {
 		p.expr(x.X, precedence[x.Op])
 		p.WriteString(" " + x.Op.String() + " ")
 		p.expr(x.Y, precedence[x.Op]+1)
+	case *In:
+		p.in(x)
 	case *Cond:
 		p.cond(x)
 	case *Cast:
@@ -311,82 +318,4 @@ func (p *printer) mapRef(x *MapRef) {
 	if len(x.Keys) > 0 {
 		p.brackets(x.Keys)
 	}
-}
-
-// unary keeps a minus apart from another and from a number, which it would
-// become part of.
-func (p *printer) unary(x *Unary) {
-	p.WriteString(x.Op.String())
-	least := unaryLevel
-	if x.Op == SUB {
-		switch n := first(x.X).(type) {
-		case *Number:
-			least = postfixLevel + 1
-		case *Unary:
-			if n.Op == SUB {
-				least = postfixLevel + 1
-			}
-		}
-	}
-	p.expr(x.X, least)
-}
-
-func (p *printer) cond(x *Cond) {
-	p.expr(x.X, binaryLevel)
-	p.WriteString(" ? ")
-	p.expr(x.Then, condLevel)
-	p.WriteString(" : ")
-	p.expr(x.Else, condLevel)
-}
-
-// cast writes parentheses around an operand that would make a type known to
-// no one an operand itself: "(n)-x" is a subtraction.
-func (p *printer) cast(x *Cast) {
-	p.WriteString("(" + x.To + ")")
-	least := unaryLevel
-	if !isSureType(x.To) && continues(first(x.X)) {
-		least = postfixLevel + 1
-	}
-	p.expr(x.X, least)
-}
-
-// continues says whether x, after a value, would go on with it.
-func continues(x Expr) bool {
-	switch x := x.(type) {
-	case *Unary:
-		return x.Op == SUB || x.Op == MUL
-	case *Number:
-		return x.Negative()
-	case *Tuple:
-		return true
-	}
-	return x != nil && firstName(x) == "else"
-}
-
-func (p *printer) member(x *Member) {
-	p.expr(x.X, postfixLevel)
-	if x.Arrow {
-		p.WriteString("->")
-	} else {
-		p.WriteByte('.')
-	}
-	p.WriteString(x.Name)
-}
-
-// index keeps a name apart from the brackets: x[1] is a map, x()[1] and
-// (@m)[1] are elements of a value.
-func (p *printer) index(x *Index) {
-	switch base := x.X.(type) {
-	case *Name:
-		p.WriteString(base.Name + "()")
-	case *MapRef:
-		least := postfixLevel
-		if len(base.Keys) == 0 {
-			least++
-		}
-		p.expr(base, least)
-	default:
-		p.expr(base, postfixLevel)
-	}
-	p.brackets([]Expr{x.I})
 }

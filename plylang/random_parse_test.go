@@ -79,12 +79,12 @@ func (r randomScript) target() string {
 func (r randomScript) expr(depth int) string {
 	if depth <= 0 {
 		return r.pick("x", "u32", "if", "else", "@", "@m", "$y", "$1", "5", "-5", "10ms", "0x1f", `"s"`,
-			"comm()", "arg(1)", "count()", "rx[1]", "@m[1, x]", "delete", "foo_t")
+			"comm()", "arg(1)", "count()", "rx[1]", "@m[1, x]", "delete", "foo_t", "in", "in[1]")
 	}
 	x := r.expr(depth - 1 - r.Intn(2))
 	y := r.expr(depth - 1 - r.Intn(2))
 	b := r.blank()
-	switch r.Intn(16) {
+	switch r.Intn(17) {
 	case 0:
 		return "(" + x + ")" + b
 	case 1:
@@ -101,6 +101,8 @@ func (r randomScript) expr(depth int) string {
 		return "[" + x + ", " + b + y + "]"
 	case 8:
 		return r.pick("f", "arg", "if", "sum") + "(" + x + "," + b + y + ")"
+	case 15:
+		return x + " in" + b + r.pick("(1, "+y+")", "("+x+")", `"a*"`, " (-5,"+b+"in)")
 	case 9:
 		return "@m[" + x + "," + y + "]"
 	}

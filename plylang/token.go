@@ -106,6 +106,7 @@ var precedence = [bad + 1]int{
 const (
 	condLevel    = 0
 	binaryLevel  = 1
+	inLevel      = 8 // that of <
 	unaryLevel   = 12
 	postfixLevel = 13
 )

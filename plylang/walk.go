@@ -98,6 +98,8 @@ func exprChildren(x Expr) []Node {
 		return []Node{x.X}
 	case *Binary:
 		return []Node{x.X, x.Y}
+	case *In:
+		return inChildren(x)
 	case *Cond:
 		return []Node{x.X, x.Then, x.Else}
 	case *Cast:
@@ -110,4 +112,12 @@ func exprChildren(x Expr) []Node {
 		return nodes(x.Elems)
 	}
 	panic(fmt.Sprintf("plylang: walking %T", x))
+}
+
+func inChildren(x *In) []Node {
+	list := append([]Node{x.X}, nodes(x.List)...)
+	if x.Pattern != nil {
+		list = append(list, x.Pattern)
+	}
+	return list
 }

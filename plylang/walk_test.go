@@ -46,6 +46,8 @@ func spoil(n Node) {
 		n.Name += "!"
 	case *MapRef:
 		n.Name += "!"
+	case *In:
+		n.Pattern = &StringLit{}
 	case *Cast:
 		n.To += "!"
 	case *Member:
@@ -57,14 +59,14 @@ func spoil(n Node) {
 
 // TestPositions shows where the nodes of a statement say they are.
 func TestPositions(t *testing.T) {
-	const text = "kprobe:a { @m[k] = f(x.y[1]) + (c ? -2 : *p); }"
+	const text = "kprobe:a { @m[k] = f(x.y[1]) + (c ? -2 : *p) ; x = y in (1, 2); }"
 	script, err := Parse(&Source{Text: text})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
 		"*plylang.Spec": "kprobe", "*plylang.Assign": "= f", "*plylang.MapRef": "@m", "*plylang.Call": "f(",
-		"*plylang.Member": "y[", "*plylang.Index": "[1", "*plylang.Binary": "+", "*plylang.Cond": "?",
+		"*plylang.Member": "y[", "*plylang.Index": "[1", "*plylang.Binary": "+", "*plylang.Cond": "?", "*plylang.In": "in",
 		"*plylang.Unary": "*p", "*plylang.Block": "{",
 	}
 	Walk(script, func(n Node) bool {

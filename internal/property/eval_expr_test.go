@@ -24,6 +24,8 @@ func (e *evaluator) eval(x plylang.Expr) value {
 		return unary(x.Op, e.eval(x.X))
 	case *plylang.Binary:
 		return e.binary(x)
+	case *plylang.In:
+		return e.in(x)
 	case *plylang.Cond:
 		return e.choose(x)
 	case *plylang.Cast:
@@ -87,6 +89,15 @@ func (e *evaluator) binary(x *plylang.Binary) value {
 		return truth(true)
 	}
 	return compute(x.Op, a, e.eval(x.Y))
+}
+
+func (e *evaluator) in(x *plylang.In) value {
+	a, found := e.eval(x.X), false
+	for _, elem := range x.List {
+		b := e.eval(elem)
+		found = found || a.bits == b.bits && a.text == b.text
+	}
+	return truth(found)
 }
 
 func (e *evaluator) choose(x *plylang.Cond) value {

@@ -138,13 +138,26 @@ func (g *generator) right(op, x string) string {
 }
 
 func (g *generator) comparison(depth int) string {
-	switch g.Intn(6) {
+	switch g.Intn(8) {
 	case 0:
 		return fmt.Sprintf("(%s %s %s)", g.text(depth-1), g.pick("==", "!="), g.text(depth-1))
+	case 2:
+		return fmt.Sprintf("(%s in (%s, %s))", g.text(depth-1), g.pick(g.strings...), g.pick(g.strings...))
+	case 3:
+		return fmt.Sprintf("(%s in (%s))", g.number(depth-1), g.several())
 	case 1:
 		return fmt.Sprintf("(%s %s %s)", g.duration(depth-1), g.pick("<", ">", "<=", ">=", "==", "!="), g.duration(depth-1))
 	}
 	return fmt.Sprintf("(%s %s %s)", g.number(depth-1), g.pick("<", ">", "<=", ">=", "==", "!="), g.number(depth-1))
+}
+
+// several writes one to twenty constants.
+func (g *generator) several() string {
+	list := []string{g.pick(boundaries...)}
+	for range g.Intn(20) {
+		list = append(list, g.pick(boundaries...))
+	}
+	return strings.Join(list, ", ")
 }
 
 // ofDurations writes what drops the unit.

@@ -24,6 +24,8 @@ func (t *types) of(x plylang.Expr) typ {
 		return t.unary(x)
 	case *plylang.Binary:
 		return t.binary(x)
+	case *plylang.In:
+		return signedTyp
 	case *plylang.Cond:
 		return join(t.of(x.Then), t.of(x.Else))
 	case *plylang.Cast:

@@ -80,7 +80,7 @@ func TestScriptCovers(t *testing.T) {
 		"if (", "else if (", "} else {", "unroll (", "break;", "continue;", "return;", "exit(", "delete ", " = nil;", "++;", "--;",
 		" += ", " -= ", " *= ", " /= ", " %= ", " |= ", " &= ", " ^= ", " <<= ", " >>= ", " && ", " || ", " ^^ ", "(!", "(~", "(-", " ? ",
 		".count()", "= count()", "= sum(", "= min(", "= max(", "= avg(", "= quantize(", ".lquantize(", "= llquantize(",
-		"(u8)", "(s8)", "(int16_t)", "(unsigned int)", "(s64)", "(size_t)", "10ms", "-9223372036854775808", "0xffffffffffffffff",
+		"(u8)", "(s8)", "(int16_t)", "(unsigned int)", "(s64)", "(size_t)", "10ms", "-9223372036854775808", "0xffffffffffffffff", " in (",
 		"strcmp(", "strncmp(", "strlen(", "startswith(", "abs(", "log2(", "sizeof(", "pid", "uid", "comm", "printf(", "clear(",
 		" = strlen(", " = log2(", " & 32768) { n1 |= 32768; }", " + n1v19", "n1x >>= 1; if (n1y & 1)",
 		"data->fd", "args->offset", "offset()", "arg(2)", "arg0", "retval", "data->ret", "@[probe]", "END\n", "getpgid / tid == $1",

@@ -151,6 +151,8 @@ func operands(x plylang.Expr) []*plylang.Expr {
 		return []*plylang.Expr{&x.X}
 	case *plylang.Binary:
 		return []*plylang.Expr{&x.X, &x.Y}
+	case *plylang.In:
+		return []*plylang.Expr{&x.X}
 	case *plylang.Cond:
 		return []*plylang.Expr{&x.Then, &x.Else, &x.X}
 	case *plylang.Cast:
