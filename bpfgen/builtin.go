@@ -42,6 +42,10 @@ func init() {
 			b.Role, b.Impl = group.role, b
 			universal = append(universal, b)
 			for _, name := range append([]string{b.Name}, b.Aliases...) {
+				if variable := byName[name]; variable != nil && b.Role == plylang.Function {
+					variable.Called = &b.Func
+					continue
+				}
 				byName[name] = b
 			}
 		}
@@ -103,8 +107,8 @@ var variables = []*builtin{
 	},
 	variable("cpu", "Number of the current CPU.", plylang.U32, helper(asm.FnGetSmpProcessorId)),
 	variable("numaid", "Number of the current NUMA node.", plylang.U32, helper(asm.FnGetNumaNodeId)),
-	variable("cgroup", "ID of the current task's cgroup (version 2), shown as its path; one that is removed before it is first read is shown as its ID.",
-		shown(plylang.U64, plylang.DisplayCgroup), helper(asm.FnGetCurrentCgroupId)),
+	variable("cgroup", "ID of the current task's cgroup (version 2), shown as its path, also after it is removed.",
+		cgroupID, helper(asm.FnGetCurrentCgroupId)),
 	variable("ppid", "Process ID of the parent process.", plylang.U32, parentID),
 	variable("curtask", "The current task, a pointer to its struct task_struct.", nil, helper(asm.FnGetCurrentTask)),
 	variable("rand", "A random 32-bit number.", plylang.U32, random),

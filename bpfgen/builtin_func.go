@@ -136,6 +136,7 @@ var displays = []*builtin{
 		gen: sameValue,
 		mem: func(g *gen, args []plylang.Expr, dst emit.Mem) { g.memInto(args[0], dst) },
 	},
+	cgroupFunction,
 }
 
 // inetType infers the type of ntop's value: a 32-bit number, or 4 or 16 bytes.

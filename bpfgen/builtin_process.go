@@ -104,7 +104,7 @@ func (g *gen) atLevel(pid, level emit.Mem) {
 	g.Load(asm.R0, level)
 	g.Emit(asm.Mul.Imm(asm.R0, int32(g.sizeOf("upid"))))
 	g.Load(asm.R1, pid)
-	g.Emit(asm.Add.Reg(asm.R0, asm.R1), asm.Add.Imm(asm.R0, int32(g.offsetOf("pid", "numbers"))))
+	g.Emit(asm.Add.Reg(asm.R0, asm.R1), asm.Add.Imm(asm.R0, int32(g.offsetOf("ppid", "pid", "numbers"))))
 	g.Store(pid, asm.R0)
 }
 
@@ -119,14 +119,15 @@ func (g *gen) follow(slot emit.Mem, structName string, path ...string) {
 
 // read reads a member of the struct at the address in R0.
 func (g *gen) read(dst emit.Mem, structName, member string) {
-	g.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(g.offsetOf(structName, member))))
+	g.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(g.offsetOf("ppid", structName, member))))
 	g.ProbeRead(dst, false)
 }
 
-func (g *gen) offsetOf(structName, member string) int {
+// offsetOf is where a member is that a built-in needs.
+func (g *gen) offsetOf(builtin, structName, member string) int {
 	offset, err := g.kernel.FieldOffset(structName, member)
 	if err != nil {
-		g.errs.Add(g.script.Src, g.pos, "ppid: %v", err)
+		g.errs.Add(g.script.Src, g.pos, "%s: %v", builtin, err)
 	}
 	return offset
 }

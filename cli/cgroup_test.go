@@ -70,3 +70,46 @@ func runWorkloadIn(t *testing.T, dir string, n int) {
 	defer group.Close()
 	runWorkloadWith(t, n, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())})
 }
+
+// Groups of a hierarchy of version 1 have its paths, though their IDs are those of
+// other groups in another hierarchy.
+func TestCgroupsOfTwoVersions(t *testing.T) {
+	need.EachKernel(t)
+	need.BPF(t)
+	s := startServer(t, `
+scripts:
+  - name: made
+    script: |
+      tracepoint:cgroup/cgroup_mkdir { @by_id[cgroup(data->id, data->root)] = count(); }
+      rawtracepoint:cgroup_mkdir { @by_struct[cgroup((struct cgroup *)arg0)] = count(); }
+`)
+	old := newHierarchy(t)
+	names := []string{filepath.Base(newCgroup(t, "ply-new-"))}
+	for range 3 {
+		dir, err := os.MkdirTemp(old, "ply-old-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Remove(dir) })
+		names = append(names, filepath.Base(dir))
+	}
+	_, text := s.get(t, "/metrics")
+	for _, name := range names {
+		for _, by := range []string{"id", "struct"} {
+			if series := fmt.Sprintf("ply_made_by_%s_total{cgroup=\"/%s\"} 1\n", by, name); !strings.Contains(text, series) {
+				t.Errorf("no %sin\n%s", series, text)
+			}
+		}
+	}
+}
+
+// newHierarchy mounts one of version 1 that has no controllers.
+func newHierarchy(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("none", dir, "cgroup", 0, "none,name=ply-test"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, 0) })
+	return dir
+}

@@ -301,6 +301,8 @@ func (c *clause) resolveCall(x *Call) {
 	switch {
 	case f == nil:
 		c.unknownFunction(x)
+	case f.Role == Variable && f.Called != nil:
+		x.Name, x.Func = f.Called.Name, f.Called
 	case f.Role == Variable:
 		c.errorf(x.Pos, "%s is a variable and takes no arguments: write %s", x.Name, f.Name)
 	default:

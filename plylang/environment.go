@@ -83,6 +83,10 @@ type Func struct {
 	// the script is compiled (sizeof); nil: it never is.
 	Fold func(args []Expr) (value uint64, ok bool)
 
+	// Called is the function that a variable's name is with arguments: cgroup, and
+	// cgroup(x); nil for most.
+	Called *Func
+
 	// Leaves marks what ends the clause at once, so that what follows it does
 	// not run (exit).
 	Leaves bool

@@ -1,46 +1,51 @@
 package decode
 
 import (
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"ply-exporter/bpfgen/object"
 )
 
-const cgroupRoot = "/sys/fs/cgroup"
-
-// cgroup is the path of the version 2 control group with that ID, which is the
-// inode number of its folder.
+// cgroup is the path of a control group in its hierarchy. One without a name that
+// is known is shown by its ID, and the number of its hierarchy unless that is the
+// one of version 2.
 func (d *Decoder) cgroup(v object.Value) string {
-	if path, ok := d.machine.cgroups.of(uint64(v.Int())); ok {
-		return path
+	key := uint64(v.Int())
+	id, hierarchy := object.SplitCgroup(key)
+	group := &d.machine.cgroups
+	if hierarchy != 0 {
+		group = &d.machine.oldCgroups
 	}
-	return Number(v)
+	path, ok := group.of(key)
+	switch {
+	case ok:
+		return path
+	case hierarchy != 0:
+		return fmt.Sprintf("cgroup:%d/%d", hierarchy, id)
+	}
+	return fmt.Sprintf("cgroup:%d", id)
 }
 
-// cgroupRoots are where the hierarchy of version 2 is: the second, where version
-// 1 is used too. The inode numbers of version 1 are others.
-var cgroupRoots = []string{cgroupRoot, cgroupRoot + "/unified"}
-
-// readCgroups walks the hierarchy of version 2, the first root that is one.
-func readCgroups(roots []string) map[uint64]string {
-	for _, root := range roots {
-		var st unix.Statfs_t
-		if unix.Statfs(root, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
-			return cgroupsIn(root)
+// readCgroups walks the hierarchy of version 2, or those of version 1, and returns
+// the paths of their groups by the values that programs have of them.
+func readCgroups(old bool) map[uint64]string {
+	paths := map[uint64]string{}
+	for _, h := range hierarchies() {
+		if (h.number != 0) == old {
+			h.walk(paths)
 		}
 	}
-	return nil
+	return paths
 }
 
-// cgroupsIn returns the paths below root by inode number.
-func cgroupsIn(root string) map[uint64]string {
-	paths := map[uint64]string{}
-	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+// walk adds the paths of the groups of a hierarchy. The ID of a group is the inode
+// number of its folder.
+func (h *hierarchy) walk(paths map[uint64]string) {
+	_ = filepath.WalkDir(h.folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
 			return nil
 		}
@@ -49,9 +54,16 @@ func cgroupsIn(root string) map[uint64]string {
 		}
 		var st syscall.Stat_t
 		if syscall.Stat(path, &st) == nil {
-			paths[st.Ino] = "/" + strings.TrimPrefix(strings.TrimPrefix(path, root), "/")
+			paths[object.CgroupKey(st.Ino, h.number)] = h.path(strings.TrimPrefix(path, h.folder))
 		}
 		return nil
 	})
-	return paths
+}
+
+// path is where a folder of the hierarchy is, by its path below the mount point.
+func (h *hierarchy) path(below string) string {
+	if path := h.root + below; path != "" {
+		return path
+	}
+	return "/"
 }

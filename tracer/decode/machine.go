@@ -17,7 +17,9 @@ type Machine struct {
 	symbols func() *kernel.Symbols // nil where the kernel hides them
 	users   names[int64]
 	devices names[uint32]
-	cgroups names[uint64]
+	cgroups names[uint64] // of version 2
+
+	oldCgroups names[uint64] // of version 1
 }
 
 // NewMachine returns the names of the machine whose kernel is k. Without a
@@ -28,7 +30,9 @@ func NewMachine(k *kernel.Kernel) *Machine {
 		symbols: sync.OnceValue(func() *kernel.Symbols { return readSymbols(k) }),
 		users:   names[int64]{read: func() map[int64]string { return readUsers("/etc/passwd") }},
 		devices: names[uint32]{read: func() map[uint32]string { return readDevices("/proc/partitions") }},
-		cgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(cgroupRoots) }, keep: true},
+		cgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(false) }, keep: true},
+
+		oldCgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(true) }, keep: true},
 	}
 }
 
@@ -60,6 +64,7 @@ func (m *Machine) numbersRead(event bool) {
 	m.users.numbersRead(now, event)
 	m.devices.numbersRead(now, event)
 	m.cgroups.numbersRead(now, event)
+	m.oldCgroups.numbersRead(now, event)
 }
 
 // names are what numbers of one kind stand for. They are read as a whole.

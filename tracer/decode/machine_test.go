@@ -42,7 +42,8 @@ func TestMachineIsShared(t *testing.T) {
 					{plylang.DisplayFunc, 500, "sys_500"},
 					{plylang.DisplayUser, 0, "root"},
 					{plylang.DisplayDevice, 4000<<20 | 3, "4000:3"},
-					{plylang.DisplayCgroup, 1<<62 + 1, "4611686018427387905"},
+					{plylang.DisplayCgroup, 1<<47 + 1, "cgroup:140737488355329"},
+					{plylang.DisplayCgroup, -(0xf << 48) + 1, "cgroup:65521/1"},
 				} {
 					if got := d.Text(object.Value{Type: shown(row.display), Raw: word(row.n)}); got != row.want {
 						t.Errorf("%v: %s, want %s", row.display, got, row.want)
