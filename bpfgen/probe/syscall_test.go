@@ -50,7 +50,7 @@ func TestNewerSyscalls(t *testing.T) {
 		{`kprobe:SyS_500 { @[arg0] = count(); }`,
 			`tracepoint raw_syscalls/sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call`},
 		{`kretprobe:SyS_* { @[func] = count(); }`,
-			`tracepoint raw_syscalls/sys_exit(23): one attachment to raw_syscalls/sys_exit for 23 system calls`},
+			`tracepoint raw_syscalls/sys_exit(108): one attachment to raw_syscalls/sys_exit for 108 system calls`},
 		{`kprobe:SyS_5* { @[func] = count(); }`,
 			`tracepoint raw_syscalls/sys_enter(12): one attachment to raw_syscalls/sys_enter for 12 system calls`},
 		{`kprobe:SyS_newest { @[args->fd] = count(); }`,

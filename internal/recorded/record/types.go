@@ -9,22 +9,44 @@ import (
 
 // structs are kept with their members. Others keep their size only.
 var structs = map[string]bool{
-	"task_struct": true, "thread_info": true, "cred": true, "pid": true, "nsproxy": true, "signal_struct": true,
+	"task_struct": true, "thread_info": true, "cred": true, "pid": true, "nsproxy": true, "signal_struct": true, "mm_struct": true,
 	"sk_buff": true, "sock": true, "sock_common": true, "net_device": true, "inet_sock": true, "msghdr": true,
-	"file": true, "path": true, "dentry": true, "qstr": true, "inode": true, "super_block": true,
-	"linux_binprm": true, "request": true, "bio": true, "block_device": true, "gendisk": true,
-	"pt_regs": true, "list_head": true, "kiocb": true, "filename": true, "open_how": true,
-	"bpf_iter__bpf_map_elem": true, "tracepoint": true, "kuid_t": true, "kgid_t": true,
+	"inet_connection_sock": true, "tcp_sock": true, "request_sock_queue": true, "request_sock": true, "inet_request_sock": true,
+	"fastopen_queue": true, "tcp_options_received": true, "netns_frags": true, "inet_frag_queue": true, "unix_sock": true,
+	"sk_buff_head": true, "iphdr": true, "ipv6hdr": true, "tcphdr": true, "udphdr": true, "icmphdr": true, "ethhdr": true, "in6_addr": true,
+	"file": true, "path": true, "dentry": true, "qstr": true, "inode": true, "super_block": true, "file_system_type": true, "mount": true, "vfsmount": true,
+	"linux_binprm": true, "request": true, "bio": true, "bvec_iter": true, "block_device": true, "gendisk": true, "request_queue": true,
+	"pt_regs": true, "list_head": true, "kiocb": true, "iov_iter": true, "filename": true, "open_how": true, "renamedata": true,
+	"cgroup": true, "cgroup_subsys_state": true, "kernfs_node": true, "mem_cgroup": true, "css_set": true, "cgroup_root": true, "task_group": true,
+	"cfs_rq": true, "rq": true, "sched_entity": true, "oom_control": true, "scan_control": true, "shrinker": true, "page": true, "folio": true,
+	"work_struct": true, "timer_list": true, "hrtimer": true, "irqaction": true, "softirq_action": true, "napi_struct": true,
+	"rw_semaphore": true, "mutex": true, "module": true, "bpf_prog": true, "bpf_prog_aux": true, "pci_dev": true, "swap_info_struct": true,
+	"address_space": true, "vm_area_struct": true, "kernel_siginfo": true, "mddev": true, "user_namespace": true, "net": true, "possible_net_t": true,
+	"bpf_iter__bpf_map_elem": true, "tracepoint": true, "kuid_t": true, "kgid_t": true, "console": true,
 }
 
+// enums are kept with their names.
+var enums = regexp.MustCompile(`^(skb_drop_reason|sock_type|hrtimer_restart|writeback_sync_modes|wb_reason|migrate_reason|compact_.*|` +
+	`oom_.*|pid_type|req_op|req_opf|zone_type|migratetype|node_stat_item|vm_event_item|tcp_.*|sk_rst_reason|bpf_cmd|bpf_prog_type|` +
+	`bpf_map_type|rcu_.*|cpu_idle_type|fault_flag|vm_fault_reason|mm_.*|nf_inet_hooks|lru_list|lsm_event)$`)
+
 // functions are the functions and raw tracepoints whose declaration is kept.
-var functions = regexp.MustCompile(`^(vfs_(read|write|open|fsync)|do_sys_openat2|ksys_(read|write)|` +
-	`tcp_(sendmsg|recvmsg|v4_connect|v4_rcv|retransmit_skb)|ip_(rcv|output|local_out)|` +
-	`__netif_receive_skb_core|netif_receive_skb|__dev_queue_xmit|wake_up_new_task|do_exit|` +
-	`finish_task_switch|kmem_cache_(alloc|free)|blk_mq_start_request|submit_bio|handle_mm_fault|do_unlinkat|` +
-	`__(x64|arm64|riscv)_sys_(read|write|openat|close|exit)|bpf_iter_bpf_map_elem|` +
-	`btf_trace_(sched_.*|sys_enter|sys_exit|block_rq_.*|softirq_.*|irq_handler_.*|tcp_.*|netif_.*|kfree_skb|` +
-	`signal_.*|inet_sock_set_state))$`)
+var functions = regexp.MustCompile(`^(vfs_.*|do_sys_open.*|ksys_(read|write)|cap_capable|security_(file_open|capable|socket_connect|inode_.*)|commit_creds|` +
+	`tcp_(sendmsg|recvmsg|v4_connect|v6_connect|v4_rcv|retransmit_skb|drop|drop_reason|set_state|connect|close|v4_syn_recv_sock|v6_syn_recv_sock|` +
+	`cleanup_rbuf|rcv_established|v4_do_rcv|conn_request|finish_connect)|__tcp_(retransmit_skb|select_window)|inet_csk_accept|inet_listen|` +
+	`udp_(sendmsg|recvmsg|queue_rcv_skb|unicast_rcv_skb)|ip_(rcv|output|local_out|local_deliver|rcv_finish)|icmp_(rcv|send)|__icmp_send|unix_(accept|stream_connect|.*_sendmsg)|` +
+	`(__)?netif_receive_skb.*|(__)?dev_queue_xmit|dev_hard_start_xmit|wake_up_new_task|do_exit|kfree_skb(_reason)?|sk_skb_reason_drop|consume_skb|` +
+	`finish_task_switch|kmem_cache_(alloc|free).*|__kmalloc.*|(__)?blk_(mq_start_request|account_io_(start|done|merge.*)|start_request|mq_end_request)|` +
+	`submit_bio(_noacct)?|bio_endio|handle_mm_fault|do_unlinkat|do_futex|do_nanosleep|hrtimer_nanosleep|d_lookup|lookup_fast|walk_component|` +
+	`oom_kill_process|try_to_free_(pages|mem_cgroup_pages)|shrink_(node|slab|lruvec)|do_shrink_slab|try_to_compact_pages|mem_cgroup_.*|` +
+	`mark_page_accessed|mark_buffer_dirty|folio_(mark_accessed|account_dirtied|mark_dirty|add_lru)|filemap_(add_folio|get_folio|fault|read)|__filemap_add_folio|` +
+	`add_to_page_cache_lru|account_page_dirtied|do_page_cache_ra|page_cache_ra_unbounded|page_cache_sync_ra|` +
+	`ext4_(file_(read_iter|write_iter|open)|sync_file)|generic_file_(read_iter|open)|swap_read(page|_folio)|swap_writepage|md_flush_request|` +
+	`throttle_cfs_rq|unthrottle_cfs_rq|ptrace_attach|load_module|do_init_module|do_coredump|vfs_coredump|get_signal|` +
+	`try_to_wake_up|ttwu_do_wakeup|ttwu_do_activate|copy_process|kernel_clone|schedule|io_schedule|mutex_lock|ip_send_skb|sock_(sendmsg|recvmsg)|` +
+	`nf_hook_slow|(__)?alloc_skb|ip_frag_queue|inet_frag_(find|kill|create)|inet_accept|inet_stream_connect|sock_def_readable|sock_alloc_file|` +
+	`__(x64|arm64|riscv)_sys_(read|write|openat|close|exit|fsync|execve)|bpf_iter_bpf_map_elem|` +
+	`btf_trace_.*|bpf_rdonly_cast|typed_cast)$`)
 
 // scalars are types that scripts name in casts.
 var scalars = map[string]bool{
@@ -61,6 +83,8 @@ func wanted(t btf.Type) bool {
 		return functions.MatchString(t.Name)
 	case *btf.Struct:
 		return structs[t.Name]
+	case *btf.Enum:
+		return enums.MatchString(t.Name)
 	case *btf.Typedef:
 		return scalars[t.Name] || functions.MatchString(t.Name)
 	}
