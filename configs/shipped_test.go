@@ -1,0 +1,232 @@
+package configs_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
+	"ply-exporter/exporter"
+	"ply-exporter/exporter/config"
+	"ply-exporter/internal/recorded"
+	"ply-exporter/plylang"
+)
+
+// shipped are the configurations that come with the exporter, by file.
+func shipped(t *testing.T) map[string]*config.Config {
+	t.Helper()
+	files, err := filepath.Glob("*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no configurations: %v", err)
+	}
+	all := map[string]*config.Config{}
+	for _, file := range files {
+		all[file] = load(t, file)
+	}
+	return all
+}
+
+// load reads a file, or all of a folder.
+func load(t *testing.T, path string) *config.Config {
+	t.Helper()
+	cfg, err := config.Load([]string{path})
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	return cfg
+}
+
+// The configurations that come with the exporter are in canonical spelling.
+func TestShippedConfigurationsAreFormatted(t *testing.T) {
+	for file, cfg := range shipped(t) {
+		for _, s := range cfg.Scripts {
+			got, err := plylang.Format(s.Source)
+			if err != nil || strings.TrimSpace(got) != strings.TrimSpace(s.Source.Text) {
+				t.Errorf("%s: script %s is written\n%s\nand formatted\n%s", file, s.Name, s.Source.Text, got)
+			}
+		}
+	}
+}
+
+// quickstart is older than the rules of names and lengths, and dashboards know
+// its names.
+const quickstart = "quickstart.yaml"
+
+// labels are all labels of the configurations: one thing has one name.
+var labels = []string{
+	"syscall", "device", "operation", "errno", "cgroup", "reason", "kind", "interface", "filesystem", "signal", "interrupt",
+	"capability", "module", "family", "state", "caller", "port", "uid", "victim",
+}
+
+// All of X.yaml begins with X, so that any files can be loaded together.
+func TestNamesOfShippedConfigurations(t *testing.T) {
+	b := newRecordedBackend(t, "6.18-amd64")
+	for file, cfg := range shipped(t) {
+		if file == quickstart {
+			continue
+		}
+		name := strings.TrimSuffix(file, ".yaml")
+		for _, s := range cfg.Scripts {
+			if s.Name != name && !strings.HasPrefix(s.Name, name+"_") {
+				t.Errorf("%s: script %s is not called %s_…", file, s.Name, name)
+			}
+			checkMetrics(t, b, name, s)
+		}
+	}
+}
+
+// metricLine is how check begins to describe a metric.
+var metricLine = regexp.MustCompile(`(?m)^    (\w+)(?:\{(.*)\})? (?:counter|gauge|histogram|summary)`)
+
+func checkMetrics(t *testing.T, b exporter.Backend, name string, s *config.Script) {
+	t.Helper()
+	said, err := check(b, s)
+	found := metricLine.FindAllStringSubmatch(said, -1)
+	if err != nil || len(found) == 0 {
+		t.Errorf("script %s has no metrics: %s", s.Name, detail(err))
+	}
+	for _, m := range found {
+		if !strings.HasPrefix(m[1], "ply_"+name+"_") {
+			t.Errorf("script %s: metric %s is not called ply_%s_…", s.Name, m[1], name)
+		}
+		for label := range strings.SplitSeq(m[2], ",") {
+			if label != "" && !slices.Contains(labels, label) {
+				t.Errorf("script %s: %s has the label %q, which is none of %q", s.Name, m[1], label, labels)
+			}
+		}
+	}
+}
+
+const maxLines = 10
+
+// A script of more lines needs more than a glance.
+func TestShippedScriptsAreShort(t *testing.T) {
+	for file, cfg := range shipped(t) {
+		for _, s := range cfg.Scripts {
+			if n := codeLines(s.Source.Text); n > maxLines && file != quickstart {
+				t.Errorf("%s: script %s has %d lines, more than %d", file, s.Name, n, maxLines)
+			}
+		}
+	}
+}
+
+// codeLines counts the lines that are neither empty nor a comment.
+func codeLines(script string) (n int) {
+	for line := range strings.Lines(script) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			n++
+		}
+	}
+	return n
+}
+
+// absent are the scripts that a recorded kernel cannot run. There only they are
+// missing.
+var absent = map[string][]string{
+	"6.12-arm64": {"interrupts_processor"}, // these tracepoints are those of x86
+}
+
+// Every script compiles for every recorded kernel, but for those that it cannot
+// run, and without a warning.
+func TestShippedConfigurationsCompile(t *testing.T) {
+	for _, release := range recorded.Names() {
+		b := newRecordedBackend(t, release)
+		for file, cfg := range shipped(t) {
+			for _, s := range cfg.Scripts {
+				said, err := check(b, s)
+				missing := slices.Contains(absent[release], s.Name)
+				if (err != nil) != missing {
+					t.Errorf("kernel %s, %s, script %s: absent is %v, want %v\n%s", release, file, s.Name, err != nil, missing, detail(err))
+				}
+				if strings.Contains(said, "warning:") {
+					t.Errorf("kernel %s, %s:\n%s", release, file, said)
+				}
+			}
+		}
+	}
+}
+
+func detail(err error) string {
+	if err == nil {
+		return ""
+	}
+	return plylang.Detail(err)
+}
+
+// check returns what the command check says of scripts.
+func check(b exporter.Backend, scripts ...*config.Script) (string, error) {
+	var out strings.Builder
+	err := exporter.Check(&out, &config.Config{Scripts: scripts}, b, exporter.Limits{})
+	return out.String(), err
+}
+
+// All files together, quickstart included, have no name twice.
+func TestShippedConfigurationsTogether(t *testing.T) {
+	cfg := load(t, ".")
+	if _, err := check(newRecordedBackend(t, "6.18-amd64"), cfg.Scripts...); err != nil {
+		t.Error(plylang.Detail(err))
+	}
+	n := 0
+	for _, one := range shipped(t) {
+		n += len(one.Scripts)
+	}
+	if n != len(cfg.Scripts) {
+		t.Errorf("the folder has %d scripts, its files %d", len(cfg.Scripts), n)
+	}
+}
+
+// facts are what the comment at the head of a file must say, in this order.
+var facts = regexp.MustCompile(`(?s)\n#\n# Series: at most ([\d,]+); about [\d,]+ on a machine with 64 CPUs[^.]*\.` +
+	`\n# Cost: .*\n# Kernels: .*\n# Labels that a local user can choose: `)
+
+var atMost = regexp.MustCompile(`all scripts together: at most ([\d,]+) series`)
+
+// The head of a file says what it costs. Its largest number of series is what
+// check --cpus 64 says.
+func TestHeadsOfShippedConfigurations(t *testing.T) {
+	b := newRecordedBackend(t, "6.18-amd64")
+	b.AssumeCPUs(64)
+	for file, cfg := range shipped(t) {
+		if file == quickstart {
+			continue
+		}
+		said, err := check(b, cfg.Scripts...)
+		if err != nil {
+			t.Fatal(plylang.Detail(err))
+		}
+		head := facts.FindStringSubmatch(headOf(t, file))
+		if want := atMost.FindStringSubmatch(said); head == nil || head[1] != want[1] {
+			t.Errorf("%s: the head does not match %v with at most %s series", file, facts, want[1])
+		}
+	}
+}
+
+// headOf is the comment at the head of a file.
+func headOf(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := strings.Cut(string(text), "scripts:")
+	return head
+}
+
+// newRecordedBackend compiles for a recorded kernel and loads nothing.
+func newRecordedBackend(t *testing.T, release string) unverified {
+	t.Helper()
+	k, err := kernel.Open(recorded.Files(release))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return unverified{exporter.NewBackend(k, slog.New(slog.DiscardHandler), false)}
+}
+
+type unverified struct{ *exporter.KernelBackend }
+
+func (unverified) Verify(*object.Object) error { return nil }
