@@ -41,7 +41,7 @@ func TestSignatures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		scopes, err := NewEnv(k, Options{}, nil).Scopes(script.Probes[0].Specs[0], plylang.Uses{})
+		scopes, err := NewEnv(k, Options{}, nil).Scopes(script.Probes[0].Choices[0].Specs[0], plylang.Uses{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,6 +73,11 @@ func (p *program) runScript(f *runFlags) int {
 	for _, w := range append(obj.Script.Warnings, obj.Warnings...) {
 		fmt.Fprintln(p.Err, "warning:", w.Detail())
 	}
+	if f.verbose || len(obj.Programs) == 0 {
+		for _, n := range obj.Script.Notes {
+			fmt.Fprintln(p.Err, "note:", n.Detail())
+		}
+	}
 	if f.dump {
 		dump(p.Err, obj)
 	}

@@ -37,6 +37,9 @@ func Check(w io.Writer, cfg *config.Config, b Backend, limits Limits) error {
 		s.compiled.describe(w)
 		series += s.compiled.maxSeries()
 		memory += s.compiled.object.Memory()
+		for _, note := range s.notes {
+			fmt.Fprintf(w, "    note: %s\n", indent(note.Detail()))
+		}
 		for _, warning := range append(s.warnings, s.compiled.metrics.lint()...) {
 			fmt.Fprintf(w, "    warning: %s\n", indent(warning.Detail()))
 		}

@@ -207,7 +207,7 @@ func (s *script) ownSpecs() []string {
 			return nil // a mistake, which has stopped the start
 		}
 		for _, probe := range parsed.Probes {
-			for _, name := range specNames(probe.Specs) {
+			for _, name := range specNames(probe.Specs()) {
 				s.specs = append(s.specs, decode.ForLabel.Escape(name))
 			}
 		}

@@ -18,6 +18,7 @@ type script struct {
 	err      error             // why it does not
 	mistaken bool              // whether that is the user's mistake, in every kernel
 	warnings plylang.ErrorList // what it works with, but should not
+	notes    plylang.ErrorList // what of it is absent on this kernel
 	specs    []string          // of a script that does not run: its probes, once they were asked for
 }
 
@@ -58,6 +59,7 @@ func (s *script) compile(b Backend, names *nameCheck) plylang.ErrorList {
 			errs = append(errs, err)
 		}
 	}
+	s.notes = checked.Notes
 	s.warnings = append(s.warnings, checked.Warnings...)
 	s.warnings = append(s.warnings, list.warnings(checked)...)
 	s.warnings = append(s.warnings, bpfgen.Bystanders(checked)...)

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ply-exporter/bpfgen"
@@ -57,9 +58,9 @@ func note(decl *plylang.Map) string {
 
 // storingSpecs are the specifications of the probes that store in the map.
 func storingSpecs(checked *plylang.Script, decl *plylang.Map) (specs []*plylang.Spec) {
-	for _, p := range checked.Probes {
-		if stores(p.Body, decl.Name) {
-			specs = append(specs, p.Specs...)
+	for _, c := range checked.Clauses {
+		if stores(c.Body, decl.Name) && !slices.Contains(specs, c.Spec) {
+			specs = append(specs, c.Spec)
 		}
 	}
 	return specs

@@ -47,8 +47,9 @@ func inferMetrics(s *config.Script, checked *plylang.Script) (metrics, plylang.E
 	given, errs := matchMetrics(s, checked)
 	for _, decl := range checked.Maps {
 		m, found := inferMetric(s, checked, decl, given[decl.Name])
-		errs = append(errs, found...)
-		m.exported = isExported(decl, m.given)
+		if m.exported = decl.Stored && isExported(decl, m.given); decl.Stored {
+			errs = append(errs, found...)
+		}
 		m.help = helpText(checked, m)
 		list = append(list, m)
 	}
@@ -96,6 +97,9 @@ func matchMetrics(s *config.Script, checked *plylang.Script) (map[string]*config
 	}
 	given := map[string]*config.Metric{}
 	for _, m := range s.Metrics {
+		if slices.ContainsFunc(checked.Absent, func(decl *plylang.Map) bool { return decl.Name == m.Map }) {
+			continue
+		}
 		if !slices.Contains(names, m.Map) {
 			errs = append(errs, m.At("map").Errorf("script %s has no map %s%s", s.Name, m.Map, hasMaps(m.Map, names)))
 			continue

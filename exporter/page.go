@@ -43,7 +43,7 @@ type (
 		Name, Help, File, Error string
 		State                   string // up, failed or unreadable
 		Source                  []lineView
-		Warnings                []string
+		Warnings, Notes         []string
 		Probes                  []probeView
 		Maps                    []mapView
 	}
@@ -170,6 +170,9 @@ func (s *script) view(scraped bool) scriptView {
 	v := scriptView{Name: s.conf.Name, Help: s.conf.Help, File: s.conf.Source.Name(), State: "up", Source: sourceLines(s.conf.Source)}
 	for _, w := range s.warnings {
 		v.Warnings = append(v.Warnings, w.Error())
+	}
+	for _, n := range s.notes {
+		v.Notes = append(v.Notes, n.Error())
 	}
 	r := s.running
 	if r == nil {

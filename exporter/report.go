@@ -7,7 +7,8 @@ import (
 	"ply-exporter/plylang"
 )
 
-// report logs the scripts that do not run and what the others warn of. When
+// report logs the scripts that do not run and what the others warn of
+// and note. When
 // none runs, that is an error, unless opt.KeepGoing; with opt.Strict, when one
 // does not.
 func (in *instance) report() error {
@@ -24,6 +25,9 @@ func (in *instance) report() error {
 		}
 		for _, w := range s.warnings {
 			in.opt.Log.Warn(w.Error(), "script", s.conf.Name)
+		}
+		for _, n := range s.notes {
+			in.opt.Log.Info(n.Error(), "script", s.conf.Name)
 		}
 		in.opt.Log.Info("script runs", "script", s.conf.Name, "probes", len(s.running.tracer.Probes()))
 	}

@@ -20,7 +20,9 @@ type Script struct {
 	// What Check adds.
 	Clauses  []*Clause // what to compile, in source order
 	Maps     []*Map    // in order of first appearance
+	Absent   []*Map    // maps that only what is absent on this kernel uses, in the same order
 	Warnings ErrorList
+	Notes    ErrorList // what is absent on this kernel, as the script allows
 }
 
 // A Comment is a comment with its marks.
@@ -29,13 +31,31 @@ type Comment struct {
 	Text string
 }
 
-// A Probe is one or more specifications, an optional predicate and a body, as written.
+// A Probe is where a body runs, an optional predicate and the body, as written.
 type Probe struct {
 	Pos
-	Specs   []*Spec
-	Pred    Expr   // nil when there is none
-	Body    *Block // never nil after Parse: a default clause has its meaning spelled out
-	Default bool   // the source had no body
+	Choices []*Choice // at least one
+	Pred    Expr      // nil when there is none
+	Body    *Block    // never nil after Parse: a default clause has its meaning spelled out
+	Default bool      // the source had no body
+}
+
+// A Choice is "SPEC ? SPEC ?": of its specifications the first that the kernel has
+// is taken.
+type Choice struct {
+	Specs []*Spec // at least one
+
+	// Optional says that it ends with "?": without any of them the probe runs nowhere.
+	Optional bool
+}
+
+// Specs returns all specifications of the probe, in order.
+func (p *Probe) Specs() []*Spec {
+	var all []*Spec
+	for _, c := range p.Choices {
+		all = append(all, c.Specs...)
+	}
+	return all
 }
 
 // A Spec is one probe specification: Provider as written before the first
@@ -81,7 +101,7 @@ type Map struct {
 	// aggregation's first argument (nil for count).
 	Value *Type
 
-	Stored bool // some clause assigns to it or aggregates into it
+	Stored bool // some clause assigns to it or aggregates into it; false: only what is absent does
 }
 
 // Statements.

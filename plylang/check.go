@@ -63,6 +63,7 @@ type checker struct {
 	env      Env
 	errs     diagnostics
 	warnings diagnostics
+	notes    diagnostics
 
 	stored   map[string]Pos // maps that something is stored in, and where first
 	assigned map[string]Pos // locals of any probe, and where first assigned
@@ -84,6 +85,7 @@ type clause struct {
 	*checker
 	*Clause
 	known  bool // the scope is known
+	absent bool // nothing of it runs here, see check_choice.go
 	locals map[string]*localState
 }
 
@@ -96,6 +98,19 @@ type localState struct {
 // errorf reports an error, once for all clauses of a probe.
 func (c *checker) errorf(pos Pos, format string, args ...any) {
 	c.errs.add(newError(c.script.Src, pos, format, args...))
+}
+
+// errorf reports an error, unless it is in what does not run here.
+func (c *clause) errorf(pos Pos, format string, args ...any) {
+	if !c.absent {
+		c.checker.errorf(pos, format, args...)
+	}
+}
+
+func (c *clause) warnf(pos Pos, format string, args ...any) {
+	if !c.absent {
+		c.checker.warnf(pos, format, args...)
+	}
 }
 
 // didYouMean is DidYouMean as long as there is a message to put it into.
@@ -142,7 +157,7 @@ func (c *checker) scopesFailed(spec *Spec, err error) {
 // finish hands over what was found.
 func (c *checker) finish() {
 	c.reportUnsettled()
-	c.script.Clauses, c.script.Maps = nil, nil
+	c.script.Clauses, c.script.Maps, c.script.Absent = nil, nil, nil
 	for _, cl := range c.clauses {
 		for _, l := range cl.Locals {
 			l.Type = unliteral(cl.locals[l.Name].cell.now, S64)
@@ -152,6 +167,14 @@ func (c *checker) finish() {
 		}
 	}
 	for _, m := range c.order {
-		c.script.Maps = append(c.script.Maps, m.finish())
+		if len(m.Uses) == 0 {
+			c.script.Absent = append(c.script.Absent, m.Map)
+		} else {
+			c.script.Maps = append(c.script.Maps, m.finish())
+		}
+		if m.Agg != nil && !m.Stored {
+			c.note(m.Pos, "%s is absent: nothing that runs on this kernel stores in it", m.Name)
+		}
 	}
+	c.script.Notes = c.notes.sorted(c.script.Src, "notes")
 }

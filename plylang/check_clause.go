@@ -53,43 +53,57 @@ const maxSize = 500_000
 // specifications can be resolved is checked all the same, as far as it goes.
 func (c *checker) makeClauses() {
 	for _, p := range c.script.Probes {
-		made := len(c.clauses)
-		size := nodeCount(p)
-		uses := map[bool]Uses{} // by whether fields may be bare
-		for _, spec := range p.Specs {
-			bare := isTrace(spec)
-			if _, ok := uses[bare]; !ok {
-				uses[bare] = c.usesOf(p, bare)
-			}
-			for _, s := range c.scopesOf(spec, uses[bare]) {
-				if c.size += size; c.size > maxSize {
-					c.errorf(spec.Pos, "script is too long once each of its probes has its copy: shorten this one, or name fewer attach points")
-					return
-				}
-				c.addClause(p, spec, s, true)
-			}
-		}
-		if len(c.clauses) == made && len(p.Specs) > 0 {
-			c.addClause(p, p.Specs[0], unknownScope{}, false)
+		if !c.probeClauses(p) {
+			return
 		}
 	}
 }
 
+// probeClauses makes the clauses of a probe, and says whether there is room for
+// those of others.
+func (c *checker) probeClauses(p *Probe) bool {
+	made := len(c.clauses)
+	size := nodeCount(p)
+	uses := map[bool]Uses{} // by whether fields may be bare
+	absent := len(p.Choices) > 0
+	for _, choice := range p.Choices {
+		t := c.choose(choice, func(spec *Spec) Uses {
+			bare := isTrace(spec)
+			if _, ok := uses[bare]; !ok {
+				uses[bare] = c.usesOf(p, bare)
+			}
+			return uses[bare]
+		})
+		absent = absent && t.absent
+		for _, s := range t.scopes {
+			if c.size += size; c.size > maxSize {
+				c.errorf(t.spec.Pos, "script is too long once each of its probes has its copy: shorten this one, or name fewer attach points")
+				return false
+			}
+			c.addClause(p, t.spec, s, true)
+		}
+	}
+	switch {
+	case absent:
+		c.addAbsent(p)
+	case len(c.clauses) == made && len(p.Choices) > 0:
+		c.addClause(p, p.Choices[0].Specs[0], unknownScope{}, false)
+	}
+	return true
+}
+
 // scopesOf resolves a specification, as long as somebody reads what is wrong
 // with it.
-func (c *checker) scopesOf(spec *Spec, uses Uses) []Scope {
+func (c *checker) scopesOf(spec *Spec, uses Uses) ([]Scope, error) {
 	if c.errs.full() {
 		c.errs.more = true
-		return nil
+		return nil, nil
 	}
 	scopes, err := c.env.Scopes(spec, uses)
-	switch {
-	case err != nil:
-		c.scopesFailed(spec, err)
-	case len(scopes) == 0:
-		c.scopesFailed(spec, &Error{Src: c.script.Src, Pos: spec.Pos, Msg: spec.String() + " matches nothing", Missing: true})
+	if err == nil && len(scopes) == 0 {
+		err = &Error{Src: c.script.Src, Pos: spec.Pos, Msg: spec.String() + " matches nothing", Missing: true}
 	}
-	return scopes
+	return scopes, err
 }
 
 // nodeCount counts the nodes that a clause of p copies.
@@ -102,9 +116,15 @@ func nodeCount(p *Probe) int {
 }
 
 func (c *checker) addClause(p *Probe, spec *Spec, scope Scope, known bool) {
+	cl := c.newClause(p, spec, scope)
+	cl.known = known
+	cl.begin()
+}
+
+// newClause copies what the probe does.
+func (c *checker) newClause(p *Probe, spec *Spec, scope Scope) *clause {
 	cl := &clause{
 		checker: c,
-		known:   known,
 		locals:  map[string]*localState{},
 		Clause: &Clause{
 			Probe: p,
@@ -116,12 +136,17 @@ func (c *checker) addClause(p *Probe, spec *Spec, scope Scope, known bool) {
 	if p.Pred != nil {
 		cl.Pred = cloneExpr(p.Pred)
 	}
-	c.clauses = append(c.clauses, cl)
-	cl.findLocals()
-	if cl.Pred != nil {
-		cl.resolveOperand(&cl.Pred)
+	return cl
+}
+
+// begin enters the clause, whose names are resolved.
+func (c *clause) begin() {
+	c.clauses = append(c.clauses, c)
+	c.findLocals()
+	if c.Pred != nil {
+		c.resolveOperand(&c.Pred)
 	}
-	cl.resolveStmt(cl.Body)
+	c.resolveStmt(c.Body)
 }
 
 // unknownScope is the scope of a specification that has none.

@@ -5,6 +5,9 @@ package plylang
 // checkDoubts warns of it.
 func (c *checker) checkDoubts() {
 	for _, cl := range c.clauses {
+		if cl.absent {
+			continue
+		}
 		tested := cl.tested()
 		cl.inspect(func(x Expr) {
 			if b, ok := x.(*Binary); ok && b.Op == SUB {
@@ -100,6 +103,9 @@ func (c *checker) checkShared(m *mapState) {
 	stores := map[*MapRef]bool{}
 	uses := 0
 	for _, cl := range c.clauses {
+		if cl.absent {
+			continue
+		}
 		plain := true
 		assignments(cl.Body, func(a *Assign) {
 			if lhs, ok := a.LHS.(*MapRef); ok && lhs.Name == m.Name {

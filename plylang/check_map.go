@@ -28,7 +28,7 @@ func (c *checker) surveyMaps() {
 	sort.SliceStable(c.order, func(i, j int) bool { return c.order[i].Pos < c.order[j].Pos })
 	for _, m := range c.order {
 		sort.SliceStable(m.Uses, func(i, j int) bool { return m.Uses[i].Pos < m.Uses[j].Pos })
-		if !m.Stored && m.sure && len(c.script.syntax) == 0 { // else a probe that is left out may store
+		if _, stored := c.stored[m.Name]; !stored && m.sure && len(c.script.syntax) == 0 { // else a probe that is left out may store
 			c.neverStored(m)
 		}
 	}
@@ -51,8 +51,10 @@ func (c *clause) surveyUses(n Node) {
 			m := c.mapOf(n)
 			m.sure = m.sure || c.known || hasSigil(n.Name)
 			n.Map = m.Map
-			m.Uses = append(m.Uses, n)
 			m.Pos = min(m.Pos, n.Pos)
+			if !c.absent {
+				m.Uses = append(m.Uses, n)
+			}
 		}
 		return true
 	})
@@ -74,7 +76,7 @@ func (c *checker) mapOf(ref *MapRef) *mapState {
 
 // surveyStore notes what an assignment makes of a map.
 func (c *clause) surveyStore(m *mapState, a *Assign) {
-	m.Stored = true
+	m.Stored = m.Stored || !c.absent
 	pos, call := a.LHS.Position(), aggregation(a)
 	switch {
 	case a.Op == ASSIGN && unresolved(a.X): // may have been meant for an aggregation
@@ -229,6 +231,9 @@ func (m *mapState) finish() *Map {
 		m.Keys = append(m.Keys, unliteral(k.now, S64))
 	}
 	m.Value = unliteral(m.value.now, S64)
+	if m.Value == nil && !m.Stored { // nothing that runs here tells
+		m.Value = S64
+	}
 	if m.Agg != nil {
 		m.Value = unliteral(m.value.now, U64)
 	}

@@ -23,7 +23,9 @@ func (c *clause) member(x *Member) *Type {
 	}
 	f, ok := s.Struct.Member(x.Name)
 	if !ok {
-		c.errs.add(newMissingMember(c.script.Src, x.Pos, s.Struct, x.Name, c.didYouMean(x.Name, s.Struct.Names)))
+		if !c.absent {
+			c.errs.add(newMissingMember(c.script.Src, x.Pos, s.Struct, x.Name, c.didYouMean(x.Name, s.Struct.Names)))
+		}
 		return nil
 	}
 	x.Field = f

@@ -15,6 +15,9 @@ func (c *checker) checkNever() {
 	clauses := map[*Probe]int{}
 	found := map[*Probe]map[Error]int{}
 	for _, cl := range c.clauses {
+		if cl.absent {
+			continue
+		}
 		clauses[cl.Probe]++
 		if found[cl.Probe] == nil {
 			found[cl.Probe] = map[Error]int{}

@@ -1,6 +1,7 @@
 package plylang
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 )
@@ -40,7 +41,7 @@ func content(n Node) nodeContent {
 	case *Spec:
 		o.text = n.Provider + ":" + n.Target
 	case *Probe:
-		o.mark = n.Pred != nil
+		o.text, o.mark = shape(n), n.Pred != nil
 	case *Assign:
 		o.op = n.Op
 	case *Number:
@@ -63,6 +64,15 @@ func content(n Node) nodeContent {
 		o.text, o.mark = n.Name, n.Arrow
 	}
 	return o
+}
+
+// shape says which of the specifications of a probe are alternatives.
+func shape(p *Probe) string {
+	var s string
+	for _, c := range p.Choices {
+		s += fmt.Sprint(len(c.Specs), c.Optional, " ")
+	}
+	return s
 }
 
 // TestEqual compares scripts that differ in one thing.

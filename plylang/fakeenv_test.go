@@ -223,8 +223,8 @@ func (e *fakeEnv) Scopes(spec *Spec, uses Uses) ([]Scope, error) {
 
 func fakeFunctions(spec *Spec) ([]Scope, error) {
 	switch spec.Target {
-	case "nowhere":
-		return nil, missing(`no function "nowhere"`)
+	case "nowhere", "nowher?":
+		return nil, missing(`no function "` + spec.Target + `"`)
 	case "sys_write":
 		return []Scope{fakeSyscall}, nil
 	case "vfs_*":

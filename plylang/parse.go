@@ -45,7 +45,7 @@ func Parse(src *Source) (*Script, error) {
 		return script, script.syntax
 	}
 	script.Comments = p.lex.comments
-	script.Warnings = p.mixWarnings()
+	script.Warnings = append(p.mixWarnings(), p.gluedWarnings()...)
 	return script, nil
 }
 
@@ -75,9 +75,10 @@ type parser struct {
 	brackets  int // how many are open around an expression
 	predSlash int // the last division of the predicate outside of brackets, -1 when there is none
 
-	paren  Expr  // the expression that was parenthesized last
-	mixed  []Pos // where operators of different precedence meet
-	dollar bool  // a map is named $x
+	paren  Expr    // the expression that was parenthesized last
+	glued  []*Spec // end with the "?" of a glob, and another probe follows
+	mixed  []Pos   // where operators of different precedence meet
+	dollar bool    // a map is named $x
 }
 
 func newParser(src *Source) *parser {
@@ -120,6 +121,8 @@ func (p *parser) stop(pos int, format string, args ...any) {
 // unexpected reports the current token where want should be.
 func (p *parser) unexpected(want string) {
 	switch {
+	case p.inPred && p.prev.pos == p.predSlash && p.tok.kind == QUESTION:
+		p.fail(p.predSlash, lateQuestion)
 	case p.inPred && p.prev.pos == p.predSlash:
 		p.fail(p.predSlash, openPredicate)
 	case p.foreign(p.tok.pos):

@@ -4,17 +4,18 @@ import "strings"
 
 const (
 	openPredicate  = `"/" ends a predicate only before "{": put braces around what follows`
+	lateQuestion   = `"/" ends a predicate only before "{": the "?" of a probe that may be absent comes before its predicate`
 	outsideProbe   = "statement outside of a probe: put it into the braces of one, as in BEGIN { ... }"
 	emptyPredicate = "predicate is empty: write a condition between its two slashes"
 )
 
 // probe parses one probe, and skips to the next when it cannot.
 //
-//	probe = SPEC { "," SPEC } [ "/" expr "/" ] ( block | stmt | ) ;
+//	probe = choice { "," choice } [ "/" expr "/" ] ( block | stmt | ) ;
 func (p *parser) probe() *Probe {
 	probe := &Probe{Pos: Pos(p.tok.pos)}
 	p.unclosed = false
-	p.specs(probe)
+	p.choices(probe)
 	if p.tok.kind == DIV {
 		probe.Pred = p.predicate()
 	}
@@ -26,19 +27,6 @@ func (p *parser) probe() *Probe {
 		p.syncProbe()
 	}
 	return probe
-}
-
-func (p *parser) specs(probe *Probe) {
-	for {
-		if !p.isSpec(p.tok) {
-			p.noSpec(probe)
-			return
-		}
-		probe.Specs = append(probe.Specs, p.spec())
-		if !p.accept(COMMA) {
-			return
-		}
-	}
 }
 
 // spec reads the current token again, as a specification.
@@ -86,7 +74,7 @@ func braceList(text string) string {
 // endsHead says whether the current token can follow the last of a
 // probe's specifications when there is no predicate, or any other.
 func (p *parser) endsHead() bool {
-	return p.tok.kind == LBRACE || p.tok.kind == COMMA || p.tok.kind == EOF
+	return p.tok.kind == LBRACE || p.tok.kind == COMMA || p.tok.kind == QUESTION || p.tok.kind == EOF
 }
 
 // noSpec says what is wrong with a token where a probe should begin.
@@ -107,11 +95,13 @@ func (p *parser) noSpec(probe *Probe) {
 		p.fail(t.pos, `";" separates statements and does not follow a probe: leave it out`)
 	case t.kind == DIV, t.kind == SLASH_END:
 		p.fail(t.pos, "a predicate follows its probe, as in kprobe:vfs_read / pid == 1 / { ... }")
+	case t.kind == QUESTION:
+		p.fail(t.pos, `"?" follows a probe: write kprobe:a ? kprobe:b { ... }, or kprobe:a ? { ... } for a probe that may be absent`)
 	case t.kind == NAME && foreign(t.text) != "":
 		p.fail(t.pos, "there is no %q%s", t.text, foreign(t.text))
-	case t.kind == NAME && len(probe.Specs) > 0:
-		p.fail(t.pos, "%q has no provider: write %s:%s", short(t.text), probe.Specs[0].Provider, short(t.text))
-	case len(probe.Specs) > 0:
+	case t.kind == NAME && len(probe.Choices) > 0:
+		p.fail(t.pos, "%q has no provider: write %s:%s", short(t.text), probe.Choices[0].Specs[0].Provider, short(t.text))
+	case len(probe.Choices) > 0:
 		p.unexpected("a probe after the comma")
 	case t.kind == NAME && keywordStmts[t.text] != nil:
 		p.fail(t.pos, outsideProbe)

@@ -20,9 +20,16 @@ func text(n Node) string {
 // Position returns the beginning of the text.
 func (s *Script) Position() Pos { return 0 }
 
-func (s *Script) String() string    { return text(s) }
-func (p *Probe) String() string     { return text(p) }
-func (s *Spec) String() string      { return text(s) }
+func (s *Script) String() string { return text(s) }
+func (p *Probe) String() string  { return text(p) }
+func (s *Spec) String() string   { return text(s) }
+
+func (c *Choice) String() string {
+	var p printer
+	p.choice(c)
+	return p.String()
+}
+
 func (s *Block) String() string     { return text(s) }
 func (s *If) String() string        { return text(s) }
 func (s *Unroll) String() string    { return text(s) }
@@ -82,16 +89,28 @@ func (p *printer) probe(n *Probe) {
 
 // head writes what comes before a probe's body.
 func (p *printer) head(n *Probe) {
-	for i, spec := range n.Specs {
+	for i, choice := range n.Choices {
 		if i > 0 {
 			p.WriteString(", ")
 		}
-		p.spec(spec)
+		p.choice(choice)
 	}
 	if n.Pred != nil {
 		p.WriteString(" / ")
 		p.expr(n.Pred, condLevel)
 		p.WriteString(" /")
+	}
+}
+
+func (p *printer) choice(c *Choice) {
+	for i, spec := range c.Specs {
+		if i > 0 {
+			p.WriteString(" ? ")
+		}
+		p.spec(spec)
+	}
+	if c.Optional {
+		p.WriteString(" ?")
 	}
 }
 

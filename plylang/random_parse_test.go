@@ -36,7 +36,7 @@ func (r randomScript) blank() string {
 }
 
 func (r randomScript) script() string {
-	text := "kprobe:a " + r.blank()
+	text := "kprobe:a " + r.blank() + r.pick("", "", "", "? kprobe:b ", "? ", "? t:c/d? "+r.blank()+"? ", ", kprobe:b ? , ") + r.blank()
 	if r.Intn(3) == 0 {
 		text += "/ " + r.expr(3) + r.blank() + " / "
 	}

@@ -59,6 +59,23 @@ var roundTrips = []string{
 	"\ufeffkprobe:a { }",
 	"kprobe:a { }\r\nkprobe:b { }\r\n# end",
 
+	"kprobe:a ? kprobe:b { @ = count(); }",
+	"kprobe:a\n?\nkprobe:b{}",
+	"kprobe:a ?{ }",
+	"kprobe:a ? / pid / { }",
+	"kprobe:a ?/ pid / { }",
+	"kprobe:a ?",
+	"kprobe:a ? @ = count()",
+	"kprobe:a ? if (pid) @ = count()",
+	"kprobe:a ? kprobe:b ? kr:c ? / pid ? 1 : 2 / { }",
+	"kprobe:a ? kprobe:b, kprobe:c { }",
+	"kprobe:a ?, kprobe:b ? kprobe:c ?, kprobe:d { }",
+	"tracepoint:x/y ? kprobe:z / arg0 / arg1 / { }",
+	"kprobe:a ? tracepoint:x/y / pid / { }",
+	"kprobe:vfs_?ead? ? kprobe:vfs_*? { }",
+	"kprobe:a ? # first\nkprobe:b ? /* or nothing */ { }",
+	"BEGIN ? END { }",
+
 	// Maps.
 	body("@ = count();"),
 	body("@[pid] = count();"),

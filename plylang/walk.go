@@ -50,7 +50,7 @@ func nodes[N Node](list []N) []Node {
 }
 
 func probeChildren(p *Probe) []Node {
-	list := nodes(p.Specs)
+	list := nodes(p.Specs())
 	if p.Pred != nil {
 		list = append(list, p.Pred)
 	}

@@ -1,8 +1,10 @@
 package tracer
 
 import (
+	"cmp"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,11 +69,6 @@ func (t *Tracer) Active() int {
 func (t *Tracer) specs() []*plylang.Spec {
 	var out []*plylang.Spec
 	seen := map[*plylang.Spec]bool{}
-	for _, probe := range t.obj.Script.Probes {
-		for _, spec := range probe.Specs {
-			out, seen[spec] = append(out, spec), true
-		}
-	}
 	for _, p := range t.programs {
 		for _, spec := range p.Specs {
 			if !seen[spec] {
@@ -79,6 +76,7 @@ func (t *Tracer) specs() []*plylang.Spec {
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b *plylang.Spec) int { return cmp.Compare(a.Pos, b.Pos) })
 	return out
 }
 

@@ -69,7 +69,7 @@ func (s Script) onlyBegins() bool {
 		return false // it does not run at all
 	}
 	return !slices.ContainsFunc(script.Probes, func(p *plylang.Probe) bool {
-		return slices.ContainsFunc(p.Specs, func(s *plylang.Spec) bool { return s.Provider != "BEGIN" && s.Provider != "END" })
+		return slices.ContainsFunc(p.Specs(), func(s *plylang.Spec) bool { return s.Provider != "BEGIN" && s.Provider != "END" })
 	})
 }
 
