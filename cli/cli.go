@@ -64,6 +64,7 @@ func (p *program) run() int {
 	p.addRecord()
 	p.addList()
 	p.addFmt()
+	p.addTest()
 	if p.isRun() && len(p.args) == 2 && (p.args[1] == "-v" || p.args[1] == "--version") {
 		p.args = []string{"--version"} // as ply has it
 	}

@@ -42,7 +42,7 @@ type Metric struct {
 	Evict      bool
 	Export     *bool
 
-	where map[string]Position // of each key given
+	where places
 }
 
 // A Label names a key of a map and may give its values other names.
@@ -77,13 +77,19 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.src.Name(), line, col)
 }
 
-// At returns where a key of the metric was given, else where the metric is.
-func (m *Metric) At(key string) Position {
-	if p, ok := m.where[key]; ok {
-		return p
+// places are where each key of a mapping was given; "" is the mapping itself.
+type places map[string]Position
+
+// at returns where a key was given, else where the mapping is.
+func (p places) at(key string) Position {
+	if at, ok := p[key]; ok {
+		return at
 	}
-	return m.where[""]
+	return p[""]
 }
+
+// At returns where a key of the metric was given, else where the metric is.
+func (m *Metric) At(key string) Position { return m.where.at(key) }
 
 // Given returns where a key of the metric was given, if it was.
 func (m *Metric) Given(key string) (Position, bool) {

@@ -29,7 +29,7 @@ var (
 	unitNames   = []string{"seconds", "bytes", "ratio", "none"}
 )
 
-var metricFields = recordPlaces([]field[Metric]{
+var metricFields = recordPlaces(func(m *Metric) places { return m.where }, []field[Metric]{
 	{"map", func(m *Metric, v value) { m.Map = v.text("map") }},
 	{"name", func(m *Metric, v value) { m.Name = v.metricName() }},
 	{"help", func(m *Metric, v value) { m.Help = v.text("help") }},
@@ -43,19 +43,8 @@ var metricFields = recordPlaces([]field[Metric]{
 	{"export", func(m *Metric, v value) { b := v.flag("export"); m.Export = &b }},
 })
 
-// recordPlaces makes every field remember where it was given.
-func recordPlaces(fields []field[Metric]) []field[Metric] {
-	for i, f := range fields {
-		fields[i].set = func(m *Metric, v value) {
-			m.where[f.key] = v.position()
-			f.set(m, v)
-		}
-	}
-	return fields
-}
-
 func readMetric(v value) *Metric {
-	m := &Metric{where: map[string]Position{"": v.position()}}
+	m := &Metric{where: places{"": v.position()}}
 	before := len(v.doc.errs)
 	readMapping(v, "a metric", m, metricFields)
 	if m.Map == "" && len(v.doc.errs) == before {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 
@@ -17,28 +18,32 @@ type topLevel struct {
 
 // readConfig reads one file's text.
 func (l Loader) readConfig(file string, data []byte) ([]*Script, plylang.ErrorList) {
-	doc, root := parseDocument(file, data)
+	doc, root := parseDocument(file, data, `a configuration needs at least "scripts:" with one script`)
 	doc.loader = l
 	if root.node == nil {
 		return nil, doc.errs
 	}
 	var top topLevel
-	readMapping(root, "the configuration", &top, []field[topLevel]{
-		{"namespace", func(t *topLevel, v value) { t.namespace = v.namespace() }},
-		{"defaults", func(t *topLevel, v value) { t.maxEntries = readDefaults(v) }},
-		{"scripts", func(t *topLevel, v value) { t.scripts, t.Given = readScripts(v), true }},
-	})
+	readMapping(root, "the configuration", &top, configFields)
 	if !top.Given {
 		root.fail(`no "scripts:" here: a configuration needs at least one script`)
 	}
-	for _, s := range top.scripts {
-		s.Namespace, s.MaxEntries = top.namespace, top.maxEntries
-		if s.Namespace == "" {
-			s.Namespace = defaultNamespace
-		}
-	}
 	doc.errs.Sort()
-	return top.scripts, doc.errs
+	return top.defaulted(), doc.errs
+}
+
+var configFields = []field[topLevel]{
+	{"namespace", func(t *topLevel, v value) { t.namespace = v.namespace() }},
+	{"defaults", func(t *topLevel, v value) { t.maxEntries = readDefaults(v) }},
+	{"scripts", func(t *topLevel, v value) { t.scripts, t.Given = readScripts(v), true }},
+}
+
+// defaulted are the scripts with what holds for their file.
+func (t *topLevel) defaulted() []*Script {
+	for _, s := range t.scripts {
+		s.Namespace, s.MaxEntries = cmp.Or(t.namespace, defaultNamespace), t.maxEntries
+	}
+	return t.scripts
 }
 
 const (

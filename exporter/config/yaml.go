@@ -39,9 +39,10 @@ type value struct {
 	node *yaml.Node
 }
 
-// parseDocument parses data as the only YAML document of a file. The value's
-// node is nil when there is none; the document's errs then say why.
-func parseDocument(file string, data []byte) (doc *document, root value) {
+// parseDocument parses data as the only YAML document of a file, which must not be
+// empty: it says what it needs. The value's node is nil when there is none; the
+// document's errs then say why.
+func parseDocument(file string, data []byte, needs string) (doc *document, root value) {
 	doc = &document{src: &plylang.Source{File: file, Text: string(data)}}
 	doc.lines = append(doc.lines, 0)
 	for i, c := range data {
@@ -57,7 +58,7 @@ func parseDocument(file string, data []byte) (doc *document, root value) {
 	case err != nil:
 		doc.errs.Add(doc.src, doc.faultPosition(data, err), "%s", yamlMessage(err))
 	case isEmpty(first):
-		doc.errs.Add(doc.src, 0, `empty: a configuration needs at least "scripts:" with one script`)
+		doc.errs.Add(doc.src, 0, "empty: %s", needs)
 	case second != nil:
 		doc.errs.Add(doc.src, doc.offset(max(second.Line, 1), 1), "a second document: put it into a file of its own")
 	default:
@@ -357,6 +358,17 @@ func (v value) pairs(what string) [][2]value {
 type field[T any] struct {
 	key string
 	set func(dst *T, v value)
+}
+
+// recordPlaces makes every field remember where it was given.
+func recordPlaces[T any](where func(*T) places, fields []field[T]) []field[T] {
+	for i, f := range fields {
+		fields[i].set = func(dst *T, v value) {
+			where(dst)[f.key] = v.position()
+			f.set(dst, v)
+		}
+	}
+	return fields
 }
 
 // readMapping fills dst from the mapping v. Keys that no field names are

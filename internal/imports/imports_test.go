@@ -16,9 +16,10 @@ import (
 // import what stands in internal.
 var mayImport = map[string][]string{
 	"":                              {"cli"},
-	"cli":                           {"bpfgen", "bpfgen/kernel", "bpfgen/object", "bpfgen/probe", "configs", "dashboards", "exporter", "exporter/config", "plylang", "report", "tracer", "tracer/decode"},
+	"cli":                           {"bpfgen", "bpfgen/kernel", "bpfgen/object", "bpfgen/probe", "configs", "dashboards", "exporter", "exporter/config", "exporter/configtest", "plylang", "report", "tracer", "tracer/decode"},
 	"exporter":                      {"bpfgen", "bpfgen/kernel", "bpfgen/object", "exporter/config", "exporter/encode", "plylang", "tracer", "tracer/decode", "tracer/keys"},
 	"exporter/config":               {"plylang"},
+	"exporter/configtest":           {"exporter", "exporter/config", "plylang"},
 	"exporter/encode":               {},
 	"report":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer", "tracer/decode"},
 	"tracer":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer/decode", "tracer/keys"},
@@ -33,6 +34,7 @@ var mayImport = map[string][]string{
 	"bpfgen/kernel/internal/sysnum": {},
 	"plylang":                       {},
 	"configs":                       {},
+	"configs/tests":                 {},
 	"docs":                          {},
 	"dashboards":                    {},
 }

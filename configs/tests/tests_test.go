@@ -1,0 +1,60 @@
+// Package tests has the test files of the configurations that come with the exporter.
+package tests
+
+import (
+	"embed"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ply-exporter/cli"
+	"ply-exporter/configs"
+	"ply-exporter/internal/need"
+)
+
+//go:embed *.yaml
+var files embed.FS
+
+// The configurations that come with the exporter show what their test files expect,
+// in every kernel.
+func TestConfigurations(t *testing.T) {
+	need.EachKernel(t)
+	need.BPF(t)
+	folder := t.TempDir() // guests have no files but the test
+	copyFiles(t, folder, configs.Files)
+	copyFiles(t, filepath.Join(folder, "tests"), files)
+	names, err := fs.Glob(files, "*.yaml")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no test files: %v", err)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) { runTests(t, filepath.Join(folder, "tests", name)) })
+	}
+}
+
+func copyFiles(t *testing.T, folder string, files fs.FS) {
+	t.Helper()
+	if err := os.CopyFS(folder, files); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// runTests runs a test file as a user does.
+func runTests(t *testing.T, file string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "output")
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	status := cli.Run([]string{"ply-exporter", "test", "-v", file}, cli.Streams{In: os.Stdin, Out: out, Err: out})
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status != 0 {
+		t.Errorf("status %d\n%s", status, text)
+	}
+}
