@@ -21,7 +21,8 @@ type Bystander struct {
 	// Begins is of the names of those fields.
 	Begins []string
 
-	// IDsOnly says that the task it is about has everything else in common.
+	// IDsOnly says that the task it is about has everything else in common, as far
+	// as it matters.
 	IDsOnly bool
 
 	// Stores says that a table by the bystander is a mistake too. Elsewhere it
@@ -87,11 +88,20 @@ var bystanders = []*Bystander{
 			"napi/napi_poll", "net/netif_receive_skb*", "net/netif_rx*", "net/napi_gro_*", "net/net_dev_queue", "net/net_dev_start_xmit",
 			"net/net_dev_xmit", "skb/kfree_skb", "skb/consume_skb", "sock/inet_sock_set_state",
 			"tcp/tcp_destroy_sock", "tcp/tcp_probe", "tcp/tcp_receive_reset", "tcp/tcp_retransmit_skb", "tcp/tcp_retransmit_synack",
+			"tcp/tcp_send_reset", "udp/udp_fail_queue_rcv_skb",
 		},
 	},
 	{
-		Task:   "the kernel thread that does the work, not of who asked for it",
-		events: []string{"workqueue/workqueue_execute_start", "workqueue/workqueue_execute_end"},
+		Task: "the kernel thread that does the work, not of who asked for it",
+		events: []string{
+			"workqueue/workqueue_execute_start", "workqueue/workqueue_execute_end",
+			"writeback/writeback_start", "writeback/writeback_written", "writeback/writeback_exec",
+		},
+	},
+	{
+		Task: "the task that needed memory, of the same cgroup if a limit is the reason", About: "data->pid",
+		Begins: []string{"pid", "comm"}, IDsOnly: true,
+		events: []string{"oom/mark_victim"},
 	},
 	{Task: "the idle task, always", events: []string{"power/cpu_idle"}},
 }
