@@ -27,7 +27,7 @@ func TestTaskState(t *testing.T) {
 	if raw != record {
 		t.Errorf("raw:\n%s\nof the record:\n%s", raw, record)
 	}
-	for _, state := range []string{"@[1]", "@[2]"} {
+	for _, state := range []string{"@[S]", "@[D]"} {
 		if !strings.Contains(raw, state) {
 			t.Errorf("no event has the state %s:\n%s", state, raw)
 		}

@@ -18,6 +18,7 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 			list = append(list, m.labelError(checked, l, "label %q is set by scraping itself, this one becomes exported_%s: name it with labels:", l.name, l.name))
 		}
 	}
+	list = append(list, m.tableWarnings()...)
 	if m.isCounter() && !strings.HasSuffix(m.name, "_total") {
 		list = append(list, m.nameAt.Errorf("counter %s has no _total: Prometheus' metadata will say unknown, because OpenMetrics has no such counter: name it %s_total", m.name, m.name))
 	}

@@ -220,17 +220,7 @@ func (c *clause) cast(x *Cast) *Type {
 		c.errorf(x.X.Position(), "%s cannot be cast", describe(from))
 		return nil
 	}
-	return withUser(named(to), from.User)
-}
-
-// named is an enum whose values are shown by their names.
-func named(t *Type) *Type {
-	if t.Kind != Enum || t.Enum == nil || t.Display != nil {
-		return t
-	}
-	shown := *t
-	shown.Display = displayEnum(t.Enum)
-	return &shown
+	return withUser(to, from.User)
 }
 
 func (c *clause) unknownType(x *Cast) {

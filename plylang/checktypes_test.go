@@ -116,7 +116,7 @@ func typeText(t *Type) string {
 		text = "user " + text
 	}
 	if t.Display != nil && t.Display != DisplayTime {
-		text += " as " + t.Display.String()
+		text += " as " + t.Display.Name
 	}
 	return text
 }

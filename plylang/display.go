@@ -62,9 +62,19 @@ var (
 	DisplayHex = &Display{Name: "hex", What: "a pointer"}
 )
 
-// displayEnum is the display of the values of an enum.
+// displayEnum is the display of values that have names.
 func displayEnum(e *Enumeration) *Display {
-	return &Display{Name: "enum", Noun: e.Name, What: "a value of enum " + e.Name, Hint: compareNumber, Arg: e}
+	return &Display{Name: "enum", Noun: e.Name, What: "a value of " + e.What(), Hint: compareName(e), Arg: e}
+}
+
+// compareName says what to compare with where names are constants.
+func compareName(e *Enumeration) string {
+	for _, name := range e.Names() {
+		if isIdentifier(name) {
+			return "its names are constants, as in x == " + name
+		}
+	}
+	return compareNumber
 }
 
 // DisplayRecord is the display of a record of the given format.

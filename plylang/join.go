@@ -30,6 +30,7 @@ func join(a, b *Type) (t *Type, ok bool) {
 	if a.Kind == Pointer && b.Integer() || a.Integer() && b.Kind == Pointer {
 		a, b = addressOf(a), addressOf(b)
 	}
+	a, b = oneEnum(a, b)
 	display, ok := joinDisplays(a.Display, b.Display)
 	if !ok || a.asInt().Kind != b.asInt().Kind || a.Unit != b.Unit {
 		return nil, false
@@ -69,7 +70,7 @@ func joinInts(a, b *Type, display *Display) *Type {
 	default:
 		t.Signed = a.Signed || b.Signed
 	}
-	if b.Literal || a.Kind == b.Kind && a.Enum == b.Enum {
+	if b.Literal || a.Kind == b.Kind && a.Enum.Equal(b.Enum) {
 		t.Kind, t.Enum = a.Kind, a.Enum
 	} else if a.Literal {
 		t.Kind, t.Enum = b.Kind, b.Enum
@@ -119,8 +120,8 @@ func unliteral(t, as *Type) *Type {
 	return t
 }
 
-// same says whether two types mean the same. An enum or a bool means what the
-// integer does: nothing depends on the names of values yet.
+// same says whether two types mean the same. A bool means what the integer does,
+// and so does an enum but for its display.
 func same(a, b *Type) bool {
 	if a == b || a == nil || b == nil {
 		return a == b

@@ -11,6 +11,9 @@ func TestJoin(t *testing.T) {
 	states := &Enumeration{Name: "states"}
 	state, wide := &Type{Kind: Enum, Size: 4, Enum: states}, &Type{Kind: Enum, Size: 8, Signed: true, Enum: states}
 	other, flag := &Type{Kind: Enum, Size: 4, Enum: &Enumeration{Name: "others"}}, &Type{Kind: Bool, Size: 1}
+	table := func(name string) *Type {
+		return NamedType(4, false, &Enumeration{Field: "x", Values: []Enumerator{{name, 1}}})
+	}
 	tests := []struct {
 		a, b *Type
 		want string
@@ -62,6 +65,13 @@ func TestJoin(t *testing.T) {
 		{state, flag, "s64"},
 		{state, U64, "s64"},
 		{U32, flag, "s64"},
+		{table("a"), table("a"), "enum  in s64 as enum"},
+		{table("a"), Literal, "enum  in s64 as enum"},
+		{zeroT, table("a"), "enum  in s64 as enum"},
+		{table("a"), table("b"), "s64"},
+		{table("a"), U32, "s64"},
+		{U64, table("a"), "s64"},
+		{table("a"), errno, ""},
 		{state, duration, ""},
 		{state, text, ""},
 		{task, state, "s64"},

@@ -59,21 +59,6 @@ type Type struct {
 	Dyn Dyn
 }
 
-// An Enumeration has the names of an enum's values.
-type Enumeration struct {
-	Name   string // without "enum"; "" for one without a name
-	Values []Enumerator
-}
-
-// String returns the name.
-func (e *Enumeration) String() string { return e.Name }
-
-// An Enumerator is a name of a value. Several may have the same value.
-type Enumerator struct {
-	Name  string
-	Value int64
-}
-
 // Dyn is how a dynamic tracepoint field says where its value is.
 type Dyn uint8
 
@@ -129,12 +114,16 @@ func (t *Type) Integer() bool {
 	return t != nil && (t.Kind == Int || t.Kind == Enum || t.Kind == Bool)
 }
 
-// asInt is t, or where t is an enum or a bool the integer that it is.
+// asInt is t, or where t is an enum or a bool the integer that it is, without the
+// names of its values.
 func (t *Type) asInt() *Type {
 	if !t.Integer() || t.Kind == Int {
 		return t
 	}
 	plain := *t
 	plain.Kind, plain.Enum = Int, nil
+	if t.Kind == Enum {
+		plain.Display = nil
+	}
 	return &plain
 }

@@ -78,7 +78,7 @@ func enum(t *btf.Enum) *plylang.Type {
 	for _, v := range t.Values {
 		names.Values = append(names.Values, plylang.Enumerator{Name: v.Name, Value: int64(v.Value)})
 	}
-	return &plylang.Type{Kind: plylang.Enum, Size: n.Size, Signed: n.Signed, Enum: names}
+	return plylang.NamedType(n.Size, n.Signed, names)
 }
 
 func pointerTo(elem *plylang.Type, user bool) *plylang.Type {

@@ -1,7 +1,7 @@
 package ctype
 
 import (
-	"reflect"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -157,18 +157,18 @@ func TestRecord(t *testing.T) {
 	}
 }
 
-// TestEnum: enums carry the names of their values, bools are told from numbers,
-// and a clause sees the integers that they are.
+// TestEnum: enums carry the names of their values and are shown by them, bools are
+// told from numbers.
 func TestEnum(t *testing.T) {
 	k := open(t, "7.3-amd64")
 	state := member(t, named(t, k, "struct request"), "state").Type
-	if state.Kind != plylang.Enum || state != named(t, k, "enum mq_rq_state") || Key(state) != Key(plylang.U32) {
+	if state.Kind != plylang.Enum || state != named(t, k, "enum mq_rq_state") || Key(state) == Key(plylang.U32) || state.Display == nil {
 		t.Errorf("the state of a request is %s", Key(state))
 	}
 	want := plylang.Enumeration{Name: "mq_rq_state", Values: []plylang.Enumerator{
 		{Name: "MQ_RQ_IDLE", Value: 0}, {Name: "MQ_RQ_IN_FLIGHT", Value: 1}, {Name: "MQ_RQ_COMPLETE", Value: 2},
 	}}
-	if !reflect.DeepEqual(*state.Enum, want) {
+	if !state.Enum.Equal(&want) {
 		t.Errorf("the states of a request are %v", state.Enum)
 	}
 	throttled := member(t, named(t, k, "struct task_struct"), "throttled").Type
@@ -189,7 +189,7 @@ func TestEnumOfRecord(t *testing.T) {
 			t.Errorf("%s as %v is %s", Key(row.t), row.enum, Key(got))
 		}
 	}
-	if got := asEnum(plylang.S64, enum); got.Kind != plylang.Enum || Key(got) != Key(plylang.S64) || got.Enum != enum.Enum {
+	if got := asEnum(plylang.S64, enum); got.Kind != plylang.Enum || got.Size != 8 || !got.Signed || got.Enum != enum.Enum {
 		t.Errorf("in 8 bytes it is %s", Key(got))
 	}
 	r, err := ReadRecord(open(t, "6.18-amd64"), "sched/sched_process_exit", nil)
@@ -198,5 +198,56 @@ func TestEnumOfRecord(t *testing.T) {
 	}
 	if dead, _ := r.Member("group_dead"); dead.Type.Kind != plylang.Bool {
 		t.Errorf("group_dead is %s", Key(dead.Type))
+	}
+}
+
+// withoutTypes are the files of a kernel without type information.
+type withoutTypes struct{ fs.FS }
+
+func (w withoutTypes) Open(name string) (fs.File, error) {
+	if strings.HasPrefix(name, "sys/kernel/btf") {
+		return nil, fs.ErrNotExist
+	}
+	return w.FS.Open(name)
+}
+
+// TestNamesOfRecord: fields have the names that the tracepoint prints, without type
+// information too; only those that a clause uses are looked up.
+func TestNamesOfRecord(t *testing.T) {
+	bare, err := kernel.Open(withoutTypes{recorded.Files("7.3-amd64")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		k                        *kernel.Kernel
+		event, field, name, also string
+		value                    int64
+	}{
+		{bare, "skb/kfree_skb", "reason", "NO_SOCKET", "", 3},
+		{open(t, "7.3-amd64"), "skb/kfree_skb", "reason", "NO_SOCKET", "SKB_DROP_REASON_NO_SOCKET", 3},
+		{bare, "sock/inet_sock_set_state", "newstate", "TCP_SYN_SENT", "", 2},
+		{bare, "tcp/tcp_retransmit_skb", "state", "TCP_SYN_SENT", "", 2}, // left as a name in the format
+		{open(t, "5.10-amd64"), "tcp/tcp_retransmit_skb", "state", "TCP_CLOSE", "", 7},
+		{bare, "irq/softirq_raise", "vec", "NET_RX", "", 3},
+	} {
+		r, err := ReadRecord(row.k, row.event, map[string]bool{row.field: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, _ := r.Member(row.field)
+		if f.Type.Kind != plylang.Enum || f.Type.Display == nil || f.Type.Enum.NameOf(row.value) != row.name {
+			t.Errorf("%s of %s has no %s", row.field, row.event, row.name)
+			continue
+		}
+		if v, ok := f.Type.Enum.Value(row.also); row.also != "" && (!ok || v != row.value) {
+			t.Errorf("%s is %d", row.also, v)
+		}
+	}
+	r, err := ReadRecord(bare, "irq/softirq_raise", map[string]bool{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, _ := r.Member("vec"); f.Type.Kind != plylang.Int {
+		t.Error("the names of a field that nobody uses were looked up")
 	}
 }

@@ -75,3 +75,26 @@ func keywordOf(t btf.Type) string {
 	}
 	return "none"
 }
+
+// Enumerator returns the value of a constant that a table of a tracepoint has by
+// its name: one of an enum's, if all enums with that name agree.
+func Enumerator(k *kernel.Kernel, name string) (value int64, ok bool) {
+	if state := slices.Index(tcpStates, name); state >= 0 {
+		return int64(state) + 1, true
+	}
+	for i, e := range k.Enumerators(name) {
+		v, _ := e.Value(name)
+		if i > 0 && v != value {
+			return 0, false
+		}
+		value, ok = v, true
+	}
+	return value, ok
+}
+
+// tcpStates are the states of a TCP connection from 1 on. User space knows these
+// numbers, so they are the same in all kernels, also in those without types.
+var tcpStates = []string{
+	"TCP_ESTABLISHED", "TCP_SYN_SENT", "TCP_SYN_RECV", "TCP_FIN_WAIT1", "TCP_FIN_WAIT2", "TCP_TIME_WAIT",
+	"TCP_CLOSE", "TCP_CLOSE_WAIT", "TCP_LAST_ACK", "TCP_LISTEN", "TCP_CLOSING", "TCP_NEW_SYN_RECV",
+}

@@ -82,7 +82,8 @@ func (r *Record) Layout(used map[string]bool) string {
 }
 
 // ReadRecord reads the fields of a tracepoint, "category/event". What BTF knows
-// of structs and enums is looked up for the used ones only.
+// of structs and enums, and the names of values, are looked up for the used ones
+// only.
 //
 // Of the four common fields a program gets none: the kernel hands the registers
 // over in their place. The record's type and the thread are known all the same.
@@ -104,7 +105,7 @@ func ReadRecord(k *kernel.Kernel, event string, used map[string]bool) (*Record, 
 		}
 		t := fieldType(&f)
 		if used[f.Name] {
-			t = withBTF(k, &f, t)
+			t = withNames(k, format, &f, withBTF(k, &f, t))
 		}
 		if user {
 			t = fromUser(t)
@@ -173,7 +174,22 @@ func asEnum(t, enum *plylang.Type) *plylang.Type {
 	case enum.Size == t.Size && enum.Signed == t.Signed:
 		return enum
 	}
-	return &plylang.Type{Kind: plylang.Enum, Size: t.Size, Signed: t.Signed, Enum: enum.Enum}
+	return plylang.NamedType(t.Size, t.Signed, enum.Enum)
+}
+
+// withNames gives a number the names that the tracepoint prints its values with.
+// They are shown also where the field is of an enum: they are the same on kernels
+// without types.
+func withNames(k *kernel.Kernel, format *kernel.Format, f *kernel.Field, t *plylang.Type) *plylang.Type {
+	if t.Kind != plylang.Int && t.Kind != plylang.Enum {
+		return t
+	}
+	names := format.Names(f.Name, func(name string) (int64, bool) { return Enumerator(k, name) })
+	if names == nil {
+		return t
+	}
+	names.Also = t.Enum
+	return plylang.NamedType(t.Size, t.Signed, names)
 }
 
 // dynamicType is the type of "__data_loc char[]".

@@ -43,8 +43,7 @@ func Number(size int, signed bool) *plylang.Type {
 }
 
 // Key is equal for types that a clause cannot tell apart: its code is the same
-// for all of them. A struct goes by its name; an enum is an integer, as
-// long as no code depends on its names.
+// for all of them, and values are shown alike. A struct goes by its name.
 func Key(t *plylang.Type) string {
 	switch {
 	case t == nil:
@@ -55,6 +54,8 @@ func Key(t *plylang.Type) string {
 		return t.Struct.Name()
 	case t.Kind == plylang.Array:
 		return fmt.Sprint(t.Len, "[]", t.Size, Key(t.Elem))
+	case t.Kind == plylang.Enum:
+		return fmt.Sprint("enum", t.Size, t.Signed, t.User, t.Enum)
 	case t.Integer():
 		return fmt.Sprint("int", t.Size, t.Signed, t.User)
 	}

@@ -14,6 +14,8 @@ type Format struct {
 	Name   string
 	ID     int
 	Fields []Field // in the record's order, the common ones first
+
+	print string // "print fmt", where it has names of values
 }
 
 // Field returns the field of a name, nil when there is none.
@@ -131,6 +133,9 @@ func parseFormat(r io.Reader) (*Format, error) {
 			format.Fields = append(format.Fields, field)
 		case "print fmt":
 			format.markAddresses(strings.TrimSpace(value))
+			if strings.Contains(value, "__print_") {
+				format.print = value
+			}
 		case "":
 			common = common && len(format.Fields) == 0
 		}

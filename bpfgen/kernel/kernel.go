@@ -42,6 +42,7 @@ type kept struct {
 	vmlinux    func() (*btf.Spec, error)
 	types      *btf.Cache
 	modules    moduleTypes
+	enums      enumCache
 	tracepoint formatCache
 	memo       sync.Map
 }

@@ -18,6 +18,12 @@ func shown(display *plylang.Display) *plylang.Type {
 
 func TestText(t *testing.T) {
 	d := New(NewMachine(nil), []string{"BEGIN", "tracepoint:sched/sched_switch"}, nil)
+	reasons := plylang.NamedType(4, false, &plylang.Enumeration{Values: []plylang.Enumerator{
+		{Name: "NO_SOCKET", Value: 3}, {Name: "SECOND_NAME", Value: 3},
+	}})
+	flags := plylang.NamedType(4, false, &plylang.Enumeration{Flags: true, Values: []plylang.Enumerator{
+		{Name: "ABC", Value: 7}, {Name: "A", Value: 1}, {Name: "B", Value: 2}, {Name: "C", Value: 4}, {Name: "sign", Value: 8}, {Name: "none"},
+	}})
 	for _, row := range []struct {
 		typ  *plylang.Type
 		raw  []byte
@@ -29,6 +35,10 @@ func TestText(t *testing.T) {
 		{plylang.S32, word(0xfffffffe), "-2"},
 		{plylang.S8, word(0x80), "-128"},
 		{&plylang.Type{Kind: plylang.Enum, Size: 4, Signed: true, Enum: &plylang.Enumeration{Values: []plylang.Enumerator{{Name: "a", Value: -1}}}}, word(-1), "-1"},
+		{reasons, word(3), "NO_SOCKET"}, {reasons, word(0), "0"}, {reasons, word(0x30002), "196610"},
+		{plylang.NamedType(1, true, &plylang.Enumeration{Values: []plylang.Enumerator{{Name: "a", Value: -1}}}), word(255), "a"},
+		{flags, word(0), "none"}, {flags, word(1), "A"}, {flags, word(7), "ABC"}, {flags, word(6), "B|C"}, {flags, word(0x11), "A|0x10"},
+		{flags, word(0x10), "16"}, {flags, word(0x80000001), "A|0x80000000"}, {flags, word(9), "A|sign"},
 		{&plylang.Type{Kind: plylang.Bool, Size: 1}, word(1), "1"},
 		{plylang.U16, word(0x12345), "9029"},
 		{plylang.StringType(8), []byte("dd\x00junk!"), "dd"},
