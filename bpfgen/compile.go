@@ -56,7 +56,9 @@ type compiler struct {
 	// writers are the programs that store to a map of copies.
 	writers map[*plylang.Map][]*probe.Program
 
-	cpus   int  // possible ones
+	cpus    int                   // possible ones
+	timings map[probe.Timing]bool // of programs that note when calls begin
+
 	zeros  int  // how many bytes of zeros programs refer to
 	stacks bool // programs keep stacks
 	clock  bool // programs ask for the time of day
@@ -112,6 +114,7 @@ func (c *compiler) compilePrograms() {
 	}
 	c.layoutCopies(p.Programs)
 	c.addMisses(p.Programs)
+	c.noteTimings(p.Programs)
 	for i, program := range p.Programs {
 		c.compileProgram(i, program)
 	}
@@ -157,7 +160,7 @@ func (c *compiler) compileProgram(i int, p *probe.Program) {
 }
 
 func (c *compiler) checkLimits(g *gen) {
-	pos := g.program.Clauses[0].Probe.Pos
+	pos := g.program.First().Probe.Pos
 	switch n := g.Instructions().Size() / asm.InstructionSize; {
 	case g.rounds > maxInstructions:
 		c.errs.Add(c.script.Src, pos, "probe repeats too much: its loops have more than %d rounds in all, use a smaller unroll()", maxInstructions)
@@ -171,9 +174,16 @@ func (c *compiler) checkLimits(g *gen) {
 // programCode generates the whole program.
 func (g *gen) programCode() {
 	g.finish = g.Label()
-	g.at(g.program.Clauses[0].Spec)
+	g.at(g.program.First().Spec)
 	g.Emit(asm.Mov.Reg(asm.R6, asm.R1))
+	if g.program.Job != probe.RunClauses {
+		g.companionCode()
+		return
+	}
 	end := g.finish
+	if g.program.Timing == probe.BySession {
+		g.beginSession(end)
+	}
 	if g.scratch.InUse != "" {
 		end = g.Label()
 	}
@@ -182,6 +192,7 @@ func (g *gen) programCode() {
 	}
 	g.FindScratch(end, g.finish)
 	g.prepareClock()
+	g.prepareElapsed()
 	for _, clause := range g.program.Clauses {
 		if g.tooLong() {
 			break

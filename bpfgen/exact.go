@@ -120,6 +120,9 @@ func deleted(m *plylang.Map, programs []*probe.Program) (is bool) {
 // exact says whether a program does nothing but count into maps to which its misses
 // are added: then nothing is lost by them.
 func (c *compiler) exact(p *probe.Program) bool {
+	if p.Job != probe.RunClauses {
+		return false
+	}
 	for _, clause := range p.Clauses {
 		counts := 0
 		for _, m := range c.obj.Maps {

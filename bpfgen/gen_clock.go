@@ -15,8 +15,6 @@ import (
 // is known at run time only, so the program begins with a time of 0, which the clock
 // never shows.
 
-const clockValue = "clock"
-
 // prepareClock is for the beginning of a program.
 func (g *gen) prepareClock() {
 	reads := 0
@@ -27,7 +25,7 @@ func (g *gen) prepareClock() {
 		reads += clockReads(c.Body)
 	}
 	if reads > 1 {
-		g.Prepare(clockValue)
+		g.PrepareClock()
 	}
 }
 
@@ -50,12 +48,10 @@ func clockReads(n plylang.Node) (reads int) {
 }
 
 // isClock has the built-ins that read the clock.
-var isClock = map[string]bool{"time": true, "nsecs": true, "walltime": true}
+var isClock = map[string]bool{"time": true, "nsecs": true, "walltime": true, "elapsed": true}
 
 // now leaves the time of the event in R0.
-func now(g *gen) {
-	g.Prepared(clockValue, func() { g.Call(asm.FnKtimeGetNs) })
-}
+func now(g *gen) { g.Now() }
 
 // walltime is the monotonic clock and what the time of day is ahead of it.
 // bpf_ktime_get_tai_ns is there from Linux 6.1 only.

@@ -20,6 +20,9 @@ func (g *gen) clauseCode(c *probe.Clause) {
 	g.at(c.Spec)
 	g.Scoped(func() {
 		c.Scope.Filter(&g.Context, g.done)
+		if c.Scope.Timed() {
+			g.findBegin(g.done)
+		}
 		g.declare(c.Locals)
 		if c.Pred != nil {
 			g.at(c.Pred)

@@ -170,7 +170,8 @@ const (
 // ownMaps adds the maps that the generated programs refer to.
 func (c *compiler) ownMaps() {
 	specs := c.obj.Spec.Maps
-	specs[object.StateMap] = cellSpec(object.StateMap, 8*(2+len(c.obj.Maps)))
+	specs[object.StateMap] = cellSpec(object.StateMap, 8*c.stateWords())
+	c.beginMaps()
 	if len(c.cleared) > 0 {
 		specs[object.ClearMap] = c.clearSpec()
 	}

@@ -225,6 +225,10 @@ func (s *session) refused() (all uint64) {
 			fmt.Fprintf(s.Err, "%d updates of %s were lost: the map is full (%d keys)\n", n, m.Name, m.MaxEntries)
 		}
 	}
+	if n := s.tracer.LostBegins(); n > 0 {
+		all += n
+		fmt.Fprintf(s.Err, "%d calls were lost: elapsed has no room for when they began, or the kernel skipped that\n", n)
+	}
 	return all
 }
 

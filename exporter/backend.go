@@ -19,6 +19,10 @@ type Tracer interface {
 	// Dropped is the number of updates the map refused.
 	Dropped(m *object.Map) uint64
 
+	// LostBegins is the number of calls of which elapsed does not know when they
+	// began.
+	LostBegins() uint64
+
 	// LateClears is how often a clear() of the map came late.
 	LateClears(m *object.Map) uint64
 

@@ -133,6 +133,7 @@ func (c *collector) readScript(s *script, asked time.Time, self selfFamilies) bo
 	self.add(scriptInfo, 1, r.object.Hash, name)
 	r.addProbes(self)
 	r.addPrints(self)
+	r.addElapsed(self)
 	if err != nil {
 		return false
 	}
@@ -179,6 +180,17 @@ func (r *running) addPrints(self selfFamilies) {
 		self.add(linesOmitted, float64(r.tracer.OmittedLines()), r.conf.Name)
 	}
 }
+
+// addElapsed adds the calls that the script misses because it is not known when they
+// began.
+func (r *running) addElapsed(self selfFamilies) {
+	if r.object.Timed {
+		self.add(mapDropped, float64(r.tracer.LostBegins()), elapsedMap, r.conf.Name)
+	}
+}
+
+// elapsedMap is what the map of beginnings is called, which no script has.
+const elapsedMap = "elapsed"
 
 func (r *running) addMap(self selfFamilies, reading mapReading) {
 	mp, script := reading.series.mp, r.conf.Name

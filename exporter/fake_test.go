@@ -64,6 +64,7 @@ func (f *fakeTracer) set(rows []pair, cleared time.Time) {
 func (f *fakeTracer) Dropped(m *object.Map) uint64    { return f.dropped[m.Name] }
 func (f *fakeTracer) LateClears(m *object.Map) uint64 { return f.late[m.Name] }
 func (f *fakeTracer) MapMemory(*object.Map) uint64    { return 4096 }
+func (f *fakeTracer) LostBegins() uint64              { return 2 }
 func (f *fakeTracer) LostEvents() uint64              { return 3 }
 func (f *fakeTracer) OmittedLines() uint64            { return 4 }
 func (f *fakeTracer) Probes() []Probe                 { return f.probes }

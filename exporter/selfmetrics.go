@@ -37,7 +37,7 @@ var (
 	mapEntries     = &selfMetric{"ply_map_entries", gauge, "Keys in the map.", []string{"map", "script"}}
 	mapMaxEntries  = &selfMetric{"ply_map_max_entries", gauge, "Keys the map has room for.", []string{"map", "script"}}
 	mapSurplus     = &selfMetric{"ply_map_surplus_entries", gauge, "Keys beyond the maximum that a map which evicts still holds. They are counted, but not exported.", []string{"map", "script"}}
-	mapDropped     = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason.", []string{"map", "script"}}
+	mapDropped     = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason; of elapsed, the calls of which it is not known when they began.", []string{"map", "script"}}
 	mapLateClears  = &selfMetric{"ply_map_late_clears_total", counter, "Times that a clear() was carried out late, because the script clears the map faster than it can be read and emptied. Updates in between are cleared, too.", []string{"map", "script"}}
 	mapMemory      = &selfMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
 	mapNegative    = &selfMetric{"ply_map_negative_total", counter, "Negative values counted in the histogram's lowest bucket.", []string{"map", "script"}}

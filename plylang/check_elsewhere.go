@@ -47,25 +47,27 @@ func (c *clause) lastArgument() string {
 func (c *clause) elsewhere(pos Pos, name string) bool {
 	where := c.Scope.Elsewhere(name)
 	if where != "" {
-		c.errorf(pos, "%s exists in %s, not in %s%s", name, where, c.here(where), c.insteadOfArgument(name))
+		c.errorf(pos, "%s exists in %s, not in %s%s", name, where, c.here(where), c.instead(name))
 	}
 	return where != ""
 }
 
 // here names the probe: by its provider, unless others of that have the name.
 func (c *clause) here(where string) string {
-	if strings.Contains(where, " of a function") {
+	if strings.Contains(where, " of a function") || strings.Contains(where, c.Spec.Provider+":") {
 		return c.Spec.String()
 	}
 	return c.Spec.Provider
 }
 
-// insteadOfArgument says what to do where an argument by its number is wanted
-// and there is none.
-func (c *clause) insteadOfArgument(name string) string {
+// instead says what to do where an argument by its number is wanted and there is
+// none, or the time of what is no call.
+func (c *clause) instead(name string) string {
 	digits, ok := strings.CutPrefix(name, "arg")
 	data, fields := c.fields()
 	switch {
+	case name == "elapsed":
+		return ": it is the time of the call that returns; that of anything else is time - @begin[tid], with @begin[tid] = time where it begins"
 	case name == "args" && c.Scope.Lookup("retval") != nil:
 		return ": keep it where the function begins, as in @x[tid] = args->name"
 	case !ok || !isNumber(digits):

@@ -31,7 +31,6 @@ var foreignWords = map[string]string{
 	"vtimestamp":    "write time or nsecs",
 	"walltimestamp": "write walltime",
 	"systime":       "write walltime",
-	"elapsed":       "store the beginning, as in BEGIN { @start = time; }, and write time - @start",
 	"jiffies":       "write time or nsecs",
 	"curthread":     "write curtask",
 	"curpsinfo":     "write comm for the name, or curtask for its struct task_struct",

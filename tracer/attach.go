@@ -35,6 +35,7 @@ var attachers = map[object.AttachKind]attacher{
 	object.AttachKretprobe:      {one: siteOf(attachKretprobe), open: eventOf(openKretprobe)},
 	object.AttachKprobeMulti:    {many: attachKprobeMulti, divide: byNameOrAddress},
 	object.AttachKretprobeMulti: {many: attachKretprobeMulti, divide: byNameOrAddress},
+	object.AttachKprobeSession:  {many: attachKprobeSession, divide: byNameOrAddress},
 	object.AttachPerfEvent:      {one: siteOf(attachPerfEvent), open: eventOf(openPerfEvents)},
 }
 

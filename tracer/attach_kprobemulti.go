@@ -20,6 +20,14 @@ func attachKretprobeMulti(p *ebpf.Program, points []object.AttachPoint) (io.Clos
 	return link.KretprobeMulti(p, multiOptions(points))
 }
 
+// attachKprobeSession attaches to the beginning and the return of functions' calls
+// by one link.
+func attachKprobeSession(p *ebpf.Program, points []object.AttachPoint) (io.Closer, error) {
+	o := multiOptions(points)
+	o.Session = true
+	return link.KprobeMulti(p, o)
+}
+
 // byNameOrAddress divides functions into those that go by name and those that
 // go by address, because several have their name: a link takes one of both.
 func byNameOrAddress(points []object.AttachPoint) (lists [][]object.AttachPoint) {

@@ -48,6 +48,7 @@ var trials = map[kernel.Feature]trial{
 	kernel.FetchingAtomics:     loads(fetchingAtomic...),
 	kernel.RawTracepointsExact: rawTracepointsExact,
 	kernel.MissedCounts:        tryMissedCounts,
+	kernel.KprobeSession:       trySession,
 	kernel.TypedCast:           tryTypedCast,
 	kernel.TypedTask:           loadsAs(ebpf.RawTracepoint, typedTask...),
 }
@@ -114,6 +115,15 @@ func tryTypedCast(k *kernel.Kernel) error {
 	}
 	code := append(cast.Call(), asm.LoadMem(asm.R0, asm.R0, 0, asm.Half), asm.Mov.Imm(asm.R0, 0), asm.Return())
 	return loadsAs(ebpf.RawTracepoint, append(asm.Instructions{asm.LoadMem(asm.R1, asm.R1, 0, asm.DWord)}, code...)...)(k)
+}
+
+// trySession tries whether a kprobe session attaches, and whether programs can
+// learn of its calls.
+func trySession(k *kernel.Kernel) error {
+	if _, ok := k.Session(); !ok {
+		return ebpf.ErrNotSupported
+	}
+	return features.HaveBPFLinkKprobeSession()
 }
 
 // rawTracepointsExact looks for kernels in which a task can be preempted

@@ -54,6 +54,15 @@ func (t *Tracer) LostEvents() uint64 { return t.stateWord(0) + t.forgotten.Load(
 // Dropped returns how many updates the map refused because it was full.
 func (t *Tracer) Dropped(m *object.Map) uint64 { return t.stateWord(1 + m.ID) }
 
+// LostBegins returns how many calls are missing because it is not known when they
+// began: see object.LostBeginWord.
+func (t *Tracer) LostBegins() uint64 {
+	if !t.obj.Timed {
+		return 0
+	}
+	return t.stateWord(object.LostBeginWord(len(t.obj.Maps)))
+}
+
 // exitStatus returns the status of the first exit(); ok is false while the
 // script has called none.
 func (t *Tracer) exitStatus() (status int, ok bool) {

@@ -16,6 +16,7 @@ type Arch struct {
 	SyscallNr   string   // register of a system call's number
 	Return      string   // register of a function's result
 	IP, SP, FP  string   // instruction, stack and frame pointer
+	Frame       string   // register that is the same when a function begins and when it has returned, but for a return address on the stack
 	Link        string   // register of the return address at a function's entry; "" when that is on the stack
 
 	// Sigreturn is a register that is -1 when rt_sigreturn returns; the number is

@@ -25,6 +25,7 @@ var archAMD64 = Arch{
 	IP:              "rip",
 	SP:              "rsp",
 	FP:              "rbp",
+	Frame:           "rsp",
 	SyscallPrefixes: []string{"__x64_sys_", "sys_", "SyS_"},
 	Compat:          CompatBit{Field: "thread_info.status", Mask: 0x2}, // TS_COMPAT
 	// syscall puts the return address into rcx, and the flags into r11.

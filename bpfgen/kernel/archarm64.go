@@ -17,6 +17,7 @@ var archARM64 = Arch{
 	IP:              "pc",
 	SP:              "sp",
 	FP:              "x29",
+	Frame:           "sp",
 	Link:            "x30",
 	SyscallPrefixes: []string{"__arm64_sys_", "sys_", "SyS_"},
 	Compat:          CompatBit{Field: "thread_info.flags", Mask: 1 << 22}, // TIF_32BIT

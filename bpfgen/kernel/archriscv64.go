@@ -24,6 +24,7 @@ var archRISCV64 = Arch{
 	IP:              "pc",
 	SP:              "sp",
 	FP:              "s0",
+	Frame:           "s0", // a kretprobe does not tell sp
 	Link:            "ra",
 	Sigreturn:       "cause",
 	SyscallPrefixes: []string{"__riscv_sys_", "sys_", "SyS_"},

@@ -22,6 +22,7 @@ const (
 	MissedCounts        Feature = "missed_counts"
 	TypedTask           Feature = "typed_task"
 	TypedCast           Feature = "typed_cast"
+	KprobeSession       Feature = "kprobe_session"
 )
 
 // A FeatureRow says what is known about a feature without trying it.
@@ -43,6 +44,7 @@ var Features = []FeatureRow{
 	{RawTracepointsExact, [2]int{4, 17}, [2]int{7, 0}}, // a kernel whose tracepoints are not preemptible
 	{MissedCounts, [2]int{6, 7}, [2]int{}},             // kernel 6.7
 	{TypedCast, [2]int{6, 2}, [2]int{}},                // kernel 6.2 with what TypedTask needs
+	{KprobeSession, [2]int{6, 10}, [2]int{}},           // kernel 6.10 with CONFIG_FPROBE and CONFIG_DEBUG_INFO_BTF
 	{TypedTask, [2]int{5, 15}, [2]int{}},               // kernel 5.15 with CONFIG_DEBUG_INFO_BTF and a JIT compiler
 }
 

@@ -26,9 +26,14 @@ type Object struct {
 	// Warnings are the code generator's own, to be shown with the script's.
 	Warnings plylang.ErrorList
 
-	// Stoppable says that every program but those of END looks at the last word
-	// of StateMap first, and does nothing unless it is 0.
+	// Stoppable says that every program but those of END, and those that only note
+	// when calls begin, looks at the word of StateMap that stops it first, and does
+	// nothing unless it is 0.
 	Stoppable bool
+
+	// Timed says that a clause asks how long a call took, so that StateMap has the
+	// word that counts calls whose beginning was lost.
+	Timed bool
 
 	// Hash identifies what was compiled: objects with equal hashes count the
 	// same things into maps of the same layout.
@@ -41,7 +46,8 @@ const (
 	// counts events the ring buffer refused, word 1+ID the updates that map ID
 	// refused. Word len(Maps)+1 is 0 while the script runs. Its lower half is
 	// the status plus 1 once exit() was called; whoever stops the script sets
-	// Stopped in it. See Stoppable.
+	// Stopped in it. See Stoppable. One word more, see LostBeginWord, follows where
+	// the script asks for elapsed.
 	StateMap = "ply_state"
 
 	// RingMap is the ring buffer of print() and its kin. It exists only when
@@ -61,6 +67,11 @@ const (
 	StackMap = "ply_stacks"
 )
 
+// LostBeginWord is the word of StateMap, in a script of so many maps, that counts
+// the calls of which elapsed has lost the beginning, because the map of beginnings
+// had no room or the kernel skipped the program that notes them.
+func LostBeginWord(maps int) int { return 2 + maps }
+
 // Stopped is the bit of StateMap's last word that stops a script from outside.
 // It is none of those that exit() sets, so that END can still call exit().
 const Stopped = 1 << 32
@@ -76,6 +87,7 @@ const (
 	AttachKretprobe      AttachKind = "kretprobe"       //
 	AttachKprobeMulti    AttachKind = "kprobe_multi"    // one link for all sites
 	AttachKretprobeMulti AttachKind = "kretprobe_multi" //
+	AttachKprobeSession  AttachKind = "kprobe_session"  // one link for the beginning and the return of calls
 	AttachPerfEvent      AttachKind = "perf_event"      // a timer or counter on some CPUs
 	AttachBegin          AttachKind = "begin"           // run once, before the others are attached
 	AttachEnd            AttachKind = "end"             // run once, after the others are gone

@@ -24,6 +24,7 @@ var attachKinds = map[object.AttachKind]attachKind{
 	object.AttachKretprobe:      {ebpf.ProgramSpec{Type: ebpf.Kprobe}, kernel.Cookie},
 	object.AttachKprobeMulti:    {ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti}, kernel.Cookie},
 	object.AttachKretprobeMulti: {ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti}, kernel.Cookie},
+	object.AttachKprobeSession:  {ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeSession}, kernel.Cookie},
 	object.AttachPerfEvent:      {ebpf.ProgramSpec{Type: ebpf.PerfEvent}, kernel.Cookie},
 	object.AttachBegin:          {ebpf.ProgramSpec{Type: ebpf.RawTracepoint}, ""},
 	object.AttachEnd:            {ebpf.ProgramSpec{Type: ebpf.RawTracepoint}, ""},

@@ -18,6 +18,7 @@ type Context struct {
 	Points []object.AttachPoint // of the program
 	Scope  *Scope               // of the clause
 	Base   uint64               // where the names of the scope's bundle begin in Plan.Names
+	Began  emit.Mem             // when the call began that returns, if the scope is Timed
 }
 
 // A Var is one variable of a kind of probe, or a function that only such probes

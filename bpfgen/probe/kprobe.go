@@ -21,7 +21,7 @@ import (
 
 var kprobeProvider = newProvider("kprobe", append(slices.Clone(argRows), argsRow, funcRow, callerRow, regsRow, regRow)...)
 
-var kretprobeProvider = newProvider("kretprobe", retvalRow, funcRow, regsRow, regRow)
+var kretprobeProvider = newProvider("kretprobe", retvalRow, elapsedRow, funcRow, regsRow, regRow)
 
 func init() {
 	kretprobeProvider.returns = true

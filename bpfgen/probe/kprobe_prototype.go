@@ -141,7 +141,7 @@ func (s *Scope) functionVars(r *Resolver, proto *prototype, whole bool) []*Var {
 		if t == nil {
 			t = plylang.S64
 		}
-		return append(vars, newVar(funcRow, addressType(plylang.DisplayFunc), loadReturning), newVar(retvalRow, t, func(c *Context) {
+		return append(vars, elapsedVar(), newVar(funcRow, addressType(plylang.DisplayFunc), loadReturning), newVar(retvalRow, t, func(c *Context) {
 			loadRegister(c, c.Kernel.Arch().Return)
 			c.Extend(t)
 		}))

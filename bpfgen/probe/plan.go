@@ -40,7 +40,10 @@ type Split struct {
 type Program struct {
 	object.Program
 	Spec    ebpf.ProgramSpec // type and attach type
-	Clauses []*Clause
+	Job     Job
+	Clauses []*Clause // that it runs
+	For     []*Clause // that it does another job for
+	Timing  Timing
 }
 
 // A Clause is a clause of the script with what the plan makes of its scope.
@@ -69,6 +72,8 @@ type planner struct {
 	ids    map[string]uint64
 	tables map[string]uint64
 	out    *Plan
+
+	forgets bool // a program forgets tasks
 }
 
 // NewPlan distributes clauses over programs.
@@ -233,6 +238,7 @@ func (p *planner) addProgram(group []*planned) {
 	}
 	prog.Why = p.why(prog, first.split)
 	prog.countSpecs(group)
+	p.timeCalls(prog)
 	p.out.Programs = append(p.out.Programs, prog)
 }
 
@@ -252,7 +258,7 @@ func (p *planner) attachKind(group []*planned) object.AttachKind {
 	case p.canBeRaw(group):
 		return object.AttachRawTracepoint
 	case first.many == object.AttachKretprobeMulti && p.returnsByLink(group):
-		return first.many
+		return p.returnLink(group)
 	case first.many == object.AttachKprobeMulti && len(group) > 1:
 		return first.many
 	}
@@ -344,7 +350,7 @@ func (p *planner) why(prog *Program, split bool) string {
 		add(p.whyPerf(prog))
 	}
 	switch {
-	case prog.Attach == object.AttachKprobeMulti, prog.Attach == object.AttachKretprobeMulti:
+	case prog.Attach == object.AttachKprobeMulti, prog.Attach == object.AttachKretprobeMulti, prog.Attach == object.AttachKprobeSession:
 		add(fmt.Sprintf("one link for %s", plural(len(prog.Points), "function")))
 	case split:
 		add("a program for each attach point: this kernel cannot tell one program which of them fired")

@@ -23,6 +23,9 @@ type Provider struct {
 	// at some sites only.
 	vars []*plylang.Func
 
+	// only says of variables that few probes of this kind have which these are.
+	only map[string]string
+
 	// scopes resolves a target. Nothing found is plylang.ErrMissing, wrapped
 	// in a message with the nearest names. The uses have canonical names.
 	scopes func(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error)

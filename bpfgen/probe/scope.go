@@ -119,9 +119,12 @@ func (s *Scope) Names() []string {
 func (s *Scope) Elsewhere(name string) string {
 	var where []string
 	for _, p := range haveVariable(name) {
-		if p == s.provider {
+		switch {
+		case p.only[name] != "":
+			where = append(where, p.only[name])
+		case p == s.provider:
 			where = append(where, p.Name+" of a function")
-		} else {
+		default:
 			where = append(where, p.Name)
 		}
 	}
@@ -146,7 +149,7 @@ func (s *Scope) split(k *kernel.Kernel) bool {
 }
 
 // Filters says whether some events at the sites are none of this clause's.
-func (s *Scope) Filters() bool { return s.bundle != nil }
+func (s *Scope) Filters() bool { return s.bundle != nil || s.Timed() }
 
 // Filter goes to skip when the event is not one of this clause's.
 func (s *Scope) Filter(c *Context, skip string) {

@@ -175,7 +175,7 @@ func (s *Scope) syscallKind() syscallKind {
 func syscallVars(calls *declared, kind syscallKind, number func(*Context)) []*Var {
 	vars := []*Var{newVar(funcRow, addressType(plylang.DisplayFunc), number)}
 	if kind.exit {
-		return append(vars, newVar(retvalRow, plylang.S64, func(c *Context) { loadResult(c, asm.R0) }))
+		return append(vars, elapsedVar(), newVar(retvalRow, plylang.S64, func(c *Context) { loadResult(c, asm.R0) }))
 	}
 	vars = append(vars, calls.argVars(loadCallArg)...)
 	vars = append(vars, newVar(callerRow, addressType(plylang.DisplayFunc), number))

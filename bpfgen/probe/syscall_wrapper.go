@@ -92,7 +92,7 @@ func (s *Scope) wrapperVars(group *declared, direct bool) []*Var {
 	}
 	vars := []*Var{newVar(funcRow, addressType(plylang.DisplayFunc), number)}
 	if s.provider.returns {
-		return append(vars, newVar(retvalRow, plylang.S64, func(c *Context) {
+		return append(vars, elapsedVar(), newVar(retvalRow, plylang.S64, func(c *Context) {
 			loadRegister(c, c.Kernel.Arch().Return)
 		}))
 	}

@@ -26,10 +26,11 @@ import (
 // where this kernel's raw tracepoints skip nothing and the fields it uses are
 // found among the arguments; see tracepoint_args.go.
 
-var tracepointProvider = newProvider("tracepoint", dataRow)
+var tracepointProvider = newProvider("tracepoint", dataRow, elapsedRow)
 
 func init() {
 	tracepointProvider.scopes = tracepointScopes
+	tracepointProvider.only = map[string]string{elapsedRow.Name: "tracepoint:syscalls/sys_exit_*"}
 	tracepointProvider.list = listTracepoints
 }
 
@@ -60,6 +61,7 @@ type event struct {
 	used   string       // where the fields in use are, and what they look like
 	args   fieldSources // of the fields in use, where raw
 	raw    bool         // the clause can do without the record
+	timed  bool         // the clause asks for elapsed, and this has it
 
 	isCall  bool // it is of a single system call
 	call    kernel.Syscall
@@ -78,6 +80,7 @@ func newEvent(r *Resolver, name string, uses plylang.Uses) (*event, error) {
 	}
 	e.args, e.raw = fieldsInArgs(r, name, e.fields, uses)
 	e.call, e.kind, e.isCall = callOf(r.kernel, name)
+	e.timed = uses.Names[elapsedRow.Name] && isReturn(name)
 	return e, nil
 }
 
@@ -86,6 +89,9 @@ func (e *event) layout() string {
 	layout := e.used
 	if e.raw {
 		layout += fmt.Sprint(" raw ", e.args)
+	}
+	if e.timed {
+		layout += " elapsed"
 	}
 	if e.bundled {
 		layout = e.kind.tracepoint + " " + layout
@@ -102,6 +108,9 @@ func eventScope(r *Resolver, spec *plylang.Spec, uses plylang.Uses, group []*eve
 	}
 	s.raw = first.raw
 	s.vars = []*Var{newFields(dataRow, first.fields, first.args.load, first.args.copy)}
+	if isReturn(first.name) {
+		s.vars = append(s.vars, elapsedVar())
+	}
 	for _, e := range group {
 		s.add(tracepointNamed(e.name), e.name, kernel.IsGlob(spec.Target))
 	}

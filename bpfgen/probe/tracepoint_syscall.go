@@ -41,6 +41,9 @@ func bundleCalls(r *Resolver, s *Scope, events []*event) *Scope {
 		names = callTracepoints(r.kernel, kind)
 	}
 	s.vars = []*Var{newFields(dataRow, events[0].fields, kind.field, copyField)}
+	if kind.exit {
+		s.vars = append(s.vars, elapsedVar())
+	}
 	return (&rawCalls{kind, names, calls, false}).at(r, s)
 }
 
