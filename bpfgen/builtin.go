@@ -34,6 +34,7 @@ func init() {
 		{plylang.Variable, variables},
 		{plylang.Function, functions},
 		{plylang.Function, stringFunctions},
+		{plylang.Function, orders},
 		{plylang.Function, displays},
 		{plylang.Aggregation, aggregations},
 		{plylang.Action, actions},

@@ -34,13 +34,24 @@ func (g *gen) expr(x plylang.Expr) {
 		g.choose(x, func(y plylang.Expr) { g.expr(y) })
 		g.forgetAny()
 	case *plylang.Cast:
-		g.expr(x.X)
-		g.Extend(x.Type())
+		g.cast(x)
 	case *plylang.Member, *plylang.Index:
 		g.loadLocation(x)
 	default:
 		panic(fmt.Sprintf("bpfgen: no code for the value of a %T", x))
 	}
+}
+
+// cast does not turn around what is in host order already.
+func (g *gen) cast(x *plylang.Cast) {
+	g.expr(x.X)
+	t := x.Type()
+	if t.Net != 0 && !x.Turns() {
+		host := *t
+		host.Net = 0
+		t = &host
+	}
+	g.Extend(t)
 }
 
 // name is a local or a built-in variable.

@@ -88,7 +88,7 @@ func constantText(x plylang.Expr) (string, bool) {
 }
 
 // transparent functions give their operand's name.
-var transparent = []string{"str", "mem", "dyn", "uptr", "kptr"}
+var transparent = []string{"str", "mem", "dyn", "uptr", "kptr", "ntohs", "ntohl", "hex"}
 
 // keyName returns the label that an expression suggests, "key" when none.
 func keyName(x plylang.Expr) string {

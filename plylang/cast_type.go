@@ -52,6 +52,7 @@ var cIntegers = map[string]*Type{
 	"s8": S8, "s16": S16, "s32": S32, "s64": S64,
 	"__u8": U8, "__u16": U16, "__u32": U32, "__u64": U64,
 	"__s8": S8, "__s16": S16, "__s32": S32, "__s64": S64,
+	"__be16": BE16, "__be32": BE32, "__be64": BE64,
 	"uint8_t": U8, "uint16_t": U16, "uint32_t": U32, "uint64_t": U64,
 	"int8_t": S8, "int16_t": S16, "int32_t": S32, "int64_t": S64,
 	"uint8": U8, "uint16": U16, "uint32": U32, "uint64": U64,

@@ -10,8 +10,12 @@ func (c *checker) checkDoubts() {
 		}
 		tested := cl.tested()
 		cl.inspect(func(x Expr) {
-			if b, ok := x.(*Binary); ok && b.Op == SUB {
-				cl.checkStart(b, tested)
+			switch x := x.(type) {
+			case *Binary:
+				cl.checkStart(x, tested)
+				cl.checkTurned(x)
+			case *Call:
+				cl.checkCall(x)
 			}
 		})
 	}
@@ -51,7 +55,7 @@ func (c *clause) tested() map[string]bool {
 
 // checkStart warns of the difference to a time that a table may not have.
 func (c *clause) checkStart(x *Binary, tested map[string]bool) {
-	if t := x.X.Type(); t == nil || t.Unit != Timestamp {
+	if t := x.X.Type(); x.Op != SUB || t == nil || t.Unit != Timestamp {
 		return
 	}
 	start := c.startOf(x.Y)
@@ -62,6 +66,25 @@ func (c *clause) checkStart(x *Binary, tested map[string]bool) {
 		return
 	}
 	c.warnf(x.Pos, "%s may be missing, and this is then the time since boot: test it, as in if (%s) or the predicate / %s /", brief(start), brief(x.Y), brief(start))
+}
+
+// checkTurned warns of the first half of a port whose bytes are turned around by
+// hand, as in x >> 8 | (x & 255) << 8, where they are in order.
+func (c *clause) checkTurned(x *Binary) {
+	by, ok := constant(x.Y)
+	if t := x.X.Type(); x.Op == SHR && ok && by == 8 && t != nil && t.Net == 2 {
+		c.warnf(x.Pos, "%s is in host order: its bytes need not be turned around", brief(x.X))
+	}
+}
+
+// checkCall passes on what a built-in says of its arguments.
+func (c *clause) checkCall(x *Call) {
+	if x.Func == nil || x.Func.Doubt == nil || x.Type() == nil {
+		return
+	}
+	if msg := x.Func.Doubt(x.Args); msg != "" {
+		c.warnf(x.Pos, "%s", msg)
+	}
 }
 
 // startOf is the use of a table of timestamps that x is, or that the local x is a

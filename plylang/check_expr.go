@@ -220,7 +220,18 @@ func (c *clause) cast(x *Cast) *Type {
 		c.errorf(x.X.Position(), "%s cannot be cast", describe(from))
 		return nil
 	}
-	return withUser(to, from.User)
+	return withUser(ordered(to, from), from.User)
+}
+
+// ordered is the type to of a cast value that may be known to be in host order
+// although its memory is not, which it stays where all its bytes do.
+func ordered(to, from *Type) *Type {
+	if from.Net == 0 || to.Net != 0 || to.Size < int(from.Net) || !to.Integer() {
+		return to
+	}
+	t := *to
+	t.Net = from.Net
+	return &t
 }
 
 func (c *clause) unknownType(x *Cast) {

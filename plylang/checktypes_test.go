@@ -115,6 +115,12 @@ func typeText(t *Type) string {
 	if t.User {
 		text = "user " + text
 	}
+	switch {
+	case t.Net == NetMixed:
+		text += " from some be"
+	case t.Net != 0:
+		text += fmt.Sprint(" from be", 8*t.Net)
+	}
 	if t.Display != nil && t.Display != DisplayTime {
 		text += " as " + t.Display.Name
 	}

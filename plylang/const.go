@@ -1,5 +1,7 @@
 package plylang
 
+import "math/bits"
+
 // ConstInt returns the value of an expression that is the same always, as the
 // language computes it. The expression must have been checked. A value that
 // needs the 64th bit of an unsigned number comes out negative.
@@ -37,7 +39,7 @@ func fold(x Expr) (uint64, bool) {
 		if t := x.Type(); !t.Integer() {
 			return 0, false
 		}
-		return truncate(v, x.Type()), ok
+		return foldOrder(truncate(v, x.Type()), x), ok
 	case *Call:
 		if x.Func != nil && x.Func.Fold != nil {
 			return x.Func.Fold(x.Args)
@@ -72,6 +74,23 @@ func foldIn(x *In) (uint64, bool) {
 		}
 	}
 	return 0, true
+}
+
+// foldOrder turns the bytes of a constant around that is cast to a type in network
+// byte order.
+func foldOrder(v uint64, x *Cast) uint64 {
+	t := x.Type()
+	if !x.Turns() {
+		return v
+	}
+	return bits.ReverseBytes64(v) >> (64 - 8*t.Size)
+}
+
+// Turns says whether a cast takes a number as it lies in memory in network byte
+// order: its value is then the number in host order.
+func (x *Cast) Turns() bool {
+	to, from := x.Type(), x.X.Type()
+	return to.Integer() && int(to.Net) == to.Size && from.Net == 0
 }
 
 func foldCond(x *Cond) (uint64, bool) {

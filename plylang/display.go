@@ -58,8 +58,12 @@ var (
 	DisplayCgroup = &Display{Name: "cgroup", What: "a cgroup", Hint: compareNumber}
 	// DisplayInet is 4 or 16 bytes in network byte order.
 	DisplayInet = &Display{Name: "ntop", Noun: "ntop", What: "an address", Hint: compareNumber}
+	// DisplayMAC is 6 bytes, the hardware address of a network interface.
+	DisplayMAC = &Display{Name: "mac", What: "a hardware address", Hint: compareNumber}
+	// DisplayInterface is the index of a network interface.
+	DisplayInterface = &Display{Name: "ifname", What: "a network interface", Hint: compareNumber}
 	// DisplayHex is a number in hexadecimal digits, as of a pointer.
-	DisplayHex = &Display{Name: "hex", What: "a pointer"}
+	DisplayHex = &Display{Name: "hex", What: "a number in hexadecimal digits"}
 )
 
 // displayEnum is the display of values that have names.

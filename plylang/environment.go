@@ -87,6 +87,10 @@ type Func struct {
 	// cgroup(x); nil for most.
 	Called *Func
 
+	// Doubt says of the checked arguments what is seldom meant; "" of most. It is
+	// a warning.
+	Doubt func(args []Expr) string
+
 	// Leaves marks what ends the clause at once, so that what follows it does
 	// not run (exit).
 	Leaves bool

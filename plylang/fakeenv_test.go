@@ -161,6 +161,8 @@ func init() {
 		{Name: "comm", Type: StringType(16), Offset: 8},
 		{Name: "parent", Type: pointerTo(&Type{Kind: Struct, Size: 64, Struct: taskStruct}), Offset: 24},
 		{Name: "prio", Type: &Type{Kind: Array, Size: 16, Len: 4, Elem: U32}, Offset: 32},
+		{Name: "port", Type: BE16, Offset: 56},
+		{Name: "address", Type: BE32, Offset: 60},
 		{Name: "se", Type: &Type{Kind: Struct, Size: 8, Struct: &fields{"struct sched_entity", []Field{{Name: "vruntime", Type: U64}}}}, Offset: 48},
 	}
 }

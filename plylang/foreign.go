@@ -66,11 +66,12 @@ var foreignWords = map[string]string{
 	"pton":         "compare with the number, as it lies in memory",
 	"AF_INET":      "ntop(x) tells by the size: write ntop(x)",
 	"AF_INET6":     "ntop(x) tells by the size: write ntop(x)",
-	"macaddr":      "write mem(p, 6)",
+	"macaddr":      "write mac(x)",
 	"strerror":     "write errno(n)",
 	"strftime":     "write walltime, which prints as a time of day",
-	"bswap":        "write the bytes out: x >> 8 & 255 | (x & 255) << 8",
-	"ntohs":        "write the bytes out: x >> 8 & 255 | (x & 255) << 8",
+	"bswap":        "write ntohs(x) or ntohl(x); fields declared __be16 or __be32 are in host order",
+	"htons":        inHostOrder,
+	"htonl":        inHostOrder,
 	"length":       "write strlen(s)",
 	"index":        "write startswith(s, \"x\"), or s == \"x\"",
 	"strstr":       "write startswith(s, \"x\"), or s == \"x\"",
@@ -140,6 +141,8 @@ var foreignWords = map[string]string{
 }
 
 const (
+	inHostOrder = "fields declared __be16 or __be32 are in host order: compare with the number itself, as in x == 443"
+
 	observes   = "a script only observes; act on what it prints"
 	noPatterns = "text is compared with ==, !=, startswith(s, \"x\") and strcmp(a, b)"
 )

@@ -59,7 +59,7 @@ func joinDisplays(a, b *Display) (*Display, bool) {
 // signed one. Values of one enum stay that, among literals too.
 func joinInts(a, b *Type, display *Display) *Type {
 	a, b = widen(a), widen(b)
-	t := &Type{Kind: Int, Size: 8, Unit: a.Unit, Display: display, User: a.User || b.User}
+	t := &Type{Kind: Int, Size: 8, Unit: a.Unit, Display: display, User: a.User || b.User, Net: joinNet(a, b)}
 	switch {
 	case a.Literal && b.Literal:
 		return Literal
@@ -76,6 +76,18 @@ func joinInts(a, b *Type, display *Display) *Type {
 		t.Kind, t.Enum = b.Kind, b.Enum
 	}
 	return t
+}
+
+// joinNet is the byte order of values of two types. Literals have that of the
+// others, since values are in host order.
+func joinNet(a, b *Type) uint8 {
+	switch {
+	case a.Literal:
+		return b.Net
+	case b.Literal || a.Net == b.Net:
+		return a.Net
+	}
+	return NetMixed
 }
 
 func joinPointers(a, b *Type, display *Display) *Type {
@@ -105,7 +117,7 @@ func widen(t *Type) *Type {
 	case t == nil:
 		return nil
 	case t.Integer() && t.Size < 8:
-		return &Type{Kind: t.Kind, Size: 8, Signed: true, Unit: t.Unit, Enum: t.Enum, Display: t.Display, User: t.User}
+		return &Type{Kind: t.Kind, Size: 8, Signed: true, Unit: t.Unit, Enum: t.Enum, Display: t.Display, User: t.User, Net: t.Net}
 	case t.Kind == String && (t.Dyn != NotDyn || t.User):
 		return &Type{Kind: String, Size: t.Size, Display: t.Display}
 	}

@@ -48,6 +48,12 @@ type Type struct {
 	// types that differ in Display only can be joined when one of them has none.
 	Display *Display
 
+	// Net is 2, 4 or 8 for an integer that lies in memory in network byte order,
+	// in as many bytes, and NetMixed where that holds for some of the values of a
+	// map or a local. An integer is turned around where it is loaded: the value
+	// itself is in host order.
+	Net uint8
+
 	User   bool // Pointer and addresses: into user memory
 	Elem   *Type
 	Len    int
@@ -86,6 +92,10 @@ type Field struct {
 	BitSize   int // bit fields: bits; 0 for all others
 }
 
+// NetMixed is the Net of what holds values that were in network byte order, and
+// others.
+const NetMixed = 255
+
 // Types in common use.
 var (
 	U8        = &Type{Kind: Int, Size: 1}
@@ -97,6 +107,9 @@ var (
 	S32       = &Type{Kind: Int, Size: 4, Signed: true}
 	S64       = &Type{Kind: Int, Size: 8, Signed: true}
 	Literal   = &Type{Kind: Int, Size: 8, Signed: true, Literal: true}
+	BE16      = &Type{Kind: Int, Size: 2, Net: 2}
+	BE32      = &Type{Kind: Int, Size: 4, Net: 4}
+	BE64      = &Type{Kind: Int, Size: 8, Net: 8}
 	DurationT = &Type{Kind: Int, Size: 8, Signed: true, Unit: Duration, Display: DisplayTime}
 	VoidT     = &Type{Kind: Void}
 )

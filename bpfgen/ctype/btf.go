@@ -33,7 +33,7 @@ func (c *types) of(t btf.Type) *plylang.Type {
 func (c *types) make(t btf.Type) *plylang.Type {
 	switch t := t.(type) {
 	case *btf.Typedef:
-		return c.of(t.Type)
+		return inNetworkOrder(t.Name, c.of(t.Type))
 	case *btf.Const:
 		return c.of(t.Type)
 	case *btf.Volatile:
@@ -56,6 +56,17 @@ func (c *types) make(t btf.Type) *plylang.Type {
 		return c.structType("union ", t.Name, int(t.Size), t)
 	}
 	return plylang.VoidT
+}
+
+// inNetworkOrder is an integer of the name that it is declared by, which may say
+// that it is in network byte order.
+func inNetworkOrder(name string, t *plylang.Type) *plylang.Type {
+	for order, be := range map[string]*plylang.Type{"__be16": plylang.BE16, "__be32": plylang.BE32, "__be64": plylang.BE64} {
+		if name == order && t.Kind == plylang.Int && t.Size == be.Size {
+			return be
+		}
+	}
+	return t
 }
 
 func integer(t *btf.Int) *plylang.Type {
@@ -172,6 +183,9 @@ func (c *types) field(m btf.Member, at btf.Bits) plylang.Field {
 		unit := btf.Bits(8 * f.Type.Size)
 		f.Offset = int(at / unit * unit / 8)
 		f.BitOffset, f.BitSize = int(at%unit), int(m.BitfieldSize)
+		if f.Type.Net != 0 {
+			f.Type = Number(f.Type.Size, false) // the kernel itself takes bits as they are
+		}
 	}
 	return f
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
+
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
@@ -249,5 +251,51 @@ func TestNamesOfRecord(t *testing.T) {
 	}
 	if f, _ := r.Member("vec"); f.Type.Kind != plylang.Int {
 		t.Error("the names of a field that nobody uses were looked up")
+	}
+}
+
+// TestNetworkOrder: what is declared __be16 and so on is known by it, in structs
+// and in records; bits of such a number are not.
+func TestNetworkOrder(t *testing.T) {
+	for _, name := range recorded.Names() {
+		k := open(t, name)
+		common := named(t, k, "struct sock_common")
+		for field, want := range map[string]*plylang.Type{
+			"skc_dport": plylang.BE16, "skc_daddr": plylang.BE32, "skc_num": plylang.U16,
+		} {
+			if got := member(t, common, field).Type; got != want {
+				t.Errorf("%s: %s is %s, want %s", name, field, Key(got), Key(want))
+			}
+		}
+		if p := named(t, k, "__be16 *"); p.Elem != plylang.BE16 {
+			t.Errorf("%s: a __be16 * points to %s", name, Key(p.Elem))
+		}
+	}
+	if Key(plylang.BE16) == Key(plylang.U16) {
+		t.Error("a clause cannot tell byte orders apart")
+	}
+	for _, row := range []struct {
+		field kernel.Field
+		want  *plylang.Type
+	}{
+		{kernel.Field{CType: "__be16", Size: 2}, plylang.BE16},
+		{kernel.Field{CType: "const __be32", Size: 4}, plylang.BE32},
+		{kernel.Field{CType: "__be64", Size: 8}, plylang.BE64},
+		{kernel.Field{CType: "__be16", Size: 4}, plylang.U32},
+		{kernel.Field{CType: "u16", Size: 2}, plylang.U16},
+	} {
+		if got := fieldType(&row.field); got != row.want {
+			t.Errorf("a field %s of %d bytes is %s, want %s", row.field.CType, row.field.Size, Key(got), Key(row.want))
+		}
+	}
+	ports := fieldType(&kernel.Field{CType: "__be16[2]", Elem: "__be16", Array: true, Len: 2, ElemSize: 2, Size: 4})
+	if ports.Elem != plylang.BE16 {
+		t.Errorf("elements of __be16[2] are %s", Key(ports.Elem))
+	}
+	bits := typesOf(open(t, "7.3-amd64")).field(btf.Member{
+		Type: &btf.Typedef{Name: "__be16", Type: &btf.Int{Size: 2}}, BitfieldSize: 3,
+	}, 0)
+	if bits.Type != plylang.U16 {
+		t.Errorf("bits of a __be16 are %s", Key(bits.Type))
 	}
 }

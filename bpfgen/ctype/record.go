@@ -150,7 +150,7 @@ func fieldType(f *kernel.Field) *plylang.Type {
 	if f.CType == "bool" && size == boolean.Size {
 		return boolean
 	}
-	return Number(size, signed)
+	return inNetworkOrder(strings.TrimPrefix(f.CType, "const "), Number(size, signed))
 }
 
 // withBTF adds what BTF knows of the type that a field declares by its name: the
@@ -206,7 +206,7 @@ func dynamicType(f *kernel.Field) *plylang.Type {
 
 // arrayType is the type of "char[16]" and "unsigned long[6]".
 func arrayType(f *kernel.Field) *plylang.Type {
-	elem := Number(f.ElemSize, f.Signed)
+	elem := inNetworkOrder(f.Elem, Number(f.ElemSize, f.Signed))
 	switch {
 	case isChar(f.Elem) && f.Size > 0:
 		return plylang.StringType(f.Size)

@@ -56,6 +56,8 @@ func Key(t *plylang.Type) string {
 		return fmt.Sprint(t.Len, "[]", t.Size, Key(t.Elem))
 	case t.Kind == plylang.Enum:
 		return fmt.Sprint("enum", t.Size, t.Signed, t.User, t.Enum)
+	case t.Integer() && t.Net != 0:
+		return fmt.Sprint("be", t.Size, t.User)
 	case t.Integer():
 		return fmt.Sprint("int", t.Size, t.Signed, t.User)
 	}

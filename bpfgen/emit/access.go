@@ -62,10 +62,14 @@ func (e *Emitter) Spill() Mem {
 // it.
 func (e *Emitter) LoadTyped(t *plylang.Type, reg asm.Register, off int) {
 	e.Emit(asm.LoadMem(asm.R0, reg, int16(off), SizeOp(t.Size)))
-	if t.Signed {
+	if t.Signed || t.Net != 0 {
 		e.Extend(t)
 	}
 }
+
+// Turn makes a number of size bytes in R0 one in host order that is in network byte
+// order, and the other way around.
+func (e *Emitter) Turn(size int) { e.Emit(asm.HostTo(asm.BE, asm.R0, SizeOp(size))) }
 
 func SizeOp(size int) asm.Size {
 	switch size {
@@ -79,10 +83,13 @@ func SizeOp(size int) asm.Size {
 	return asm.DWord
 }
 
-// Extend cuts R0 to the size of t and widens it by its sign.
+// Extend cuts R0 to the size of t and widens it by its sign. A number that is in
+// network byte order is one in host order then.
 func (e *Emitter) Extend(t *plylang.Type) {
 	bits := int32(64 - 8*t.Size)
 	switch {
+	case int(t.Net) == t.Size:
+		e.Turn(t.Size)
 	case bits <= 0:
 	case t.Signed:
 		e.Emit(asm.LSh.Imm(asm.R0, bits), asm.ArSh.Imm(asm.R0, bits))

@@ -13,26 +13,26 @@ import (
 // never before, and keeps them for all scripts. It is safe for use by several
 // goroutines.
 type Machine struct {
-	kernel  *kernel.Kernel
-	symbols func() *kernel.Symbols // nil where the kernel hides them
-	users   names[int64]
-	devices names[uint32]
-	cgroups names[uint64] // of version 2
-
+	kernel     *kernel.Kernel
+	symbols    func() *kernel.Symbols // nil where the kernel hides them
+	users      names[int64]
+	devices    names[uint32]
+	cgroups    names[uint64] // of version 2
 	oldCgroups names[uint64] // of version 1
+	interfaces names[int64]
 }
 
 // NewMachine returns the names of the machine whose kernel is k. Without a
 // kernel it knows neither symbols nor system calls, and must not be asked.
 func NewMachine(k *kernel.Kernel) *Machine {
 	return &Machine{
-		kernel:  k,
-		symbols: sync.OnceValue(func() *kernel.Symbols { return readSymbols(k) }),
-		users:   names[int64]{read: func() map[int64]string { return readUsers("/etc/passwd") }},
-		devices: names[uint32]{read: func() map[uint32]string { return readDevices("/proc/partitions") }},
-		cgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(false) }, keep: true},
-
+		kernel:     k,
+		symbols:    sync.OnceValue(func() *kernel.Symbols { return readSymbols(k) }),
+		users:      names[int64]{read: func() map[int64]string { return readUsers("/etc/passwd") }},
+		devices:    names[uint32]{read: func() map[uint32]string { return readDevices("/proc/partitions") }},
+		cgroups:    names[uint64]{read: func() map[uint64]string { return readCgroups(false) }, keep: true},
 		oldCgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(true) }, keep: true},
+		interfaces: names[int64]{read: readInterfaces, keep: true, moving: true},
 	}
 }
 
@@ -65,12 +65,17 @@ func (m *Machine) numbersRead(event bool) {
 	m.devices.numbersRead(now, event)
 	m.cgroups.numbersRead(now, event)
 	m.oldCgroups.numbersRead(now, event)
+	m.interfaces.numbersRead(now, event)
 }
 
 // names are what numbers of one kind stand for. They are read as a whole.
 type names[K comparable] struct {
 	read func() map[K]string
-	keep bool // numbers are never used again: what is gone keeps its name
+	keep bool // what is gone keeps its name until the number is used again
+
+	// moving says that a number may get another name: those that are known are
+	// read again, too, once numbers have been read since.
+	moving bool
 
 	mu      sync.Mutex
 	known   map[K]string
@@ -95,7 +100,7 @@ func (n *names[K]) of(number K) (string, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	name, ok := n.known[number]
-	if !ok && n.stale(number) {
+	if !ok && n.stale(number) || ok && n.moving && n.due() {
 		n.refresh()
 		name, ok = n.known[number]
 	}
@@ -111,8 +116,12 @@ func (n *names[K]) stale(number K) bool {
 	if n.at.IsZero() || age > refresh {
 		return true
 	}
-	due := n.asked.After(n.at) || n.asOf.After(n.at) && age >= max(eventRefresh, eventShare*n.took)
-	return due && !n.missing[number]
+	return n.due() && !n.missing[number]
+}
+
+// due says that numbers have been read since the names were.
+func (n *names[K]) due() bool {
+	return n.asked.After(n.at) || n.asOf.After(n.at) && time.Since(n.at) >= max(eventRefresh, eventShare*n.took)
 }
 
 func (n *names[K]) refresh() {

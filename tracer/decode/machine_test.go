@@ -196,7 +196,8 @@ func TestDisplaysHaveDecoders(t *testing.T) {
 	for _, display := range []*plylang.Display{
 		plylang.DisplayTime, plylang.DisplayWalltime, plylang.DisplayFunc, plylang.DisplayProbe, plylang.DisplaySymbol,
 		plylang.DisplayStack, plylang.DisplayErrno, plylang.DisplaySignal, plylang.DisplaySyscall, plylang.DisplayDevice,
-		plylang.DisplayUser, plylang.DisplayCgroup, plylang.DisplayInet, plylang.DisplayHex, plylang.DisplayRecord(&object.Record{}),
+		plylang.DisplayUser, plylang.DisplayCgroup, plylang.DisplayInet, plylang.DisplayHex, plylang.DisplayMAC, plylang.DisplayInterface,
+		plylang.DisplayRecord(&object.Record{}),
 	} {
 		if _, ok := decoderOf(shown(display)); !ok {
 			t.Errorf("no decoder %s", display.Name)

@@ -40,6 +40,8 @@ func init() {
 		"cgroup":   {text: (*Decoder).cgroup},
 		"ntop":     {text: inet},
 		"hex":      {text: hexText},
+		"mac":      {text: macText},
+		"ifname":   {text: (*Decoder).networkInterface},
 		"mem":      {text: (*Decoder).record, json: (*Decoder).recordList},
 	}
 }
