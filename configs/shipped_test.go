@@ -1,9 +1,8 @@
 package configs_test
 
 import (
+	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/configs"
 	"ply-exporter/exporter"
 	"ply-exporter/exporter/config"
 	"ply-exporter/internal/recorded"
@@ -20,25 +20,33 @@ import (
 // shipped are the configurations that come with the exporter, by file.
 func shipped(t *testing.T) map[string]*config.Config {
 	t.Helper()
-	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) == 0 {
+	names, err := fs.Glob(configs.Files, "*.yaml")
+	if err != nil || len(names) == 0 {
 		t.Fatalf("no configurations: %v", err)
 	}
 	all := map[string]*config.Config{}
-	for _, file := range files {
-		all[file] = load(t, file)
+	for _, name := range names {
+		all[name] = load(t, name)
 	}
 	return all
 }
 
-// load reads a file, or all of a folder.
-func load(t *testing.T, path string) *config.Config {
+func load(t *testing.T, file string) *config.Config {
 	t.Helper()
-	cfg, err := config.Load([]string{path})
+	cfg, err := config.Parse(file, textOf(t, file))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
 	return cfg
+}
+
+func textOf(t *testing.T, file string) []byte {
+	t.Helper()
+	text, err := configs.Files.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // The configurations that come with the exporter are in canonical spelling.
@@ -167,7 +175,10 @@ func check(b exporter.Backend, scripts ...*config.Script) (string, error) {
 
 // All files together, quickstart included, have no name twice.
 func TestShippedConfigurationsTogether(t *testing.T) {
-	cfg := load(t, ".")
+	cfg, err := config.Load([]string{"."})
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
 	if _, err := check(newRecordedBackend(t, "6.18-amd64"), cfg.Scripts...); err != nil {
 		t.Error(plylang.Detail(err))
 	}
@@ -199,22 +210,12 @@ func TestHeadsOfShippedConfigurations(t *testing.T) {
 		if err != nil {
 			t.Fatal(plylang.Detail(err))
 		}
-		head := facts.FindStringSubmatch(headOf(t, file))
+		comment, _, _ := strings.Cut(string(textOf(t, file)), "scripts:")
+		head := facts.FindStringSubmatch(comment)
 		if want := atMost.FindStringSubmatch(said); head == nil || head[1] != want[1] {
 			t.Errorf("%s: the head does not match %v with at most %s series", file, facts, want[1])
 		}
 	}
-}
-
-// headOf is the comment at the head of a file.
-func headOf(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, _, _ := strings.Cut(string(text), "scripts:")
-	return head
 }
 
 // newRecordedBackend compiles for a recorded kernel and loads nothing.
