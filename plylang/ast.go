@@ -295,6 +295,17 @@ type (
 		X, I Expr
 	}
 
+	// Exists is exists(Spec), exists(Of.Path), the type's name with its keyword, or
+	// exists(X), a variable or its member. Check replaces it by what is so.
+	Exists struct {
+		Pos
+		Typed
+		Spec *Spec
+		Of   string
+		Path []string
+		X    Expr
+	}
+
 	// Tuple is [a, b] where one value is wanted, which is an error.
 	Tuple struct {
 		Pos

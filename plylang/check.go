@@ -36,6 +36,7 @@ func Check(script *Script, env Env) error {
 		assigned: map[string]Pos{},
 		maps:     map[string]*mapState{},
 		params:   map[Expr]bool{},
+		probes:   map[string]bool{},
 	}
 	for _, e := range script.syntax {
 		c.errs.add(e)
@@ -70,8 +71,9 @@ type checker struct {
 	clauses  []*clause
 	size     int // nodes of all clauses
 	maps     map[string]*mapState
-	order    []*mapState   // by first appearance
-	params   map[Expr]bool // literals that $1 and its kin were replaced by
+	order    []*mapState     // by first appearance
+	probes   map[string]bool // whether there are those that exists() asks for
+	params   map[Expr]bool   // literals that $1 and its kin were replaced by
 
 	cells     []*cell // of maps and locals
 	unsettled []*cell // did not come to rest

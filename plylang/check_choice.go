@@ -115,5 +115,6 @@ func (c *checker) note(pos Pos, format string, args ...any) {
 func (c *checker) addAbsent(p *Probe) {
 	cl := c.newClause(p, p.Choices[0].Specs[0], unknownScope{})
 	cl.absent = true
+	cl.keepAll()
 	cl.begin()
 }

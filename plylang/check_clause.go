@@ -62,34 +62,52 @@ func (c *checker) makeClauses() {
 // probeClauses makes the clauses of a probe, and says whether there is room for
 // those of others.
 func (c *checker) probeClauses(p *Probe) bool {
-	made := len(c.clauses)
 	size := nodeCount(p)
-	uses := map[bool]Uses{} // by whether fields may be bare
-	absent := len(p.Choices) > 0
+	uses := c.usesBySpelling(p)
+	known, unknown, cut := false, false, false
 	for _, choice := range p.Choices {
-		t := c.choose(choice, func(spec *Spec) Uses {
-			bare := isTrace(spec)
-			if _, ok := uses[bare]; !ok {
-				uses[bare] = c.usesOf(p, bare)
-			}
-			return uses[bare]
-		})
-		absent = absent && t.absent
-		for _, s := range t.scopes {
-			if c.size += size; c.size > maxSize {
-				c.errorf(t.spec.Pos, "script is too long once each of its probes has its copy: shorten this one, or name fewer attach points")
-				return false
-			}
-			c.addClause(p, t.spec, s, true)
+		t := c.choose(choice, uses)
+		if c.size += size * len(t.scopes); c.size > maxSize {
+			c.errorf(t.spec.Pos, "script is too long once each of its probes has its copy: shorten this one, or name fewer attach points")
+			return false
 		}
+		cut = c.addClauses(p, t) || t.absent || cut
+		known = known || len(t.scopes) > 0
+		unknown = unknown || len(t.scopes) == 0 && !t.absent
 	}
-	switch {
-	case absent:
-		c.addAbsent(p)
-	case len(c.clauses) == made && len(p.Choices) > 0:
+	if unknown && !known {
 		c.addClause(p, p.Choices[0].Specs[0], unknownScope{}, false)
 	}
+	if cut {
+		c.addAbsent(p)
+	}
 	return true
+}
+
+// addClauses makes a clause for each scope of what was taken, and says whether
+// something of one is absent.
+func (c *checker) addClauses(p *Probe, t taken) (cut bool) {
+	made := len(c.clauses)
+	for _, s := range t.scopes {
+		cut = c.addClause(p, t.spec, s, true) || cut
+	}
+	if len(t.scopes) > 0 && len(c.clauses) == made {
+		c.note(t.spec.Pos, "%s is absent: all that it does is for kernels that have what it asks for", t.spec)
+	}
+	return cut
+}
+
+// usesBySpelling returns what finds the uses of a probe for a specification, which
+// may allow bare fields.
+func (c *checker) usesBySpelling(p *Probe) func(*Spec) Uses {
+	uses := map[bool]Uses{}
+	return func(spec *Spec) Uses {
+		bare := isTrace(spec)
+		if _, ok := uses[bare]; !ok {
+			uses[bare] = c.usesOf(p, bare)
+		}
+		return uses[bare]
+	}
 }
 
 // scopesOf resolves a specification, as long as somebody reads what is wrong
@@ -115,10 +133,17 @@ func nodeCount(p *Probe) int {
 	return n
 }
 
-func (c *checker) addClause(p *Probe, spec *Spec, scope Scope, known bool) {
+// addClause makes a clause, unless all of it is absent, and says whether something
+// of it is.
+func (c *checker) addClause(p *Probe, spec *Spec, scope Scope, known bool) (cut bool) {
 	cl := c.newClause(p, spec, scope)
 	cl.known = known
+	d := decider{clause: cl}
+	if !d.decide() {
+		return true
+	}
 	cl.begin()
+	return d.cut
 }
 
 // newClause copies what the probe does.
@@ -184,6 +209,10 @@ func (c *checker) usesOf(p *Probe, bare bool) Uses {
 		case *MapRef:
 			if _, stored := c.stored[n.Name]; !stored && !hasSigil(n.Name) {
 				note(n.Name)
+			}
+		case *Exists:
+			if asked, ok := n.X.(*Name); ok {
+				parents[asked] = true
 			}
 		case *Unary:
 			if name := addressedIn(n); name != "" {

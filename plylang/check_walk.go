@@ -7,7 +7,7 @@ import "fmt"
 // forgets cannot be another one: its keys are visited instead.
 func slots(n Node, f func(*Expr)) {
 	switch n := n.(type) {
-	case *Number, *StringLit, *Name, *Block, *Unroll, *Break, *Continue, *Return:
+	case *Number, *StringLit, *Name, *Exists, *Block, *Unroll, *Break, *Continue, *Return:
 	case *Call:
 		slotList(n.Args, f)
 	case *MapRef:

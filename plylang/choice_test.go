@@ -61,8 +61,8 @@ func TestChoiceErrors(t *testing.T) {
 		{"kprobe:a ? fentry:b { }", `1:12: no probe provider named "fentry"`, false},
 		{"kprobe:nowhere ? fentry:b { }", `1:18: no probe provider named "fentry"`, false},
 		{"karobe:a ? kprobe:b { }", `1:1: no probe provider named "karobe"`, false},
-		{"kprobe:a ? tracepoint:x/y { @ = sum(data->bytes); }", `1:37: no variable or built-in named "data"`, false},
-		{"kprobe:nowhere ? tracepoint:x/y { @[arg0] = count(); }", `1:37: no variable or built-in named "arg0"; did you mean "args"?`, false},
+		{"kprobe:a ? tracepoint:x/y { @ = sum(data->bytes); }", `1:37: data exists in tracepoint, not in kprobe`, false},
+		{"kprobe:nowhere ? tracepoint:x/y { @[arg0] = count(); }", `1:37: arg0 exists in kprobe, not in tracepoint: its fields have names, as in data->bytes`, false},
 	} {
 		script, err := Parse(&Source{Text: row.script})
 		if err != nil {

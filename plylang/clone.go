@@ -1,6 +1,9 @@
 package plylang
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // cloneExpr returns a deep copy of an expression as Parse made it: what Check
 // added is not copied. The copy of nil is nil.
@@ -32,6 +35,8 @@ func cloneExpr(x Expr) Expr {
 		return &Member{Pos: x.Pos, X: cloneExpr(x.X), Name: x.Name, Arrow: x.Arrow}
 	case *Index:
 		return &Index{Pos: x.Pos, X: cloneExpr(x.X), I: cloneExpr(x.I)}
+	case *Exists:
+		return cloneExists(x)
 	case *Tuple:
 		return &Tuple{Pos: x.Pos, Elems: cloneList(x.Elems)}
 	}
@@ -43,6 +48,15 @@ func clonePattern(x *StringLit) *StringLit {
 		return nil
 	}
 	return &StringLit{Pos: x.Pos, Value: x.Value}
+}
+
+func cloneExists(x *Exists) *Exists {
+	out := &Exists{Pos: x.Pos, Of: x.Of, Path: slices.Clone(x.Path), X: cloneExpr(x.X)}
+	if x.Spec != nil {
+		spec := *x.Spec
+		out.Spec = &spec
+	}
+	return out
 }
 
 func cloneNumber(x *Number) *Number {

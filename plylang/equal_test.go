@@ -3,6 +3,7 @@ package plylang
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -58,6 +59,8 @@ func content(n Node) nodeContent {
 		o.op = n.Op
 	case *Binary:
 		o.op = n.Op
+	case *Exists:
+		o.text = n.Of + strings.Join(n.Path, ".")
 	case *Cast:
 		o.text = n.To
 	case *Member:

@@ -118,6 +118,7 @@ func (e *fakeEnv) Names() []string          { return names(fakeFuncs) }
 func (e *fakeEnv) TypeNamed(name string) *Type {
 	return map[string]*Type{
 		"struct task_struct":   {Kind: Struct, Size: 64, Struct: taskStruct},
+		"enum state":           {Kind: Enum, Size: 4, Enum: &Enumeration{Name: "state", Values: []Enumerator{{"READY", 0}}}},
 		"struct task_struct *": pointerTo(&Type{Kind: Struct, Size: 64, Struct: taskStruct}),
 	}[name]
 }
@@ -189,7 +190,7 @@ var (
 
 	fakeKprobe = &fakeScope{
 		vars:  []*Func{variable("arg0", U64), variable("arg1", U64), variable("arg2", U64), variable("func", symbol, "probefunc")},
-		other: map[string]string{"retval": "kretprobe and fexit"},
+		other: map[string]string{"retval": "kretprobe and fexit", "data": "tracepoint", "args": "tracepoint"},
 	}
 	fakeKretprobe = &fakeScope{
 		vars:  []*Func{variable("retval", S32), variable("func", symbol)},
@@ -199,7 +200,8 @@ var (
 		vars: []*Func{variable("arg0", &Type{Kind: Int, Size: 8, User: true}), variable("arg1", userPtr), variable("func", symbol)},
 	}
 	fakeTracepoint = &fakeScope{
-		vars: []*Func{variable("data", pointerTo(&Type{Kind: Struct, Struct: switchFields}), "args")},
+		vars:  []*Func{variable("data", pointerTo(&Type{Kind: Struct, Struct: switchFields}), "args")},
+		other: map[string]string{"arg0": "kprobe"},
 	}
 	fakeProfile = &fakeScope{}
 )

@@ -270,6 +270,8 @@ func (p *parser) named() Expr {
 		return p.mapRef(t)
 	case t.kind == MAPNAME:
 		return &MapRef{Pos: Pos(t.pos), Name: t.text}
+	case p.tok.kind == LPAREN && t.text == "exists":
+		return p.exists(t)
 	case p.tok.kind == LPAREN && t.text == "sizeof":
 		return p.sizeOf(t)
 	case p.tok.kind == LPAREN && t.text == "offsetof": // whose arguments are no expressions

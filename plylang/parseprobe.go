@@ -58,6 +58,11 @@ func (p *parser) spec() *Spec {
 	if i := predicateIn(provider, target); i >= 0 && (strings.HasSuffix(target, "/") || !p.endsHead()) {
 		p.fail(t.end-len(target)+i, `a blank belongs before the "/" of a predicate: write %s:%s / ... /`, provider, target[:i])
 	}
+	return newSpec(t)
+}
+
+func newSpec(t token) *Spec {
+	provider, target, _ := strings.Cut(t.text, ":")
 	return &Spec{Pos: Pos(t.pos), Provider: provider, Target: target}
 }
 

@@ -51,6 +51,7 @@ func (x *Cond) String() string      { return text(x) }
 func (x *Cast) String() string      { return text(x) }
 func (x *Member) String() string    { return text(x) }
 func (x *Index) String() string     { return text(x) }
+func (x *Exists) String() string    { return text(x) }
 func (x *Tuple) String() string     { return text(x) }
 
 func (p *printer) node(n Node) {
@@ -295,6 +296,8 @@ func (p *printer) expr(x Expr, least int) {
 		p.member(x)
 	case *Index:
 		p.index(x)
+	case *Exists:
+		p.exists(x)
 	case *Tuple:
 		p.brackets(x.Elems)
 	default:

@@ -1,5 +1,7 @@
 package plylang
 
+import "strings"
+
 // unary keeps a minus apart from another and from a number, which it would
 // become part of.
 func (p *printer) unary(x *Unary) {
@@ -88,4 +90,17 @@ func (p *printer) index(x *Index) {
 		p.expr(base, postfixLevel)
 	}
 	p.brackets([]Expr{x.I})
+}
+
+func (p *printer) exists(x *Exists) {
+	p.WriteString("exists(")
+	switch {
+	case x.Spec != nil:
+		p.spec(x.Spec)
+	case x.X != nil:
+		p.expr(x.X, postfixLevel)
+	default:
+		p.WriteString(strings.Join(append([]string{x.Of}, x.Path...), "."))
+	}
+	p.WriteByte(')')
 }

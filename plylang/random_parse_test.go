@@ -79,7 +79,7 @@ func (r randomScript) target() string {
 func (r randomScript) expr(depth int) string {
 	if depth <= 0 {
 		return r.pick("x", "u32", "if", "else", "@", "@m", "$y", "$1", "5", "-5", "10ms", "0x1f", `"s"`,
-			"comm()", "arg(1)", "count()", "rx[1]", "@m[1, x]", "delete", "foo_t", "in", "in[1]")
+			"comm()", "arg(1)", "exists(kprobe:a)", "exists(struct a.b )", "exists(data->"+r.blank()+"x.y)", "count()", "rx[1]", "@m[1, x]", "delete", "foo_t", "in", "in[1]")
 	}
 	x := r.expr(depth - 1 - r.Intn(2))
 	y := r.expr(depth - 1 - r.Intn(2))

@@ -76,6 +76,11 @@ var roundTrips = []string{
 	"kprobe:a ? # first\nkprobe:b ? /* or nothing */ { }",
 	"BEGIN ? END { }",
 
+	"kprobe:a / exists(kprobe:b) && exists( data->x ) / { }",
+	"kprobe:a / exists(tracepoint:a/b)/ { @ = exists (kprobe:@(a|b)*); }",
+	"BEGIN { x = exists(struct sk_buff); if (exists(struct a.b->c.d)) { } else if (exists(enum e.X)) y = 1; }",
+	"BEGIN { x = exists(a) ? exists(b->c) : exists(t:a:b ); exists[1] = 2; z = !exists(BEGIN) }",
+
 	// Maps.
 	body("@ = count();"),
 	body("@[pid] = count();"),

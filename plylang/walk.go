@@ -108,10 +108,22 @@ func exprChildren(x Expr) []Node {
 		return []Node{x.X}
 	case *Index:
 		return []Node{x.X, x.I}
+	case *Exists:
+		return existsChildren(x)
 	case *Tuple:
 		return nodes(x.Elems)
 	}
 	panic(fmt.Sprintf("plylang: walking %T", x))
+}
+
+func existsChildren(x *Exists) []Node {
+	switch {
+	case x.Spec != nil:
+		return []Node{x.Spec}
+	case x.X != nil:
+		return []Node{x.X}
+	}
+	return nil
 }
 
 func inChildren(x *In) []Node {

@@ -48,6 +48,13 @@ func spoil(n Node) {
 		n.Name += "!"
 	case *In:
 		n.Pattern = &StringLit{}
+	case *Exists:
+		n.Of += "!"
+		if len(n.Path) > 0 {
+			n.Path[0] = "!"
+		}
+	case *Spec:
+		n.Target += "!"
 	case *Cast:
 		n.To += "!"
 	case *Member:
