@@ -65,6 +65,7 @@ func (p *program) run() int {
 	p.addList()
 	p.addFmt()
 	p.addTest()
+	p.addConfig()
 	if p.isRun() && len(p.args) == 2 && (p.args[1] == "-v" || p.args[1] == "--version") {
 		p.args = []string{"--version"} // as ply has it
 	}

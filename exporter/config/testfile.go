@@ -170,7 +170,7 @@ func (t *testTop) config(l Loader, file string) (*Config, error) {
 
 var (
 	testName   = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-	kernelName = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
+	kernelName = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
 )
 
 var testFields = recordPlaces(func(t *Test) places { return t.where }, []field[Test]{
