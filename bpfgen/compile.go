@@ -56,6 +56,9 @@ type compiler struct {
 	// writers are the programs that store to a map of copies.
 	writers map[*plylang.Map][]*probe.Program
 
+	// sets are the sets of control groups by their patterns.
+	sets map[string]*object.CgroupSet
+
 	cpus    int                   // possible ones
 	timings map[probe.Timing]bool // of programs that note when calls begin
 
@@ -78,6 +81,7 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 	}
 	c.obj.CPUs = c.cpus
 	c.compileMaps()
+	c.compileCgroups()
 	if c.errs == nil {
 		c.compilePrograms()
 	}
@@ -87,6 +91,7 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 	}
 	c.warnOfFunctions()
 	c.warnOfCgroups()
+	c.warnOfPatterns()
 	c.ownMaps()
 	c.obj.Hash = c.hash()
 	return c.obj, nil

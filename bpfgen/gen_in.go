@@ -14,6 +14,10 @@ const fewConstants = 8
 
 // in goes to label if the truth of x in (…) is when.
 func (g *gen) in(x *plylang.In, label string, when bool) {
+	if x.Pattern != nil {
+		g.inCgroups(x, label, when)
+		return
+	}
 	other := g.Label()
 	yes, no := label, other
 	if !when {

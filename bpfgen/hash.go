@@ -30,6 +30,9 @@ func (c *compiler) hash() string {
 		m := c.obj.Spec.Maps[name]
 		fmt.Fprintf(h, "map %s %v %d %d %d %d\n", name, m.Type, m.KeySize, m.ValueSize, m.MaxEntries, m.Flags)
 	}
+	for _, set := range c.obj.Cgroups {
+		fmt.Fprintf(h, "groups of %s: %q %t\n", set.Map, set.Text, set.AllHierarchies)
+	}
 	for _, m := range c.obj.Maps {
 		fmt.Fprintf(h, "values of %s: %s %s\n", m.Name, aggregationName(m), typeText(m.Value))
 		if m.Slots != nil {

@@ -48,6 +48,7 @@ func (b *bystander) warn() {
 	if b.clause.Pred != nil && b.knows(b.clause.Pred) {
 		return
 	}
+	b.patterns()
 	plylang.Walk(b.clause.Body, func(n plylang.Node) bool {
 		if a, ok := n.(*plylang.Assign); ok {
 			if ref, ok := a.LHS.(*plylang.MapRef); ok && (b.Stores || ref.Map.Agg != nil) {
@@ -58,13 +59,32 @@ func (b *bystander) warn() {
 	})
 }
 
+// patterns warns of a set of cgroups in which that of the bystander is looked up,
+// unless the clause uses what it is about.
+func (b *bystander) patterns() {
+	if b.knows(b.clause.Body) {
+		return
+	}
+	visit := func(x plylang.Expr) {
+		if in, ok := x.(*plylang.In); ok && in.Pattern != nil {
+			b.found(b.task(in.X))
+		}
+	}
+	if b.clause.Pred != nil {
+		plylang.Inspect(b.clause.Pred, visit)
+	}
+	plylang.Inspect(b.clause.Body, visit)
+}
+
 // knows says whether an expression tells the two tasks apart. What stands in the
 // key of a map does not count.
-func (b *bystander) knows(x plylang.Expr) (knows bool) {
+func (b *bystander) knows(x plylang.Node) (knows bool) {
 	plylang.Walk(x, func(n plylang.Node) bool {
 		switch n := n.(type) {
 		case *plylang.MapRef:
 			return false
+		case *plylang.In:
+			return n.Pattern == nil
 		case *plylang.Name:
 			knows = knows || b.About != "" && isTask(n)
 		case *plylang.Member:
@@ -88,14 +108,19 @@ func (b *bystander) key(ref *plylang.MapRef) {
 			found = name
 		}
 	}
-	if found == nil {
+	b.found(found)
+}
+
+// found warns of what is asked of the bystander, if anything is.
+func (b *bystander) found(name *plylang.Name) {
+	if name == nil {
 		return
 	}
 	about := ""
 	if b.About != "" {
 		about = "; the one that it is about is in " + b.About
 	}
-	b.list.Add(b.src, found.Pos, "at %s, %s is that of %s%s", b.at, found.Name, b.Task, about)
+	b.list.Add(b.src, name.Pos, "at %s, %s is that of %s%s", b.at, name.Name, b.Task, about)
 }
 
 // task returns what an expression asks of the task that runs, also by a local.

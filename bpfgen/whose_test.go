@@ -25,7 +25,11 @@ func TestBystanders(t *testing.T) {
 		{"t:sock:inet_sock_set_state { @[comm] = count(); }", "comm is that of whichever task a packet or a timer interrupted"},
 		{"t:signal:signal_generate { @[comm] = count(); }", "comm is that of the sender"},
 		{"t:sched:sched_process_fork { @[pid] = count(); }", "pid is that of the parent; the one that it is about is in data->child_pid"},
+		{`t:sched:sched_switch / cgroup in "/a/*" / { @ = count(); }`, "cgroup is that of the task that leaves the CPU"},
+		{`t:irq:softirq_entry { if (cgroup(curtask) in "/a/*") { @ = count(); } }`, "curtask is that of whichever task was interrupted"},
 
+		{`t:sched:sched_switch / cgroup in "/a/*" && data->prev_state == 1 / { @ = count(); }`, ""},
+		{`t:sched:sched_process_fork, t:block:block_rq_issue / cgroup in "/a/*" / { @ = count(); }`, ""},
 		{"t:sched:sched_process_fork { @[comm, uid, cgroup] = count(); }", ""},
 		{"t:sched:sched_switch { @ = count(); start[tid] = time; since[data->prev_pid] = time; @k[data->next_comm, 1].count() }", ""},
 		{"t:sched:sched_switch { level[tid] = cpu; @[level[tid]] = count(); }", ""},

@@ -36,7 +36,8 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	defer child.end()
 	s := &session{Streams: p.Streams, flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
 	ready := make(chan struct{})
-	t, err := tracer.Start(obj, tracer.Options{Kernel: k, OnEvent: func(e *object.Event, record []byte) {
+	machine := decode.NewMachine(k)
+	t, err := tracer.Start(obj, tracer.Options{Kernel: k, OnCgroup: machine.LearnCgroup, OnEvent: func(e *object.Event, record []byte) {
 		<-ready
 		s.event(e, record)
 	}})
@@ -44,7 +45,7 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 		return s.fail(plylang.Detail(tracer.Diagnose(err)))
 	}
 	s.tracer = t
-	s.decoder = decode.New(decode.NewMachine(k), obj.Probes, t.Stack)
+	s.decoder = decode.New(machine, obj.Probes, t.Stack)
 	s.printer = s.newPrinter()
 	s.attached()
 	close(ready)

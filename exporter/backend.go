@@ -34,6 +34,9 @@ type Tracer interface {
 	// MapMemory is the kernel memory the map takes, in bytes.
 	MapMemory(m *object.Map) uint64
 
+	// CgroupPatterns tells of each pattern of cgroups in the script.
+	CgroupPatterns() []CgroupPattern
+
 	// Text is a component of a key as people read it; any bytes may be in it.
 	Text(v object.Value) string
 
@@ -46,10 +49,12 @@ type Tracer interface {
 	Close() error
 }
 
-// A Row is one key of a map and its value; Contents are all of one map.
+// A Row is one key of a map and its value; Contents are all of one map. A
+// CgroupPattern is what has become of a pattern of cgroups.
 type (
-	Row      = tracer.Row
-	Contents = tracer.Contents
+	Row           = tracer.Row
+	Contents      = tracer.Contents
+	CgroupPattern = tracer.CgroupPattern
 )
 
 // A Probe is how one specification of a script is attached.

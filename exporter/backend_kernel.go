@@ -50,7 +50,7 @@ func (b *KernelBackend) Compile(script *plylang.Script, opt bpfgen.Options) (*ob
 // Start loads and attaches objects.
 func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	printer := b.newPrinter(objs)
-	started, errs := tracer.StartAll(objs, tracer.Options{Kernel: b.kernel, Log: b.log, OnEvent: printer.event})
+	started, errs := tracer.StartAll(objs, tracer.Options{Kernel: b.kernel, Log: b.log, OnEvent: printer.event, OnCgroup: b.machine.LearnCgroup})
 	out := make([]Tracer, len(objs))
 	for i, t := range started {
 		if t != nil && errs[i] == nil {

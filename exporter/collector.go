@@ -134,6 +134,7 @@ func (c *collector) readScript(s *script, asked time.Time, self selfFamilies) bo
 	r.addProbes(self)
 	r.addPrints(self)
 	r.addElapsed(self)
+	r.addPatterns(self)
 	if err != nil {
 		return false
 	}
@@ -191,6 +192,15 @@ func (r *running) addElapsed(self selfFamilies) {
 
 // elapsedMap is what the map of beginnings is called, which no script has.
 const elapsedMap = "elapsed"
+
+// addPatterns adds how many cgroups match each pattern of the script.
+func (r *running) addPatterns(self selfFamilies) {
+	for _, p := range r.tracer.CgroupPatterns() {
+		pattern := decode.ForLabel.Escape(p.Pattern)
+		self.add(patternGroups, float64(p.Groups), pattern, r.conf.Name)
+		self.add(patternLeftOut, float64(p.LeftOut), pattern, r.conf.Name)
+	}
+}
 
 func (r *running) addMap(self selfFamilies, reading mapReading) {
 	mp, script := reading.series.mp, r.conf.Name

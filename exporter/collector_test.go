@@ -211,10 +211,11 @@ func TestOwnMetrics(t *testing.T) {
 		tracers: map[string]*fakeTracer{
 			"A": {err: errors.New("no such map")},
 			"B": {
-				rows:    map[string][]pair{"@": {{nil, histogramValue(defaultThresholds(), -1, -2, 3)}}},
-				dropped: map[string]uint64{"@": 12},
-				late:    map[string]uint64{"@": 9, "@r": 5},
-				probes:  []Probe{{Spec: "kprobe:x", Kind: "kprobe", Attached: true, Missed: 4, MissedKnown: true}},
+				rows:     map[string][]pair{"@": {{nil, histogramValue(defaultThresholds(), -1, -2, 3)}}},
+				dropped:  map[string]uint64{"@": 12},
+				late:     map[string]uint64{"@": 9, "@r": 5},
+				patterns: []CgroupPattern{{Pattern: "/a/*", Groups: 12, LeftOut: 2}},
+				probes:   []Probe{{Spec: "kprobe:x", Kind: "kprobe", Attached: true, Missed: 4, MissedKnown: true}},
 			},
 		},
 		checks: map[string]error{"C": &plylang.Error{Msg: "no function x", Missing: true}},
@@ -232,6 +233,8 @@ func TestOwnMetrics(t *testing.T) {
 		`ply_map_dropped_total{map="@",script="b"} 12`,
 		`ply_map_late_clears_total{map="@r",script="b"} 5`,
 		`ply_map_negative_total{map="@",script="b"} 2`,
+		`ply_cgroup_pattern_cgroups{pattern="/a/*",script="b"} 12`,
+		`ply_cgroup_pattern_left_out{pattern="/a/*",script="b"} 2`,
 		`ply_b_bucket{le="1"} 2`,
 	} {
 		if !strings.Contains(got, line+"\n") {

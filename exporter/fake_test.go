@@ -28,16 +28,17 @@ type pair struct{ key, value []byte }
 // A fakeTracer is a script that runs nowhere: its maps hold what a test puts
 // there.
 type fakeTracer struct {
-	lock    sync.Mutex // of rows and cleared, where a test changes them meanwhile
-	rows    map[string][]pair
-	cleared time.Time
-	dropped map[string]uint64
-	late    map[string]uint64 // clears
-	err     error
-	probes  []Probe
-	reads   int
-	closed  bool
-	block   chan struct{} // when not nil, reading waits for it
+	lock     sync.Mutex // of rows and cleared, where a test changes them meanwhile
+	rows     map[string][]pair
+	cleared  time.Time
+	dropped  map[string]uint64
+	late     map[string]uint64 // clears
+	err      error
+	probes   []Probe
+	patterns []CgroupPattern
+	reads    int
+	closed   bool
+	block    chan struct{} // when not nil, reading waits for it
 }
 
 func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
@@ -67,6 +68,7 @@ func (f *fakeTracer) MapMemory(*object.Map) uint64    { return 4096 }
 func (f *fakeTracer) LostBegins() uint64              { return 2 }
 func (f *fakeTracer) LostEvents() uint64              { return 3 }
 func (f *fakeTracer) OmittedLines() uint64            { return 4 }
+func (f *fakeTracer) CgroupPatterns() []CgroupPattern { return f.patterns }
 func (f *fakeTracer) Probes() []Probe                 { return f.probes }
 func (f *fakeTracer) Created() time.Time              { return time.Unix(1000, 0) }
 func (f *fakeTracer) Close() error                    { f.closed = true; return nil }

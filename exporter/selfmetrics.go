@@ -41,12 +41,14 @@ var (
 	mapLateClears  = &selfMetric{"ply_map_late_clears_total", counter, "Times that a clear() was carried out late, because the script clears the map faster than it can be read and emptied. Updates in between are cleared, too.", []string{"map", "script"}}
 	mapMemory      = &selfMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
 	mapNegative    = &selfMetric{"ply_map_negative_total", counter, "Negative values counted in the histogram's lowest bucket.", []string{"map", "script"}}
+	patternGroups  = &selfMetric{"ply_cgroup_pattern_cgroups", gauge, "Cgroups that match the pattern.", []string{"pattern", "script"}}
+	patternLeftOut = &selfMetric{"ply_cgroup_pattern_left_out", gauge, "Cgroups that match the pattern and count as if they did not, because there are more than there is room for.", []string{"pattern", "script"}}
 	seriesOmitted  = &selfMetric{"ply_scrape_series_omitted", gauge, "Series left out of the last scrape because of the limit on series.", []string{"script"}}
 )
 
 var selfMetrics = []*selfMetric{
 	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed, eventsLost, linesOmitted,
-	mapEntries, mapMaxEntries, mapSurplus, mapDropped, mapLateClears, mapMemory, mapNegative, seriesOmitted,
+	mapEntries, mapMaxEntries, mapSurplus, mapDropped, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
 }
 
 // selfFamilies collects samples of own metrics.

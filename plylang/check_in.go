@@ -24,9 +24,10 @@ func (c *clause) in(x *In) *Type {
 	return S64
 }
 
-// inPattern types x in "pattern".
+// inPattern types x in "pattern". What may stand in a pattern the code generator
+// knows.
 func (c *clause) inPattern(x *In) *Type {
-	if t := c.value(x.X); t != nil {
+	if t := c.value(x.X); t != nil && t.Display != DisplayCgroup {
 		c.errorf(x.Pos, "only a cgroup is looked up by a pattern: write %s in (%s) to compare with text", brief(x.X), quote(short(x.Pattern.Value)))
 	}
 	return S64

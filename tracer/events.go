@@ -111,6 +111,7 @@ func (t *Tracer) handle(record []byte) {
 	if e.Kind == object.EventClear {
 		t.watcher.hurry()
 	}
+	t.settleCgroups()
 	if t.opt.OnEvent != nil {
 		t.opt.OnEvent(e, record)
 	}

@@ -46,6 +46,7 @@ func (t *Tracer) Contents(m *object.Map) (Contents, error) {
 		return Contents{}, errClosed
 	}
 	c, err := t.readMap(m)
+	t.settleCgroups()
 	if err != nil {
 		return Contents{}, fmt.Errorf("map %s: %w", m.Name, err)
 	}

@@ -33,6 +33,11 @@ type Options struct {
 	// must not call Stop or Close. The tracer itself carries out clear() and
 	// exit(). With nil, output is thrown away.
 	OnEvent func(e *object.Event, record []byte)
+
+	// OnCgroup is called for each control group that is made while a script runs
+	// that shows some, with the value that programs have of it; see
+	// object.CgroupKey. It must not call methods of the tracer.
+	OnCgroup func(key uint64, path string)
 }
 
 func (o Options) log() *slog.Logger {
@@ -58,6 +63,9 @@ type Tracer struct {
 	clears    words       // of ClearMap, if the script has it
 	watcher   *watcher    // of the clearings, if there are any
 	forgotten atomic.Uint64
+
+	sets         []*cgroupSet // of obj.Cgroups
+	showsCgroups bool
 
 	exited  chan int
 	created time.Time
@@ -137,6 +145,9 @@ func (t *Tracer) begin() error {
 		return err
 	}
 	t.watchClears()
+	if err := t.startCgroups(); err != nil {
+		return err
+	}
 	if err := t.run(object.AttachBegin); err != nil {
 		return err
 	}
@@ -212,6 +223,7 @@ func (t *Tracer) Close() error {
 	t.clears.close()
 	t.state.close()
 	t.stopClock()
+	t.stopCgroups()
 	for _, p := range t.programs {
 		freeProgram(p.kernel)
 	}

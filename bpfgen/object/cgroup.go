@@ -1,5 +1,7 @@
 package object
 
+import "ply-exporter/plylang"
+
 // The value of a control group
 //
 // IDs are inode numbers, of which each hierarchy has a counter of its own, so that
@@ -24,3 +26,19 @@ func CgroupKey(id uint64, hierarchy uint32) uint64 {
 func SplitCgroup(key uint64) (id uint64, hierarchy uint32) {
 	return key & (1<<HierarchyShift - 1), uint32(key >> HierarchyShift)
 }
+
+// A CgroupSet is the set of the control groups that match a pattern, as they come
+// and go. Its map is a hash of their values, which who runs the script keeps up to
+// date; see Pattern.
+type CgroupSet struct {
+	*Pattern
+	Map string // in Object.Spec.Maps
+	Pos plylang.Pos
+
+	// AllHierarchies says that groups of version 1 are in it too: the script asks
+	// for others than that of the current task.
+	AllHierarchies bool
+}
+
+// CgroupRoom is how many groups a set has room for.
+const CgroupRoom = 1 << 13

@@ -23,6 +23,9 @@ type Object struct {
 	// CPUs is how many the kernel may ever have: the copies of a per-CPU value.
 	CPUs int
 
+	// Cgroups are the sets of control groups that programs look into.
+	Cgroups []*CgroupSet
+
 	// Warnings are the code generator's own, to be shown with the script's.
 	Warnings plylang.ErrorList
 

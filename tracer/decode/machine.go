@@ -30,10 +30,18 @@ func NewMachine(k *kernel.Kernel) *Machine {
 		symbols:    sync.OnceValue(func() *kernel.Symbols { return readSymbols(k) }),
 		users:      names[int64]{read: func() map[int64]string { return readUsers("/etc/passwd") }},
 		devices:    names[uint32]{read: func() map[uint32]string { return readDevices("/proc/partitions") }},
-		cgroups:    names[uint64]{read: func() map[uint64]string { return readCgroups(false) }, keep: true},
-		oldCgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(true) }, keep: true},
+		cgroups:    names[uint64]{read: func() map[uint64]string { return readCgroups(running(k), false) }, keep: true},
+		oldCgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(running(k), true) }, keep: true},
 		interfaces: names[int64]{read: readInterfaces, keep: true, moving: true},
 	}
+}
+
+// running is k, or the kernel of this machine.
+func running(k *kernel.Kernel) *kernel.Kernel {
+	if k == nil {
+		k, _ = kernel.Running() // for its files, which it has on every architecture
+	}
+	return k
 }
 
 const (
@@ -67,6 +75,10 @@ func (m *Machine) numbersRead(event bool) {
 	m.oldCgroups.numbersRead(now, event)
 	m.interfaces.numbersRead(now, event)
 }
+
+// LearnCgroup makes the path of a control group known that was just made, by the
+// value that programs have of it.
+func (m *Machine) LearnCgroup(key uint64, path string) { m.groupsOf(key).learn(key, path) }
 
 // names are what numbers of one kind stand for. They are read as a whole.
 type names[K comparable] struct {
@@ -108,6 +120,17 @@ func (n *names[K]) of(number K) (string, bool) {
 		n.missing[number] = true
 	}
 	return name, ok
+}
+
+// learn makes a name known before it is asked for. When there are too many, those
+// of what is gone are forgotten.
+func (n *names[K]) learn(number K, name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.known == nil || len(n.known) >= maxNames {
+		n.known, n.at = map[K]string{}, time.Time{}
+	}
+	n.known[number] = name
 }
 
 // stale says that names must be read again for a number that has none.

@@ -169,6 +169,32 @@ func TestNamesThatComeAndGo(t *testing.T) {
 	})
 }
 
+// A name may be told before anybody asks, and what is told is bounded.
+func TestNamesThatAreTold(t *testing.T) {
+	reads := 0
+	n := names[int64]{keep: true, read: func() map[int64]string { reads++; return map[int64]string{-1: "there"} }}
+	n.learn(1, "told")
+	if name, _ := n.of(1); name != "told" || reads != 0 {
+		t.Errorf("1 is %q after %d readings", name, reads)
+	}
+	if name, _ := n.of(-1); name != "there" {
+		t.Errorf("-1 is %q", name)
+	}
+	if name, _ := n.of(1); name != "told" {
+		t.Errorf("1 is %q after a reading", name)
+	}
+	for number := range int64(2 * maxNames) {
+		if n.learn(number, "new"); len(n.known) > maxNames {
+			t.Fatalf("%d names", len(n.known))
+		}
+	}
+	for number, want := range map[int64]string{2*maxNames - 1: "new", -1: "there"} {
+		if name, _ := n.of(number); name != want {
+			t.Errorf("%d is %q, want %q", number, name, want)
+		}
+	}
+}
+
 // A decoder may give several labels of one key part.
 func TestLabels(t *testing.T) {
 	decoders["half"] = decoder{

@@ -1,0 +1,198 @@
+package tracer
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen/object"
+	"ply-exporter/internal/need"
+)
+
+// cgroupRoot is where the hierarchy of version 2 is mounted.
+func cgroupRoot(t *testing.T) string {
+	t.Helper()
+	for _, root := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"} {
+		var st unix.Statfs_t
+		if unix.Statfs(root, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
+			return root
+		}
+	}
+	t.Fatal("no control groups of version 2")
+	return ""
+}
+
+// makeGroups makes groups in a new one, and returns their values.
+func makeGroups(t *testing.T, n int) (keys []uint64, folders []string) {
+	t.Helper()
+	top, err := os.MkdirTemp(cgroupRoot(t), "ply-many-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(top) })
+	for i := range n {
+		folder := filepath.Join(top, fmt.Sprint("g", i))
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Remove(folder) })
+		var st unix.Stat_t
+		if err := unix.Stat(folder, &st); err != nil {
+			t.Fatal(err)
+		}
+		keys, folders = append(keys, st.Ino), append(folders, folder)
+	}
+	return keys, folders
+}
+
+// startSet starts a script that looks into a set with little room.
+func startSet(t *testing.T, room uint32) (*Tracer, *cgroupSet) {
+	t.Helper()
+	obj := compile(t, `tracepoint:raw_syscalls/sys_enter / cgroup in "/ply-many-*/g*" / { @ = count(); }`)
+	obj.Spec.Maps[obj.Cgroups[0].Map].MaxEntries = room
+	opt := testOptions(t)
+	opt.Kernel = runningKernel(t)
+	tr := start(t, obj, opt)
+	return tr, tr.sets[0]
+}
+
+// waitPattern returns when a script's only pattern is matched by so many groups.
+func waitPattern(t *testing.T, tr *Tracer, groups, leftOut int) {
+	t.Helper()
+	var got CgroupPattern
+	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); time.Sleep(time.Millisecond) {
+		if got = tr.CgroupPatterns()[0]; got.Groups == groups && got.LeftOut == leftOut {
+			return
+		}
+	}
+	t.Fatalf("%+v, want %d groups of which %d are left out", got, groups, leftOut)
+}
+
+func isIn(t *testing.T, s *cgroupSet, key uint64) bool {
+	t.Helper()
+	var value uint64
+	return s.groups.Lookup(key, &value) == nil
+}
+
+// A set never has more groups than there is room for, those that it has no room for
+// are counted, and come in when others are removed, which takes a while.
+func TestCgroupSetIsBounded(t *testing.T) {
+	need.EachKernel(t)
+	need.BPF(t)
+	const room, groups = 16, 40
+	_, _ = makeGroups(t, 3) // there before
+	tr, s := startSet(t, room)
+	waitPattern(t, tr, 3, 0)
+	keys, folders := makeGroups(t, groups)
+	waitPattern(t, tr, groups+3, groups+3-room)
+	inside := 0
+	for _, key := range keys {
+		if isIn(t, s, key) {
+			inside++
+		}
+	}
+	if inside != room-3 {
+		t.Errorf("%d of the new groups are in the set, want %d", inside, room-3)
+	}
+	for i := range 5 {
+		if err := os.Remove(folders[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitPattern(t, tr, groups+3-5, groups+3-room)
+	if s.sweep(time.Now()); !isIn(t, s, keys[0]) {
+		t.Error("a group that was just removed is not in the set")
+	}
+	s.sweep(time.Now().Add(keepRemoved))
+	if isIn(t, s, keys[0]) {
+		t.Error("a group stays in the set after it was removed")
+	}
+	waitPattern(t, tr, groups+3-5, groups+3-5-room)
+}
+
+// The kernel takes the program of each pattern, however many states it has.
+func TestCgroupSetPrograms(t *testing.T) {
+	need.EachKernel(t)
+	need.BPF(t)
+	layout, err := cgroupLayoutOf(runningKernel(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{"/", "/**/a?*[b-d]", "/" + strings.Repeat("a", 1000)} {
+		p, err := object.CompilePattern(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, all := range []bool{false, true} {
+			coll, err := ebpf.NewCollection(setSpec(layout, &object.CgroupSet{Pattern: p, Map: "groups", AllHierarchies: all}, 16))
+			if err != nil {
+				t.Errorf("%.20s: %v", pattern, err)
+			}
+			freeAll(coll)
+		}
+	}
+}
+
+// Where the kernel does not tell of groups, they are found by looking.
+func TestCgroupPoll(t *testing.T) {
+	need.BPF(t)
+	k := runningKernel(t)
+	var told []cgroupEvent
+	p := &cgroupPoll{kernel: k, tell: func(e cgroupEvent) { told = append(told, e) }}
+	p.look()
+	keys, folders := makeGroups(t, 1)
+	path, _ := filepath.Rel(cgroupRoot(t), folders[0])
+	for _, removed := range []bool{false, true} {
+		told = nil
+		p.look()
+		found := false
+		for _, e := range told {
+			found = found || e == cgroupEvent{keys[0], "/" + path, removed}
+		}
+		if !found {
+			t.Errorf("removed %t: told of %v, not of %d, /%s", removed, told, keys[0], path)
+		}
+		if err := os.Remove(folders[0]); err != nil && !removed {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What was made before it was asked for has been told when maps are read.
+func TestCgroupsAreToldBeforeMapsAreRead(t *testing.T) {
+	need.EachKernel(t)
+	need.BPF(t)
+	opt := testOptions(t)
+	opt.Kernel = runningKernel(t)
+	names := make(chan string, 1000)
+	opt.OnCgroup = func(key uint64, path string) { names <- fmt.Sprint(key, filepath.Base(path)) }
+	tr := start(t, compile(t, `BEGIN { @[cgroup] = count(); }`), opt)
+	for range 20 {
+		keys, folders := makeGroups(t, 1)
+		if _, err := tr.Rows(tr.obj.Maps[0]); err != nil {
+			t.Fatal(err)
+		}
+		want, found := fmt.Sprint(keys[0], filepath.Base(folders[0])), false
+		for len(names) > 0 {
+			found = <-names == want || found
+		}
+		if !found {
+			t.Fatalf("%s was not told", want)
+		}
+	}
+}
+
+func TestParseCgroupEvent(t *testing.T) {
+	record := append(make([]byte, cgroupPathAt), "/a/b\x00rest"...)
+	record[0], record[6], record[cgroupKindAt] = 7, 3, 1
+	want := cgroupEvent{key: object.CgroupKey(7, 3), path: "/a/b", removed: true}
+	if got := parseCgroupEvent(record); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
