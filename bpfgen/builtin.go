@@ -35,6 +35,7 @@ func init() {
 		{plylang.Function, functions},
 		{plylang.Function, stringFunctions},
 		{plylang.Function, orders},
+		{plylang.Function, addresses},
 		{plylang.Function, displays},
 		{plylang.Aggregation, aggregations},
 		{plylang.Action, actions},

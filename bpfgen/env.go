@@ -15,6 +15,7 @@ type env struct {
 	params func(string) (string, bool)
 
 	curtask *builtin
+	kaddr   *builtin
 }
 
 // NewEnv returns what plylang.Check asks for on kernel k. The options must be
@@ -30,8 +31,11 @@ func newEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) *
 
 // Lookup returns a built-in that every probe has; see plylang.Env.
 func (e *env) Lookup(name string) *plylang.Func {
-	if name == currentTask {
+	switch name {
+	case currentTask:
 		return e.task()
+	case symbolAddress:
+		return e.symbolAddress()
 	}
 	return Lookup(name)
 }

@@ -57,7 +57,9 @@ func (c *clause) infer(x Expr, f *Func, args []Expr) *Type {
 	case errors.As(err, &at) && at.Arg >= 0 && at.Arg < len(args):
 		c.errorf(args[at.Arg].Position(), "%s", at.Msg)
 	default:
-		c.errorf(x.Position(), "%s", err)
+		e := newError(c.script.Src, x.Position(), "%s", err)
+		e.Missing = errors.Is(err, ErrMissing)
+		c.errs.add(e)
 	}
 	return nil
 }

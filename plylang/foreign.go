@@ -57,7 +57,6 @@ var foreignWords = map[string]string{
 	"buf":          "write mem(p, n)",
 	"join":         "print its parts: str(((char **)args->argv)[0]) and so on",
 	"path":         "follow the pointers, as in str(file->f_path.dentry->d_name.name)",
-	"kaddr":        "write the address as a number, from /proc/kallsyms",
 	"uaddr":        "write the address as a number",
 	"percpu_kaddr": "write the address as a number",
 	"offsetof":     "members are read by name: write p->member",
