@@ -28,7 +28,15 @@ const (
 	threeKeys = `kprobe:SyS_getpriority / comm == "x" / { @[arg0, arg1, comm] = count(); }`
 	histogram = `kprobe:SyS_getpriority { @[arg0] = quantize(arg1); }`
 	allCalls  = `kprobe:SyS_* { @[func] = count(); }`
-	runQueue  = `tracepoint:sched/sched_switch {
+
+	timed      = `kretprobe:SyS_getpriority { @ = quantize(elapsed); }`
+	timedCalls = `kretprobe:SyS_* { @[func] = quantize(elapsed); }`
+	twoProbes  = `kprobe:SyS_getpriority { s[tid] = time; }
+    kretprobe:SyS_getpriority / s[tid] / { @ = quantize(time - s[tid]); delete s[tid]; }`
+	twoProbesCalls = `kprobe:SyS_* { s[tid] = time; }
+    kretprobe:SyS_* / s[tid] / { @[func] = quantize(time - s[tid]); delete s[tid]; }`
+
+	runQueue = `tracepoint:sched/sched_switch {
       if (data->prev_pid != 0 && (data->prev_state & 0xff) == 0) {
           since[data->prev_pid] = time;
       }
@@ -41,12 +49,14 @@ const (
 )
 
 var eventRows = []row{
-	{"an event that three keys count", []value{cost(0.70)}, events(threeKeys, priorityOfX)},
-	{"an event that the predicate refuses", []value{cost(0.80)}, events(threeKeys, priorityOfY)},
-	{"an event of another system call", []value{cost(0.80)}, events(threeKeys, parentOfX)},
-	{"an event of a histogram by key", []value{cost(0.80)}, events(histogram, priorityOfX)},
-	{"an event of system calls by name", []value{cost(0.60), {name: "above an empty program", unit: "ns", most: 10}}, aboveEmpty(events(allCalls, parentOfX), "sys_enter", parentOfX)},
-	{"an event of the run queue", []value{cost(0.80)}, events(runQueue, switches)},
+	{name: "an event that three keys count", values: []value{cost(0.70)}, run: events(threeKeys, priorityOfX)},
+	{name: "an event that the predicate refuses", values: []value{cost(0.80)}, run: events(threeKeys, priorityOfY)},
+	{name: "an event of another system call", values: []value{cost(0.80)}, run: events(threeKeys, parentOfX)},
+	{name: "an event of a histogram by key", values: []value{cost(0.80)}, run: events(histogram, priorityOfX)},
+	{name: "an event of system calls by name", values: []value{cost(0.60), {name: "above an empty program", unit: "ns", most: 10}}, run: aboveEmpty(events(allCalls, parentOfX), "sys_enter", parentOfX)},
+	{name: "an event of the run queue", values: []value{cost(0.80)}, run: events(runQueue, switches)},
+	{name: "a system call that elapsed times, beside a table of starts", values: []value{cost(1)}, run: events(timed, priorityOfX), beside: events(twoProbes, priorityOfX)},
+	{name: "elapsed of all system calls by name, beside a table of starts", values: []value{cost(1)}, run: events(timedCalls, parentOfX), beside: events(twoProbesCalls, parentOfX)},
 }
 
 func cost(ratio float64) value { return value{name: "time", unit: "ns", ratio: ratio} }

@@ -12,6 +12,10 @@ type row struct {
 	name   string
 	values []value
 	run    func(path string) ([]float64, error)
+
+	// beside is another way to the same end, with which this build is compared
+	// instead of the earlier one; nil: there is none.
+	beside func(path string) ([]float64, error)
 }
 
 // A value is what one line of the table shows.
@@ -36,12 +40,10 @@ func rows() []row {
 func (r row) measure(b builds, rounds int, out io.Writer) error {
 	before, now := r.none(), r.none()
 	for range rounds {
-		if !r.values[0].alone {
-			if err := r.least(before, b.base); err != nil {
-				return fmt.Errorf("the earlier build: %w", err)
-			}
+		if err := r.measureBefore(before, b); err != nil {
+			return err
 		}
-		if err := r.least(now, b.now); err != nil {
+		if err := least(now, r.run, b.now); err != nil {
 			return err
 		}
 	}
@@ -59,8 +61,23 @@ func (r row) none() []float64 {
 	return all
 }
 
-func (r row) least(least []float64, path string) error {
-	values, err := r.run(path)
+// measureBefore measures what today's value is compared with.
+func (r row) measureBefore(before []float64, b builds) error {
+	switch {
+	case r.beside != nil:
+		return least(before, r.beside, b.now)
+	case r.values[0].alone:
+		return nil
+	}
+	if err := least(before, r.run, b.base); err != nil {
+		return fmt.Errorf("the earlier build: %w", err)
+	}
+	return nil
+}
+
+// least lowers values to those of another run.
+func least(least []float64, run func(string) ([]float64, error), path string) error {
+	values, err := run(path)
 	if err != nil {
 		return err
 	}

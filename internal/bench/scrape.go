@@ -12,12 +12,12 @@ import (
 const protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 
 var scrapeRows = []row{
-	{"scrape of 100,000 series, text", cpuAndPeak(0.40, 0.35), scrapes("count()", 100_000, "", "identity")},
-	{"scrape of 100,000 series, text, gzip", cpuAndPeak(0, 0), scrapes("count()", 100_000, "", "gzip")},
-	{"scrape of 100,000 series, protobuf", cpuAndPeak(0.50, 0.40), scrapes("count()", 100_000, protobuf, "identity")},
-	{"scrape of 100,000 series, protobuf, gzip", cpuAndPeak(0, 0), scrapes("count()", 100_000, protobuf, "gzip")},
-	{"scrape of 20,000 series, text", cpuAndPeak(0.75, 0.50), scrapes("count()", 20_000, "", "identity")},
-	{"scrape of 1,000 histograms of 25 buckets, text", cpuAndPeak(0.60, 0), scrapes("quantize(arg1)", 1_000, "", "identity")},
+	{name: "scrape of 100,000 series, text", values: cpuAndPeak(0.40, 0.35), run: scrapes("count()", 100_000, "", "identity")},
+	{name: "scrape of 100,000 series, text, gzip", values: cpuAndPeak(0, 0), run: scrapes("count()", 100_000, "", "gzip")},
+	{name: "scrape of 100,000 series, protobuf", values: cpuAndPeak(0.50, 0.40), run: scrapes("count()", 100_000, protobuf, "identity")},
+	{name: "scrape of 100,000 series, protobuf, gzip", values: cpuAndPeak(0, 0), run: scrapes("count()", 100_000, protobuf, "gzip")},
+	{name: "scrape of 20,000 series, text", values: cpuAndPeak(0.75, 0.50), run: scrapes("count()", 20_000, "", "identity")},
+	{name: "scrape of 1,000 histograms of 25 buckets, text", values: cpuAndPeak(0.60, 0), run: scrapes("quantize(arg1)", 1_000, "", "identity")},
 }
 
 func cpuAndPeak(cpu, peak float64) []value {
