@@ -143,7 +143,7 @@ func TestElapsedOfSleepers(t *testing.T) {
 	}{
 		{script: "kretprobe:SyS_ppoll", threads: 1000, least: nap},
 		{script: "kretprobe:SyS_pp*", threads: 100, least: nap},
-		{script: "tracepoint:syscalls/sys_exit_ppoll", threads: 1000, least: nap},
+		{script: "tracepoint:syscalls/sys_exit_ppoll", threads: 100, least: nap},
 		{script: "tracepoint:syscalls/sys_exit_ppoll", threads: 100, least: nap, plain: true},
 		{script: "kretprobe:schedule_hrtimeout_range", threads: 990, least: nap / 2, needs: need.Kprobes},
 	} {
@@ -309,6 +309,17 @@ func epollTower(t *testing.T, depth int) int {
 		below = above
 	}
 	return event
+}
+
+// From 6.18 on one program in a session serves both ends of a call, where the kernel
+// has them.
+func TestElapsedInSession(t *testing.T) {
+	need.KprobeMulti(t)
+	need.Kernel(t, "6.18", "sessions without a limit of callers")
+	r := startTimed(t, `kretprobe:vfs_@(read|write) { @n = count(); @max = max(elapsed); }`, bpfgen.Options{}, nil)
+	if probes := r.Probes(); len(probes) != 1 || probes[0].Attach != string(object.AttachKprobeSession) {
+		t.Errorf("attached as %v", probes)
+	}
 }
 
 // Functions of a glob that call each other, and several clauses at one place. The

@@ -62,6 +62,21 @@ func TestExecveatReturns(t *testing.T) {
 	}
 }
 
+// The time of a call that returns as another one is known: it is that of the thread.
+func TestElapsedOfExecveat(t *testing.T) {
+	need.EachArch(t)
+	need.BPF(t)
+	got := trace(t, running(t), `kretprobe:sys_execve / retval == 0 && ppid == PID && elapsed > 0 / { @ = count(); }
+kretprobe:sys_execve / retval == 0 && ppid == PID / { @all = count(); }`, bpfgen.Options{}, func() { execTwice(t) })
+	want := "@ 1\n@all 1"
+	if runtime.GOARCH == "amd64" {
+		want = "@ 2\n@all 2"
+	}
+	if got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
 // The function of the call is execveat's.
 func TestExecveatReturnsPlainly(t *testing.T) {
 	need.EachArch(t)

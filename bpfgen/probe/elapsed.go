@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/asm"
@@ -189,8 +190,17 @@ func (p *Program) FilterBegin(c *Context, skip string) {
 		}
 	}
 	syscallEnter.number(c)
-	emitRanges(c, rangesOf(numbersOf(calls, func(s kernel.Syscall) bool { return !s.NoReturn })), skip)
+	emitRanges(c, rangesOf(numbersOf(begun(c.Kernel.Arch(), calls), func(s kernel.Syscall) bool { return !s.NoReturn })), skip)
 	nativeOnly(c, skip)
+}
+
+// begun are the calls that may return as these: an execveat that succeeds returns as
+// execve on x86-64.
+func begun(arch *kernel.Arch, calls []kernel.Syscall) []kernel.Syscall {
+	if !slices.ContainsFunc(calls, func(c kernel.Syscall) bool { return c.Name == "execve" }) {
+		return calls
+	}
+	return append(calls, arch.MatchSyscalls("execveat")...)
 }
 
 // Frame leaves in R0 where the frame of the traced function begins, at its

@@ -48,15 +48,17 @@ func (p *planner) returnsByLink(group []*planned) bool {
 	return p.kernel.Traceable(first.Symbol) && !group[0].wants("regs", "reg")
 }
 
-// returnLink is the kind of that link. Where a clause asks how long calls took and
-// the kernel has sessions, it runs the program when they begin, too. From 6.13 on a
-// program is not given the stack pointer at a return (the function graph tracer
+// returnLink is the kind of that link. Where a clause asks how long calls took, it
+// runs the program when they begin, too. Such sessions are there from 6.10 on; but
+// until 6.14 a call whose beginning was skipped returns all the same, with the word
+// of another one, and until 6.18 all but a few sleeping callers are missed. From 6.13
+// on a program is not given the stack pointer at a return (the function graph tracer
 // notices it), so that without sessions there are kretprobes.
 func (p *planner) returnLink(group []*planned) object.AttachKind {
 	switch {
 	case !group[0].wants(elapsedRow.Name):
 		return object.AttachKretprobeMulti
-	case p.kernel.Has(kernel.KprobeSession):
+	case p.kernel.AtLeast(6, 18) && p.kernel.Has(kernel.KprobeSession):
 		return object.AttachKprobeSession
 	case p.kernel.AtLeast(6, 13):
 		return object.AttachKretprobe
@@ -74,8 +76,6 @@ func (p *planner) whyReturns(prog *Program) string {
 	switch f, _ := prog.Points[0].Site.(object.Function); {
 	case prog.Attach == object.AttachKretprobe && f.Callers > 0:
 		return fmt.Sprintf("room for %d callers at a time", f.Callers)
-	case prog.Attach == object.AttachKprobeSession && !p.kernel.AtLeast(6, 18):
-		return "room for 2 callers at a time on each CPU: other calls are " + p.missed()
 	case prog.Attach == object.AttachKretprobeMulti && !p.kernel.AtLeast(6, 18):
 		return "room for 2 callers at a time on each CPU: the returns of others are " + p.missed()
 	}
