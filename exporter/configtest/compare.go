@@ -85,11 +85,18 @@ func (r *row) label(name string) string {
 // compare returns what is not as the test expects.
 func (t *testRun) compare(c *comparison) (faults []string) {
 	samples := samplesOf(t.subject.Metrics())
+	shown := ""
 	for _, e := range t.test.Expect {
-		s := samples[e.Series.Metric]
-		for _, f := range unmet(e, s, c.pick(e.Series)) {
-			text := e.At(f.key).Errorf("%s: expected %s, got %s", e.Series.Text, f.expected, f.got).Detail()
-			faults = append(faults, text, c.others(s, e.Series.Metric))
+		s, picked := samples[e.Series.Metric], c.pick(e.Series)
+		for _, f := range unmet(e, s, picked) {
+			faults = append(faults, e.At(f.key).Errorf("%s: expected %s, got %s", e.Series.Text, f.expected, f.got).Detail())
+			switch {
+			case f.key == "absent":
+				faults = append(faults, rowsText(s, picked))
+			case shown != e.Series.Metric:
+				shown = e.Series.Metric
+				faults = append(faults, rowsText(s, c.pick(&config.Selector{Metric: shown})))
+			}
 		}
 	}
 	if len(faults) > 0 {
@@ -157,16 +164,10 @@ func orNone(names []string) string {
 // maxRows is how many series are shown below what was expected of some.
 const maxRows = 10
 
-// others shows the series of a metric, the largest first.
-func (c *comparison) others(s sample, metric string) string {
-	var rows []row
-	for _, r := range c.rows {
-		if r.Metric == metric {
-			rows = append(rows, r)
-		}
-	}
+// rowsText shows series of a metric, the largest first.
+func rowsText(s sample, rows []row) string {
 	if len(rows) == 0 {
-		return metric + " has no series"
+		return "the metric has no series"
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(b.got, a.got) })
 	head := "the series, and by how much they went up:"

@@ -157,7 +157,7 @@ FAIL	t.yaml	0s
     t.yaml:5:39: ply_level: expected at most 5, got no such series
             expect: [{series: ply_level, max: 5}]
                                               ^
-    ply_level has no series
+    the metric has no series
 FAIL	t.yaml	0s
 `},
 		{"what was lost", `  - name: n
@@ -166,7 +166,7 @@ FAIL	t.yaml	0s
     t.yaml:5:46: ply_size_count: expected 3, got no such series
             expect: [{series: ply_size_count, value: 3}]
                                                      ^
-    ply_size_count has no series
+    the metric has no series
     lost meanwhile: ply_map_dropped_total{map="@x"} went up by 3
 FAIL	t.yaml	0s
 `},

@@ -1,6 +1,7 @@
 package configtest
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
 
@@ -32,11 +33,13 @@ func (f *fileRun) lacks(n config.Needs) (why string, err error) {
 
 // message is an error without its position in a script that nobody wrote.
 func message(err error) string {
-	if list, ok := err.(plylang.ErrorList); ok && len(list) > 0 {
+	var list plylang.ErrorList
+	var one *plylang.Error
+	switch {
+	case errors.As(err, &list) && len(list) > 0:
 		return list[0].Msg
-	}
-	if e, ok := err.(*plylang.Error); ok {
-		return e.Msg
+	case errors.As(err, &one):
+		return one.Msg
 	}
 	return err.Error()
 }
