@@ -6,6 +6,7 @@ import (
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
@@ -30,6 +31,22 @@ func (c *compiler) warnOfFunctions() {
 	}
 	if !c.kernel.Has(kernel.MissedCounts) {
 		c.warnUncounted()
+	}
+	c.warnMoved()
+}
+
+// warnMoved passes on what the probes have to say of their functions, once for
+// each specification.
+func (c *compiler) warnMoved() {
+	seen := map[string]bool{}
+	for _, clause := range c.script.Clauses {
+		for _, note := range clause.Scope.(*probe.Scope).Notes() {
+			key := fmt.Sprint(clause.Spec.Pos, note)
+			if !seen[key] {
+				seen[key] = true
+				c.obj.Warnings.Add(c.script.Src, clause.Spec.Pos, "%s", note)
+			}
+		}
 	}
 }
 

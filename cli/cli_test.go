@@ -25,6 +25,7 @@ const (
 	asCommand  = "PLY_TEST_COMMAND"  // the name the command is called by
 	asWorkload = "PLY_TEST_WORKLOAD" // how many calls to make
 	asPackets  = "PLY_TEST_PACKETS"  // how many packets to send
+	asOpens    = "PLY_TEST_OPENS"    // how often to open a file that is not there
 )
 
 // workloadName is what the workload's thread is called while it works.
@@ -36,6 +37,9 @@ func TestMain(m *testing.M) {
 	}
 	if n, err := strconv.Atoi(os.Getenv(asWorkload)); err == nil {
 		os.Exit(work(n))
+	}
+	if n, err := strconv.Atoi(os.Getenv(asOpens)); err == nil {
+		os.Exit(openFiles(n))
 	}
 	if n, err := strconv.Atoi(os.Getenv(asPackets)); err == nil {
 		os.Exit(sendPackets(n))

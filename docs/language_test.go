@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/internal/conformance"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
@@ -102,34 +103,53 @@ func TestExamplesOfTheReferenceAreFormatted(t *testing.T) {
 	}
 }
 
-const tableBegin, tableEnd = "-update -->\n", "<!-- END -->"
+// Where the generated tables stand.
+var (
+	builtinMarks = [2]string{"<!-- BUILTINS: go test -run TestBuiltinsInTheReference ./docs -update -->\n", "<!-- END -->"}
+	movedMarks   = [2]string{"<!-- MOVED: go test -run TestMovedInTheReference ./docs -update -->\n", "<!-- END MOVED -->"}
+)
 
 // The table of built-ins in the reference is made of the rows that the code
 // generator has; -update rewrites it.
-func TestBuiltinsInTheReference(t *testing.T) {
-	before, table, after, err := cutTable()
-	if err != nil {
+func TestBuiltinsInTheReference(t *testing.T) { compareTable(t, builtinMarks, builtinTable()) }
+
+// So is that of functions that have moved.
+func TestMovedInTheReference(t *testing.T) { compareTable(t, movedMarks, movedTable()) }
+
+func compareTable(t *testing.T, marks [2]string, want string) {
+	t.Helper()
+	before, table, after, err := cutTable(marks)
+	switch {
+	case err != nil:
 		t.Fatal(err)
-	}
-	want := builtinTable()
-	if *update {
-		if err := os.WriteFile("language.md", []byte(before+want+after), 0o644); err != nil {
+	case table == want:
+	case *update:
+		language = before + want + after
+		if err := os.WriteFile("language.md", []byte(language), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		return
-	}
-	if table != want {
-		t.Errorf("docs/language.md has other built-ins than the program (-update rewrites it):\n%s", want)
+	default:
+		t.Errorf("docs/language.md has another table than the program (-update rewrites it):\n%s", want)
 	}
 }
 
-func cutTable() (before, table, after string, err error) {
-	begin, end := strings.Index(language, tableBegin), strings.Index(language, tableEnd)
+func cutTable(marks [2]string) (before, table, after string, err error) {
+	begin, end := strings.Index(language, marks[0]), strings.Index(language, marks[1])
 	if begin < 0 || end < begin {
-		return "", "", "", errors.New("docs/language.md has no place for the table of built-ins")
+		return "", "", "", errors.New("docs/language.md has no place for a table: " + marks[0])
 	}
-	begin += len(tableBegin)
+	begin += len(marks[0])
 	return language[:begin], language[begin:end], language[end:], nil
+}
+
+// movedTable has a row for each function that has moved.
+func movedTable() string {
+	var b strings.Builder
+	b.WriteString("\n| function | since Linux | what a script that names it gets |\n|---|---|---|\n")
+	for _, m := range probe.AllMoved() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", m.Name, m.Since, m.Effect)
+	}
+	return b.String() + "\n"
 }
 
 // builtinTable has a table for each role of built-ins.

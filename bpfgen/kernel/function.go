@@ -24,9 +24,9 @@ type Function struct {
 // own also finds the copies that the compiler made of it, name.constprop.0 or
 // name.isra.0. Several functions may have one name. None is no error.
 //
-// A name finds any function in which the kernel allows a probe. A glob finds
-// those the kernel declares traceable, where that list can be read
-// (available_filter_functions), because others cannot be attached to in one go.
+// A name finds any function in which the kernel allows a probe (notrace.go has
+// which). A glob finds those the kernel declares traceable, where that list can be
+// read (available_filter_functions), because others cannot be attached to in one go.
 func (k *Kernel) Functions(pattern string) ([]Function, error) {
 	symbols, err := k.kept.Load().kallsyms()
 	if err != nil {
@@ -90,7 +90,7 @@ func (k *Kernel) probeable(symbols *Symbols, all iter.Seq[int]) iter.Seq[int] {
 		closed := symbols.closed()
 		for symbol := range all {
 			name := symbols.name(symbol)
-			if notFunction(name) || k.kept.Load().blacklist()[name] || closed.has(symbols.addrs[symbol]) {
+			if notFunction(name) || k.kept.Load().blacklist()[name] || closed.has(symbols.addrs[symbol]) || k.notrace(name) {
 				continue
 			}
 			if !yield(symbol) {

@@ -37,6 +37,7 @@ type Kernel struct {
 type kept struct {
 	kallsyms   func() (*Symbols, error)
 	traceable  func() *nameSet
+	refuses    func() bool // probes in what is not traceable
 	blacklist  func() map[string]bool
 	syscallFns func() map[int]string
 	vmlinux    func() (*btf.Spec, error)
@@ -80,6 +81,7 @@ func (k *Kernel) Forget() {
 	k.kept.Store(&kept{
 		kallsyms:   sync.OnceValues(k.readKallsyms),
 		traceable:  sync.OnceValue(k.readTraceable),
+		refuses:    sync.OnceValue(k.refusesNotrace),
 		blacklist:  sync.OnceValue(k.readBlacklist),
 		syscallFns: sync.OnceValue(k.findSyscalls),
 		vmlinux:    sync.OnceValues(k.readVmlinux),

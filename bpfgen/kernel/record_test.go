@@ -52,7 +52,7 @@ func TestDamagedRecording(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := archive.Bytes()
-	text[len(text)/2] ^= 1
+	text[middleOf(t, text, "proc/kallsyms")] ^= 1
 	_, err := OpenRecorded(bytes.NewReader(text), int64(len(text)))
 	if err == nil || !strings.HasPrefix(err.Error(), "is damaged: ") {
 		t.Errorf("%v", err)
@@ -61,6 +61,21 @@ func TestDamagedRecording(t *testing.T) {
 	if !errors.Is(err, zip.ErrFormat) {
 		t.Errorf("half of one: %v", err)
 	}
+}
+
+// middleOf returns where the middle of a file's data is in an archive.
+func middleOf(t *testing.T, archive []byte, name string) int {
+	t.Helper()
+	files, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(files.File, func(f *zip.File) bool { return f.Name == name })
+	start, err := files.File[i].DataOffset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(start) + int(files.File[i].CompressedSize64)/2
 }
 
 // A recording does not tell where the kernel lay in memory.

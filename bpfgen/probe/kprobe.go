@@ -57,9 +57,11 @@ func functionScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 		return nil, missingf("this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; " +
 			"system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch")
 	}
+	target, s.moved = current(r.kernel, target)
 	if err := s.resolve(r, target); err != nil {
 		return nil, err
 	}
+	s.note(r.kernel, target.name)
 	if r.plain || !target.wholeFunction() || !r.kernel.Has(kernel.KprobeMulti) {
 		s.many = ""
 	}
@@ -185,6 +187,9 @@ func noFunction(k *kernel.Kernel, t functionTarget) error {
 		return err
 	case symbols.Has(t.name) && t.module == "":
 		return missingf("the kernel allows no probe in its function %s", t.name)
+	}
+	if hint := gone(k, t.name); hint != "" {
+		return missingf("this kernel has no function %s%s", t.name, hint)
 	}
 	return missingf("this kernel has no function %s%s", t.pattern(), plylang.DidYouMeanLike(t.name, symbols.Names()))
 }

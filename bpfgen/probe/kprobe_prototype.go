@@ -151,8 +151,8 @@ func (s *Scope) functionVars(r *Resolver, proto *prototype, whole bool) []*Var {
 		newVar(funcRow, addressType(plylang.DisplayFunc), address),
 		newVar(callerRow, addressType(plylang.DisplaySymbol), address),
 		newFields(argsRow, proto, loadParam, nil))
-	for i, row := range argRows {
-		vars = append(vars, newVar(row, wordType, func(c *Context) { loadArg(c, i) }))
+	for i := range argRows {
+		vars = append(vars, s.argVar(r.kernel, i))
 	}
 	return vars
 }

@@ -22,6 +22,9 @@ type Scope struct {
 	vars     []*Var            // names only this kind of probe has
 	why      string            // why this attach kind, beyond what the plan says
 
+	moved []*move  // what has changed of the function since scripts were written for it
+	notes []string // about that
+
 	// tells are what this kernel must have for a program at several sites to
 	// answer what the clause asks of the one that fired; otherwise it takes a
 	// program for each. By default the clause asks for the probe's name, and

@@ -101,7 +101,8 @@ func content(f *os.File) (string, error) {
 
 // aboutKernel are warnings that a script has on some kernels or machines only,
 // which no record can expect.
-var aboutKernel = regexp.MustCompile(`may miss a value on this kernel|Linux counts them from|shows addresses instead of functions|this machine uses version 1`)
+var aboutKernel = regexp.MustCompile(`may miss a value on this kernel|Linux counts them from|shows addresses instead of functions|this machine uses version 1|` +
+	`is attached to|before Linux [0-9.]+[:,]|since Linux [0-9.]+$`)
 
 // A diagnostic is a line such as "warning: script:1:9: message".
 var diagnostic = regexp.MustCompile(`(?m)^(warning: )?(script:\d+:\d+: .*)$`)

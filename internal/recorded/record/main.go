@@ -32,6 +32,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/tracer"
 )
 
@@ -69,7 +70,7 @@ var symbols = regexp.MustCompile(`^(__x64_sys_|__arm64_sys_|__riscv_sys_|vfs_|do
 	`(__)?schedule|io_schedule|finish_task_switch|wake_up_|try_to_wake_up|ttwu_|do_exit$|do_group_exit|exit_mm|` +
 	`kmem_cache_(alloc|free)|(__)?blk_(mq_|account_|start_request|finish_|insert)|submit_bio|bio_endio|` +
 	`_stext|_etext|_sinittext|_einittext|__(init|noinstr_text|kprobes_text|entry_text)_|` +
-	`__kmalloc|kfree$|kfree_skb|consume_skb|handle_mm_fault|do_unlinkat|do_renameat2|do_mkdirat|do_truncate|notifier_call_chain$|` +
+	`__kmalloc|kfree$|kfree_skb|consume_skb|handle_mm_fault|do_unlinkat|do_renameat2|do_mkdirat|do_truncate|notifier_call_chain$|within_notrace_func$|` +
 	`t_(next|show|start|stop)$|init_once$|start_kernel$|` +
 	`cap_capable|security_|commit_creds|ptrace_attach|load_module|do_init_module|` +
 	`oom_kill_process|try_to_free_(pages|mem_cgroup_pages)|shrink_|do_try_to_free_pages|try_to_compact_pages|` +
@@ -80,6 +81,15 @@ var symbols = regexp.MustCompile(`^(__x64_sys_|__arm64_sys_|__riscv_sys_|vfs_|do
 	`throttle_cfs_rq|unthrottle_cfs_rq|bpf_jit_|ip_frag|inet_frag|pci_|irq_|handle_irq|__do_softirq|handle_softirqs|` +
 	`do_fork|kernel_clone|copy_process|sys_|do_coredump|vfs_coredump|get_signal|send_signal|__send_signal|sk_|sock_|__sock|skb_|__skb|` +
 	`nf_hook_slow|ip_finish_output|fib_table_lookup|alloc_skb|__alloc_skb|lock_sock|release_sock|pipe_|do_mmap|do_munmap|do_brk|expand_stack)`)
+
+// moved are the functions of the table of those that have moved.
+var moved = func() *regexp.Regexp {
+	var names []string
+	for _, m := range probe.AllMoved() {
+		names = append(names, m.Functions...)
+	}
+	return regexp.MustCompile(`^(` + strings.Join(names, "|") + `)(\.|$)`)
+}()
 
 func main() {
 	log.SetFlags(0)
@@ -207,7 +217,7 @@ func (r recording) lines(name string, symbol func(line string) string) {
 	var kept bytes.Buffer
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		if symbols.MatchString(symbol(lines.Text())) {
+		if name := symbol(lines.Text()); symbols.MatchString(name) || moved.MatchString(name) {
 			fmt.Fprintln(&kept, lines.Text())
 		}
 	}

@@ -16,7 +16,7 @@ var structs = map[string]bool{
 	"sk_buff_head": true, "iphdr": true, "ipv6hdr": true, "tcphdr": true, "udphdr": true, "icmphdr": true, "ethhdr": true, "in6_addr": true,
 	"file": true, "path": true, "dentry": true, "qstr": true, "inode": true, "super_block": true, "file_system_type": true, "mount": true, "vfsmount": true,
 	"linux_binprm": true, "request": true, "bio": true, "bvec_iter": true, "block_device": true, "gendisk": true, "request_queue": true,
-	"pt_regs": true, "list_head": true, "kiocb": true, "iov_iter": true, "filename": true, "open_how": true, "renamedata": true,
+	"pt_regs": true, "list_head": true, "kiocb": true, "iov_iter": true, "filename": true, "open_how": true, "renamedata": true, "kernel_clone_args": true, "proto_accept_arg": true,
 	"cgroup": true, "cgroup_subsys_state": true, "kernfs_node": true, "mem_cgroup": true, "css_set": true, "cgroup_root": true, "task_group": true,
 	"cfs_rq": true, "rq": true, "sched_entity": true, "oom_control": true, "scan_control": true, "shrinker": true, "page": true, "folio": true,
 	"work_struct": true, "timer_list": true, "hrtimer": true, "irqaction": true, "softirq_action": true, "napi_struct": true,
@@ -80,7 +80,7 @@ func reducedTypes() ([]byte, error) {
 func wanted(t btf.Type) bool {
 	switch t := t.(type) {
 	case *btf.Func:
-		return functions.MatchString(t.Name)
+		return functions.MatchString(t.Name) || moved.MatchString(t.Name)
 	case *btf.Struct:
 		return structs[t.Name]
 	case *btf.Enum:
