@@ -91,6 +91,7 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 	}
 	c.warnOfFunctions()
 	c.warnOfCgroups()
+	c.warnOfHierarchies()
 	c.warnOfPatterns()
 	c.ownMaps()
 	c.obj.Hash = c.hash()

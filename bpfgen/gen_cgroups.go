@@ -25,12 +25,7 @@ func (c *compiler) compileCgroups() {
 			c.addSet(in)
 		}
 	}
-	for _, clause := range c.script.Clauses {
-		if clause.Pred != nil {
-			plylang.Inspect(clause.Pred, visit)
-		}
-		plylang.Inspect(clause.Body, visit)
-	}
+	c.eachExpr(visit)
 }
 
 func (c *compiler) addSet(x *plylang.In) {
@@ -83,7 +78,7 @@ func (c *compiler) warnOfPatterns() {
 // anyGroup says whether there is a group in a set, as far as groups are seen.
 func (c *compiler) anyGroup(set *object.CgroupSet) (seen, found bool) {
 	for _, h := range c.kernel.Hierarchies() {
-		if h.Number != 0 && !set.AllHierarchies {
+		if !h.Whole || h.Number != 0 && !set.AllHierarchies {
 			continue
 		}
 		c.kernel.Cgroups(h, func(group kernel.Cgroup) bool {

@@ -76,27 +76,6 @@ func roomOf(p *object.Program) string {
 	return "the kernel has room for, as when it sleeps"
 }
 
-// warnOfCgroups says that the control groups of version 2, the only ones that
-// programs are told of, are not those that this machine uses: once in a script.
-func (c *compiler) warnOfCgroups() {
-	var first *plylang.Name
-	visit := func(x plylang.Expr) {
-		name, ok := x.(*plylang.Name)
-		if ok && first == nil && name.Func != nil && name.Func.Result != nil && name.Func.Result.Display == plylang.DisplayCgroup {
-			first = name
-		}
-	}
-	for _, clause := range c.script.Clauses {
-		if clause.Pred != nil {
-			plylang.Inspect(clause.Pred, visit)
-		}
-		plylang.Inspect(clause.Body, visit)
-	}
-	if first != nil && c.kernel.OnlyOldCgroups() {
-		c.obj.Warnings.Add(c.script.Src, first.Pos, "%s is / for every task: it is a control group of version 2, and this machine uses version 1", first.Name)
-	}
-}
-
 // warnHidden says that functions will be shown as addresses where the kernel
 // hides the addresses of its symbols.
 func (c *compiler) warnHidden() {

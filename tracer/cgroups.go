@@ -61,7 +61,7 @@ func (c *cgroupKeeper) add(t *Tracer) error {
 		for _, h := range t.opt.Kernel.Hierarchies() {
 			c.partial[h.Number] = !h.Whole
 		}
-		source, err := openCgroupSource(t.opt, c.tell)
+		source, err := openCgroupSource(t.opt, c.tell, c.compare)
 		if err != nil {
 			return err
 		}
@@ -110,12 +110,23 @@ func (c *cgroupKeeper) tell(e cgroupEvent) {
 	}
 }
 
+// compare lets all sets look by themselves.
+func (c *cgroupKeeper) compare() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for t := range c.tracers {
+		for _, s := range t.sets {
+			s.compare()
+		}
+	}
+}
+
 // openCgroupSource finds the best source that this kernel has.
-func openCgroupSource(opt Options, tell func(cgroupEvent)) (cgroupSource, error) {
+func openCgroupSource(opt Options, tell func(cgroupEvent), missed func()) (cgroupSource, error) {
 	layout, err := cgroupLayoutOf(opt.Kernel)
 	if err == nil {
 		var watch *cgroupWatch
-		if watch, err = openCgroupWatch(layout, opt, tell); err == nil {
+		if watch, err = openCgroupWatch(layout, opt, tell, missed); err == nil {
 			return watch, nil
 		}
 	}

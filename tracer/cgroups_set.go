@@ -4,10 +4,13 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
@@ -29,6 +32,7 @@ type cgroupSet struct {
 
 	mu      sync.Mutex
 	in, out map[uint64]bool // groups that match, by whether the set has them
+	gone    map[uint64]bool // groups removed while what is there is gone through; else nil
 	removed []removedGroup
 	sweeper *time.Timer // nil while nothing was removed
 	closed  bool
@@ -68,6 +72,9 @@ func (s *cgroupSet) follow(layout *cgroupLayout) (err error) {
 // fill puts in the groups that are there already. Where only a part of them is seen,
 // by paths that mean something else, there is nothing to compare.
 func (s *cgroupSet) fill() {
+	s.mu.Lock()
+	s.gone = map[uint64]bool{}
+	s.mu.Unlock()
 	for _, h := range s.kernel.Hierarchies() {
 		switch {
 		case h.Number != 0 && !s.AllHierarchies:
@@ -81,6 +88,48 @@ func (s *cgroupSet) fill() {
 			})
 		}
 	}
+	s.mu.Lock()
+	s.gone = nil
+	s.mu.Unlock()
+}
+
+// compare finds out what has become of the groups of the set, when it was not told
+// of all.
+func (s *cgroupSet) compare() {
+	before := s.known()
+	there := map[uint64]bool{}
+	for _, h := range s.kernel.Hierarchies() {
+		s.kernel.Cgroups(h, func(g kernel.Cgroup) bool {
+			there[object.CgroupKey(g.ID, h.Number)] = true
+			return true
+		})
+	}
+	s.fill()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range before {
+		if !there[key] && !s.closed {
+			s.in[key] = s.in[key] || !s.out[key]
+			s.remove(key)
+		}
+	}
+}
+
+// known are the groups that the set has, also those that only the program knows,
+// and those that there is no room for. Removed ones are not among them.
+func (s *cgroupSet) known() (all []uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := maps.Clone(s.in)
+	maps.Copy(known, s.out)
+	var key, value uint64
+	for groups := s.groups.Iterate(); groups.Next(&key, &value); {
+		known[key] = true
+	}
+	for _, r := range s.removed {
+		delete(known, r.key)
+	}
+	return slices.Collect(maps.Keys(known))
 }
 
 // tell notes what has become of a group.
@@ -101,18 +150,20 @@ func (s *cgroupSet) tell(e cgroupEvent) {
 
 // put makes the set have a group. The program has put it in, if there was room.
 func (s *cgroupSet) put(key uint64) {
-	if s.in[key] {
+	if s.in[key] || s.gone[key] {
 		return
 	}
 	err := s.groups.Put(key, uint64(1))
-	if err == nil {
+	switch {
+	case err == nil:
 		s.in[key] = true
 		delete(s.out, key)
 		return
-	}
-	if len(s.out) == 0 {
+	case !errors.Is(err, unix.E2BIG):
+		s.log.Error("a cgroup cannot be put into the set of a pattern", "pattern", s.Text, "err", err)
+	case len(s.out) == 0:
 		s.log.Warn("more cgroups match the pattern than there is room for: the others count as if they did not match",
-			"pattern", s.Text, "room", s.groups.MaxEntries(), "err", err)
+			"pattern", s.Text, "room", s.groups.MaxEntries())
 	}
 	if len(s.out) < maxLeftOut {
 		s.out[key] = true
@@ -125,6 +176,9 @@ const maxLeftOut = 1 << 16
 // remove lets the set forget a group after a while.
 func (s *cgroupSet) remove(key uint64) {
 	delete(s.out, key)
+	if s.gone != nil {
+		s.gone[key] = true
+	}
 	if !s.in[key] {
 		return
 	}

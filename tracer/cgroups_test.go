@@ -1,7 +1,9 @@
 package tracer
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/need"
 )
@@ -114,6 +117,72 @@ func TestCgroupSetIsBounded(t *testing.T) {
 		t.Error("a group stays in the set after it was removed")
 	}
 	waitPattern(t, tr, groups+3-5, groups+3-5-room)
+}
+
+// A set that was not told of all finds out by itself.
+func TestCgroupSetCompares(t *testing.T) {
+	need.BPF(t)
+	tr, s := startSet(t, 16)
+	keys, folders := makeGroups(t, 3)
+	waitPattern(t, tr, 3, 0)
+	const dead = 1 << 40
+	if err := errors.Join(s.groups.Put(uint64(dead), uint64(1)), s.groups.Delete(keys[1])); err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	delete(s.in, keys[0]) // which only the program knows of
+	delete(s.in, keys[1]) // which nobody knows of
+	s.in[dead+1] = true   // whose end was not told
+	s.mu.Unlock()
+	if s.compare(); tr.CgroupPatterns()[0].Groups != 3 {
+		t.Errorf("%+v", tr.CgroupPatterns())
+	}
+	s.sweep(time.Now().Add(keepRemoved))
+	for key, want := range map[uint64]bool{keys[0]: true, keys[1]: true, keys[2]: true, dead: false} {
+		if isIn(t, s, key) != want {
+			t.Errorf("%d of %v is in the set: %t", key, folders, !want)
+		}
+	}
+}
+
+// A kernel without types tells nothing of groups: they are looked for.
+func TestCgroupsWithoutTypes(t *testing.T) {
+	need.BPF(t)
+	obj := compile(t, `tracepoint:raw_syscalls/sys_enter / cgroup in "/ply-many-*/g*" / { @[cgroup] = count(); }`)
+	opt := testOptions(t)
+	var err error
+	if opt.Kernel, err = kernel.Open(withoutTypes{os.DirFS("/")}); err != nil {
+		t.Fatal(err)
+	}
+	names := make(chan string, 1000)
+	opt.OnCgroup = func(_ uint64, path string) { names <- path }
+	tr := start(t, obj, opt)
+	_, folders := makeGroups(t, 2)
+	waitPattern(t, tr, 2, 0)
+	if err := os.Remove(folders[0]); err != nil {
+		t.Fatal(err)
+	}
+	waitPattern(t, tr, 1, 0)
+	for want, _ := filepath.Rel(cgroupRoot(t), folders[1]); ; {
+		select {
+		case path := <-names:
+			if path == "/"+want {
+				return
+			}
+		default:
+			t.Fatalf("%s has no name", want)
+		}
+	}
+}
+
+// withoutTypes are the files of a kernel without BTF.
+type withoutTypes struct{ fs.FS }
+
+func (f withoutTypes) Open(name string) (fs.File, error) {
+	if strings.HasPrefix(name, "sys/kernel/btf") {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return f.FS.Open(name)
 }
 
 // The kernel takes the program of each pattern, however many states it has.

@@ -35,19 +35,20 @@ const cgroupRingSize = 1 << 18
 
 // A cgroupWatch is told of groups by the kernel.
 type cgroupWatch struct {
-	coll  *ebpf.Collection
-	links []io.Closer
-	state words
-	ring  *ringbuf.Reader
-	tell  func(cgroupEvent)
-	log   *slog.Logger
-	done  chan struct{}
+	coll   *ebpf.Collection
+	links  []io.Closer
+	state  words
+	ring   *ringbuf.Reader
+	tell   func(cgroupEvent)
+	missed func() // called when events were lost
+	log    *slog.Logger
+	done   chan struct{}
 
 	handled atomic.Uint64 // events
 }
 
-func openCgroupWatch(layout *cgroupLayout, opt Options, tell func(cgroupEvent)) (w *cgroupWatch, err error) {
-	w = &cgroupWatch{tell: tell, log: opt.log(), done: make(chan struct{})}
+func openCgroupWatch(layout *cgroupLayout, opt Options, tell func(cgroupEvent), missed func()) (w *cgroupWatch, err error) {
+	w = &cgroupWatch{tell: tell, missed: missed, log: opt.log(), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			w.release()
@@ -91,6 +92,7 @@ func (w *cgroupWatch) run() {
 		w.handled.Add(1)
 		if now := w.state.load(cgroupsLost); now != lost {
 			w.log.Warn("cgroups were made or removed faster than they can be read: some may have no name", "cgroups", now-lost)
+			w.missed()
 			lost = now
 		}
 	}

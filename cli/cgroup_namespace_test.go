@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"ply-exporter/internal/need"
+)
+
+// startServerInCgroup is startServer in a cgroup with a namespace and mounts of its
+// own, as a container has them.
+func startServerInCgroup(t *testing.T, dir, mounts, config string) *server {
+	t.Helper()
+	s := &server{address: freeAddress(t), log: writeFile(t, "log", "")}
+	s.cmd = exec.Command(need.Command(t, "unshare"), "-C", "-m", "sh", "-ec", mounts+`; exec "$0" "$@"`, os.Args[0],
+		"--config", writeFile(t, "probes.yaml", config), "--web.listen-address", s.address)
+	s.cmd.Env = append(os.Environ(), asCommand+"=ply-exporter")
+	group, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer group.Close()
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
+	file, err := os.OpenFile(s.log, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s.cmd.Stdout, s.cmd.Stderr = file, file
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
+	s.waitReady(t)
+	return s
+}
+
+// A container that has only its own part of the hierarchy names that part from its
+// own group on, and nothing else by a name that is another's; one that has the
+// machine's, wherever, names all from the machine's root.
+func TestCgroupNamespace(t *testing.T) {
+	need.BPF(t)
+	const config = `
+scripts:
+  - name: calls
+    script: |
+      kprobe:SyS_getpriority / comm == "ply-workload" / { @[cgroup, cgroup in "/ply-ns-*"] = count(); }
+`
+	for _, whole := range []bool{false, true} {
+		own := newCgroup(t, "ply-ns-own-")
+		outside, inside := newCgroup(t, "ply-ns-out-"), subgroup(t, own, "child")
+		root := filepath.Dir(own)
+		mounts := fmt.Sprintf("umount -l %s; mount -t cgroup2 none %[1]s", root)
+		if whole {
+			mounts = fmt.Sprintf("mount --bind %s %s; ", root, t.TempDir()) + mounts
+		}
+		s := startServerInCgroup(t, own, mounts, config)
+		later := newCgroup(t, "ply-ns-late-")
+		for _, dir := range []string{outside, own, inside, later} {
+			runWorkloadIn(t, dir, 1)
+		}
+		_, text := s.get(t, "/metrics")
+		for _, row := range []struct {
+			dir, own string
+			in       bool // in the pattern though only our own part is seen
+		}{{own, "/", false}, {inside, "/child", false}, {outside, "cgroup:" + inode(t, outside), false}, {later, "cgroup:" + inode(t, later), true}} {
+			name, in := row.own, 0
+			if whole {
+				name = strings.TrimPrefix(row.dir, root)
+			}
+			if whole || row.in {
+				in = 1
+			}
+			if series := fmt.Sprintf("ply_calls_total{cgroup=%q,key=\"%d\"} 1\n", name, in); !strings.Contains(text, series) {
+				t.Errorf("whole %t: no %sin\n%s", whole, series, grep(text, "ply_calls"))
+			}
+		}
+		if warned := strings.Contains(s.logText(t), "only cgroups that are made from now on"); warned == whole {
+			t.Errorf("whole %t: warned %t", whole, warned)
+		}
+	}
+}
+
+func inode(t *testing.T, dir string) string {
+	t.Helper()
+	var st syscall.Stat_t
+	if err := syscall.Stat(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(st.Ino)
+}
