@@ -100,6 +100,18 @@ func (k *Kernel) probeable(symbols *Symbols, all iter.Seq[int]) iter.Seq[int] {
 	}
 }
 
+// Probeable returns the names of functions that can be probed, in the file's order.
+// A compiler's copy goes by the name of what it was made of, as Functions finds it.
+func (k *Kernel) Probeable(symbols *Symbols) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for symbol := range k.probeable(symbols, symbols.all()) {
+			if !yield(plainName(symbols.name(symbol))) {
+				return
+			}
+		}
+	}
+}
+
 // closedSections are parts of the text in which no probe is allowed: what runs
 // only at boot and is gone, what must not be instrumented, what probes use
 // themselves, and the entry from user space. Their ends are symbols.
@@ -175,6 +187,17 @@ func (s *Symbols) copies(name string) iter.Seq[int] {
 			}
 		}
 	}
+}
+
+// Parts returns the pieces that the compiler has cut off a function, the rest of
+// which it may have inlined: name.part.0.
+func (s *Symbols) Parts(name string) (parts []string) {
+	for symbol := range s.offsets {
+		if rest, ok := bytes.CutPrefix(s.nameBytes(symbol), []byte(name+".part.")); ok && !bytes.Contains(rest, []byte(".cold")) {
+			parts = append(parts, s.name(symbol))
+		}
+	}
+	return parts
 }
 
 func wholeCopy(suffix string) bool {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,26 @@ func functionNames(functions []Function) string {
 		names = append(names, name)
 	}
 	return strings.Join(names, " ")
+}
+
+// What a misspelled name may have meant is a function that can be probed.
+func TestProbeable(t *testing.T) {
+	k := files(t, map[string]string{
+		"proc/kallsyms":                      someSymbols,
+		"sys/kernel/debug/kprobes/blacklist": "0xffffffff81000700-0xffffffff81000800\tweak_one\n",
+		"sys/kernel/tracing/events/enable":   "0\n",
+	})
+	symbols, err := k.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(slices.Collect(k.Probeable(symbols)), " ")
+	if want := "startup_64 helper vfs_read vfs_read_alias helper tcp_ack tcp_ack.part.0 xfs_read helper nf_hook"; got != want {
+		t.Errorf("probeable are %s\nwant %s", got, want)
+	}
+	if got := strings.Join(symbols.Parts("tcp_ack"), " "); got != "tcp_ack.part.0" {
+		t.Errorf("parts of tcp_ack are %q", got)
+	}
 }
 
 // A function in which the kernel allows no probe is a symbol, and not found.

@@ -144,11 +144,12 @@ func BenchmarkAllTracepoints(b *testing.B) {
 
 func BenchmarkDidYouMeanLike(b *testing.B) {
 	need.Root(b)
-	s, err := live(b).Symbols()
+	k := live(b)
+	s, err := k.Symbols()
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		plylang.DidYouMeanLike("__netif_recieve_skb_core", s.Names())
+		plylang.DidYouMeanLike("__netif_recieve_skb_core", k.Probeable(s))
 	}
 }

@@ -200,23 +200,23 @@ func (s *Symbols) Has(name string) bool {
 	return ok
 }
 
-// Names returns the names of all functions, in the file's order. A compiler's
-// copy goes by the name of what it was made of, as Functions finds it.
-func (s *Symbols) Names() iter.Seq[string] {
-	return func(yield func(string) bool) {
+// all returns all symbols, in the file's order.
+func (s *Symbols) all() iter.Seq[int] {
+	return func(yield func(int) bool) {
 		for symbol := range s.addrs {
-			name := s.name(symbol)
-			if notFunction(name) {
-				continue
-			}
-			if base, suffix, ok := strings.Cut(name, "."); ok && wholeCopy("."+suffix) {
-				name = base
-			}
-			if !yield(name) {
+			if !yield(symbol) {
 				return
 			}
 		}
 	}
+}
+
+// plainName is a function's name without what the compiler adds to a copy of it.
+func plainName(name string) string {
+	if base, suffix, ok := strings.Cut(name, "."); ok && wholeCopy("."+suffix) {
+		return base
+	}
+	return name
 }
 
 func (s *Symbols) isWeak(symbol int) bool {

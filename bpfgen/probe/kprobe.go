@@ -186,12 +186,20 @@ func noFunction(k *kernel.Kernel, t functionTarget) error {
 	case err != nil:
 		return err
 	case symbols.Has(t.name) && t.module == "":
-		return missingf("the kernel allows no probe in its function %s", t.name)
+		return missingf("the kernel allows no probe in its function %s%s", t.name, gone(k, t.name))
 	}
-	if hint := gone(k, t.name); hint != "" {
-		return missingf("this kernel has no function %s%s", t.name, hint)
+	return missingf("this kernel has no function %s%s", t.pattern(), instead(k, symbols, t.name))
+}
+
+// instead says what there is in place of a function that is not there.
+func instead(k *kernel.Kernel, symbols *kernel.Symbols, name string) string {
+	if hint := gone(k, name); hint != "" {
+		return hint
 	}
-	return missingf("this kernel has no function %s%s", t.pattern(), plylang.DidYouMeanLike(t.name, symbols.Names()))
+	if parts := symbols.Parts(name); len(parts) > 0 {
+		return ": the compiler has inlined it and left " + strings.Join(parts, " and ") + ", which not every call reaches"
+	}
+	return plylang.DidYouMeanLike(name, k.Probeable(symbols))
 }
 
 // isFunction says whether a target is a function of this kernel.
