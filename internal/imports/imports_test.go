@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"plylang":                       {},
 	"configs":                       {},
 	"configs/tests":                 {},
+	"configs/examples":              {},
 	"docs":                          {},
 	"dashboards":                    {},
 }

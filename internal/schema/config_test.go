@@ -116,7 +116,7 @@ func TestSchemaAcceptsOurFiles(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 	}
-	for _, pattern := range []string{"../../configs/*.yaml", "../../configs/*/*.yaml"} {
+	for _, pattern := range []string{"../../configs/*.yaml", "../../configs/*/*.yaml", "../../configs/*/*/*.yaml"} {
 		for _, file := range glob(t, pattern) {
 			check(file, read(t, file))
 		}

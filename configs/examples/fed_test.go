@@ -1,0 +1,94 @@
+package examples
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"ply-exporter/cli"
+	"ply-exporter/internal/need"
+)
+
+// The test files of all examples pass, on every kernel. They are run as one, so
+// that the examples are loaded once, together, by one exporter.
+func TestFedExamples(t *testing.T) {
+	need.EachKernel(t)
+	need.BPF(t)
+	folder := t.TempDir() // guests have no files but the test
+	if err := os.CopyFS(folder, files); err != nil {
+		t.Fatal(err)
+	}
+	all := filepath.Join(folder, "all.yaml")
+	if err := os.WriteFile(all, []byte(testsTogether(t)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("WORKLOAD", os.Args[0])
+	said, status := runCommand(t, "test", "-v", all)
+	if status != 0 {
+		t.Errorf("status %d\n%s", status, said)
+	}
+	for _, m := range skipped.FindAllStringSubmatch(said, -1) {
+		if !maySkip(t, m[1]) {
+			t.Errorf("test %s is skipped, though this kernel is to run it\n%s", m[1], said)
+		}
+	}
+}
+
+var skipped = regexp.MustCompile(`(?m)^--- SKIP: all/(\S+)`)
+
+// maySkip tells whether the running kernel lacks a script of the example that a
+// test is of, by its name: NAME or NAME.…
+func maySkip(t *testing.T, test string) bool {
+	t.Helper()
+	if !need.HasKprobes() {
+		return true // guest kernels run it
+	}
+	name, _, _ := strings.Cut(test, ".")
+	for _, e := range examples(t) {
+		for _, s := range e.scripts {
+			if e.name == name && isAbsent(s.Name, need.Release()) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// testsTogether is one test file with the tests of all. What cannot be fed is
+// loaded with them.
+func testsTogether(t *testing.T) string {
+	t.Helper()
+	var configs, tests strings.Builder
+	for _, e := range examples(t) {
+		configs.WriteString("  - " + e.name + ".yaml\n")
+		if slices.Contains(unfed, e.name) {
+			continue
+		}
+		_, own, found := strings.Cut(testFile(t, e.name), "\nconfig: ../"+e.name+".yaml\ntests:\n")
+		if !found {
+			t.Errorf(`tests/%s.yaml does not go "config: ../%s.yaml", "tests:"`, e.name, e.name)
+		}
+		tests.WriteString(own + "\n")
+	}
+	return "config:\n" + configs.String() + "tests:\n" + tests.String()
+}
+
+// runCommand runs ply-exporter as a user does, and returns what it prints.
+func runCommand(t *testing.T, args ...string) (said string, status int) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "output")
+	out, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	status = cli.Run(append([]string{"ply-exporter"}, args...), cli.Streams{In: os.Stdin, Out: out, Err: out})
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), status
+}
