@@ -20,24 +20,43 @@ import (
 //go:embed language.md
 var language string
 
+//go:embed from-bpftrace.md
+var fromBpftrace string
+
+//go:embed from-ply.md
+var fromPly string
+
+// pages are the pages whose scripts are tests.
+var pages = []struct{ name, text string }{
+	{"language.md", language}, {"from-bpftrace.md", fromBpftrace}, {"from-ply.md", fromPly},
+}
+
 var update = flag.Bool("update", false, "rewrite the table of built-ins in docs/language.md")
 
 // plyBlock is a script of the reference, and the output that stands below it.
 // Behind "ply" may stand what it needs, or that it is in an older spelling.
 var plyBlock = regexp.MustCompile("(?ms)^```ply ?([a-z]*)\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?")
 
-// An example is one script of the reference.
+// An example is one script of a page.
 type example struct {
-	line                 int
+	at                   string // page and line
 	note, script, output string
 }
 
-func examples() []example {
-	var all []example
-	for _, at := range plyBlock.FindAllStringSubmatchIndex(language, -1) {
-		e := example{line: 1 + strings.Count(language[:at[0]], "\n"), note: language[at[2]:at[3]], script: language[at[4]:at[5]]}
+// examples are those of all pages.
+func examples() (all []example) {
+	for _, p := range pages {
+		all = append(all, examplesOf(p.name, p.text)...)
+	}
+	return all
+}
+
+func examplesOf(page, text string) (all []example) {
+	for _, at := range plyBlock.FindAllStringSubmatchIndex(text, -1) {
+		line := 1 + strings.Count(text[:at[0]], "\n")
+		e := example{at: fmt.Sprintf("docs/%s:%d", page, line), note: text[at[2]:at[3]], script: text[at[4]:at[5]]}
 		if at[6] >= 0 {
-			e.output = language[at[6]:at[7]]
+			e.output = text[at[6]:at[7]]
 		}
 		all = append(all, e)
 	}
@@ -49,15 +68,15 @@ var otherProbe = regexp.MustCompile(`(?m)^\w+:`)
 // runs says whether the example can be run: it has BEGIN and END only.
 func (e example) runs() bool { return !otherProbe.MatchString(e.script) }
 
-// Every example of the reference compiles without a warning. Those with BEGIN
-// only run, and print what the reference says.
-func TestExamplesOfTheReference(t *testing.T) {
+// Every example of the pages compiles without a warning. Those with BEGIN only
+// run, and print what the page says.
+func TestExamplesOfThePages(t *testing.T) {
 	need.EachKernel(t)
 	need.BPF(t)
 	t.Setenv("target", "1")
 	t.Setenv("HOME", "/root")
 	for _, e := range examples() {
-		t.Run(fmt.Sprintf("line %d", e.line), func(t *testing.T) {
+		t.Run(e.at, func(t *testing.T) {
 			if e.note == "kprobes" {
 				need.Kprobes(t)
 			}
@@ -71,7 +90,7 @@ func TestExamplesOfTheReference(t *testing.T) {
 			}
 			want := conformance.Record{Expect: nonEmpty(e.output)}
 			if fault := want.Check(got); fault != "" {
-				t.Errorf("docs/language.md:%d: %s", e.line, fault)
+				t.Errorf("%s: %s", e.at, fault)
 			}
 		})
 	}
@@ -88,7 +107,7 @@ func nonEmpty(text string) []string {
 }
 
 // The examples are in the spelling that fmt writes.
-func TestExamplesOfTheReferenceAreFormatted(t *testing.T) {
+func TestExamplesOfThePagesAreFormatted(t *testing.T) {
 	all := examples()
 	if len(all) < 30 {
 		t.Errorf("only %d examples were found", len(all))
@@ -98,7 +117,7 @@ func TestExamplesOfTheReferenceAreFormatted(t *testing.T) {
 			continue
 		}
 		if got, err := plylang.Format(&plylang.Source{Text: e.script}); err != nil || got != e.script {
-			t.Errorf("docs/language.md:%d: %v; fmt writes\n%s", e.line, err, got)
+			t.Errorf("%s: %v; fmt writes\n%s", e.at, err, got)
 		}
 	}
 }
@@ -181,7 +200,7 @@ func spelled(f *plylang.Func) string {
 // Everything that a script can say is in an example.
 func TestEveryConstructHasAnExample(t *testing.T) {
 	var all strings.Builder
-	for _, e := range examples() {
+	for _, e := range examplesOf("language.md", language) {
 		all.WriteString(e.script)
 	}
 	words := []string{
