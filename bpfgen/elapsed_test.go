@@ -129,11 +129,13 @@ func sleepers(n int, d time.Duration) time.Duration {
 
 // Each call has its own time: also beside a thousand others that sleep in it, or as
 // many as there is room for in the kernel. All of them together are no longer than
-// their callers waited, and each is as long as it asked to sleep: functions that it
-// calls may be called late.
+// their callers waited, and each is as long as it asked to sleep, but for what the
+// clock of programs lags behind that of timers on a machine that updates it late;
+// functions that it calls may be called late. What a kernel skips of a tracepoint
+// of its own for each system call, it counts.
 func TestElapsedOfSleepers(t *testing.T) {
 	need.EachArch(t)
-	const nap = 300 * time.Millisecond
+	const nap, least = 300 * time.Millisecond, 297 * time.Millisecond
 	for _, row := range []struct {
 		script  string
 		threads int
@@ -141,10 +143,10 @@ func TestElapsedOfSleepers(t *testing.T) {
 		least   time.Duration
 		needs   func(testing.TB)
 	}{
-		{script: "kretprobe:SyS_ppoll", threads: 1000, least: nap},
-		{script: "kretprobe:SyS_pp*", threads: 100, least: nap},
-		{script: "tracepoint:syscalls/sys_exit_ppoll", threads: 100, least: nap},
-		{script: "tracepoint:syscalls/sys_exit_ppoll", threads: 100, least: nap, plain: true},
+		{script: "kretprobe:SyS_ppoll", threads: 1000, least: least},
+		{script: "kretprobe:SyS_pp*", threads: 100, least: least},
+		{script: "tracepoint:syscalls/sys_exit_ppoll", threads: 100, least: least},
+		{script: "tracepoint:syscalls/sys_exit_ppoll", threads: 100, least: least, plain: true},
 		{script: "kretprobe:schedule_hrtimeout_range", threads: 990, least: nap / 2, needs: need.Kprobes},
 	} {
 		t.Run(fmt.Sprintf("%s plain=%v", row.script, row.plain), func(t *testing.T) {
@@ -155,7 +157,7 @@ func TestElapsedOfSleepers(t *testing.T) {
 				bpfgen.Options{PlainAttach: row.plain}, nil)
 			sum := sleepers(row.threads, nap)
 			n, total, least := r.number(t, "@n"), time.Duration(r.number(t, "@sum")), time.Duration(r.number(t, "@min"))
-			if n != int64(row.threads) {
+			if n > int64(row.threads) || n < int64(row.threads) && (!row.plain || n+int64(r.missed()) < int64(row.threads)) {
 				t.Errorf("%d of %d calls, %d missed, %d lost", n, row.threads, r.missed(), r.LostBegins())
 			}
 			if total > sum || least < row.least || total < time.Duration(n)*row.least {
