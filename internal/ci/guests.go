@@ -42,8 +42,8 @@ var pcScopes = []scope{kernels, arches}
 // uses two.
 var manyCPUs = []string{"-cpus", "16", "-append", "maxcpus=2"}
 
-// modules are those whose functions tests look for.
-var modules = []string{"-load", "veth", "-load", "dummy"}
+// modules are those whose functions tests look for, and disks.
+var modules = []string{"-load", "veth", "-load", "dummy", "-load", "loop", "-load", "configfs", "-load", "null_blk"}
 
 func (k guestKernel) String() string { return fmt.Sprintf("guest kernel %s on %s", k.version, k.arch) }
 

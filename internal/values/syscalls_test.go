@@ -2,7 +2,6 @@ package values
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,18 +11,6 @@ import (
 
 	"ply-exporter/internal/need"
 )
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asWorkload) != "" {
-		rareCalls(ledger{})
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// asWorkload is the environment variable that makes this program do nothing but
-// the work that is looked at from outside.
-const asWorkload = "PLY_CONFIGS_WORKLOAD"
 
 // rareCalls makes system calls that nothing else makes, and many.
 func rareCalls(did ledger) {
@@ -74,11 +61,7 @@ type strace map[string][]float64
 func (table strace) run(t *testing.T) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "table")
-	cmd := exec.Command("strace", "-f", "-c", "-o", file, os.Args[0])
-	cmd.Env = append(os.Environ(), asWorkload+"=1")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd.Args, err, said)
-	}
+	run(t, workload("rare calls", "", "strace", "-f", "-c", "-o", file))
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
