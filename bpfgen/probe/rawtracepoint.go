@@ -52,12 +52,21 @@ func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, er
 	if left := all - len(names); left > 0 {
 		s.why += fmt.Sprintf("; %d left out, at which a program could run inside itself before Linux 6.1", left)
 	}
-	for i, row := range argRows {
+	for i, row := range rawArgs(r.kernel, spec.Target) {
 		s.vars = append(s.vars, newVar(row, wordType, func(c *Context) {
 			c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*i), asm.DWord))
 		}))
 	}
 	return []*Scope{s}, nil
+}
+
+// rawArgs are the arguments that a tracepoint has. The kernel refuses a program
+// that reads one more; of those that a glob matches, such events are left out.
+func rawArgs(k *kernel.Kernel, target string) []*plylang.Func {
+	if kernel.IsGlob(target) {
+		return argRows
+	}
+	return argRows[:min(len(argRows), len(ctype.TracepointArgs(k, target)))]
 }
 
 // rawTracepoints returns the raw tracepoints that match, in order.
