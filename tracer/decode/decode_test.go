@@ -97,8 +97,8 @@ func TestScaled(t *testing.T) {
 }
 
 func TestReadDevices(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "partitions")
-	text := "major minor  #blocks  name\n\n 254        0  268435456 vda\n 254        1  268434432 vda1\n"
+	file := filepath.Join(t.TempDir(), "diskstats")
+	text := " 254       0 vda 41028 214 1963270 31500\n 254       1 vda1 40946 214 1958350 31476\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

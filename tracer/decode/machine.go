@@ -29,7 +29,7 @@ func NewMachine(k *kernel.Kernel) *Machine {
 		kernel:     k,
 		symbols:    sync.OnceValue(func() *kernel.Symbols { return readSymbols(k) }),
 		users:      names[int64]{read: func() map[int64]string { return readUsers("/etc/passwd") }},
-		devices:    names[uint32]{read: func() map[uint32]string { return readDevices("/proc/partitions") }},
+		devices:    names[uint32]{read: func() map[uint32]string { return readDevices("/proc/diskstats") }},
 		cgroups:    names[uint64]{read: func() map[uint64]string { return readCgroups(running(k), false) }, keep: true},
 		oldCgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(running(k), true) }, keep: true},
 		interfaces: names[int64]{read: readInterfaces, keep: true, moving: true},
