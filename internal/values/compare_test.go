@@ -53,7 +53,11 @@ func readAll(t *testing.T, list []comparison) []float64 {
 
 func (c comparison) judge(t *testing.T, got, low, high float64) {
 	t.Helper()
-	if least := max(c.least, 1); low < least && c.slack == 0 || high < least {
+	least := c.least
+	if least == 0 {
+		least = 1
+	}
+	if low < least && c.slack == 0 || high < least {
 		t.Errorf("%s: the work adds %v to %v to it, want %v", c.source, low, high, least)
 	}
 	if got < low-c.slack || got > high+c.slack {
