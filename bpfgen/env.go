@@ -74,5 +74,8 @@ func (e *env) Param(name string) (string, bool) {
 	return e.params(name)
 }
 
+// Enumerators returns the enums that have a value of a name; see plylang.Env.
+func (e *env) Enumerators(name string) []*plylang.Enumeration { return e.kernel.Enumerators(name) }
+
 // TypeNamed returns the type a cast names; see plylang.Env.
 func (e *env) TypeNamed(name string) *plylang.Type { return ctype.Named(e.kernel, name) }

@@ -215,6 +215,9 @@ type (
 		Name  string
 		Local *Local // after Check: one of Local and Func is set
 		Func  *Func
+
+		pending    bool        // it can be a constant only
+		enumerator *Enumerator // the constant that it is; nil: none
 	}
 
 	// Call is a function with arguments; count() and exit() may have none.

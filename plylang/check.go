@@ -86,8 +86,9 @@ type checker struct {
 type clause struct {
 	*checker
 	*Clause
-	known  bool // the scope is known
-	absent bool // nothing of it runs here, see check_choice.go
+	known  bool  // the scope is known
+	wanted *Type // whose names the constants are that are typed; nil: not said
+	absent bool  // nothing of it runs here, see check_choice.go
 	locals map[string]*localState
 }
 
@@ -161,6 +162,7 @@ func (c *checker) finish() {
 	c.reportUnsettled()
 	c.script.Clauses, c.script.Maps, c.script.Absent = nil, nil, nil
 	for _, cl := range c.clauses {
+		cl.literals()
 		for _, l := range cl.Locals {
 			l.Type = unliteral(cl.locals[l.Name].cell.now, S64)
 		}

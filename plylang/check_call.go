@@ -29,6 +29,11 @@ func (c *clause) call(x *Call) *Type {
 // argument.
 func (c *clause) noMap(x *Call) {
 	if m := mapArgument(x); m != nil {
+		for _, arg := range x.Args[1:] {
+			if isConstants(arg) {
+				c.expr(arg)
+			}
+		}
 		c.errorf(x.Pos, "%s() goes into a map: write %s = %s", x.Name, brief(m), x.Func.Signature())
 		return
 	}

@@ -17,6 +17,7 @@ func (c *checker) checkDoubts() {
 			case *Call:
 				cl.checkCall(x)
 			}
+			cl.checkNumbers(x)
 		})
 	}
 	for _, m := range c.order {

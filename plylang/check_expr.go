@@ -157,6 +157,8 @@ func (c *clause) name(x *Name) *Type {
 	switch {
 	case x.Local != nil:
 		return c.read(c.locals[x.Name].cell)
+	case x.pending:
+		return c.constantName(x)
 	case x.Func == nil:
 		return nil
 	case x.Func.Infer != nil:
@@ -187,7 +189,7 @@ func (c *clause) tuple(x *Tuple) *Type {
 // cond types x ? a : b, which is what both can be.
 func (c *clause) cond(x *Cond) *Type {
 	c.condition(x.X, "condition")
-	a, b := c.decayed(&x.Then), c.decayed(&x.Else)
+	a, b := c.pair(&x.Then, &x.Else, c.decayed)
 	if a == nil || b == nil {
 		return nil
 	}
@@ -205,8 +207,8 @@ func (c *clause) cond(x *Cond) *Type {
 
 // cast types (To)x.
 func (c *clause) cast(x *Cast) *Type {
-	from := c.decayed(&x.X)
 	to := castType(x.To, c.env)
+	from := c.like(&x.X, to, c.decayed)
 	switch {
 	case to == nil:
 		c.unknownType(x)

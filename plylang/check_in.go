@@ -9,7 +9,7 @@ func (c *clause) in(x *In) *Type {
 	}
 	t := c.value(x.X)
 	for i, elem := range x.List {
-		if c.value(elem) == nil || t == nil {
+		if c.like(&x.List[i], t, c.typed) == nil || t == nil {
 			continue
 		}
 		if !c.isConstant(elem) {

@@ -81,7 +81,7 @@ func (c *clause) surveyStore(m *mapState, a *Assign) {
 	switch {
 	case a.Op == ASSIGN && unresolved(a.X): // may have been meant for an aggregation
 	case call == nil && m.Agg != nil:
-		c.errorf(pos, "%s is changed with %v here but fed by %s() at %s: use two maps", m.Name, a.Op, m.Agg.Name, c.where(m.agg))
+		c.mixed(m, a)
 	case call == nil:
 		if m.table < 0 {
 			m.table = pos
@@ -93,6 +93,11 @@ func (c *clause) surveyStore(m *mapState, a *Assign) {
 	case m.Agg.Name != call.Func.Name:
 		c.errorf(pos, "%s is fed by %s() here but by %s() at %s: use two maps", m.Name, call.Name, m.Agg.Name, c.where(m.agg))
 	}
+}
+
+// mixed reports a plain store to a map that an aggregation feeds.
+func (c *clause) mixed(m *mapState, a *Assign) {
+	c.errorf(a.LHS.Position(), "%s is changed with %v here but fed by %s() at %s: use two maps", m.Name, a.Op, m.Agg.Name, c.where(m.agg))
 }
 
 // unresolved says whether an expression is a name that means nothing here, or
@@ -169,8 +174,8 @@ func (c *checker) storedNames() []string {
 func (c *clause) keysOf(ref *MapRef) {
 	m := c.maps[ref.Name]
 	types := make([]*Type, len(ref.Keys))
-	for i, k := range ref.Keys {
-		types[i] = c.keyType(k)
+	for i := range ref.Keys {
+		types[i] = c.keyLike(&ref.Keys[i], m, i)
 	}
 	switch {
 	case !m.keyed:
@@ -195,8 +200,18 @@ func (c *clause) isBuiltinVariable(name string) bool {
 	return f != nil && f.Role == Variable
 }
 
+// keyLike types one part of a map's key, which goes together with those of its
+// other uses.
+func (c *clause) keyLike(slot *Expr, m *mapState, part int) *Type {
+	if part < len(m.keys) {
+		return c.like(slot, c.read(m.keys[part]), c.keyType)
+	}
+	return c.keyType(slot)
+}
+
 // keyType types one part of a key.
-func (c *clause) keyType(x Expr) *Type {
+func (c *clause) keyType(slot *Expr) *Type {
+	x := *slot
 	t := c.value(x)
 	if t != nil && t.Kind == Struct {
 		c.errorf(x.Position(), "a %s cannot be a key: use some of its members", structName(t))

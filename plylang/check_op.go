@@ -91,7 +91,7 @@ func (c *clause) binary(x *Binary) *Type {
 		c.compare(x)
 		return S64
 	}
-	a, b := c.decayed(&x.X), c.decayed(&x.Y)
+	a, b := c.pair(&x.X, &x.Y, c.decayed)
 	if x.Op == ADD && a.Integer() && b != nil && b.Kind == Pointer {
 		x.X, x.Y, a, b = x.Y, x.X, b, a // what is added to a pointer is its right operand
 	}
@@ -99,7 +99,10 @@ func (c *clause) binary(x *Binary) *Type {
 }
 
 // compare checks what a comparison compares.
-func (c *clause) compare(x *Binary) { c.compared(x, c.value(x.X), c.value(x.Y)) }
+func (c *clause) compare(x *Binary) {
+	a, b := c.pair(&x.X, &x.Y, c.typed)
+	c.compared(x, a, b)
+}
 
 // compared checks a comparison whose sides have been typed. Two arrays are
 // compared by what is in them.
@@ -219,7 +222,23 @@ func (c *clause) plain(op Token, a, b sided) *Type {
 	if a.t.Literal && b.t.Literal && c.staysPositive(op, a, b) {
 		return Literal
 	}
+	if e := flagsOf(op, a.t, b.t); e != nil {
+		return NamedType(8, !unsigned, e)
+	}
 	return withUser(signed64(!unsigned), (op == ADD || op == SUB) && (a.t.User || b.t.User))
+}
+
+// flagsOf are the names that bits keep where they are chosen or joined.
+func flagsOf(op Token, a, b *Type) *Enumeration {
+	if op != AND && op != OR && op != XOR {
+		return nil
+	}
+	for _, t := range []*Type{a, b} {
+		if t.Enum != nil && t.Enum.Flags {
+			return t.Enum
+		}
+	}
+	return nil
 }
 
 func (c *clause) staysPositive(op Token, a, b sided) bool {

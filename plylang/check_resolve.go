@@ -141,7 +141,7 @@ func (c *clause) resolveName(x *Name) Expr {
 		}
 	}
 	if f == nil {
-		c.unknownName(x)
+		x.pending = true
 		return x
 	}
 	if f.Role != Variable {
@@ -213,7 +213,9 @@ func (c *clause) fields() (*Func, Fields) {
 	return nil, nil
 }
 
-func (c *clause) unknownName(x *Name) {
+// unknownName reports a name that means nothing, also none of the constants that
+// were wanted.
+func (c *clause) unknownName(x *Name, wanted *Enumeration) {
 	if !c.known || c.noArgument(x) || c.elsewhere(x.Pos, x.Name) {
 		return
 	}
@@ -233,16 +235,20 @@ func (c *clause) unknownName(x *Name) {
 		c.errorf(x.Pos, "no variable named %q in this probe: the one at %s belongs to another probe, use a map to pass it on", x.Name, c.where(at))
 		return
 	}
-	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, c.nearName(x.Name))
+	if wanted != nil {
+		c.errorf(x.Pos, "no variable or built-in is named %q, and %s has no such constant%s", x.Name, wanted.What(), c.nearName(x.Name, wanted.Names()))
+		return
+	}
+	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, c.nearName(x.Name, nil))
 }
 
 // nearName suggests names that are like a wrong one, fields as they are
 // written.
-func (c *clause) nearName(name string) string {
+func (c *clause) nearName(name string, constants []string) string {
 	if c.errs.full() {
 		return ""
 	}
-	names := c.namesInScope()
+	names := append(c.namesInScope(), constants...)
 	_, fields := c.fields()
 	if fields != nil {
 		names = append(names, fields.Names()...)

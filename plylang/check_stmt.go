@@ -88,9 +88,9 @@ func (c *clause) assignMap(s *Assign, lhs *MapRef) {
 	switch {
 	case call != nil:
 		c.feed(m, call)
-	case m.Agg != nil: // reported already
-		if s.X != nil {
-			c.value(s.X)
+	case m.Agg != nil: // reported already, unless it was not known to be a constant
+		if s.X != nil && c.value(s.X) != nil && isConstants(s.X) {
+			c.mixed(m, s)
 		}
 	default:
 		c.store(s, m.value, c.copied)
@@ -113,7 +113,7 @@ func (c *clause) store(s *Assign, to *cell, typed func(*Expr) *Type) {
 	right := sided{nil, Literal}
 	pos := s.LHS.Position()
 	if s.X != nil {
-		right = sided{s.X, typed(&s.X)}
+		right = sided{s.X, c.like(&s.X, c.read(to), typed)}
 		right.x = s.X
 		pos = s.X.Position()
 	}

@@ -62,7 +62,7 @@ func TestChoiceErrors(t *testing.T) {
 		{"kprobe:nowhere ? fentry:b { }", `1:18: no probe provider named "fentry"`, false},
 		{"karobe:a ? kprobe:b { }", `1:1: no probe provider named "karobe"`, false},
 		{"kprobe:a ? tracepoint:x/y { @ = sum(data->bytes); }", `1:37: data exists in tracepoint, not in kprobe`, false},
-		{"kprobe:nowhere ? tracepoint:x/y { @[arg0] = count(); }", `1:37: arg0 exists in kprobe, not in tracepoint: its fields have names, as in data->bytes`, false},
+		{"kprobe:nowhere ? tracepoint:x/y { @[arg0] = count(); }", `1:37: arg0 exists in kprobe, not in tracepoint: its fields have names, as in data->reason`, false},
 	} {
 		script, err := Parse(&Source{Text: row.script})
 		if err != nil {

@@ -25,6 +25,10 @@ func fold(x Expr) (uint64, bool) {
 	switch x := x.(type) {
 	case *Number:
 		return x.Value, true
+	case *Name:
+		if x.enumerator != nil {
+			return uint64(x.enumerator.Value), true
+		}
 	case *Unary:
 		v, ok := constant(x.X)
 		return applyUnary(x.Op, v), ok && x.Op != MUL

@@ -27,6 +27,9 @@ type Env interface {
 	// nil when there is none.
 	TypeNamed(name string) *Type
 
+	// Enumerators returns the enums that have a value of that name.
+	Enumerators(name string) []*Enumeration
+
 	// Param returns the text of $1, $2 … and of $NAME.
 	Param(name string) (string, bool)
 }

@@ -31,10 +31,11 @@ var funcs = map[string]*plylang.Func{
 func (env) Scopes(*plylang.Spec, plylang.Uses) ([]plylang.Scope, error) {
 	return []plylang.Scope{scope{}}, nil
 }
-func (env) Lookup(name string) *plylang.Func     { return funcs[name] }
-func (env) Names() []string                      { return []string{"pid", "count"} }
-func (env) TypeNamed(string) *plylang.Type       { return nil }
-func (env) Param(string) (value string, ok bool) { return "", false }
+func (env) Lookup(name string) *plylang.Func          { return funcs[name] }
+func (env) Names() []string                           { return []string{"pid", "count"} }
+func (env) Enumerators(string) []*plylang.Enumeration { return nil }
+func (env) TypeNamed(string) *plylang.Type            { return nil }
+func (env) Param(string) (value string, ok bool)      { return "", false }
 
 // scope has no variables of its own.
 type scope struct{}

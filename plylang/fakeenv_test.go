@@ -117,10 +117,35 @@ func (e *fakeEnv) Names() []string          { return names(fakeFuncs) }
 
 func (e *fakeEnv) TypeNamed(name string) *Type {
 	return map[string]*Type{
+		"enum tcp_states":      NamedType(4, true, tcpStates),
 		"struct task_struct":   {Kind: Struct, Size: 64, Struct: taskStruct},
 		"enum state":           {Kind: Enum, Size: 4, Enum: &Enumeration{Name: "state", Values: []Enumerator{{"READY", 0}}}},
 		"struct task_struct *": pointerTo(&Type{Kind: Struct, Size: 64, Struct: taskStruct}),
 	}[name]
+}
+
+// Enumerations of the tests: of two enums and of a table of flags.
+var (
+	tcpStates    = &Enumeration{Name: "tcp_states", Values: []Enumerator{{"TCP_ESTABLISHED", 1}, {"TCP_SYN_SENT", 2}, {"TCP_CLOSE", 7}, {"BOTH", 8}}}
+	dropReasons  = &Enumeration{Name: "drop_reason", Values: []Enumerator{{"DROP_NO_SOCKET", 3}, {"DROP_MINUS", -1}, {"BOTH", 9}, {"AGREED", 4}}}
+	otherReasons = &Enumeration{Name: "other_reason", Values: []Enumerator{{"AGREED", 4}}}
+	openFlags    = &Enumeration{
+		Field: "mode", Where: "sched_switch", Flags: true,
+		Values: []Enumerator{{"O_CREAT", 0x40}, {"O_EXCL", 0x80}},
+	}
+	reasonTable = &Enumeration{
+		Field: "reason", Where: "sched_switch", Also: dropReasons,
+		Values: []Enumerator{{"NO_SOCKET", 3}, {"two words", 5}},
+	}
+)
+
+func (e *fakeEnv) Enumerators(name string) (found []*Enumeration) {
+	for _, e := range []*Enumeration{tcpStates, dropReasons, otherReasons} {
+		if _, ok := e.Value(name); ok {
+			found = append(found, e)
+		}
+	}
+	return found
 }
 
 func (e *fakeEnv) Param(name string) (string, bool) {
@@ -173,6 +198,9 @@ var switchFields = &fields{"tracepoint sched/sched_switch", []Field{
 	{Name: "prev_pid", Type: S32, Offset: 24},
 	{Name: "next_pid", Type: S32, Offset: 28},
 	{Name: "bytes", Type: U64, Offset: 32},
+	{Name: "newstate", Type: NamedType(4, true, tcpStates), Offset: 40},
+	{Name: "mode", Type: NamedType(8, false, openFlags), Offset: 48},
+	{Name: "reason", Type: NamedType(4, false, reasonTable), Offset: 56},
 }}
 
 // fakeScope is one kind of probe.
