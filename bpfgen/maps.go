@@ -61,6 +61,9 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
 	m.MaxEntries = c.entries(m, opt)
 	if pm.Agg == nil {
 		m.Size = emit.Padded(pm.Value.Size)
+		if pm.Value.Unit == plylang.Timestamp {
+			m.Reduce = object.ReduceMax // the sum of two times is none
+		}
 	} else {
 		c.layoutAggregation(m, opt)
 	}

@@ -137,6 +137,11 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 	}
 	fmt.Fprintf(w, "    %s%s %s%s\n", m.name, labels, typeName(m.typ), reason(m.whyGauge()))
 	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, shortList(storingSpecs(checked, m.decl)))
+	for _, l := range m.labels {
+		if text := l.text(); text != "" {
+			fmt.Fprintf(w, "        %s\n", text)
+		}
+	}
 	if m.typ == dto.MetricType_HISTOGRAM {
 		fmt.Fprintf(w, "        le: %s\n", m.bounds.text())
 	}

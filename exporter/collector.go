@@ -209,6 +209,9 @@ func (r *running) addMap(self selfFamilies, reading mapReading) {
 	if mp.Storage == object.LRUHash {
 		self.add(mapSurplus, float64(reading.surplus), mp.Name, script)
 	}
+	if reading.series.m.filters() {
+		self.add(mapFiltered, float64(reading.filtered), mp.Name, script)
+	}
 	self.add(mapDropped, float64(reading.dropped), mp.Name, script)
 	if mp.Cleared() {
 		self.add(mapLateClears, float64(r.tracer.LateClears(mp)), mp.Name, script)

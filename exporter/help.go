@@ -24,7 +24,7 @@ func helpText(checked *plylang.Script, m *metric) string {
 	if text := m.userHelp(); text != "" {
 		return text
 	}
-	return fmt.Sprintf("%s of %s, script %s%s", sourceText(m.decl), shortList(storingSpecs(checked, m.decl)), m.script.Name, note(m.decl))
+	return fmt.Sprintf("%s of %s, script %s%s%s", sourceText(m.decl), shortList(storingSpecs(checked, m.decl)), m.script.Name, note(m.decl), m.filterNote())
 }
 
 // tellExact says in the help of counts that they have what the kernel skipped,

@@ -66,6 +66,9 @@ func (m *metric) tableWarnings() plylang.ErrorList {
 			continue
 		}
 		table := m.given.Labels[i].Map
+		if l.rules.Regexp != nil {
+			continue // its keys are texts that the expression leaves
+		}
 		for _, key := range slices.Sorted(maps.Keys(table)) {
 			if doubt := doubtfulKey(e, key); doubt != "" {
 				list = append(list, m.given.At("labels").Errorf("key %s of a label table %s", key, doubt))

@@ -8,14 +8,62 @@ import (
 
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
+	"ply-exporter/tracer/decode"
 )
 
 // A label is one label of a metric: component part of the key as text, which
-// names may replace.
+// the user's rules may replace.
 type label struct {
 	name  string
 	part  int
-	names map[string]string
+	rules config.Label
+}
+
+// value is the label's value for a text, and whether the user wants it: first the
+// expression is applied to the text, then the table to what it leaves.
+func (l *label) value(text string) (value string, wanted bool) {
+	if re := l.rules.Regexp; re != nil {
+		m := re.FindStringSubmatch(text)
+		if m == nil && l.rules.Keep {
+			return "", false
+		}
+		if len(m) > 1 {
+			text = m[1]
+		}
+	}
+	text = decode.ForLabel.Escape(text)
+	if name, ok := l.rules.Map[text]; ok {
+		return name, true
+	}
+	return text, true
+}
+
+// text says what the label's expression does; "" for a label without one.
+func (l *label) text() string {
+	switch re := l.rules.Regexp; {
+	case re == nil:
+		return ""
+	case l.rules.Keep:
+		return fmt.Sprintf("only keys whose %s matches %q", l.name, l.rules.Written)
+	default:
+		return fmt.Sprintf("%s is renamed by %q", l.name, l.rules.Written)
+	}
+}
+
+// filterNote says in the help of a metric which keys it has.
+func (m *metric) filterNote() string {
+	text := ""
+	for _, l := range m.labels {
+		if l.rules.Keep {
+			text += "; " + l.text()
+		}
+	}
+	return text
+}
+
+// filters says whether keys that have some values are not exported.
+func (m *metric) filters() bool {
+	return slices.ContainsFunc(m.labels, func(l label) bool { return l.rules.Keep })
 }
 
 // inferLabels names a label for each component of the map's key, after the
@@ -144,7 +192,8 @@ func resolveLabels(decl *plylang.Map, m *config.Metric) ([]label, *plylang.Error
 		if err != nil {
 			return nil, err
 		}
-		labels[i].names = names
+		labels[i].rules = l
+		labels[i].rules.Map = names
 		if l.Name != "" {
 			labels[i].name = l.Name
 		}

@@ -19,6 +19,9 @@ var textsOfNumbers = []*plylang.Display{nil, plylang.DisplayHex, plylang.Display
 // Keys of numbers are matched by value, however they are written. A key that
 // no value can have is an error.
 func valueNames(t *plylang.Type, m *config.Metric, l config.Label) (map[string]string, *plylang.Error) {
+	if l.Regexp != nil {
+		return l.Map, nil // of the texts that it leaves
+	}
 	if enumOf(t) != nil {
 		return enumNames(t, m, l)
 	}

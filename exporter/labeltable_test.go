@@ -47,7 +47,7 @@ func tableText(t *testing.T, script, table string) string {
 	}
 	var rows []string
 	given := cfg.Scripts[0].Metrics[0].Labels[0].Map
-	names := scripts[0].compiled.metrics[0].labels[0].names
+	names := scripts[0].compiled.metrics[0].labels[0].rules.Map
 	for _, pair := range strings.Split(strings.Trim(table, "{}"), ", ") {
 		key, _, _ := strings.Cut(pair, ":")
 		for text, name := range names {

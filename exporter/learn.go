@@ -3,10 +3,10 @@ package exporter
 import (
 	"bytes"
 	"cmp"
+	"math"
 	"slices"
 
 	"ply-exporter/exporter/encode"
-	"ply-exporter/tracer/decode"
 )
 
 // A lesson is what is new in a round: the labels of keys that are to be learned.
@@ -18,11 +18,18 @@ type lesson struct {
 // A newKey has the number of a key and where its labels are.
 type newKey struct{ number, begin, end uint32 }
 
+// noSeries is the series of a key that is not exported.
+const noSeries = math.MaxUint32
+
 func (l *lesson) labels(k newKey) []byte { return l.texts[k.begin:k.end] }
 
 // note makes the labels of the key that got its number last.
 func (t *mapSeries) note(l *lesson, key []byte) {
-	values, begin := t.labelValues(key), len(l.texts)
+	values, wanted := t.labelValues(key)
+	begin := len(l.texts)
+	if t.of = append(t.of, noSeries); !wanted {
+		return
+	}
 	for _, i := range t.names {
 		l.texts = encode.AppendLabel(l.texts, begin, t.m.labels[i].name, values[i])
 	}
@@ -36,7 +43,6 @@ func (t *mapSeries) learn(l *lesson) {
 		return
 	}
 	slices.SortFunc(l.keys, func(a, b newKey) int { return bytes.Compare(l.labels(a), l.labels(b)) })
-	t.of = append(t.of, make([]uint32, t.keys.Len()-len(t.of))...)
 	t.list, t.texts = slices.Grow(t.list, len(l.keys)), slices.Grow(t.texts, len(l.texts))
 	old, order := t.order, make([]uint32, 0, len(t.order)+len(l.keys))
 	for _, k := range l.keys {
@@ -68,20 +74,21 @@ func (t *mapSeries) labels(n uint32) []byte {
 	return t.texts[begin:end:end]
 }
 
-func (t *mapSeries) labelValues(key []byte) []string {
-	values := make([]string, len(t.m.labels))
+// labelValues are those of a key, in the order of the metric's labels; wanted is
+// false where the key is not exported.
+func (t *mapSeries) labelValues(key []byte) (values []string, wanted bool) {
+	values = make([]string, len(t.m.labels))
 	if len(values) == 0 {
-		return values
+		return values, true
 	}
 	parts := t.mp.Split(key)
-	for i, l := range t.m.labels {
-		text := decode.ForLabel.Escape(t.text(parts[l.part]))
-		if name, ok := l.names[text]; ok {
-			text = name
+	for i := range t.m.labels {
+		l := &t.m.labels[i]
+		if values[i], wanted = l.value(t.text(parts[l.part])); !wanted {
+			return nil, false
 		}
-		values[i] = text
 	}
-	return values
+	return values, true
 }
 
 // byName returns the metric's labels in the order of their names, in which they

@@ -64,7 +64,8 @@ type (
 		Exported, Keyed          bool
 		Entries, Max             string
 		Memory, Dropped          string
-		Fill                     int // percent
+		Filtered                 string // keys
+		Fill                     int    // percent
 		Keys                     []string
 		Rows                     []rowView
 		Histograms               []histogramView
@@ -219,6 +220,9 @@ func (r mapReading) view() mapView {
 	}
 	if r.dropped > 0 {
 		v.Dropped = groupDigits(r.dropped)
+	}
+	if r.filtered > 0 {
+		v.Filtered = groupDigits(uint64(r.filtered))
 	}
 	for _, l := range t.m.labels {
 		v.Keys = append(v.Keys, l.name)

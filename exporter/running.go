@@ -77,6 +77,7 @@ type mapReading struct {
 	series          *mapSeries
 	entries         int // at most MaxEntries
 	surplus         int // those beyond, in a map that evicts
+	filtered        int // those that are not exported for their labels
 	dropped, memory uint64
 }
 
@@ -100,7 +101,10 @@ func (r *running) read(all []*mapSeries, from origin) ([]mapReading, error) {
 	for i, t := range all {
 		t.update(contents[i], from)
 		entries := min(contents[i].Len, t.mp.MaxEntries)
-		readings[i] = mapReading{t, entries, contents[i].Len - entries, r.tracer.Dropped(t.mp), r.memory(t.mp)}
+		readings[i] = mapReading{
+			series: t, entries: entries, surplus: contents[i].Len - entries, filtered: t.filtered,
+			dropped: r.tracer.Dropped(t.mp), memory: r.memory(t.mp),
+		}
 	}
 	return readings, nil
 }

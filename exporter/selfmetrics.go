@@ -37,6 +37,7 @@ var (
 	mapEntries     = &selfMetric{"ply_map_entries", gauge, "Keys in the map.", []string{"map", "script"}}
 	mapMaxEntries  = &selfMetric{"ply_map_max_entries", gauge, "Keys the map has room for.", []string{"map", "script"}}
 	mapSurplus     = &selfMetric{"ply_map_surplus_entries", gauge, "Keys beyond the maximum that a map which evicts still holds. They are counted, but not exported.", []string{"map", "script"}}
+	mapFiltered    = &selfMetric{"ply_map_filtered_entries", gauge, "Keys in the map that are not exported, because a label with keep: true does not match.", []string{"map", "script"}}
 	mapDropped     = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason; of elapsed, the calls of which it is not known when they began.", []string{"map", "script"}}
 	mapLateClears  = &selfMetric{"ply_map_late_clears_total", counter, "Times that a clear() was carried out late, because the script clears the map faster than it can be read and emptied. Updates in between are cleared, too.", []string{"map", "script"}}
 	mapMemory      = &selfMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
@@ -48,7 +49,7 @@ var (
 
 var selfMetrics = []*selfMetric{
 	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed, eventsLost, linesOmitted,
-	mapEntries, mapMaxEntries, mapSurplus, mapDropped, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
+	mapEntries, mapMaxEntries, mapSurplus, mapFiltered, mapDropped, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
 }
 
 // selfFamilies collects samples of own metrics.

@@ -26,9 +26,12 @@ type mapSeries struct {
 	texts []byte   // the labels of all series, side by side
 	order []uint32 // series by their labels
 
-	round  uint32
-	count  int    // how many series this round has
-	shown  int    // how many of them are exported
+	round uint32
+	count int // how many series this round has
+	shown int // how many of them are exported
+
+	filtered int // how many keys this round has that are not exported
+
 	values []byte // by series
 	was    []byte // the values of the round before, where they are compared
 
@@ -79,7 +82,7 @@ func (t *mapSeries) update(c Contents, from origin) {
 		c.Rows, c.Len = slices.Values([]Row{zero}), 1
 	}
 	t.round++
-	t.count = 0
+	t.count, t.filtered = 0, 0
 	if t.m.starts() || t.evicts() {
 		t.values, t.was = t.was, t.values
 	}
@@ -128,6 +131,10 @@ func (t *mapSeries) accumulateFrom(c Contents, first int) {
 // new in this round. Of values that are no numbers, such as the strings of a table
 // on the status page, one is kept.
 func (t *mapSeries) accumulate(n uint32, value []byte) {
+	if n == noSeries {
+		t.filtered++
+		return
+	}
 	s := &t.list[n]
 	if s.round == t.round {
 		if t.mp.Shape != object.ShapeRaw || t.mp.Value.Integer() {
@@ -172,6 +179,10 @@ func (t *mapSeries) forget(c Contents) {
 	for row := range c.Rows {
 		n, _ := old.keys.Find(row.Key)
 		t.keys.Number(row.Key)
-		t.of = append(t.of, number[old.of[n]])
+		if n := old.of[n]; n == noSeries {
+			t.of = append(t.of, noSeries)
+		} else {
+			t.of = append(t.of, number[n])
+		}
 	}
 }

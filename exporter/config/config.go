@@ -45,12 +45,6 @@ type Metric struct {
 	where places
 }
 
-// A Label names a key of a map and may give its values other names.
-type Label struct {
-	Name string
-	Map  map[string]string
-}
-
 // Buckets are the finite bounds of a histogram: a list of them, ascending, or the
 // lowest and the highest one, either of which may be nil, which keeps the default.
 type Buckets struct {

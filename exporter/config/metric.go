@@ -2,7 +2,6 @@ package config
 
 import (
 	"math/big"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -74,50 +73,6 @@ func (v value) scale() *big.Rat {
 	return r
 }
 
-func readLabels(v value) []Label {
-	out := []Label{}
-	seen := map[string]bool{}
-	for _, e := range v.list("labels") {
-		var l Label
-		if e.isScalar() {
-			l.Name = e.labelName()
-		} else {
-			readMapping(e, "a label", &l, labelFields)
-		}
-		if seen[l.Name] && l.Name != "" {
-			e.fail("label %q is given twice", l.Name)
-		}
-		seen[l.Name] = true
-		out = append(out, l)
-	}
-	return out
-}
-
-var labelFields = []field[Label]{
-	{"name", func(l *Label, v value) { l.Name = v.labelName() }},
-	{"map", func(l *Label, v value) { l.Map = readNames(v) }},
-}
-
-func readNames(v value) map[string]string {
-	names := map[string]string{}
-	for _, pair := range v.pairs("map") {
-		names[pair[0].node.Value] = pair[1].word("a label's value")
-	}
-	return names
-}
-
-func (v value) labelName() string {
-	name := v.text("a label")
-	switch {
-	case name == "":
-	case !metricName.MatchString(name):
-		v.fail("label %q: only letters, digits and _ may be in it, and no digit first", name)
-	case ReservedLabel(name):
-		v.fail("label %q is reserved by Prometheus: choose another name", name)
-	}
-	return name
-}
-
 func readBuckets(v value) *Buckets {
 	b := &Buckets{}
 	if v.isList() {
@@ -175,9 +130,4 @@ func (v value) bound(what string) *Bound {
 		return nil
 	}
 	return b
-}
-
-// ReservedLabel says whether Prometheus gives a label of that name a meaning.
-func ReservedLabel(name string) bool {
-	return name == "le" || name == "quantile" || strings.HasPrefix(name, "__")
 }
