@@ -108,7 +108,7 @@ var constants = map[string]map[int]string{
 	"quantize":   {1: "2"},
 	"lquantize":  {1: "0", 2: "100", 3: "10"},
 	"llquantize": {1: "10", 2: "0", 3: "3", 4: "10"},
-	"str":        {1: "8"}, "mem": {1: "8"}, "strncmp": {2: "3"}, "dyn": {1: "8"}, "reg": {0: `"ax"`},
+	"str":        {1: "8"}, "mem": {1: "8"}, "strncmp": {2: "3"}, "dyn": {1: "8"}, "reg": {0: `"ax"`}, "kaddr": {0: `"vfs_read"`},
 }
 
 func refused(t *testing.T, f *plylang.Func, probe string, args []string) {
