@@ -73,7 +73,7 @@ var labels = []string{
 
 // All of X.yaml begins with X, so that any files can be loaded together.
 func TestNamesOfShippedConfigurations(t *testing.T) {
-	b := newRecordedBackend(t, "6.18-amd64")
+	b := newRecordedBackend(t, "7.3-amd64")
 	for file, cfg := range shipped(t) {
 		if file == quickstart {
 			continue
@@ -139,6 +139,9 @@ var absent = map[string][]string{
 	"6.12-arm64": {"interrupts_processor"}, // these tracepoints are those of x86
 }
 
+// maxactive is in a warning of what older kernels do, whatever the script says.
+const maxactive = "returns are missed when more callers"
+
 // Every script compiles for every recorded kernel, but for those that it cannot
 // run, and without a warning.
 func TestShippedConfigurationsCompile(t *testing.T) {
@@ -151,7 +154,7 @@ func TestShippedConfigurationsCompile(t *testing.T) {
 				if (err != nil) != missing {
 					t.Errorf("kernel %s, %s, script %s: absent is %v, want %v\n%s", release, file, s.Name, err != nil, missing, detail(err))
 				}
-				if strings.Contains(said, "warning:") {
+				if strings.Count(said, "warning:") > strings.Count(said, maxactive) {
 					t.Errorf("kernel %s, %s:\n%s", release, file, said)
 				}
 			}
@@ -179,7 +182,7 @@ func TestShippedConfigurationsTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
-	if _, err := check(newRecordedBackend(t, "6.18-amd64"), cfg.Scripts...); err != nil {
+	if _, err := check(newRecordedBackend(t, "7.3-amd64"), cfg.Scripts...); err != nil {
 		t.Error(plylang.Detail(err))
 	}
 	n := 0
@@ -200,7 +203,7 @@ var atMost = regexp.MustCompile(`all scripts together: at most ([\d,]+) series`)
 // The head of a file says what it costs. Its largest number of series is what
 // check --cpus 64 says.
 func TestHeadsOfShippedConfigurations(t *testing.T) {
-	b := newRecordedBackend(t, "6.18-amd64")
+	b := newRecordedBackend(t, "7.3-amd64")
 	b.AssumeCPUs(64)
 	for file, cfg := range shipped(t) {
 		if file == quickstart {

@@ -18,7 +18,7 @@ var structs = map[string]bool{
 	"linux_binprm": true, "request": true, "bio": true, "bvec_iter": true, "block_device": true, "gendisk": true, "request_queue": true,
 	"pt_regs": true, "list_head": true, "kiocb": true, "iov_iter": true, "filename": true, "open_how": true, "renamedata": true, "kernel_clone_args": true, "proto_accept_arg": true,
 	"cgroup": true, "cgroup_subsys_state": true, "kernfs_node": true, "mem_cgroup": true, "css_set": true, "cgroup_root": true, "task_group": true,
-	"cfs_rq": true, "rq": true, "sched_entity": true, "oom_control": true, "scan_control": true, "shrinker": true, "page": true, "folio": true,
+	"socket": true, "files_struct": true, "fdtable": true, "cfs_rq": true, "rq": true, "sched_entity": true, "oom_control": true, "scan_control": true, "shrinker": true, "page": true, "folio": true,
 	"work_struct": true, "timer_list": true, "hrtimer": true, "irqaction": true, "softirq_action": true, "napi_struct": true,
 	"rw_semaphore": true, "mutex": true, "module": true, "bpf_prog": true, "bpf_prog_aux": true, "pci_dev": true, "swap_info_struct": true,
 	"address_space": true, "vm_area_struct": true, "kernel_siginfo": true, "mddev": true, "user_namespace": true, "net": true, "possible_net_t": true,
