@@ -52,7 +52,7 @@ func TestQuickstartMetrics(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"ply_syscalls_total{func} counter",
+		"ply_syscalls_total{syscall} counter",
 		"ply_run_queue_latency_seconds{} histogram",
 		"ply_processes_started_total{} counter",
 		"ply_processes_executed_total{} counter",

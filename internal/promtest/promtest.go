@@ -1,7 +1,7 @@
 // Package promtest runs a real Prometheus against an exporter under test.
 //
 //	prometheus := promtest.Start(t, "127.0.0.1:10759")
-//	n := prometheus.Value(`ply_syscalls_total{func="sys_read"}`)
+//	n := prometheus.Value(`ply_syscalls_total{syscall="read"}`)
 //
 // It uses the prometheus and promtool commands on PATH and skips the test where
 // they are missing. Everything stays on the loopback interface.
