@@ -63,6 +63,7 @@ func (s *script) compile(b Backend, names *nameCheck) plylang.ErrorList {
 	s.warnings = append(s.warnings, checked.Warnings...)
 	s.warnings = append(s.warnings, list.warnings(checked)...)
 	s.warnings = append(s.warnings, bpfgen.Bystanders(checked)...)
+	s.warnings = append(s.warnings, bpfgen.Misread(checked)...)
 	if len(errs) > 0 {
 		s.err = errs
 		return errs

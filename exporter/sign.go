@@ -164,9 +164,10 @@ func readsMap(x plylang.Expr) (yes bool) {
 	return yes
 }
 
-// notNegative says whether an expression cannot be negative here.
+// notNegative says whether an expression cannot be negative here. Durations count
+// as numbers without a sign.
 func (s *signs) notNegative(x plylang.Expr) bool {
-	if t := x.Type(); t != nil && !t.Signed || s.known[x.String()] != nil {
+	if t := x.Type(); t != nil && (!t.Signed || t.Unit != plylang.Plain) || s.known[x.String()] != nil {
 		return true
 	}
 	if n, ok := plylang.ConstInt(x); ok {

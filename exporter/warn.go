@@ -30,12 +30,99 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 		if m.mayBeNegative() && !s.notNegative(arg) {
 			list.Add(checked.Src, arg.Position(), "%s may be negative: such values count in the lowest bucket; if (%s >= 0) or a predicate keeps them out", arg, arg)
 		}
+		if m.addsResults() && !s.notNegative(arg) && result(arg) != nil {
+			list.Add(checked.Src, arg.Position(), "%s is negative where the call fails, and the error number is then subtracted: if (%s > 0) or a predicate keeps it out", arg, result(arg))
+		}
 		if b, ok := arg.(*plylang.Binary); ok && dropsUnit(b) {
 			list.Add(checked.Src, b.Pos, "%s drops the unit of a duration: without it the exporter converts to seconds itself", arg)
 		}
 	})
+	list = append(list, m.sinceBoot(checked)...)
+	list = append(list, m.unusedBits(checked)...)
 	list.Sort()
 	return list
+}
+
+// unusedBits warns of buckets that are asked to be finer than those of Prometheus
+// are.
+func (m *metric) unusedBits(checked *plylang.Script) (list plylang.ErrorList) {
+	args := m.decl.Args
+	if m.typ != dto.MetricType_HISTOGRAM || m.givenBuckets() != nil || m.decl.Agg.Name != "quantize" || len(args) < 2 {
+		return nil
+	}
+	if bits, ok := plylang.ConstInt(args[1]); ok && bits > 0 {
+		list.Add(checked.Src, args[1].Position(), "the buckets of %s stay powers of two, these bits divide them in \"run\" only: list bounds with buckets: in the configuration, or write llquantize()", m.name)
+	}
+	return list
+}
+
+// addsResults says whether a negative number makes the metric smaller.
+func (m *metric) addsResults() bool {
+	return m.decl.Agg != nil && (m.decl.Agg.Name == "sum" || m.decl.Agg.Name == "avg")
+}
+
+// result is the result of a call in an expression; nil: there is none.
+func result(x plylang.Expr) (found plylang.Expr) {
+	plylang.Inspect(x, func(x plylang.Expr) {
+		name, isName := x.(*plylang.Name)
+		member, isMember := x.(*plylang.Member)
+		if isName && name.Func != nil && name.Func.Name == "retval" || isMember && member.Name == "ret" {
+			found = x
+		}
+	})
+	return found
+}
+
+// sinceBoot warns of a gauge that is a point in time on a clock that Prometheus
+// does not have.
+func (m *metric) sinceBoot(checked *plylang.Script) (list plylang.ErrorList) {
+	if m.typ != dto.MetricType_GAUGE {
+		return nil
+	}
+	for _, c := range checked.Clauses {
+		plylang.Walk(c.Body, func(n plylang.Node) bool {
+			a, ok := n.(*plylang.Assign)
+			if !ok || a.X == nil {
+				return true
+			}
+			if ref, ok := a.LHS.(*plylang.MapRef); ok && ref.Name == m.decl.Name {
+				if at := bootTime(stored(a.X)); at != nil {
+					list.Add(checked.Src, at.Position(), "%s counts from the start of the machine: walltime is the time of day, from which time() in PromQL can be subtracted", at)
+				}
+			}
+			return true
+		})
+	}
+	return slices.CompactFunc(list, func(a, b *plylang.Error) bool { return a.Pos == b.Pos })
+}
+
+// stored is what an aggregation or assignment stores.
+func stored(x plylang.Expr) plylang.Expr {
+	if call, ok := x.(*plylang.Call); ok && call.Func != nil && call.Func.Role == plylang.Aggregation && len(call.Args) > 0 {
+		return call.Args[0]
+	}
+	return x
+}
+
+// bootTime is the point in time that an expression is, possibly in another unit,
+// where it counts from the start of the machine; nil: it is something else.
+func bootTime(x plylang.Expr) plylang.Expr {
+	switch x := x.(type) {
+	case *plylang.Binary:
+		if x.Op == plylang.DIV || x.Op == plylang.MUL {
+			return bootTime(x.X)
+		}
+	case *plylang.Cast:
+		return bootTime(x.X)
+	case *plylang.Name:
+		if x.Func != nil && x.Func.Name == "secs" {
+			return x
+		}
+	}
+	if t := x.Type(); t != nil && t.Unit == plylang.Timestamp && t.Display != plylang.DisplayWalltime {
+		return x
+	}
+	return nil
 }
 
 // labelError is an error where a label has its name from: the configuration, or

@@ -54,8 +54,8 @@ func functionScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 		return nil, fmt.Errorf("kretprobe fires where a function returns: leave out the offset or address in %q", s.spec.Target)
 	}
 	if !r.kernel.Has(kernel.Kprobe) {
-		return nil, missingf("this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; " +
-			"system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch")
+		return nil, missingf("this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; "+
+			"system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch%s", sameNamed(r.kernel, s.provider.Name, target))
 	}
 	target, s.moved = current(r.kernel, target)
 	if err := s.resolve(r, target); err != nil {
@@ -115,7 +115,7 @@ func (s *Scope) resolve(r *Resolver, t functionTarget) error {
 	}
 	found, err := r.kernel.Functions(t.pattern())
 	if err == nil && len(found) == 0 {
-		err = noFunction(r.kernel, t)
+		err = noFunction(r.kernel, s.provider.Name, t)
 	}
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func (t functionTarget) pattern() string {
 }
 
 // noFunction is about a function that is not there, or that cannot be probed.
-func noFunction(k *kernel.Kernel, t functionTarget) error {
+func noFunction(k *kernel.Kernel, provider string, t functionTarget) error {
 	symbols, err := k.Symbols()
 	switch {
 	case err == nil && t.module != "" && t.module != "vmlinux" && !kernel.IsGlob(t.module) && !symbols.HasModule(t.module):
@@ -188,18 +188,21 @@ func noFunction(k *kernel.Kernel, t functionTarget) error {
 	case symbols.Has(t.name) && t.module == "":
 		return missingf("the kernel allows no probe in its function %s%s", t.name, gone(k, t.name))
 	}
-	return missingf("this kernel has no function %s%s", t.pattern(), instead(k, symbols, t.name))
+	return missingf("this kernel has no function %s%s", t.pattern(), instead(k, provider, symbols, t))
 }
 
 // instead says what there is in place of a function that is not there.
-func instead(k *kernel.Kernel, symbols *kernel.Symbols, name string) string {
-	if hint := gone(k, name); hint != "" {
+func instead(k *kernel.Kernel, provider string, symbols *kernel.Symbols, t functionTarget) string {
+	if hint := gone(k, t.name); hint != "" {
 		return hint
 	}
-	if parts := symbols.Parts(name); len(parts) > 0 {
+	if hint := sameNamed(k, provider, t); hint != "" {
+		return hint
+	}
+	if parts := symbols.Parts(t.name); len(parts) > 0 {
 		return ": the compiler has inlined it and left " + strings.Join(parts, " and ") + ", which not every call reaches"
 	}
-	return plylang.DidYouMeanLike(name, k.Probeable(symbols))
+	return plylang.DidYouMeanLike(t.name, k.Probeable(symbols))
 }
 
 // isFunction says whether a target is a function of this kernel.

@@ -1,0 +1,47 @@
+package bpfgen
+
+import (
+	"strings"
+	"testing"
+
+	"ply-exporter/plylang"
+)
+
+// What a call is asked for, and what it says first, is warned of where it is taken
+// for what happened.
+func TestMisread(t *testing.T) {
+	k := recorded(t, "7.3-amd64")
+	for _, row := range []struct{ script, want string }{
+		{"kprobe:SyS_read { @[uid] = sum(arg2); }", "script:1:32: arg2 is how many bytes read is asked for, and not how many it moves: that is the result, as in kretprobe:SyS_read / retval > 0 / { … sum(retval) … }"},
+		{"k:sys_pwrite64 { @ = avg(arg(2) / 4096); }", "arg2 is how many bytes pwrite64 is asked for"},
+		{"tracepoint:syscalls/sys_enter_recvfrom { @ = sum(data->size); }", "data->size is how many bytes recvfrom is asked for"},
+		{"kprobe:vfs_write { @[comm] = sum(args->count); }", "kretprobe:vfs_write / retval > 0 /"},
+		{"kprobe:SyS_connect { p[tid] = *(u16 *)(arg1 + 2); }", "script:1:31: the port of an address is in network byte order: write *(__be16 *)(arg1 + 2)"},
+		{"kprobe:SyS_sendto / *(unsigned short *)(arg4 + 2) == 53 / { @ = count(); }", "write *(__be16 *)(arg4 + 2)"},
+		{"kretprobe:SyS_connect / retval == -111 / { @[comm] = count(); }", "script:1:35: connect of a socket that does not block returns -115, EINPROGRESS, and it is refused later"},
+		{"tracepoint:syscalls/sys_exit_connect { if (data->ret in (-110, -111)) { @ = count(); } }", "returns -115"},
+
+		{"kprobe:SyS_read { @[comm] = quantize(arg2); }", ""},
+		{"kprobe:SyS_read { @[comm] = max(arg2); @n[arg2] = count(); }", ""},
+		{"kprobe:SyS_lseek { @ = sum(arg2); }", ""},
+		{"kprobe:SyS_read { asked[tid] = arg2; } kretprobe:SyS_read / retval > 0 / { @ = sum(asked[tid] - retval); }", ""},
+		{"kretprobe:SyS_read / retval > 0 / { @ = sum(retval); }", ""},
+		{"kprobe:SyS_connect / *(u16 *)arg1 == 2 / { @[*(__be16 *)(arg1 + 2)] = count(); }", ""},
+		{"kprobe:SyS_read { @[*(u16 *)(arg1 + 2)] = count(); }", ""},
+		{"kretprobe:SyS_connect / retval < 0 && retval != -115 / { @[errno(retval)] = count(); }", ""},
+		{"kretprobe:SyS_bind / retval == -111 / { @ = count(); }", ""},
+	} {
+		script, err := plylang.Parse(&plylang.Source{Text: row.script})
+		if err == nil {
+			err = plylang.Check(script, newEnv(k, Options{}, nil))
+		}
+		if err != nil {
+			t.Errorf("%s: %s", row.script, plylang.Detail(err))
+			continue
+		}
+		got := Misread(script)
+		if row.want == "" && len(got) > 0 || row.want != "" && (len(got) != 1 || !strings.Contains(got[0].Error(), row.want)) {
+			t.Errorf("%s: got\n%v\nwant %q", row.script, got, row.want)
+		}
+	}
+}

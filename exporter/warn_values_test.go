@@ -1,0 +1,52 @@
+package exporter
+
+import (
+	"strings"
+	"testing"
+
+	"ply-exporter/exporter/config"
+	"ply-exporter/plylang"
+)
+
+// What is exported and says something else than it seems to.
+func TestMisleadingValues(t *testing.T) {
+	const exported = `{map: t, export: true}`
+	for _, row := range []struct{ script, metrics, want string }{
+		{"kretprobe:SyS_read { @[uid] = sum(retval); }", "", "c.yaml:1:65: retval is negative where the call fails, and the error number is then subtracted: if (retval > 0) or a predicate keeps it out"},
+		{"tracepoint:syscalls/sys_exit_read { @ = avg(data->ret / 512); }", "", "data->ret / 512 is negative where the call fails"},
+		{"kretprobe:SyS_read { @ = sum(retval); }", `{map: "@", type: counter}`, "if (retval > 0)"},
+		{"kretprobe:SyS_read / retval > 0 / { @[uid] = sum(retval); }", "", ""},
+		{"kretprobe:SyS_read { if (retval >= 0) { @ = avg(retval); } }", "", ""},
+		{"kretprobe:SyS_read { @ = min(retval); }", "", ""},
+		{on(`@ = sum((s32)pid);`), "", ""},
+
+		{on(`t[cpu] = nsecs;`), exported, "c.yaml:1:72: nsecs counts from the start of the machine: walltime is the time of day, from which time() in PromQL can be subtracted"},
+		{on(`now = time; t[cpu] = now;`), exported, "now counts from the start of the machine"},
+		{on(`t[cpu] = nsecs / 1000000000;`), exported, "nsecs counts from"},
+		{on(`@last[cpu] = max(secs);`), "", "secs counts from"},
+		{on(`t[cpu] = walltime; @last = max(walltime);`), exported, ""},
+		{on(`t[cpu] = time - start[cpu]; start[cpu] = time;`), exported, "start[cpu] may be missing"},
+		{on(`t[cpu] = time; @ = count();`), "", ""},
+		{on(`@ = quantize(secs);`), "", ""},
+
+		{on(`@ = quantize((u32)pid, 3);`), "", "c.yaml:1:86: the buckets of ply_net stay powers of two, these bits divide them in \"run\" only: list bounds with buckets: in the configuration, or write llquantize()"},
+		{on(`@ = quantize((u32)pid, 3);`), `{map: "@", buckets: [1, 10, 100]}`, ""},
+		{on(`@ = quantize((u32)pid, 0);`), "", ""},
+		{on(`@ = llquantize((u32)pid, 10, 0, 2, 10);`), "", ""},
+		{on(`@ = quantize((time - time) / 1000);`), "", "drops the unit of a duration"},
+	} {
+		cfg, err := config.Parse("c.yaml", []byte(oneScriptYAML(row.metrics)))
+		if err != nil {
+			t.Fatal(plylang.Detail(err))
+		}
+		scripts, fatal := compile(cfg, &fakeBackend{scripts: map[string]string{"S": row.script}})
+		if len(fatal) > 0 || scripts[0].err != nil {
+			t.Errorf("%s: %s %v", row.script, fatal.Detail(), scripts[0].err)
+			continue
+		}
+		said := scripts[0].warnings
+		if row.want == "" && len(said) > 0 || row.want != "" && (len(said) != 1 || !strings.Contains(said.Error(), row.want)) {
+			t.Errorf("%s: got\n%v\nwant %q", row.script, said, row.want)
+		}
+	}
+}
