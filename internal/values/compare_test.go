@@ -1,6 +1,9 @@
 package values
 
-import "testing"
+import (
+	"cmp"
+	"testing"
+)
 
 // A comparison is of a metric with what somebody else says of the same.
 type comparison struct {
@@ -12,6 +15,10 @@ type comparison struct {
 	// example because one counts the beginning and the other the end. It is 0
 	// where they are equal.
 	slack float64
+
+	// part is which part of what the source adds the metric has at least, where
+	// the source also counts what is around it; all, if it is 0.
+	part float64
 
 	// least is how much the work adds at least, 1 if it is 0: nothing shows
 	// nothing.
@@ -53,11 +60,10 @@ func readAll(t *testing.T, list []comparison) []float64 {
 
 func (c comparison) judge(t *testing.T, got, low, high float64) {
 	t.Helper()
-	least := c.least
-	if least == 0 {
-		least = 1
+	if c.part > 0 {
+		low *= c.part
 	}
-	if low < least && c.slack == 0 || high < least {
+	if least := cmp.Or(c.least, 1); low < least && c.slack == 0 || high < least {
 		t.Errorf("%s: the work adds %v to %v to it, want %v", c.source, low, high, least)
 	}
 	if got < low-c.slack || got > high+c.slack {

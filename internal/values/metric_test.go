@@ -3,7 +3,9 @@ package values
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
@@ -11,7 +13,7 @@ import (
 
 // A metric is a number of a scrape: the sum of all series of a name whose labels
 // have the given values. Of histograms and summaries the name ends in _count or
-// _sum.
+// _sum; or in _bucket, and the label le is the bound of one.
 type metric struct {
 	name   string
 	labels map[string]string
@@ -42,6 +44,9 @@ func (m metric) of(s scrape) (sum float64) {
 			family, value = s[name], part
 		}
 	}
+	if name, is := strings.CutSuffix(m.name, "_bucket"); is {
+		family, value = s[name], m.bucket
+	}
 	for _, sample := range family.GetMetric() {
 		if m.matches(sample) {
 			sum += value(sample)
@@ -57,7 +62,20 @@ func (m metric) matches(sample *dto.Metric) bool {
 			found++
 		}
 	}
+	if _, ok := m.labels["le"]; ok {
+		found++
+	}
 	return found == len(m.labels)
+}
+
+// bucket is what is in the bucket with the bound le.
+func (m metric) bucket(sample *dto.Metric) float64 {
+	for _, b := range sample.GetHistogram().Bucket {
+		if strconv.FormatFloat(b.GetUpperBound(), 'g', -1, 64) == m.labels["le"] {
+			return float64(b.GetCumulativeCount())
+		}
+	}
+	return math.NaN()
 }
 
 func number(m *dto.Metric) float64 {

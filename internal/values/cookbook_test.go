@@ -1,0 +1,140 @@
+package values
+
+import (
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/docs"
+	"ply-exporter/exporter/config"
+	"ply-exporter/internal/need"
+	"ply-exporter/plylang"
+)
+
+// A recipe is a script of docs/cookbook.md and what tells that its metrics are
+// true. All of them run in one exporter.
+type recipe struct {
+	script string
+
+	// here says whether this machine can run it; nil: any can. A script that
+	// cannot run is not served.
+	here func() bool
+
+	// work does what the metrics count, and notes what it did.
+	work func(t *testing.T, did ledger)
+
+	// compared are all metrics of the script.
+	compared func(t *testing.T, did ledger) []comparison
+}
+
+// recipes are those of a chapter each.
+var recipes = slices.Concat(callRecipes, securityRecipes, processRecipes, fileRecipes)
+
+func TestCookbook(t *testing.T) {
+	need.EachKernel(t)
+	all := cookbook(t)
+	cfg := &config.Config{}
+	for _, r := range recipes {
+		script := all[r.script]
+		if script == nil {
+			t.Errorf("docs/cookbook.md has no script %s", r.script)
+			continue
+		}
+		if delete(all, r.script); r.here == nil || r.here() {
+			cfg.Scripts = append(cfg.Scripts, script)
+		}
+	}
+	for name := range all {
+		t.Errorf("no test for script %s of docs/cookbook.md", name)
+	}
+	s := serve(t, cfg)
+	for _, r := range recipes {
+		if r.here != nil && !r.here() {
+			continue
+		}
+		t.Run(r.script, func(t *testing.T) {
+			did := ledger{}
+			list := r.compared(t, did)
+			compare(t, s, func() { r.work(t, did) }, list...)
+			r.exports(t, s, list)
+		})
+	}
+}
+
+var (
+	configurations = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
+	ofHistogram    = regexp.MustCompile(`_(bucket|sum|count)$`)
+)
+
+// cookbook reads the scripts of the page by name.
+func cookbook(t *testing.T) map[string]*config.Script {
+	t.Helper()
+	all := map[string]*config.Script{}
+	for _, block := range configurations.FindAllStringSubmatch(docs.Cookbook, -1) {
+		text := block[1]
+		if strings.HasPrefix(text, "  - name:") {
+			text = "scripts:\n" + text
+		}
+		cfg, err := config.Parse("cookbook.md", []byte(text))
+		if err != nil {
+			t.Fatal(plylang.Detail(err))
+		}
+		for _, script := range cfg.Scripts {
+			all[script.Name] = script
+		}
+	}
+	return all
+}
+
+// exports says that the script exports what the page says, and nothing that is
+// not compared.
+func (r *recipe) exports(t *testing.T, s *server, list []comparison) {
+	t.Helper()
+	compared := map[string]bool{}
+	for _, c := range list {
+		name := ofHistogram.ReplaceAllString(c.ours.name, "")
+		compared[name] = true
+		if !strings.Contains(docs.Cookbook, "`"+name) {
+			t.Errorf("docs/cookbook.md does not mention %s", name)
+		}
+	}
+	for name := range s.scrape(t) {
+		if rest, is := strings.CutPrefix(name, "ply_"+r.script); is && (rest == "" || rest[0] == '_') && !compared[name] && !r.ofAnother(name) {
+			t.Errorf("%s is not compared", name)
+		}
+	}
+}
+
+// ofAnother says whether a metric is of a script whose name begins with that of r.
+func (r *recipe) ofAnother(metric string) bool {
+	return slices.ContainsFunc(recipes, func(other recipe) bool {
+		return len(other.script) > len(r.script) && strings.HasPrefix(metric, "ply_"+other.script)
+	})
+}
+
+// inThread does something in a thread with this name, which ends with it.
+func inThread(t *testing.T, name string, work func()) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer close(done)
+		text, err := unix.BytePtrFromString(name)
+		if err == nil {
+			err = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(text)), 0, 0, 0)
+		}
+		if err != nil {
+			done <- err
+			return
+		}
+		work()
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
