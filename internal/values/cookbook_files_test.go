@@ -22,7 +22,7 @@ var fileRecipes = []recipe{
 			return []comparison{
 				{ours: ours("ply_fsync_seconds_count", "operation", "fsync"), source: "perf's count of sys_exit_fsync", theirs: perfTracepoint(t, "syscalls/sys_exit_fsync"), least: times},
 				{ours: ours("ply_fsync_seconds_count", "operation", "fdatasync"), source: "perf's count of sys_exit_fdatasync", theirs: perfTracepoint(t, "syscalls/sys_exit_fdatasync"), least: times},
-				didTake(ours("ply_fsync_seconds_sum", "operation", "fsync"), did),
+				didTake(ours("ply_fsync_seconds_sum", "operation", "fsync"), did, 0.001),
 			}
 		},
 	},
