@@ -42,7 +42,8 @@ func startServerInCgroup(t *testing.T, dir, mounts, config string) *server {
 
 // A container that has only its own part of the hierarchy names that part from its
 // own group on, and nothing else by a name that is another's; one that has the
-// machine's, wherever, names all from the machine's root.
+// machine's, wherever, names all from the machine's root. One that has none knows
+// what is made later.
 func TestCgroupNamespace(t *testing.T) {
 	need.BPF(t)
 	const config = `
@@ -51,37 +52,42 @@ scripts:
     script: |
       kprobe:SyS_getpriority / comm == "ply-workload" / { @[cgroup, cgroup in "/ply-ns-*"] = count(); }
 `
-	for _, whole := range []bool{false, true} {
+	for _, seen := range []string{"part", "all", "nothing"} {
 		own := newCgroup(t, "ply-ns-own-")
 		outside, inside := newCgroup(t, "ply-ns-out-"), subgroup(t, own, "child")
 		root := filepath.Dir(own)
-		mounts := fmt.Sprintf("umount -l %s; mount -t cgroup2 none %[1]s", root)
-		if whole {
+		mounts := fmt.Sprintf("umount -l %s", root)
+		if seen != "nothing" {
+			mounts += fmt.Sprintf("; mount -t cgroup2 none %s", root)
+		}
+		if seen == "all" {
 			mounts = fmt.Sprintf("mount --bind %s %s; ", root, t.TempDir()) + mounts
 		}
 		s := startServerInCgroup(t, own, mounts, config)
 		later := newCgroup(t, "ply-ns-late-")
-		for _, dir := range []string{outside, own, inside, later} {
+		dirs := []string{root, outside, own, inside, later}
+		for _, dir := range dirs {
 			runWorkloadIn(t, dir, 1)
 		}
 		_, text := s.get(t, "/metrics")
-		for _, row := range []struct {
-			dir, own string
-			in       bool // in the pattern though only our own part is seen
-		}{{own, "/", false}, {inside, "/child", false}, {outside, "cgroup:" + inode(t, outside), false}, {later, "cgroup:" + inode(t, later), true}} {
-			name, in := row.own, 0
-			if whole {
-				name = strings.TrimPrefix(row.dir, root)
-			}
-			if whole || row.in {
+		for i, dir := range dirs {
+			whole := strings.TrimPrefix(dir, root)
+			unknown := "cgroup:" + inode(t, dir)
+			name := map[string][]string{
+				"part":    {unknown, unknown, "/", "/child", unknown},
+				"all":     {"/", whole, whole, whole, whole},
+				"nothing": {"/", unknown, unknown, unknown, whole},
+			}[seen][i]
+			in := 0
+			if dir != root && (seen == "all" || dir == later) {
 				in = 1
 			}
 			if series := fmt.Sprintf("ply_calls_total{cgroup=%q,key=\"%d\"} 1\n", name, in); !strings.Contains(text, series) {
-				t.Errorf("whole %t: no %sin\n%s", whole, series, grep(text, "ply_calls"))
+				t.Errorf("%s is seen: no %sin\n%s", seen, series, grep(text, "ply_calls"))
 			}
 		}
-		if warned := strings.Contains(s.logText(t), "only cgroups that are made from now on"); warned == whole {
-			t.Errorf("whole %t: warned %t", whole, warned)
+		if warned := strings.Contains(s.logText(t), "only cgroups that are made from now on"); warned != (seen != "all") {
+			t.Errorf("%s is seen: warned %t", seen, warned)
 		}
 	}
 }

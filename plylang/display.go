@@ -55,7 +55,7 @@ var (
 	// DisplayUser is a user ID.
 	DisplayUser = &Display{Name: "username", Noun: "username", What: "a user name", Hint: "compare the number, as in uid == 0 for root"}
 	// DisplayCgroup is the ID of a cgroup.
-	DisplayCgroup = &Display{Name: "cgroup", What: "a cgroup", Hint: compareNumber}
+	DisplayCgroup = &Display{Name: "cgroup", What: "a cgroup", Hint: `compare the number, or look it up by a pattern of its path: cgroup in "/system.slice/*"`}
 	// DisplayInet is 4 or 16 bytes in network byte order.
 	DisplayInet = &Display{Name: "ntop", Noun: "ntop", What: "an address", Hint: compareNumber}
 	// DisplayMAC is 6 bytes, the hardware address of a network interface.

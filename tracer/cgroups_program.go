@@ -23,8 +23,8 @@ const (
 	maxGroupPath = 1024 // TRACE_CGROUP_PATH_LEN, with the NUL
 )
 
-// maxSetPath is how much of a path a program looks at. Longer ones are compared by
-// user space, a little later.
+// maxSetPath is more than the longest path that a program looks at, with its NUL.
+// Longer ones are compared by user space, a little later.
 const maxSetPath = 512
 
 // A cgroupLayout is where this kernel has what the programs read.
@@ -195,7 +195,7 @@ func (l *cgroupLayout) enter(set *object.CgroupSet, pathAt int32) asm.Instructio
 	}
 	ins = append(ins, asm.LoadMapValue(asm.R9, 0, 0).WithReference(setTable))
 	ins = append(ins, readPath(pathAt, maxSetPath)...)
-	ins = append(ins, asm.JSLT.Imm(asm.R0, 0, "out"))
+	ins = append(ins, asm.JSLT.Imm(asm.R0, 0, "out"), asm.JEq.Imm(asm.R0, maxSetPath, "out")) // it may be longer
 	ins = append(ins, followPath(int32(len(set.Next)), pathAt)...)
 	return append(ins,
 		asm.JEq.Imm(asm.R0, 0, "out"),

@@ -75,12 +75,13 @@ func (s *cgroupSet) fill() {
 	s.mu.Lock()
 	s.gone = map[uint64]bool{}
 	s.mu.Unlock()
-	for _, h := range s.kernel.Hierarchies() {
+	all := true
+	hierarchies := s.kernel.Hierarchies()
+	for _, h := range hierarchies {
 		switch {
 		case h.Number != 0 && !s.AllHierarchies:
 		case !h.Whole:
-			s.log.Warn("only cgroups that are made from now on are looked up by a pattern: those of the machine are seen only where its /sys/fs/cgroup is mounted",
-				"pattern", s.Text)
+			all = false
 		default:
 			s.kernel.Cgroups(h, func(g kernel.Cgroup) bool {
 				s.tell(cgroupEvent{key: object.CgroupKey(g.ID, h.Number), path: g.Path})
@@ -88,17 +89,22 @@ func (s *cgroupSet) fill() {
 			})
 		}
 	}
+	if !all || len(hierarchies) == 0 || hierarchies[0].Number != 0 && !s.AllHierarchies {
+		s.log.Warn("only cgroups that are made from now on are looked up by a pattern: those of the machine are seen only where its /sys/fs/cgroup is mounted",
+			"pattern", s.Text)
+	}
 	s.mu.Lock()
 	s.gone = nil
 	s.mu.Unlock()
 }
 
 // compare finds out what has become of the groups of the set, when it was not told
-// of all.
+// of all. Where only a part is seen, a group that is not seen may be there.
 func (s *cgroupSet) compare() {
 	before := s.known()
-	there := map[uint64]bool{}
+	there, whole := map[uint64]bool{}, map[uint32]bool{}
 	for _, h := range s.kernel.Hierarchies() {
+		whole[h.Number] = h.Whole
 		s.kernel.Cgroups(h, func(g kernel.Cgroup) bool {
 			there[object.CgroupKey(g.ID, h.Number)] = true
 			return true
@@ -108,7 +114,7 @@ func (s *cgroupSet) compare() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range before {
-		if !there[key] && !s.closed {
+		if _, hierarchy := object.SplitCgroup(key); whole[hierarchy] && !there[key] && !s.closed {
 			s.in[key] = s.in[key] || !s.out[key]
 			s.remove(key)
 		}

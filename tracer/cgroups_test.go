@@ -41,15 +41,7 @@ func makeGroups(t *testing.T, n int) (keys []uint64, folders []string) {
 	t.Cleanup(func() { _ = os.Remove(top) })
 	for i := range n {
 		folder := filepath.Join(top, fmt.Sprint("g", i))
-		if err := os.Mkdir(folder, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.Remove(folder) })
-		var st unix.Stat_t
-		if err := unix.Stat(folder, &st); err != nil {
-			t.Fatal(err)
-		}
-		keys, folders = append(keys, st.Ino), append(folders, folder)
+		keys, folders = append(keys, makeGroup(t, folder)), append(folders, folder)
 	}
 	return keys, folders
 }
@@ -57,7 +49,12 @@ func makeGroups(t *testing.T, n int) (keys []uint64, folders []string) {
 // startSet starts a script that looks into a set with little room.
 func startSet(t *testing.T, room uint32) (*Tracer, *cgroupSet) {
 	t.Helper()
-	obj := compile(t, `tracepoint:raw_syscalls/sys_enter / cgroup in "/ply-many-*/g*" / { @ = count(); }`)
+	return startPattern(t, "/ply-many-*/g*", room)
+}
+
+func startPattern(t *testing.T, pattern string, room uint32) (*Tracer, *cgroupSet) {
+	t.Helper()
+	obj := compile(t, fmt.Sprintf(`tracepoint:raw_syscalls/sys_enter / cgroup in %q / { @ = count(); }`, pattern))
 	obj.Spec.Maps[obj.Cgroups[0].Map].MaxEntries = room
 	opt := testOptions(t)
 	opt.Kernel = runningKernel(t)
@@ -137,10 +134,93 @@ func TestCgroupSetCompares(t *testing.T) {
 	if s.compare(); tr.CgroupPatterns()[0].Groups != 3 {
 		t.Errorf("%+v", tr.CgroupPatterns())
 	}
+	seen := s.kernel
+	var err error
+	if s.kernel, err = kernel.Open(without{os.DirFS("/"), "proc/self/mountinfo"}); err != nil {
+		t.Fatal(err)
+	}
+	if s.compare(); tr.CgroupPatterns()[0].Groups != 3 {
+		t.Errorf("where no group is seen: %+v", tr.CgroupPatterns())
+	}
+	s.kernel = seen
 	s.sweep(time.Now().Add(keepRemoved))
 	for key, want := range map[uint64]bool{keys[0]: true, keys[1]: true, keys[2]: true, dead: false} {
 		if isIn(t, s, key) != want {
 			t.Errorf("%d of %v is in the set: %t", key, folders, !want)
+		}
+	}
+}
+
+// A path that is longer than what the program looks at, or than what the kernel tells,
+// is compared as a whole: a group whose name begins like another's is not in its set.
+func TestCgroupsWithLongPaths(t *testing.T) {
+	need.EachKernel(t)
+	need.BPF(t)
+	for _, length := range []int{maxSetPath - 1, maxGroupPath - 1} {
+		t.Run(fmt.Sprint(length), func(t *testing.T) {
+			tr, s := startPattern(t, "/ply-many-*/**/last", 16)
+			_, folders := makeGroups(t, 1)
+			folder := deepGroup(t, folders[0], length-len("/last"))
+			longer, exact := makeGroup(t, folder+"/last-but-one"), makeGroup(t, folder+"/last")
+			waitPattern(t, tr, 1, 0)
+			if isIn(t, s, longer) || !isIn(t, s, exact) {
+				t.Errorf("the longer is in the set: %t, the exact one: %t", isIn(t, s, longer), isIn(t, s, exact))
+			}
+		})
+	}
+}
+
+// deepGroup makes groups in one another, until the path is that long.
+func deepGroup(t *testing.T, folder string, length int) string {
+	t.Helper()
+	for rest := length - (len(folder) - len(cgroupRoot(t))); rest > 0; {
+		n := min(rest, 200)
+		if rest-n == 1 {
+			n-- // a slash and no name
+		}
+		folder, rest = folder+"/"+strings.Repeat("x", n-1), rest-n
+		makeGroup(t, folder)
+	}
+	return folder
+}
+
+// makeGroup makes a group and returns its value.
+func makeGroup(t *testing.T, folder string) uint64 {
+	t.Helper()
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(folder) })
+	var st unix.Stat_t
+	if err := unix.Stat(folder, &st); err != nil {
+		t.Fatal(err)
+	}
+	return st.Ino
+}
+
+// Names are bytes, of which many are no text, and mean nothing in a path.
+func TestCgroupsWithOddNames(t *testing.T) {
+	need.BPF(t)
+	_, folders := makeGroups(t, 1)
+	odd := []string{"a b", `docker-\x2d"q'`, "*", "[a]", "\xff\xfe", "ä", "\t", "last\x80"}
+	before, later := odd[:len(odd)/2], odd[len(odd)/2:]
+	for _, name := range before {
+		makeGroup(t, folders[0]+"/"+name)
+	}
+	tr, s := startPattern(t, "/ply-many-*/*/**/*", 16)
+	for _, name := range later {
+		makeGroup(t, folders[0]+"/"+name)
+	}
+	waitPattern(t, tr, len(odd), 0)
+	paths := map[string]bool{}
+	for key, path := range allCgroups(s.kernel) {
+		if isIn(t, s, key) {
+			paths[filepath.Base(path)] = true
+		}
+	}
+	for _, name := range odd {
+		if !paths[name] {
+			t.Errorf("%q is not in the set of %v", name, paths)
 		}
 	}
 }
@@ -151,7 +231,7 @@ func TestCgroupsWithoutTypes(t *testing.T) {
 	obj := compile(t, `tracepoint:raw_syscalls/sys_enter / cgroup in "/ply-many-*/g*" / { @[cgroup] = count(); }`)
 	opt := testOptions(t)
 	var err error
-	if opt.Kernel, err = kernel.Open(withoutTypes{os.DirFS("/")}); err != nil {
+	if opt.Kernel, err = kernel.Open(without{os.DirFS("/"), "sys/kernel/btf"}); err != nil {
 		t.Fatal(err)
 	}
 	names := make(chan string, 1000)
@@ -175,11 +255,14 @@ func TestCgroupsWithoutTypes(t *testing.T) {
 	}
 }
 
-// withoutTypes are the files of a kernel without BTF.
-type withoutTypes struct{ fs.FS }
+// without are the files of a kernel but those of a folder.
+type without struct {
+	fs.FS
+	folder string
+}
 
-func (f withoutTypes) Open(name string) (fs.File, error) {
-	if strings.HasPrefix(name, "sys/kernel/btf") {
+func (f without) Open(name string) (fs.File, error) {
+	if strings.HasPrefix(name, f.folder) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	return f.FS.Open(name)

@@ -40,11 +40,12 @@ type cgroupWatch struct {
 	state  words
 	ring   *ringbuf.Reader
 	tell   func(cgroupEvent)
-	missed func() // called when events were lost
+	missed func() // called when groups were not told of
 	log    *slog.Logger
 	done   chan struct{}
 
 	handled atomic.Uint64 // events
+	looking atomic.Bool   // that missed will be called soon
 }
 
 func openCgroupWatch(layout *cgroupLayout, opt Options, tell func(cgroupEvent), missed func()) (w *cgroupWatch, err error) {
@@ -88,15 +89,37 @@ func (w *cgroupWatch) run() {
 			w.log.Error("cgroups that come and go can no longer be told", "err", err)
 			return
 		}
-		w.tell(parseCgroupEvent(rec.RawSample))
+		if e := parseCgroupEvent(rec.RawSample); e.whole() {
+			w.tell(e)
+		} else {
+			w.lookLater()
+		}
 		w.handled.Add(1)
 		if now := w.state.load(cgroupsLost); now != lost {
 			w.log.Warn("cgroups were made or removed faster than they can be read: some may have no name", "cgroups", now-lost)
-			w.missed()
+			w.lookLater()
 			lost = now
 		}
 	}
 }
+
+// lookDelay is how long after it was told of the folder of a group is looked for,
+// which cannot be seen before.
+const lookDelay = time.Second
+
+// lookLater lets groups be looked for that were not told of, or not by their path.
+func (w *cgroupWatch) lookLater() {
+	if w.looking.CompareAndSwap(false, true) {
+		time.AfterFunc(lookDelay, func() {
+			w.looking.Store(false)
+			w.missed()
+		})
+	}
+}
+
+// whole says whether the path that a group is told by can be all of it: the kernel
+// cuts longer ones. Who is told of a removal needs none.
+func (e cgroupEvent) whole() bool { return e.removed || len(e.path) < maxGroupPath-1 }
 
 // parseCgroupEvent reads a record: the group's key, whether it was removed, and the
 // path with a NUL.

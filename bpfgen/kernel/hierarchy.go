@@ -19,8 +19,8 @@ type Hierarchy struct {
 	root   string // path of the group that is mounted there; "" is the root of all
 }
 
-// rootInode is the inode number of the root of every hierarchy.
-const rootInode = 1
+// RootCgroup is the ID of the root of every hierarchy.
+const RootCgroup = 1
 
 // Hierarchies are those that are mounted, each where most of it can be seen. A
 // container with a cgroup namespace of its own has a mount that begins at its own
@@ -33,7 +33,7 @@ func (k *Kernel) Hierarchies() []*Hierarchy {
 	numbers, _ := fs.ReadFile(k.files, "proc/self/cgroup") // without it no hierarchy of version 1 has a number
 	all := parseHierarchies(string(mounts), string(numbers))
 	for _, h := range all {
-		if inode, ok := k.inode(h.folder); ok && inode == rootInode {
+		if inode, ok := k.inode(h.folder); ok && inode == RootCgroup {
 			h.root, h.Whole = "", true
 		}
 	}

@@ -92,6 +92,7 @@ func TestWrongConfigurations(t *testing.T) {
 			`c.yaml:5:62: regexp: missing closing ): "(": write \( for the character`},
 		{"keep without an expression", metricYAML("labels: [{name: a, keep: true}]"), `c.yaml:5:29: a label with "keep: true" needs "regexp:", which says what to keep`},
 		{"keep is text", metricYAML("labels: [{regexp: a, keep: yes please}]"), `c.yaml:5:47: keep must be true or false, not text`},
+		{"buckets are a number", metricYAML("buckets: 5"), `c.yaml:5:29: buckets must be a list of bounds, such as [1ms, 5ms, 10ms], or {min: 1ms, max: 1s}, not a number`},
 		{"label given twice", metricYAML("labels: [a, a]"), `c.yaml:5:32: label "a" is given twice`},
 		{"export is text", metricYAML("export: maybe"), `c.yaml:5:28: export must be true or false, not text`},
 		{"unknown type", metricYAML("type: guage"), `c.yaml:5:26: type must be one of counter, gauge, histogram, not "guage"; did you mean "gauge"?`},

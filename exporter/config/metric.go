@@ -79,6 +79,10 @@ func readBuckets(v value) *Buckets {
 		b.List = readBounds(v)
 		return b
 	}
+	if v.isScalar() {
+		v.fail("buckets must be a list of bounds, such as [1ms, 5ms, 10ms], or {min: 1ms, max: 1s}, not %s", v.kind())
+		return b
+	}
 	readMapping(v, "buckets", b, []field[Buckets]{
 		{"min", func(b *Buckets, v value) { b.Min = v.limit("min", 0) }},
 		{"max", func(b *Buckets, v value) { b.Max = v.limit("max", 1) }},

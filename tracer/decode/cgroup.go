@@ -34,7 +34,11 @@ func (m *Machine) groupsOf(key uint64) *names[uint64] {
 // the paths of their groups by the values that programs have of them.
 func readCgroups(k *kernel.Kernel, old bool) map[uint64]string {
 	paths := map[uint64]string{}
-	for _, h := range k.Hierarchies() {
+	hierarchies := k.Hierarchies()
+	if !old && (len(hierarchies) == 0 || hierarchies[0].Number != 0) {
+		paths[kernel.RootCgroup] = "/" // it is mounted nowhere, so that paths are those from the root of all
+	}
+	for _, h := range hierarchies {
 		if (h.Number != 0) != old {
 			continue
 		}
