@@ -47,7 +47,7 @@ func TestSyscallsLikeStrace(t *testing.T) {
 	need.Command(t, "strace")
 	s := serve(t, load(t, "syscalls.yaml"))
 	table := strace{}
-	compare(t, s, func() { table.run(t) },
+	compare(t, s, func() { table.run(t, "rare calls", "") },
 		comparison{ours: ours("ply_syscalls_returned_total", "syscall", "ioprio_get"), source: "calls of strace -c", theirs: table.of("ioprio_get", 3), least: 2 * rare},
 		comparison{ours: ours("ply_syscalls_errors_total", "syscall", "ioprio_get"), source: "errors of strace -c", theirs: table.of("ioprio_get", 4), least: rare},
 		comparison{ours: ours("ply_syscalls_errors_total", "syscall", "sched_rr_get_interval"), source: "errors of strace -c", theirs: table.of("sched_rr_get_interval", 4), least: rare},
@@ -58,10 +58,10 @@ func TestSyscallsLikeStrace(t *testing.T) {
 // seconds, µs for each call, calls, errors.
 type strace map[string][]float64
 
-func (table strace) run(t *testing.T) {
+func (table strace) run(t *testing.T, work, arg string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "table")
-	run(t, workload("rare calls", "", "strace", "-f", "-c", "-o", file))
+	run(t, workload(work, arg, "strace", "-f", "-c", "-o", file))
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

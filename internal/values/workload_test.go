@@ -32,6 +32,7 @@ const (
 // workloads are what this program can do in a process of its own.
 var workloads = map[string]func(argument string) error{
 	"rare calls": func(string) error { rareCalls(ledger{}); return nil },
+	"files":      func(folder string) error { return useFiles(folder, ledger{}) },
 	"read":       readAtLimit,
 	"allocate":   allocateAtLimit,
 }
