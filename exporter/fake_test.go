@@ -38,7 +38,8 @@ type fakeTracer struct {
 	patterns []CgroupPattern
 	reads    int
 	closed   bool
-	block    chan struct{} // when not nil, reading waits for it
+	block    chan struct{}    // when not nil, reading waits for it
+	names    map[int64]string // of numbers
 }
 
 func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
@@ -77,6 +78,9 @@ func (f *fakeTracer) Text(v object.Value) string {
 	if v.Type.Kind == plylang.String {
 		text, _, _ := strings.Cut(string(v.Raw), "\x00")
 		return text
+	}
+	if name, ok := f.names[v.Int()]; ok {
+		return name
 	}
 	return fmt.Sprint(v.Int())
 }

@@ -25,15 +25,27 @@ func (l *lesson) labels(k newKey) []byte { return l.texts[k.begin:k.end] }
 
 // note makes the labels of the key that got its number last.
 func (t *mapSeries) note(l *lesson, key []byte) {
-	values, wanted := t.labelValues(key)
 	begin := len(l.texts)
+	texts, wanted := t.appendLabels(l.texts, key)
 	if t.of = append(t.of, noSeries); !wanted {
 		return
 	}
-	for _, i := range t.names {
-		l.texts = encode.AppendLabel(l.texts, begin, t.m.labels[i].name, values[i])
-	}
+	l.texts = texts
 	l.keys = append(l.keys, newKey{uint32(t.keys.Len() - 1), uint32(begin), uint32(len(l.texts))})
+}
+
+// appendLabels appends the labels of a key, as the encoder wants them, if it is
+// exported.
+func (t *mapSeries) appendLabels(texts []byte, key []byte) (_ []byte, wanted bool) {
+	values, wanted := t.labelValues(key)
+	if !wanted {
+		return texts, false
+	}
+	begin := len(texts)
+	for _, i := range t.names {
+		texts = encode.AppendLabel(texts, begin, t.m.labels[i].name, values[i])
+	}
+	return texts, true
 }
 
 // learn gives each new key its series: one that has its labels, or a new one.

@@ -87,6 +87,7 @@ func (t *mapSeries) update(c Contents, from origin) {
 		t.values, t.was = t.was, t.values
 	}
 	t.makeRoom()
+	before := t.relabel(c)
 	known := t.keys.Len()
 	t.accumulateOld(c)
 	if t.keys.Len() > known {
@@ -94,6 +95,7 @@ func (t *mapSeries) update(c Contents, from origin) {
 		t.accumulateFrom(c, known)
 	}
 	t.setStarts(c.Cleared, from)
+	t.inherit(before, c)
 	t.hide()
 	t.forget(c)
 }
@@ -161,7 +163,7 @@ func (t *mapSeries) read(n uint32) object.Reading { return t.mp.Read(t.value(n))
 // forget drops keys and series that are gone, once they are more than those
 // that are there.
 func (t *mapSeries) forget(c Contents) {
-	if t.keys.Len() <= 2*c.Len+1024 {
+	if max(t.keys.Len(), len(t.list)) <= 2*c.Len+1024 {
 		return
 	}
 	old := *t
