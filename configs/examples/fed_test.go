@@ -2,6 +2,7 @@ package examples
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -26,6 +27,9 @@ func TestFedExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("WORKLOAD", os.Args[0])
+	if need.InGuest() {
+		t.Setenv("DISK", loopDevice(t, filepath.Join(folder, "disk")))
+	}
 	said, status := runCommand(t, "test", "-v", all)
 	if status != 0 {
 		t.Errorf("status %d\n%s", status, said)
@@ -74,6 +78,21 @@ func testsTogether(t *testing.T) string {
 		tests.WriteString(own + "\n")
 	}
 	return "config:\n" + configs.String() + "tests:\n" + tests.String()
+}
+
+// loopDevice makes a disk of 16 MiB from a file, for what is written nowhere but in
+// a guest.
+func loopDevice(t *testing.T, file string) string {
+	t.Helper()
+	if err := os.WriteFile(file, make([]byte, 16<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const device = "/dev/loop0"
+	if said, err := exec.Command("losetup", device, file).CombinedOutput(); err != nil {
+		t.Fatalf("losetup: %v: %s", err, said)
+	}
+	t.Cleanup(func() { _ = exec.Command("losetup", "-d", device).Run() })
+	return device
 }
 
 // runCommand runs ply-exporter as a user does, and returns what it prints.

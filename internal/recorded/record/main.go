@@ -49,7 +49,7 @@ var files = []string{
 // formats are the tracepoints whose format is taken.
 var formats = regexp.MustCompile(`/(sched|raw_syscalls|block|irq|tcp|skb|net|napi|signal|task|udp|sock|oom|vmscan|compaction|` +
 	`writeback|workqueue|timer|power|lock|filelock|cgroup|migrate|jbd2|exceptions|capability|notifier|notifier_call|module|` +
-	`mmap_lock|mmap|qdisc|neigh|icmp|io_uring|thermal|page_pool|rcu|fib|ipi|nvme|scsi|filemap|kmem|swiotlb|iocost|cpuhp)/|` +
+	`mmap_lock|mmap|qdisc|neigh|icmp|io_uring|thermal|page_pool|rcu|fib|ipi|nvme|scsi|filemap|kmem|swiotlb|iocost|cpuhp|ras)/|` +
 	`/ext4/ext4_(sync_file_(enter|exit)|da_write_begin|da_write_end|alloc_da_blocks|free_blocks)/|` +
 	`/irq_vectors/(local_timer|reschedule|call_function|call_function_single)_(entry|exit)/|` +
 	`/syscalls/sys_(enter|exit)_(read|write|pread64|pwrite64|readv|writev|preadv|pwritev|preadv2|pwritev2|open|openat|openat2|creat|` +
@@ -78,7 +78,7 @@ var symbols = regexp.MustCompile(`^(__x64_sys_|__arm64_sys_|__riscv_sys_|vfs_|do
 	`do_page_cache_ra|__do_page_cache_readahead|page_cache_|d_lookup$|lookup_fast|lookup_real|walk_component|` +
 	`ext4_(file_|sync_file|release_file|readpage|writepage|read_folio)|generic_file_|xfs_file_|swap_readpage|swap_read_|swap_write|` +
 	`md_flush_request|do_futex|futex_wait|do_nanosleep|hrtimer_nanosleep|mutex_(lock|unlock)|rwsem_|down_(read|write)|up_(read|write)|` +
-	`throttle_cfs_rq|unthrottle_cfs_rq|bpf_jit_|ip_frag|inet_frag|pci_|irq_|handle_irq|__do_softirq|handle_softirqs|` +
+	`throttle_cfs_rq|unthrottle_cfs_rq|bpf_jit_|ip_frag|inet_frag|icmpv6_rcv|cgroup_rstat_|css_rstat_|pci_|irq_|handle_irq|__do_softirq|handle_softirqs|` +
 	`do_fork|kernel_clone|copy_process|sys_|do_coredump|vfs_coredump|get_signal|send_signal|__send_signal|sk_|sock_|__sock|skb_|__skb|` +
 	`nf_hook_slow|ip_finish_output|fib_table_lookup|alloc_skb|__alloc_skb|lock_sock|release_sock|pipe_|do_mmap|do_munmap|do_brk|expand_stack)`)
 

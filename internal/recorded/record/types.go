@@ -23,6 +23,7 @@ var structs = map[string]bool{
 	"rw_semaphore": true, "mutex": true, "module": true, "bpf_prog": true, "bpf_prog_aux": true, "pci_dev": true, "swap_info_struct": true,
 	"address_space": true, "vm_area_struct": true, "kernel_siginfo": true, "mddev": true, "user_namespace": true, "net": true, "possible_net_t": true,
 	"bpf_iter__bpf_map_elem": true, "tracepoint": true, "kuid_t": true, "kgid_t": true, "console": true,
+	"unix_address": true, "sockaddr_un": true, "bpf_prog_pack": true, "hd_struct": true, "scm_timestamping_internal": true, "timespec64": true,
 }
 
 // enums are kept with their names.
@@ -46,6 +47,8 @@ var functions = regexp.MustCompile(`^(vfs_.*|do_sys_open.*|ksys_(read|write)|cap
 	`try_to_wake_up|ttwu_do_wakeup|ttwu_do_activate|copy_process|kernel_clone|schedule|io_schedule|mutex_lock|ip_send_skb|sock_(sendmsg|recvmsg)|` +
 	`nf_hook_slow|(__)?alloc_skb|ip_frag_queue|inet_frag_(find|kill|create)|inet_accept|inet_stream_connect|sock_def_readable|sock_alloc_file|` +
 	`__(x64|arm64|riscv)_sys_(read|write|openat|close|exit|fsync|execve)|bpf_iter_bpf_map_elem|` +
+	`icmpv6_rcv|inet_frag_queue_insert|skb_consume_udp|tcp_(recv_timestamp|try_rmem_schedule|send_loss_probe)|inet_csk_reqsk_queue_hash_add|` +
+	`security_unix_stream_connect|pci_user_read_config_.*|cgroup_rstat_flush.*|css_rstat_flush.*|` +
 	`btf_trace_.*|bpf_rdonly_cast|typed_cast)$`)
 
 // scalars are types that scripts name in casts.
