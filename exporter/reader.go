@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -114,8 +115,15 @@ type Series struct {
 // A SeriesLabel is a label of a series.
 type SeriesLabel struct{ Name, Value string }
 
-// Read reads all maps and returns what a scrape would show now.
-func (r *Reader) Read() ([]Series, error) {
+// Read reads the maps of the scripts that are named, of all if none is, and returns
+// what a scrape would show of them now.
+func (r *Reader) Read(scripts ...string) ([]Series, error) {
+	r.collector.scripts = nil
+	for _, s := range r.scripts {
+		if len(scripts) == 0 || slices.Contains(scripts, s.conf.Name) {
+			r.collector.scripts = append(r.collector.scripts, s)
+		}
+	}
 	families, err := r.gather(time.Now())
 	var out []Series
 	for _, f := range families {

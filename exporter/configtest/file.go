@@ -28,8 +28,9 @@ type Subject interface {
 	Start() error
 	// Failed returns why a script does not run, by its name.
 	Failed() map[string]error
-	// Read returns what a scrape would show.
-	Read() ([]exporter.Series, error)
+	// Read returns what a scrape would show of the scripts that are named, of all
+	// if none is.
+	Read(scripts ...string) ([]exporter.Series, error)
 	Close()
 }
 

@@ -47,7 +47,7 @@ func (f *fakeSubject) Has(probe string) error {
 	return nil
 }
 
-func (f *fakeSubject) Read() (out []exporter.Series, err error) {
+func (f *fakeSubject) Read(...string) (out []exporter.Series, err error) {
 	text, _ := os.ReadFile(filepath.Join(f.folder, "series"))
 	for line := range strings.Lines(string(text)) {
 		words := strings.Fields(line)

@@ -57,14 +57,15 @@ func (t *testRun) steps(ctx context.Context) []string {
 			return []string{t.fault("before", err)}
 		}
 	}
-	before, err := t.subject.Read()
+	scripts := t.scripts()
+	before, err := t.subject.Read(scripts...)
 	if err != nil {
 		return []string{t.fault("command", err)}
 	}
 	if err := t.shell.run(ctx, t.test.Command, t.test.Timeout, t.test.ExitStatus); err != nil {
 		return []string{t.fault("command", err)}
 	}
-	after, err := t.subject.Read()
+	after, err := t.subject.Read(scripts...)
 	if err != nil {
 		return []string{t.fault("command", err)}
 	}
@@ -72,6 +73,23 @@ func (t *testRun) steps(ctx context.Context) []string {
 		return faults // the maps could not be read
 	}
 	return t.compare(newComparison(before, after))
+}
+
+// scripts are those whose metrics the test asks about: the others need not be read,
+// which takes its time when many are tested together. There is none if it asks about
+// the exporter's own metrics, which are of all.
+func (t *testRun) scripts() (names []string) {
+	samples := samplesOf(t.subject.Metrics())
+	for _, e := range t.test.Expect {
+		script := samples[e.Series.Metric].Script
+		if script == "" {
+			return nil
+		}
+		if !slices.Contains(names, script) {
+			names = append(names, script)
+		}
+	}
+	return names
 }
 
 // fault is what went wrong with one of the test's commands.
