@@ -30,10 +30,22 @@ type recipe struct {
 
 	// compared are all metrics of the script.
 	compared func(t *testing.T, did ledger) []comparison
+
+	// start is both, where they have more in common than numbers.
+	start func(t *testing.T, did ledger) (work func(), compared []comparison)
+}
+
+// begin returns the work of a recipe, and what is to be compared.
+func (r *recipe) begin(t *testing.T, did ledger) (work func(), compared []comparison) {
+	t.Helper()
+	if r.start != nil {
+		return r.start(t, did)
+	}
+	return func() { r.work(t, did) }, r.compared(t, did)
 }
 
 // recipes are those of a chapter each.
-var recipes = slices.Concat(callRecipes, securityRecipes, processRecipes, fileRecipes)
+var recipes = slices.Concat(callRecipes, securityRecipes, processRecipes, fileRecipes, cpuRecipes, networkRecipes, diskRecipes, memoryRecipes, kernelRecipes)
 
 func TestCookbook(t *testing.T) {
 	need.EachKernel(t)
@@ -59,8 +71,8 @@ func TestCookbook(t *testing.T) {
 		}
 		t.Run(r.script, func(t *testing.T) {
 			did := ledger{}
-			list := r.compared(t, did)
-			compare(t, s, func() { r.work(t, did) }, list...)
+			work, list := r.begin(t, did)
+			compare(t, s, work, list...)
 			r.exports(t, s, list)
 		})
 	}

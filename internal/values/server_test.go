@@ -101,10 +101,14 @@ var running = sync.OnceValues(func() (*kernel.Kernel, error) {
 	return k, err
 })
 
+// startTimeout is for all scripts to run. Many of them take a minute in emulation
+// beside other work.
+const startTimeout = 5 * time.Minute
+
 // wait waits for all scripts to run.
 func (s *server) wait(t *testing.T, ended chan error) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		select {
 		case err := <-ended:
 			ended <- err
@@ -118,7 +122,7 @@ func (s *server) wait(t *testing.T, ended chan error) {
 			}
 		}
 	}
-	t.Fatal("the exporter is not ready after a minute")
+	t.Fatalf("the exporter is not ready after %v", startTimeout)
 }
 
 func freeAddress(t *testing.T) string {
