@@ -154,8 +154,9 @@ var cookbookAlerts = map[string]alert{
 		map[string]string{`ply_module_loads_total{user="root", errno="OK", instance="a"}`: "0x50 1x10", `node_boot_time_seconds{instance="a"}`: "0x60"},
 		map[string]string{`ply_module_loads_total{user="root", errno="OK", instance="a"}`: "0x50 1x10", `node_boot_time_seconds{instance="a"}`: "3000x60"},
 	},
-	"SlowFsync":      {histogram("ply_fsync_seconds", "0.25", "0x60", "0.5", "0+9x60", "+Inf", "0+9x60"), histogram("ply_fsync_seconds", "0.25", "0+9x60", "0.5", "0+9x60", "+Inf", "0+9x60")},
-	"CommitsTooSlow": {histogram("ply_commit_seconds", "0.005", "0+90x60", "+Inf", "0+100x60"), histogram("ply_commit_seconds", "0.005", "0+9999x60", "+Inf", "0+10000x60")},
+	"StoppedByItsLimit": {one(`ply_throttled_seconds_sum{cgroup="/a"}`, "0+20x60"), one(`ply_throttled_seconds_sum{cgroup="/a"}`, "0+10x60")},
+	"SlowFsync":         {histogram("ply_fsync_seconds", "0.25", "0x60", "0.5", "0+9x60", "+Inf", "0+9x60"), histogram("ply_fsync_seconds", "0.25", "0+9x60", "0.5", "0+9x60", "+Inf", "0+9x60")},
+	"CommitsTooSlow":    {histogram("ply_commit_seconds", "0.005", "0+90x60", "+Inf", "0+100x60"), histogram("ply_commit_seconds", "0.005", "0+9999x60", "+Inf", "0+10000x60")},
 }
 
 func one(series, values string) map[string]string { return map[string]string{series: values} }
