@@ -64,11 +64,15 @@ func (k *Kernel) findAddress(symbol string) (uint64, error) {
 	return addrs[0], nil
 }
 
+// aVariable is in each kernel that tells of variables. Where CONFIG_KALLSYMS_ALL is
+// off, /proc/kallsyms still has some symbols of data: where sections begin and end.
+const aVariable = "init_task"
+
 func (k *Kernel) noAddress(symbol string) error {
 	variables := false
 	names := func(yield func(string) bool) {
 		for s := range k.allSymbols() {
-			variables = variables || strings.ContainsRune("bBdD", rune(s.kind))
+			variables = variables || string(s.name) == aVariable
 			if !yield(string(s.name)) {
 				return
 			}
@@ -99,7 +103,6 @@ func severalAddresses(name string, modules []string) error {
 // A symbolLine is a line of /proc/kallsyms, valid until the next one.
 type symbolLine struct {
 	addr         uint64
-	kind         byte // as nm(1) writes it
 	name, module []byte
 }
 
@@ -119,7 +122,7 @@ func (k *Kernel) allSymbols() iter.Seq[symbolLine] {
 				continue
 			}
 			name, module, _ := bytes.Cut(rest[3:], []byte{'\t'})
-			if !yield(symbolLine{addr, rest[1], name, bytes.Trim(module, "[]")}) {
+			if !yield(symbolLine{addr, name, bytes.Trim(module, "[]")}) {
 				return
 			}
 		}

@@ -10,7 +10,8 @@ import (
 )
 
 func TestAddress(t *testing.T) {
-	const text = someSymbols + `ffffffff83000000 D __per_cpu_start
+	const text = someSymbols + `ffffffff82001000 D init_task
+ffffffff83000000 D __per_cpu_start
 ffffffff83001000 D runqueues
 ffffffff83002000 D __per_cpu_end
 0000000000000000 A fixed_percpu_data
@@ -56,7 +57,7 @@ ffffffffc0005000 b twice	[xfs]
 
 // TestAddressOfFunctionsOnly: some kernels, and recordings, list no variables.
 func TestAddressOfFunctionsOnly(t *testing.T) {
-	k, err := OpenArch(fstest.MapFS{"proc/kallsyms": {Data: []byte("ffffffff81000000 T vfs_read\n")}}, "amd64")
+	k, err := OpenArch(fstest.MapFS{"proc/kallsyms": {Data: []byte("ffffffff81000000 T vfs_read\nffffffff82000000 D _sdata\n")}}, "amd64")
 	if err != nil {
 		t.Fatal(err)
 	}
