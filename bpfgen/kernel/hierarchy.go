@@ -33,27 +33,11 @@ func (k *Kernel) Hierarchies() []*Hierarchy {
 	numbers, _ := fs.ReadFile(k.files, "proc/self/cgroup") // without it no hierarchy of version 1 has a number
 	all := parseHierarchies(string(mounts), string(numbers))
 	for _, h := range all {
-		if inode, ok := k.inode(h.folder); ok && inode == RootCgroup {
+		if st := k.stat(named(h.folder)); st != nil && st.Ino == RootCgroup {
 			h.root, h.Whole = "", true
 		}
 	}
 	return widest(all)
-}
-
-func (k *Kernel) inode(file string) (uint64, bool) {
-	info, err := fs.Stat(k.files, named(file))
-	if err != nil {
-		return 0, false
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return inodeOf(st), ok
-}
-
-func inodeOf(st *syscall.Stat_t) uint64 {
-	if st == nil {
-		return 0
-	}
-	return st.Ino
 }
 
 // named is an absolute path as a fs.FS names it.
@@ -91,12 +75,32 @@ func (k *Kernel) Cgroups(h *Hierarchy, visit func(Cgroup) bool) {
 		if err != nil || !entry.IsDir() {
 			return nil
 		}
-		inode, ok := k.inode("/" + name)
-		if ok && !visit(Cgroup{ID: inode, Path: cmp.Or(h.root+strings.TrimPrefix(name, top), "/")}) {
+		st := k.stat(name)
+		if st == nil {
+			return nil
+		}
+		if !visit(Cgroup{ID: st.Ino, Path: cmp.Or(h.root+strings.TrimPrefix(name, top), "/")}) {
 			return fs.SkipAll
+		}
+		if st.Nlink == linksOfLeaf {
+			return fs.SkipDir // and do not read the names of its files
 		}
 		return nil
 	})
+}
+
+// linksOfLeaf is how many links a folder has that has no other in it; each one that
+// it has is a link more.
+const linksOfLeaf = 2
+
+// stat is nil where the file is not there, or not of a running kernel.
+func (k *Kernel) stat(name string) *syscall.Stat_t {
+	info, err := fs.Stat(k.files, name)
+	if err != nil {
+		return nil
+	}
+	st, _ := info.Sys().(*syscall.Stat_t)
+	return st
 }
 
 // parseHierarchies reads /proc/PID/mountinfo and /proc/PID/cgroup.
