@@ -3,7 +3,6 @@ package values
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -175,25 +174,12 @@ func is(err, want error) error {
 func TestFilesystemTime(t *testing.T) {
 	need.EachKernel(t)
 	s := serve(t, load(t, "filesystem.yaml"))
-	instance := "/sys/kernel/tracing/instances/values"
-	if err := os.Mkdir(instance, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.Remove(instance) })
-	lines, err := unix.Open(instance+"/trace_pipe", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(lines)
+	p := newPipeOfLines(t)
 	did := ledger{}
 	const wait = 500 * time.Millisecond
 	compare(t, s, func() {
-		time.AfterFunc(wait, func() { _ = os.WriteFile(instance+"/trace_marker", []byte("values\n"), 0) })
-		begin := time.Now()
-		if _, err := unix.Read(lines, make([]byte, 4096)); err != nil {
-			t.Error(err)
-		}
-		did["seconds"] = time.Since(begin).Seconds()
+		time.AfterFunc(wait, func() { p.write(t) })
+		did["seconds"] = p.read(t)
 	},
 		comparison{ours: ours("ply_filesystem_seconds_sum", "filesystem", "tracefs", "operation", "read"), source: "a clock beside it", theirs: did.of("seconds"), slack: wait.Seconds() / 5, least: wait.Seconds() * 0.9},
 	)
