@@ -178,12 +178,17 @@ func smallWindow(port, count int) error {
 	if err != nil {
 		return err
 	}
+	if err := unix.SetsockoptInt(client, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return err
+	}
 	for range count {
-		if _, err := unix.Write(client, make([]byte, 1024)); err != nil {
-			return err
+		for range 2 { // the kernel does not ask for memory where nothing waits to be read
+			if _, err := unix.Write(client, make([]byte, 1024)); err != nil {
+				return err
+			}
 		}
-		for got := 0; got < 1024; {
-			n, err := unix.Read(accepted, make([]byte, 1024))
+		for got := 0; got < 2048; {
+			n, err := unix.Read(accepted, make([]byte, 2048))
 			if err != nil {
 				return err
 			}
