@@ -7,12 +7,14 @@ import (
 
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/live"
 )
 
 // A clause that asks for nothing of the task tells native system calls by the
 // caller's registers, and looks at the task only where they do not tell. Others
-// fetch the task anyway.
+// fetch the task anyway. Arguments, and the number of a call that returns, are in
+// the registers.
 func TestNativeByRegisters(t *testing.T) {
 	k := live.Kernel(t)
 	cast, ok := k.Cast()
@@ -23,11 +25,12 @@ func TestNativeByRegisters(t *testing.T) {
 	}{
 		{"kprobe:SyS_getppid { @ = count(); }", 1},
 		{"kprobe:SyS_getppid / comm == \"x\" / { @ = count(); }", 0},
-		{"kprobe:SyS_kill { @ = sum(arg0); }", 0},
-		{"kprobe:SyS_kill { @ = sum(arg0); } kprobe:SyS_getppid { @n = count(); }", 1},
+		{"kprobe:SyS_kill { @ = sum(arg0); }", 2},
+		{"kprobe:SyS_kill { @ = sum(arg0); } kprobe:SyS_getppid { @n = count(); }", 3},
+		{"kretprobe:SyS_kill { @ = count(); }", 2},
 	} {
 		casts := 0
-		for _, ins := range compile(t, k, row.script, Options{}).Spec.Programs["kprobe_0"].Instructions {
+		for _, ins := range programOf(compile(t, k, row.script, Options{})) {
 			if ins.OpCode.JumpOp() == asm.Call && ins.Src == asm.PseudoKfuncCall && ins.Constant == int64(cast.Function) {
 				casts++
 			}
@@ -36,4 +39,9 @@ func TestNativeByRegisters(t *testing.T) {
 			t.Errorf("%s loads the registers %d times, want %d", row.script, casts, want)
 		}
 	}
+}
+
+// programOf returns the instructions of the only program.
+func programOf(o *object.Object) asm.Instructions {
+	return o.Spec.Programs[o.Programs[0].Name].Instructions
 }

@@ -51,7 +51,6 @@ func nativeByRegisters(c *Context, native string) {
 }
 
 // asksTask says whether the clause uses something for which the current task is
-// fetched.
-func (s *Scope) asksTask() bool {
-	return s.wants("comm") || s.wantsCallArg() || s.wants(argsRow.Name, dataRow.Name)
-}
+// fetched. The call's arguments are none: where the registers can be loaded, they
+// are loaded from there.
+func (s *Scope) asksTask() bool { return s.wants("comm") }
