@@ -2,7 +2,6 @@ package exporter
 
 import (
 	"slices"
-	"sort"
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
@@ -95,19 +94,15 @@ func (o selfFamilies) startWith(r *running) {
 func (o selfFamilies) list() []*dto.MetricFamily {
 	out := make([]*dto.MetricFamily, 0, len(o))
 	for _, f := range o {
-		sort.SliceStable(f.Metric, func(i, j int) bool { return sampleKey(f.Metric[i]) < sampleKey(f.Metric[j]) })
+		slices.SortStableFunc(f.Metric, byLabels)
 		out = append(out, f)
 	}
 	return out
 }
 
-func sampleKey(m *dto.Metric) string {
-	var b strings.Builder
-	for _, l := range m.Label {
-		b.WriteString(l.GetValue())
-		b.WriteByte(0xff)
-	}
-	return b.String()
+// byLabels orders the metrics of a family by the values of their labels.
+func byLabels(a, b *dto.Metric) int {
+	return slices.CompareFunc(a.Label, b.Label, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetValue(), b.GetValue()) })
 }
 
 func boolValue(b bool) float64 {
