@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
 
@@ -94,21 +91,14 @@ func aboveEmpty(run func(string) ([]float64, error), event string, l *load) func
 }
 
 func emptyProgram(event string, l *load) (float64, error) {
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Type: ebpf.RawTracepoint, Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
-	})
-	if err != nil {
-		return 0, err
-	}
-	defer p.Close()
-	var at link.Link
+	var w *witness
 	defer func() {
-		if at != nil {
-			_ = at.Close()
+		if w != nil {
+			w.Close()
 		}
 	}()
 	return l.cost(func() (err error) {
-		at, err = link.AttachRawTracepoint(link.RawTracepointOptions{Name: event, Program: p})
+		w, err = attachWitness(event)
 		return err
 	})
 }

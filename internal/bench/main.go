@@ -2,6 +2,9 @@
 // machine, and prints what each row of docs/performance.md says: the earlier
 // value, today's, their ratio, and the limit that the ratio has to keep.
 //
+// Some rows compare this tree with another way to the same end instead, or with tools
+// of bpftrace and bpfcc where these are installed and run.
+//
 // It needs root, Linux 5.10 or later and a clone that has the earlier commit.
 package main
 

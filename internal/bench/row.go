@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -29,7 +30,7 @@ type value struct {
 
 func rows() []row {
 	var all []row
-	for _, group := range [][]row{scrapeRows, startRows, memoryRows, eventRows} {
+	for _, group := range [][]row{scrapeRows, startRows, shippedRows, memoryRows, eventRows, toolRows} {
 		all = append(all, group...)
 	}
 	return all
@@ -40,7 +41,11 @@ func rows() []row {
 func (r row) measure(b builds, rounds int, out io.Writer) error {
 	before, now := r.none(), r.none()
 	for range rounds {
-		if err := r.measureBefore(before, b); err != nil {
+		switch err := r.measureBefore(before, b); {
+		case errors.Is(err, errNotCompared):
+			fmt.Fprintf(out, "%s: %v\n", r.name, err)
+			return nil
+		case err != nil:
 			return err
 		}
 		if err := least(now, r.run, b.now); err != nil {

@@ -29,21 +29,26 @@ func serve(path, config string, args ...string) (*server, error) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
+	return start(path, file, args...)
+}
+
+// start does so with a configuration in a file or folder.
+func start(path, config string, args ...string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	args = append([]string{"--config", file, "--web.listen-address", address, "--log.level", "error"}, args...)
+	args = append([]string{"--config", config, "--web.listen-address", address, "--log.level", "error"}, args...)
 	s := &server{url: "http://" + address + "/metrics", cmd: exec.Command(path, args...)}
 	s.cmd.Stderr = os.Stderr
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for range 1000 {
+	for range 5000 {
 		if _, err = s.scrape("", "identity"); err == nil {
 			return s, nil
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(2 * time.Millisecond)
 	}
 	s.end()
 	return nil, fmt.Errorf("the exporter does not answer: %w", err)
