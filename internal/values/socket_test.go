@@ -68,13 +68,24 @@ func (s socket) dropAll(t *testing.T) {
 	must(t, unix.SetsockoptSockFprog(int(s), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &nothing[0]}))
 }
 
-// abort ends the connection at once: what the socket has dropped until now is not
-// sent to it again.
-func (s socket) abort(t *testing.T) {
+func (s socket) dropNothing(t *testing.T) {
 	t.Helper()
-	_ = unix.SetsockoptInt(int(s), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0) // it may have none
-	must(t, unix.SetsockoptLinger(int(s), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
-	s.close(t)
+	must(t, unix.SetsockoptInt(int(s), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
+}
+
+// retransmitted is how many segments the kernel has sent again for the socket, once
+// the other end has all of them.
+func (s socket) retransmitted(t *testing.T) float64 {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		info, err := unix.GetsockoptTCPInfo(int(s), unix.IPPROTO_TCP, unix.TCP_INFO)
+		must(t, err)
+		if info.Unacked == 0 {
+			return float64(info.Total_retrans)
+		}
+	}
+	t.Fatal("after a minute the other end does not have what was sent")
+	return 0
 }
 
 func (s socket) close(t *testing.T) {

@@ -88,9 +88,10 @@ func TestTCPRetransmits(t *testing.T) {
 	s := serve(t, load(t, "tcp.yaml"))
 	again, synacks := netCounter("Tcp", "RetransSegs"), perfTracepoint(t, "tcp/tcp_retransmit_synack")
 	did := ledger{}
-	compare(t, s, func() { loseData(t, again) },
+	compare(t, s, func() { loseData(t, again, did) },
 		comparison{ours: ours("ply_tcp_retransmitted_total"), source: "RetransSegs", theirs: again, least: connections},
 		comparison{ours: ours("ply_tcp_retransmitted_total", "state", "established"), source: "RetransSegs", theirs: again, least: connections},
+		comparison{ours: ours("ply_tcp_retransmitted_total", "state", "established"), source: "retrans of each connection, as ss shows it", theirs: did.of("retrans"), least: connections},
 	)
 	compare(t, s, func() { loseAnswers(t, again, did) },
 		comparison{ours: ours("ply_tcp_retransmitted_total", "state", "syn_sent"), source: "RetransSegs less those of the answers", theirs: difference(again, synacks), least: 1},
@@ -99,20 +100,29 @@ func TestTCPRetransmits(t *testing.T) {
 	)
 }
 
-// loseData has the other end of connections lose what is sent to it.
-func loseData(t *testing.T, again func(*testing.T) float64) {
+// loseData has the other end of connections lose what is sent to it, until all of
+// it has been sent again, and receive it then.
+func loseData(t *testing.T, again func(*testing.T) float64, did ledger) {
 	t.Helper()
 	listening := listen(t, 10)
 	defer listening.close(t)
 	before := again(t)
+	var clients, servers []socket
 	for range connections {
 		client, server := connected(t, listening)
 		server.dropAll(t)
 		client.write(t, "lost")
-		defer server.abort(t)
-		defer client.abort(t)
+		clients, servers = append(clients, client), append(servers, server)
 	}
 	waitFor(t, again, before, connections)
+	for _, server := range servers {
+		server.dropNothing(t)
+	}
+	for i, client := range clients {
+		did["retrans"] += client.retransmitted(t)
+		client.close(t)
+		servers[i].close(t)
+	}
 }
 
 // loseAnswers opens connections, loses the answers, and gives up.
