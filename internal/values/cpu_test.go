@@ -130,7 +130,7 @@ func TestCPUThrottling(t *testing.T) {
 	all := spin(t, 1, 0)
 	g.add(t, all[0])
 	compare(t, s, func() { all.work(t, 2*time.Second) },
-		comparison{ours: ours("ply_cpu_throttled_seconds_count", "cgroup", g.path), source: "nr_throttled of cpu.stat", theirs: g.stat("nr_throttled", 1), slack: 2, least: 10},
+		comparison{ours: ours("ply_cpu_throttled_seconds_count", "cgroup", g.path), source: "nr_throttled of cpu.stat", theirs: g.stat("nr_throttled", 1), slack: 5, least: 10},       // which counts periods, late timers more than one
 		comparison{ours: ours("ply_cpu_throttled_seconds_sum", "cgroup", g.path), source: "throttled_usec of cpu.stat", theirs: g.stat("throttled_usec", 1e-6), slack: 0.5, least: 1}, // Linux 7 begins to count when the task has left the kernel
 	)
 }
