@@ -68,6 +68,15 @@ func (s socket) dropAll(t *testing.T) {
 	must(t, unix.SetsockoptSockFprog(int(s), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &nothing[0]}))
 }
 
+// abort ends the connection at once: what the socket has dropped until now is not
+// sent to it again.
+func (s socket) abort(t *testing.T) {
+	t.Helper()
+	_ = unix.SetsockoptInt(int(s), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0) // it may have none
+	must(t, unix.SetsockoptLinger(int(s), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
+	s.close(t)
+}
+
 func (s socket) dropNothing(t *testing.T) {
 	t.Helper()
 	must(t, unix.SetsockoptInt(int(s), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
