@@ -8,7 +8,7 @@ import "strings"
 var absent = map[string][]string{
 	"bpftrace_dcsnoop":      {"6.18"},                                          // without kprobes, as those below
 	"bpftrace_loads":        {"6.18", "5.10-amd64", "6.12-arm64", "7.3-amd64"}, // no variables are listed, nor in recordings
-	"bpftrace_tcpdrop":      {"6.18", "5.10"},                                  // tcp_drop is no function of 5.10
+	"bpftrace_tcpdrop":      {"6.18", "5.10", "6.12."},                         // tcp_drop is no function of these, but of 6.12 for arm64
 	"bpftrace_tcpsynbl":     {"6.18"},
 	"bpftrace_undump":       {"6.18"},
 	"bpftrace_vfscount":     {"6.18"},
