@@ -93,18 +93,21 @@ func (p pipeOfLines) read(t *testing.T) float64 {
 
 // readTwice reads in two threads, and says for how long the second waits for the
 // first.
-func (p pipeOfLines) readTwice(t *testing.T) (seconds float64) {
+func (p pipeOfLines) readTwice(t *testing.T) float64 {
 	const wait = 100 * time.Millisecond
+	first := make(chan time.Time, 1)
 	var both sync.WaitGroup
-	both.Go(func() { p.read(t) })
+	both.Go(func() {
+		p.read(t)
+		first <- time.Now()
+	})
 	time.Sleep(wait)
 	begin := time.Now()
 	both.Go(func() { p.read(t) })
 	time.Sleep(wait)
-	seconds = time.Since(begin).Seconds()
 	p.write(t)
-	time.Sleep(wait)
+	end := <-first
 	p.write(t)
 	both.Wait()
-	return seconds
+	return end.Sub(begin).Seconds()
 }
