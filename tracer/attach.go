@@ -72,7 +72,7 @@ func (t *Tracer) attach() error {
 		if err := p.attach(); err != nil {
 			return t.fail(p, err)
 		}
-		for _, err := range p.refused {
+		for _, err := range p.leftOut() {
 			t.opt.log().Warn("probe not attached", "reason", err)
 		}
 	}
@@ -119,7 +119,7 @@ func (p *program) attach() error {
 		return err
 	}
 	if len(p.attached) == 0 && len(p.refused) > 0 {
-		return p.refused[0]
+		return p.refused[0].err
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ func (p *program) attachLinks(a attacher, points []object.AttachPoint) error {
 // refuse all, without saying which; halving finds it.
 func (p *program) attachMany(a attacher, points []object.AttachPoint) error {
 	l, err := a.many(p.kernel, points)
-	if err == nil || len(points) == 1 || !refusal(err) {
+	if err == nil || len(points) == 1 || !refusal(err) && !(forbidden(err) && p.someTake(a, points)) {
 		return p.note(l, err, points...)
 	}
 	half := len(points) / 2
@@ -170,6 +170,18 @@ func (p *program) attachMany(a attacher, points []object.AttachPoint) error {
 		return err
 	}
 	return p.attachMany(a, points[half:])
+}
+
+// someTake says whether the first or the last of attach points takes the program by
+// itself: then it is not our rights that the others are refused for.
+func (p *program) someTake(a attacher, points []object.AttachPoint) bool {
+	for _, at := range []object.AttachPoint{points[0], points[len(points)-1]} {
+		if l, err := a.many(p.kernel, []object.AttachPoint{at}); err == nil {
+			_ = l.Close()
+			return true
+		}
+	}
+	return false
 }
 
 // note records what became of attach points. That one of a glob refuses is no
@@ -182,11 +194,10 @@ func (p *program) note(l io.Closer, err error, points ...object.AttachPoint) err
 		p.attached = append(p.attached, points...)
 		return nil
 	}
-	refused := refusal(err) || len(points) == 1 && forbidden(err)
-	err = explainSite(p.Attach, points[0].Site, err)
-	if !refused || !points[0].Glob {
-		return err
+	r := refused{points[0].Site, explainSite(p.Attach, points[0].Site, err)}
+	if !refusal(err) && !(len(points) == 1 && forbidden(err)) || !points[0].Glob {
+		return r.err
 	}
-	p.refused = append(p.refused, err)
+	p.refused = append(p.refused, r)
 	return nil
 }

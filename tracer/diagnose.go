@@ -248,13 +248,16 @@ func forbidden(err error) bool { return is(err, unix.EPERM) || is(err, unix.EACC
 
 // explainSite says why a program could not be attached to a site.
 func explainSite(kind object.AttachKind, at object.Site, err error) error {
-	name := fmt.Sprintf("%s %s", kind, at)
+	name := siteName(kind, at)
 	var known *diagnosis
 	if d := Diagnose(err); errors.As(d, &known) {
 		return fmt.Errorf("%s: %w", name, d)
 	}
 	return &diagnosis{name + ": " + siteReason(at, err), err}
 }
+
+// siteName names a site and how a program is attached there.
+func siteName(kind object.AttachKind, at object.Site) string { return fmt.Sprintf("%s %s", kind, at) }
 
 func siteReason(at object.Site, err error) string {
 	text := err.Error()

@@ -22,10 +22,10 @@ type program struct {
 	mu       sync.Mutex
 	links    []io.Closer // what holds it attached
 	attached []object.AttachPoint
-	refused  []error // sites of a glob that could not be attached
-	missed   uint64  // events missed by links that are closed, or by all until it was halted
-	halted   bool    // what it misses from now on does not matter
-	before   uint64  // what it had missed when it was let go
+	refused  []refused // sites of a glob that could not be attached
+	missed   uint64    // events missed by links that are closed, or by all until it was halted
+	halted   bool      // what it misses from now on does not matter
+	before   uint64    // what it had missed when it was let go
 }
 
 // fail puts an error of p at the position in the script that asked for p.
