@@ -31,6 +31,13 @@ func TestAbsencesCostNothing(t *testing.T) {
 			"kprobe:vfs_read { @a = sum(args->count); } kprobe:vfs_fsync { @b = sum(args->datasync); }"},
 		{"kprobe:sys_nope ? kretprobe:sys_read { @[exists(retval) ? retval : arg0] = count(); }",
 			"kretprobe:sys_read { @[retval] = count(); }", "kretprobe:sys_read { @[retval] = count(); }"},
+		{"kprobe:vfs_read, kretprobe:vfs_read { if (!exists(elapsed)) @n = count(); else @t = sum(elapsed); }",
+			"kprobe:vfs_read { @n = count(); } kretprobe:vfs_read { @t = sum(elapsed); }",
+			"kprobe:vfs_read { @n = count(); } kretprobe:vfs_read { @t = sum(elapsed); }"},
+		{"tracepoint:syscalls/sys_exit_read { @n = count(); if (exists(struct nope)) @t = sum(elapsed); }",
+			"tracepoint:syscalls/sys_exit_read { @n = count(); }", "tracepoint:syscalls/sys_exit_read { @n = count(); }"},
+		{"kprobe:vfs_@(read|write) { @[exists(probe) && exists(struct nope) ? probe : func] = count(); }",
+			"kprobe:vfs_@(read|write) { @[func] = count(); }", "kprobe:vfs_@(read|write) { @[func] = count(); }"},
 		{"tracepoint:sched/nope ? { @ = count(); }", "", ""},
 	} {
 		for name, plain := range map[string]string{old: row.old, newest: row.newest} {

@@ -67,10 +67,21 @@ func (c *checker) nothingOf(choice *Choice, lacks []error) {
 		return
 	}
 	err := lacks[0]
-	if strings.HasSuffix(first.Target, "?") {
+	switch one, other, ok := gluedAlternative(first); {
+	case ok:
+		err = missingAlso{err, fmt.Sprintf(`; the "?" is the glob's, between alternatives it has blanks around it: %s ? %s`, one, other)}
+	case strings.HasSuffix(first.Target, "?"):
 		err = missingAlso{err, `; the "?" is the glob's, a blank before it makes the probe one that may be absent`}
 	}
 	c.scopesFailed(first, err)
+}
+
+// gluedAlternative finds two specifications that were written as one glob:
+// kprobe:a?kprobe:b.
+func gluedAlternative(s *Spec) (one, other string, ok bool) {
+	one, other, _ = strings.Cut(s.String(), "?")
+	provider, _, hasTarget := strings.Cut(other, ":")
+	return one, other, hasTarget && provider != "" && meantProvider(provider) != nil
 }
 
 // A missingAlso is an error with a hint.

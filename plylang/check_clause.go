@@ -142,8 +142,23 @@ func (c *checker) addClause(p *Probe, spec *Spec, scope Scope, known bool) (cut 
 	if !d.decide() {
 		return true
 	}
+	cl.narrow()
 	cl.begin()
 	return d.cut
+}
+
+// narrow tells the scope what the clause uses of what its probe does, without what
+// exists() asked for and cut out.
+func (c *clause) narrow() {
+	asks := false
+	Inspect(c.Probe, func(x Expr) {
+		_, ok := x.(*Exists)
+		asks = asks || ok
+	})
+	if asks {
+		left := &Probe{Pred: c.Pred, Body: c.Body}
+		c.Scope = c.Scope.Narrowed(c.usesOf(left, isTrace(c.Spec)))
+	}
 }
 
 // newClause copies what the probe does.
@@ -180,6 +195,7 @@ type unknownScope struct{}
 func (unknownScope) Lookup(string) *Func     { return nil }
 func (unknownScope) Names() []string         { return nil }
 func (unknownScope) Elsewhere(string) string { return "" }
+func (s unknownScope) Narrowed(Uses) Scope   { return s }
 
 // usesOf finds the names that a probe uses; bare ones may be fields.
 func (c *checker) usesOf(p *Probe, bare bool) Uses {

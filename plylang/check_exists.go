@@ -245,9 +245,6 @@ func (c *checker) hasProbe(spec *Spec) bool {
 // may be the name of an enum's value.
 func hasPath(t *Type, path []string) bool {
 	for _, name := range path {
-		if t != nil && t.Kind == Enum {
-			return t.Enum.has(name)
-		}
 		if t = memberType(t, name); t == nil {
 			return false
 		}
@@ -255,25 +252,21 @@ func hasPath(t *Type, path []string) bool {
 	return t != nil
 }
 
-func (e *Enumeration) has(name string) bool {
-	if e == nil {
-		return false
-	}
-	for _, v := range e.Values {
-		if v.Name == name {
-			return true
-		}
-	}
-	return false
-}
-
-// memberType is the type of a member of what t is or points to, nil if there is
-// none.
+// memberType is the type of a member of what t is or points to, or of a constant
+// among the names of its values; nil if there is none.
 func memberType(t *Type, name string) *Type {
 	if t != nil && (t.Kind == Pointer || t.Kind == Array) {
 		t = t.Elem
 	}
-	if t == nil || t.Kind != Struct || t.Struct == nil {
+	switch {
+	case t == nil:
+		return nil
+	case t.Kind == Enum:
+		if _, ok := t.Enum.Value(name); ok {
+			return Literal
+		}
+		return nil
+	case t.Kind != Struct || t.Struct == nil:
 		return nil
 	}
 	f, ok := t.Struct.Member(name)

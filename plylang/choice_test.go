@@ -55,6 +55,8 @@ func TestChoiceErrors(t *testing.T) {
 		{"kprobe:a, kprobe:nowhere ? k:nowher? { }",
 			`1:11: this kernel has nothing of kprobe:nowhere ? k:nowher?: kprobe:nowhere: no function "nowhere"; k:nowher?: no function "nowher?"; with a "?" at the end the probe may be absent`, true},
 		{"kprobe:nowher? { }", `1:1: no function "nowher?"; the "?" is the glob's, a blank before it makes the probe one that may be absent`, true},
+		{"kprobe:nowher?kprobe:f { }", `1:1: no function "nowher?kprobe:f"; the "?" is the glob's, between alternatives it has blanks around it: kprobe:nowher ? kprobe:f`, true},
+		{"kprobe:nowher?@(a|b) { }", `1:1: no function "nowher?@(a|b)"`, true},
 		{"kprobe:nowhere ?, kprobe:nowhere { }", `1:19: no function "nowhere"`, true},
 		{"kprobe:a ? kprob:b { }", "", false}, // a prefix of its name
 		{"kprobe:a ? karobe:b { }", `1:12: no probe provider named "karobe"`, false},

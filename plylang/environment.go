@@ -53,6 +53,10 @@ type Scope interface {
 	// Elsewhere says in which probes a name exists that this one does not have:
 	// "kretprobe"; "" when it exists nowhere.
 	Elsewhere(name string) string
+
+	// Narrowed is the scope for a clause that uses less than was said when the
+	// scope was made, because exists() cut something out of it.
+	Narrowed(uses Uses) Scope
 }
 
 // A Role is what a Func is in the language.

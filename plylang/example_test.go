@@ -40,9 +40,10 @@ func (env) Param(string) (value string, ok bool)      { return "", false }
 // scope has no variables of its own.
 type scope struct{}
 
-func (scope) Lookup(string) *plylang.Func { return nil }
-func (scope) Names() []string             { return nil }
-func (scope) Elsewhere(string) string     { return "" }
+func (scope) Lookup(string) *plylang.Func           { return nil }
+func (scope) Names() []string                       { return nil }
+func (scope) Elsewhere(string) string               { return "" }
+func (s scope) Narrowed(plylang.Uses) plylang.Scope { return s }
 
 func ExampleCheck() {
 	for _, text := range []string{"kprobe:vfs_read { @reads[pid] = count(); }", "kprobe:vfs_read { @reads[pdi] = count(); }"} {

@@ -45,6 +45,7 @@ var existsRows = []struct{ text, function, tracepoint string }{
 	{"{ @ = sum(exists(curtask->se.vruntime) + exists(curtask->parent->parent->pid) + exists(curtask->nope) + exists(pid) + exists(pid.x)); }",
 		"{ @ = sum(1 + 1 + 0 + 1 + 0); }", "{ @ = sum(1 + 1 + 0 + 1 + 0); }"},
 	{"{ @ = sum(exists(enum state.READY) + exists(enum state.WAITING) + exists(enum state)); }", "{ @ = sum(1 + 0 + 1); }", "{ @ = sum(1 + 0 + 1); }"},
+	{"{ @ = sum(exists(enum state.READY.x) + exists(data->newstate.TCP_CLOSE) + exists(data->newstate.NOPE)); }", "{ @ = sum(0 + 0 + 0); }", "{ @ = sum(0 + 1 + 0); }"},
 	{"{ @ = sum(exists(kprobe:@(f|g)) + exists(t:sched/sched_switch) + exists(kprobe:nowher?)); }", "{ @ = sum(1 + 1 + 0); }", "{ @ = sum(1 + 1 + 0); }"},
 }
 

@@ -212,6 +212,7 @@ type fakeScope struct {
 func (s *fakeScope) Lookup(name string) *Func     { return find(s.vars, name) }
 func (s *fakeScope) Names() []string              { return names(s.vars) }
 func (s *fakeScope) Elsewhere(name string) string { return s.other[name] }
+func (s *fakeScope) Narrowed(Uses) Scope          { return s }
 
 var (
 	userPtr = &Type{Kind: Pointer, Size: 8, Elem: S8, User: true}
@@ -255,7 +256,7 @@ func (e *fakeEnv) Scopes(spec *Spec, uses Uses) ([]Scope, error) {
 
 func fakeFunctions(spec *Spec) ([]Scope, error) {
 	switch spec.Target {
-	case "nowhere", "nowher?":
+	case "nowhere", "nowher?", "nowher?kprobe:f", "nowher?@(a|b)":
 		return nil, missing(`no function "` + spec.Target + `"`)
 	case "sys_write":
 		return []Scope{fakeSyscall}, nil

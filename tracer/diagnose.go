@@ -265,7 +265,7 @@ func siteReason(at object.Site, err error) string {
 	f, isFunction := at.(object.Function)
 	switch {
 	case isEvent && event.Type == unix.PERF_TYPE_HARDWARE && lacking(err):
-		return "this machine has no such hardware counter, as most virtual machines: count with a software event or with profile:99hz"
+		return "this machine has no such hardware counter: count with a software event or with profile:99hz"
 	case errors.Is(err, unix.EILSEQ) || errors.Is(err, unix.EINVAL) && isFunction && (f.Offset != 0 || f.Symbol == ""):
 		return noInstruction
 	case errors.Is(err, os.ErrNotExist):

@@ -49,6 +49,7 @@ var trials = map[kernel.Feature]trial{
 	kernel.RawTracepointsExact: rawTracepointsExact,
 	kernel.MissedCounts:        tryMissedCounts,
 	kernel.KprobeSession:       trySession,
+	kernel.HardwareCounters:    tryCounters,
 	kernel.TypedCast:           tryTypedCast,
 	kernel.TypedTask:           loadsAs(ebpf.RawTracepoint, typedTask...),
 }
@@ -124,6 +125,20 @@ func trySession(k *kernel.Kernel) error {
 		return ebpf.ErrNotSupported
 	}
 	return features.HaveBPFLinkKprobeSession()
+}
+
+// tryCounters opens the counter that every processor has that counts.
+func tryCounters(k *kernel.Kernel) error {
+	cpus, err := k.OnlineCPUs()
+	if err != nil {
+		return err
+	}
+	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_HARDWARE, Config: unix.PERF_COUNT_HW_CPU_CYCLES, Sample: 1e6}
+	event, err := openPerfEvent(&attr, cpus[0])
+	if err != nil {
+		return err
+	}
+	return event.Close()
 }
 
 // rawTracepointsExact looks for kernels in which a task can be preempted

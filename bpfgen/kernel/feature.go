@@ -23,6 +23,7 @@ const (
 	TypedTask           Feature = "typed_task"
 	TypedCast           Feature = "typed_cast"
 	KprobeSession       Feature = "kprobe_session"
+	HardwareCounters    Feature = "hardware_counters"
 )
 
 // A FeatureRow says what is known about a feature without trying it.
@@ -45,6 +46,7 @@ var Features = []FeatureRow{
 	{MissedCounts, [2]int{6, 7}, [2]int{}},             // kernel 6.7
 	{TypedCast, [2]int{6, 2}, [2]int{}},                // kernel 6.2 with what TypedTask needs
 	{KprobeSession, [2]int{6, 10}, [2]int{}},           // kernel 6.10 with CONFIG_FPROBE and CONFIG_DEBUG_INFO_BTF
+	{HardwareCounters, [2]int{4, 1}, [2]int{}},         // a machine whose processors count
 	{TypedTask, [2]int{5, 15}, [2]int{}},               // kernel 5.15 with CONFIG_DEBUG_INFO_BTF and a JIT compiler
 }
 
@@ -154,3 +156,7 @@ func (k *Kernel) readRecorded() map[Feature]bool {
 	}
 	return has
 }
+
+// LacksCounters says whether the running kernel's machine has no hardware counters.
+// On what machine a kernel was recorded does not matter.
+func (k *Kernel) LacksCounters() bool { return k.running() && !k.Has(HardwareCounters) }

@@ -71,6 +71,9 @@ func counterScopes(p *Provider, kind uint32, counters []counter) func(*Resolver,
 		if err != nil {
 			return nil, err
 		}
+		if kind == perfTypeHardware && r.kernel.LacksCounters() {
+			return nil, missingf("this machine has no hardware counters, as most virtual machines: count with a software event or with profile:99hz")
+		}
 		cpus, err := r.kernel.OnlineCPUs()
 		if err != nil {
 			return nil, err

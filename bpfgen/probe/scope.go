@@ -134,6 +134,14 @@ func (s *Scope) Elsewhere(name string) string {
 	return orList(where)
 }
 
+// Narrowed is s for a clause that uses less: what is attached follows from that,
+// while sites that look different to the whole probe stay apart.
+func (s *Scope) Narrowed(uses plylang.Uses) plylang.Scope {
+	narrow := *s
+	narrow.uses = s.provider.canonical(uses)
+	return &narrow
+}
+
 // wants says whether the clause uses one of these canonical names.
 func (s *Scope) wants(names ...string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return s.uses.Names[n] })
