@@ -46,7 +46,7 @@ const currentTask = "curtask"
 // task returns the variable with its type, nil where the kernel does not tell.
 func (e *env) task() *plylang.Func {
 	if e.curtask == nil {
-		t := e.TypeNamed("struct task_struct *")
+		t := ctype.Named(e.kernel, "struct task_struct *")
 		if t == nil {
 			return nil
 		}
@@ -78,4 +78,4 @@ func (e *env) Param(name string) (string, bool) {
 func (e *env) Enumerators(name string) []*plylang.Enumeration { return e.kernel.Enumerators(name) }
 
 // TypeNamed returns the type a cast names; see plylang.Env.
-func (e *env) TypeNamed(name string) *plylang.Type { return ctype.Named(e.kernel, name) }
+func (e *env) TypeNamed(name string) (*plylang.Type, error) { return ctype.Find(e.kernel, name) }

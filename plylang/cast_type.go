@@ -11,13 +11,13 @@ func ctypeName(name string) string {
 }
 
 // castType returns the type that a cast names, nil when there is none.
-func castType(name string, env Env) *Type {
+func castType(name string, env Env) (*Type, error) {
 	name = ctypeName(name)
 	if t := IntegerNamed(name); t != nil {
-		return t
+		return t, nil
 	}
-	if t := env.TypeNamed(name); t != nil {
-		return t
+	if t, err := env.TypeNamed(name); t != nil || err != nil {
+		return t, err
 	}
 	base, stars := name, 0
 	for strings.HasSuffix(base, " *") {
@@ -25,15 +25,15 @@ func castType(name string, env Env) *Type {
 	}
 	t := IntegerNamed(base)
 	if t == nil && base != name {
-		t = env.TypeNamed(base)
+		t, _ = env.TypeNamed(base)
 	}
 	if t == nil && base != "void" || stars == 0 {
-		return nil
+		return nil, nil
 	}
 	for range stars {
 		t = &Type{Kind: Pointer, Size: 8, Elem: t}
 	}
-	return t
+	return t, nil
 }
 
 // IntegerNamed returns the integer type of that name, nil when there is none: one

@@ -221,7 +221,11 @@ func (d *decider) exists(x *Exists) bool {
 	case x.Spec != nil:
 		return d.hasProbe(x.Spec)
 	case x.Of != "":
-		return hasPath(d.env.TypeNamed(x.Of), x.Path)
+		t, err := d.env.TypeNamed(x.Of)
+		if err != nil && len(x.Path) > 0 {
+			d.errorf(x.Pos, "%s", err)
+		}
+		return err != nil || hasPath(t, x.Path)
 	}
 	_, ok := d.typeOfField(x.X)
 	return ok

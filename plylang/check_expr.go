@@ -207,9 +207,12 @@ func (c *clause) cond(x *Cond) *Type {
 
 // cast types (To)x.
 func (c *clause) cast(x *Cast) *Type {
-	to := castType(x.To, c.env)
+	to, err := castType(x.To, c.env)
 	from := c.like(&x.X, to, c.decayed)
 	switch {
+	case err != nil:
+		c.errorf(x.Pos, "%s: use an argument or a member that points to the one you mean", err)
+		return nil
 	case to == nil:
 		c.unknownType(x)
 		return nil
@@ -240,7 +243,7 @@ func (c *clause) unknownType(x *Cast) {
 	name := strings.TrimRight(ctypeName(x.To), " *")
 	hint := ""
 	for _, keyword := range []string{"struct ", "union ", "enum "} {
-		if !strings.Contains(name, " ") && c.env.TypeNamed(keyword+name) != nil {
+		if t, _ := c.env.TypeNamed(keyword + name); t != nil && !strings.Contains(name, " ") {
 			hint = "; did you mean \"" + keyword + name + "\"?"
 		}
 	}

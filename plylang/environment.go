@@ -23,9 +23,10 @@ type Env interface {
 	// Names lists what Lookup knows, without aliases, for suggestions.
 	Names() []string
 
-	// TypeNamed returns the type a cast names ("u32", "struct sk_buff *"),
+	// TypeNamed returns the type a cast names ("u32", "struct sk_buff *"), and
+	// an error where the kernel has several of that name that are not the same;
 	// nil when there is none.
-	TypeNamed(name string) *Type
+	TypeNamed(name string) (*Type, error)
 
 	// Enumerators returns the enums that have a value of that name.
 	Enumerators(name string) []*Enumeration

@@ -34,7 +34,7 @@ func (env) Scopes(*plylang.Spec, plylang.Uses) ([]plylang.Scope, error) {
 func (env) Lookup(name string) *plylang.Func          { return funcs[name] }
 func (env) Names() []string                           { return []string{"pid", "count"} }
 func (env) Enumerators(string) []*plylang.Enumeration { return nil }
-func (env) TypeNamed(string) *plylang.Type            { return nil }
+func (env) TypeNamed(string) (*plylang.Type, error)   { return nil, nil }
 func (env) Param(string) (value string, ok bool)      { return "", false }
 
 // scope has no variables of its own.

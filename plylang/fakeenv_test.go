@@ -1,8 +1,10 @@
 package plylang
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // fakeEnv is a machine with a few probes and the built-ins that the tests of
@@ -115,13 +117,16 @@ func names(list []*Func) []string {
 func (e *fakeEnv) Lookup(name string) *Func { return find(fakeFuncs, name) }
 func (e *fakeEnv) Names() []string          { return names(fakeFuncs) }
 
-func (e *fakeEnv) TypeNamed(name string) *Type {
+func (e *fakeEnv) TypeNamed(name string) (*Type, error) {
+	if strings.HasPrefix(name, "struct twice") {
+		return nil, errors.New(`this kernel has 2 types "struct twice" that differ`)
+	}
 	return map[string]*Type{
 		"enum tcp_states":      NamedType(4, true, tcpStates),
 		"struct task_struct":   {Kind: Struct, Size: 64, Struct: taskStruct},
 		"enum state":           {Kind: Enum, Size: 4, Enum: &Enumeration{Name: "state", Values: []Enumerator{{"READY", 0}}}},
 		"struct task_struct *": pointerTo(&Type{Kind: Struct, Size: 64, Struct: taskStruct}),
-	}[name]
+	}[name], nil
 }
 
 // Enumerations of the tests: of two enums and of a table of flags.

@@ -11,25 +11,35 @@ import (
 )
 
 // Named returns the type a cast names ("u32", "struct sk_buff *"), nil when there
-// is none.
+// is none, or none that is meant for certain.
 func Named(k *kernel.Kernel, text string) *plylang.Type {
+	t, err := Find(k, text)
+	if err != nil {
+		return nil
+	}
+	return t
+}
+
+// Find returns the type a cast names, nil when there is none. Of several with one
+// layout it is the first; several that differ are an error, which lists them.
+func Find(k *kernel.Kernel, text string) (t *plylang.Type, err error) {
 	name := unqualified(text)
 	pointers := 0
 	for strings.HasSuffix(name, " *") {
 		name, pointers = strings.TrimSuffix(name, " *"), pointers+1
 	}
-	t := plylang.IntegerNamed(name)
+	t = plylang.IntegerNamed(name)
 	switch {
 	case t != nil:
 	case name == "void":
 		t = plylang.VoidT
 	default:
-		t = kernelType(k, name)
+		t, err = kernelType(k, name)
 	}
 	for ; t != nil && pointers > 0; pointers-- {
 		t = pointerTo(t, false)
 	}
-	return t
+	return t, err
 }
 
 // unqualified is the text of a type without const and volatile, its words and
@@ -41,10 +51,10 @@ func unqualified(text string) string {
 
 // kernelType looks a name up in BTF: "struct sk_buff", "union x", "enum x" or
 // a typedef.
-func kernelType(k *kernel.Kernel, name string) *plylang.Type {
+func kernelType(k *kernel.Kernel, name string) (*plylang.Type, error) {
 	spec, err := k.BTF()
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	keyword, tag, tagged := strings.Cut(name, " ")
 	if !tagged {
@@ -52,14 +62,16 @@ func kernelType(k *kernel.Kernel, name string) *plylang.Type {
 	}
 	types, err := spec.AnyTypesByName(tag)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	for _, t := range types {
-		if keywordOf(t) == keyword {
-			return Of(k, t)
-		}
+	types = differing(slices.DeleteFunc(types, func(t btf.Type) bool { return keywordOf(t) != keyword }))
+	switch len(types) {
+	case 0:
+		return nil, nil
+	case 1:
+		return Of(k, types[0]), nil
 	}
-	return nil
+	return nil, severalTypes(name, types)
 }
 
 func keywordOf(t btf.Type) string {
