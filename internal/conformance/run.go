@@ -24,8 +24,9 @@ type Result struct {
 	Status   int
 }
 
-// patience is how long a script without an end of its own may run.
-const patience = 20 * time.Second
+// patience is how long a script without an end of its own may run, on a guest
+// kernel whose start of a script takes long, too.
+const patience = time.Minute
 
 // Run runs a script by the program's own run command, in this process. Errors
 // in the script are in the result; err is that something else went wrong.
