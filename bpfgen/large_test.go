@@ -35,7 +35,7 @@ func TestLargeScripts(t *testing.T) {
 		{list(1000, "t:sched/nope%d { @ = 1; }\n"), `1:1: this kernel has no tracepoint sched/nope0`},
 		{list(1000, "rt:sched_switc%d\n"), `1:1: this kernel has no raw tracepoint sched_switc0; did you mean "sched_switch"?`},
 		{list(1000, "kprobe:sys_* { @[func] = count(); }\n"), "1:1: " + tooLong},
-		{list(1000, "t:*/* { @[probe] = count(); }\n"), "1:1: " + tooLong},
+		{list(400, "t:*/* { @[probe] = count(); }\n"), "1:1: " + tooLong},
 		{"BEGIN { " + list(80_000, "v%d=1;") + " }", tooManyWords},
 		{"BEGIN { " + list(20_000, "v%d=1;") + " }", "1:1: " + tooMuchMemory},
 		{"BEGIN { v0=1;" + list(20_000, "w%d=v%d;") + " }", `no variable or built-in named "v1"; did you mean "v0" or "w1"?`},

@@ -2,9 +2,12 @@ package kernel
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"ply-exporter/plylang"
@@ -14,35 +17,117 @@ import (
 //
 // Which enums have a value of a given name is no question that a library answers
 // but by decoding all types, which takes tens of megabytes. So the records of the
-// types are gone through as they lie in the file: a header, the types one after
-// the other, each with a size that follows from its kind, and the names.
+// types are gone through once as they lie in the file: a header, the types one
+// after the other, each with a size that follows from its kind, and the names. Of
+// the enums a copy is kept, about a megabyte, with an index of their values.
 
-// An enumCache keeps the enums by the name of one of their values.
+// An enumCache keeps the enums, and those that were found by the name of one of
+// their values.
 type enumCache struct {
 	sync.Mutex
+	index func() *enumIndex
 	found map[string][]*plylang.Enumeration
 }
 
+func (k *Kernel) indexEnums() *enumIndex {
+	raw, err := fs.ReadFile(k.files, "sys/kernel/btf/vmlinux")
+	if err != nil {
+		return &enumIndex{}
+	}
+	return indexEnums(raw)
+}
+
 // Enumerators returns the enums of the kernel that have a value of that name, each
-// content once. A kernel without type information has none.
+// content once, in the order of the file. A kernel without type information has none.
 func (k *Kernel) Enumerators(name string) []*plylang.Enumeration {
-	cache := &k.kept.Load().enums
+	cache := k.kept.Load().enums
 	cache.Lock()
 	defer cache.Unlock()
-	if found, ok := cache.found[name]; ok {
-		return found
+	found, ok := cache.found[name]
+	if !ok {
+		found = cache.index().with(name)
+		if cache.found == nil {
+			cache.found = map[string][]*plylang.Enumeration{}
+		}
+		cache.found[name] = found
 	}
-	if cache.found == nil {
-		cache.found = map[string][]*plylang.Enumeration{}
-	}
-	raw, err := fs.ReadFile(k.files, "sys/kernel/btf/vmlinux")
-	if err == nil {
-		cache.found[name], err = enumsWith(raw, name)
-	}
+	return found
+}
+
+// An enumIndex has the records of the enums and where in them each value is.
+type enumIndex struct {
+	enums  typesFile
+	values []enumValue // by hash, and those of one hash in the order of the records
+	seed   maphash.Seed
+}
+
+// An enumValue is a value of the enum whose record is at an offset.
+type enumValue struct{ hash, at uint32 }
+
+// indexEnums makes an index of a file, empty if that is not type information.
+func indexEnums(raw []byte) *enumIndex {
+	x := &enumIndex{seed: maphash.MakeSeed()}
+	f, err := readTypesFile(raw)
 	if err != nil {
-		cache.found[name] = nil
+		return x
 	}
-	return cache.found[name]
+	for {
+		rest := f.types
+		t, ok := f.next()
+		if !ok {
+			break
+		}
+		if t.isEnum() {
+			x.add(&f, t, rest[:len(rest)-len(f.types)])
+		}
+	}
+	slices.SortFunc(x.values, func(a, b enumValue) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at))
+	})
+	return x
+}
+
+// add copies a record of f, with its names.
+func (x *enumIndex) add(f *typesFile, t rawType, record []byte) {
+	at := len(x.enums.types)
+	x.enums.types = append(x.enums.types, record...)
+	copied := x.enums.types[at:]
+	x.copyName(f, copied)
+	size := moreBytes[t.kind].each
+	for i := range t.count {
+		name := x.copyName(f, copied[12+i*size:])
+		x.values = append(x.values, enumValue{x.hash(name), uint32(at)})
+	}
+}
+
+// copyName copies the name whose offset in f begins a record, and enters its new one.
+func (x *enumIndex) copyName(f *typesFile, record []byte) []byte {
+	name := f.name(binary.LittleEndian.Uint32(record))
+	binary.LittleEndian.PutUint32(record, uint32(len(x.enums.names)))
+	x.enums.names = append(append(x.enums.names, name...), 0)
+	return name
+}
+
+func (x *enumIndex) hash(name []byte) uint32 { return uint32(maphash.Bytes(x.seed, name)) }
+
+// with returns the enums that have a value of that name.
+func (x *enumIndex) with(name string) (found []*plylang.Enumeration) {
+	if len(x.values) == 0 {
+		return nil
+	}
+	hash := x.hash([]byte(name))
+	i, _ := slices.BinarySearchFunc(x.values, hash, func(v enumValue, hash uint32) int { return cmp.Compare(v.hash, hash) })
+	for ; i < len(x.values) && x.values[i].hash == hash; i++ {
+		record := typesFile{types: x.enums.types[x.values[i].at:], names: x.enums.names}
+		t, _ := record.next()
+		if !record.hasValue(t, name) {
+			continue
+		}
+		if e := record.enumeration(t); !hasEqual(found, e) {
+			found = append(found, e)
+		}
+	}
+	return found
 }
 
 var errNotTypes = errors.New("is not type information")
@@ -100,6 +185,8 @@ type rawType struct {
 	more   []byte
 }
 
+func (t rawType) isEnum() bool { return t.kind == kindEnum || t.kind == kindEnum64 }
+
 // next takes a record from the front of the types.
 func (f *typesFile) next() (t rawType, ok bool) {
 	if len(f.types) < 12 {
@@ -119,27 +206,6 @@ func (f *typesFile) next() (t rawType, ok bool) {
 	}
 	t.more, f.types = f.types[12:end], f.types[end:]
 	return t, true
-}
-
-// enumsWith returns the enums that have a value of that name.
-func enumsWith(raw []byte, name string) ([]*plylang.Enumeration, error) {
-	f, err := readTypesFile(raw)
-	if err != nil {
-		return nil, err
-	}
-	var found []*plylang.Enumeration
-	for {
-		t, ok := f.next()
-		if !ok {
-			return found, nil
-		}
-		if t.kind != kindEnum && t.kind != kindEnum64 || !f.hasValue(t, name) {
-			continue
-		}
-		if e := f.enumeration(t); !hasEqual(found, e) {
-			found = append(found, e)
-		}
-	}
 }
 
 func hasEqual(list []*plylang.Enumeration, e *plylang.Enumeration) bool {

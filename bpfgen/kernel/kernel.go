@@ -43,7 +43,7 @@ type kept struct {
 	vmlinux    func() (*btf.Spec, error)
 	types      *btf.Cache
 	modules    moduleTypes
-	enums      enumCache
+	enums      *enumCache
 	tracepoint formatCache
 	memo       sync.Map
 }
@@ -86,6 +86,7 @@ func (k *Kernel) Forget() {
 		syscallFns: sync.OnceValue(k.findSyscalls),
 		vmlinux:    sync.OnceValues(k.readVmlinux),
 		types:      btf.NewCache(),
+		enums:      &enumCache{index: sync.OnceValue(k.indexEnums)},
 	})
 }
 
