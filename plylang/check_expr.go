@@ -189,8 +189,12 @@ func (c *clause) tuple(x *Tuple) *Type {
 // cond types x ? a : b, which is what both can be.
 func (c *clause) cond(x *Cond) *Type {
 	c.condition(x.X, "condition")
-	a, b := c.pair(&x.Then, &x.Else, c.decayed)
+	a, b := c.pair(&x.Then, &x.Else, c.typed)
 	if a == nil || b == nil {
+		return nil
+	}
+	if a.Kind == Array || b.Kind == Array {
+		c.errorf(x.Pos, "an array cannot be chosen: use if and else")
 		return nil
 	}
 	if a.Kind == Struct || b.Kind == Struct {
