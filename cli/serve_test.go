@@ -104,7 +104,7 @@ scripts:
   - name: reads
     script: |
       kprobe:SyS_read / comm == "ply-workload" / { @size = quantize(arg(2)); }
-      kretprobe:SyS_read / comm == "ply-workload" / { @bytes = sum(retval); }
+      kretprobe:SyS_read / comm == "ply-workload" && retval > 0 / { @bytes = sum(retval); }
 `
 
 // A workload that makes exactly n calls shows n, and reads of exactly 4096
