@@ -13,10 +13,10 @@ import (
 	"ply-exporter/internal/need"
 )
 
-// The test files of all examples pass, on every kernel. They are run as one, so
+// The test files of all examples pass. They are run as one, so
 // that the examples are loaded once, together, by one exporter.
 func TestFedExamples(t *testing.T) {
-	need.EachKernel(t)
+	need.OneGuest(t)
 	need.BPF(t)
 	folder := t.TempDir() // guests have no files but the test
 	if err := os.CopyFS(folder, files); err != nil {

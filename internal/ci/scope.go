@@ -20,13 +20,15 @@ type scope int
 const (
 	inNone  scope = iota
 	here          // on this machine
-	kernels       // also in the guest kernels of PCs
+	one           // also in one guest kernel of a PC
+	kernels       // also in each guest kernel of a PC
 	arches        // also in those of other architectures
 	last          // at the end of the guest kernels of PCs
 )
 
 var scopes = map[string]scope{
 	need.RunsHere:   here,
+	need.RunsInOne:  one,
 	need.RunsInEach: kernels,
 	need.RunsOnEach: arches,
 	need.RunsLast:   last,

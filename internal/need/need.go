@@ -5,7 +5,7 @@
 // (internal/ci).
 //
 // A test that loads programs calls BPF and then runs on this machine only. One
-// whose result depends on the kernel calls EachKernel or EachArch before; Guest,
+// whose result depends on the kernel calls OneGuest, EachKernel or EachArch before; Guest,
 // Kprobes, KprobeMulti and Kernel include EachKernel.
 package need
 
@@ -31,6 +31,7 @@ const WithoutKernel = "PLY_TEST_WITHOUT_KERNEL"
 // The reasons for which tests are skipped in the first pass.
 const (
 	RunsHere   = "runs in the kernel of this machine"
+	RunsInOne  = "runs in one guest kernel of a PC"
 	RunsInEach = "runs in each guest kernel of a PC"
 	RunsOnEach = "runs in each guest kernel of each architecture"
 	RunsLast   = "runs last in each guest kernel of a PC"
@@ -50,6 +51,13 @@ func runs(t testing.TB, where string) {
 	if os.Getenv(WithoutKernel) != "" {
 		t.Skip(where)
 	}
+}
+
+// OneGuest says that what the test shows needs kprobes, and is the same on each
+// kernel that has what it needs: one of the guest kernels is enough.
+func OneGuest(t testing.TB) {
+	t.Helper()
+	runs(t, RunsInOne)
 }
 
 // EachKernel says that what the test shows differs between kernels.

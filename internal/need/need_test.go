@@ -38,6 +38,7 @@ func TestChoices(t *testing.T) {
 		failed bool
 	}{
 		{"here", []func(testing.TB){BPF, BPF}, false},
+		{"one guest", []func(testing.TB){OneGuest, Kprobes, BPF}, false},
 		{"each kernel", []func(testing.TB){EachKernel, BPF}, false},
 		{"each architecture", []func(testing.TB){EachArch, Kprobes, BPF}, false},
 		{"too late", []func(testing.TB){BPF, EachKernel}, true},

@@ -48,7 +48,7 @@ func (r *recipe) begin(t *testing.T, did ledger) (work func(), compared []compar
 var recipes = slices.Concat(callRecipes, securityRecipes, processRecipes, fileRecipes, cpuRecipes, networkRecipes, diskRecipes, memoryRecipes, kernelRecipes)
 
 func TestCookbook(t *testing.T) {
-	need.EachKernel(t)
+	need.OneGuest(t)
 	all := cookbook(t)
 	cfg := &config.Config{}
 	for _, r := range recipes {
