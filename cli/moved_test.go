@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -63,7 +62,7 @@ func TestGoneFunctions(t *testing.T) {
 // declare its arguments, a note says that they may be others.
 func TestCopiedFunctions(t *testing.T) {
 	need.Kprobes(t)
-	script := fmt.Sprintf("kprobe:finish_task_switch { @ = max(arg0 != 0); }")
+	script := "kprobe:finish_task_switch { @ = max(arg0 != 0); }"
 	r := ply(t, "run", "-c", "sleep 0.1", script)
 	if !strings.HasSuffix(r.stdout, "@: 1\n") {
 		t.Errorf("%+v", r)

@@ -122,12 +122,12 @@ type call struct {
 }
 
 // make makes calls until one fails.
-func (did ledger) make(calls []call) error {
+func (l ledger) make(calls []call) error {
 	for i, c := range calls {
 		if err := c.make(); err != nil {
 			return fmt.Errorf("call %d: %w", i, err)
 		}
-		did[c.operation]++
+		l[c.operation]++
 	}
 	return nil
 }
