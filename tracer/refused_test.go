@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/internal/need"
 )
 
 // manyFunctions are attach points f0, f1 and so on of a glob.
@@ -41,6 +42,7 @@ func refusing(errno syscall.Errno, bad ...string) attacher {
 // TestRefusedOfMany: of many functions those that the kernel refuses are left out
 // and named, whatever it says and however many it attaches to by one link.
 func TestRefusedOfMany(t *testing.T) {
+	need.BPF(t) // without the privilege to trace, EPERM means that
 	for _, row := range []struct {
 		errno syscall.Errno
 		n     int
