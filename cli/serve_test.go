@@ -123,7 +123,7 @@ func TestPrometheusShowsExactlyWhatHappened(t *testing.T) {
 		`ply_reads_size_bucket{le="2048.0"} or ply_reads_size_bucket{le="2048"}`: 0,
 		`ply_reads_size_bucket{le="4096.0"} or ply_reads_size_bucket{le="4096"}`: n,
 		`histogram_quantile(1, ply_reads_size_bucket)`:                           4096,
-		`ply_reads_bytes`:                              n * 4096,
+		`ply_reads_bytes_total`:                        n * 4096,
 		`sum(ply_script_up)`:                           2,
 		`sum(ply_map_dropped_total)`:                   0,
 		`ply_map_entries{script="calls",map="$calls"}`: 1,
