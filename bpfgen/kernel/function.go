@@ -90,7 +90,7 @@ func (k *Kernel) probeable(symbols *Symbols, all iter.Seq[int]) iter.Seq[int] {
 		closed := symbols.closed()
 		for symbol := range all {
 			name := symbols.name(symbol)
-			if notFunction(name) || k.kept.Load().blacklist()[name] || closed.has(symbols.addrs[symbol]) || k.notrace(name) {
+			if notFunction(name) || k.kept.Load().blacklist()[name] || closed.has(symbols.addrs[symbol]) || k.notrace(symbols, symbol) {
 				continue
 			}
 			if !yield(symbol) {

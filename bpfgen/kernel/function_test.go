@@ -105,6 +105,23 @@ func TestTraceable(t *testing.T) {
 	}
 }
 
+// Kernels that refuse probes in what is not traceable go by the address: the list
+// has one name of it, and a script may have another.
+func TestTraceableAliases(t *testing.T) {
+	k := files(t, map[string]string{
+		"proc/kallsyms": "ffffffff81000010 T within_notrace_func\n" +
+			"ffffffff81000100 t __do_sys_getppid\nffffffff81000100 T __x64_sys_getppid\n" +
+			"ffffffff81000200 t inlined\nffffffff81000200 t also_inlined\n",
+		"sys/kernel/tracing/events/enable":              "0\n",
+		"sys/kernel/tracing/available_filter_functions": "__do_sys_getppid\n",
+	})
+	for name, want := range map[string]string{"__x64_sys_getppid": "__x64_sys_getppid", "inlined": "", "also_inlined": ""} {
+		if found, err := k.Functions(name); functionNames(found) != want || err != nil {
+			t.Errorf("%s finds %q, %v; want %q", name, functionNames(found), err, want)
+		}
+	}
+}
+
 func TestRecordedFunctions(t *testing.T) {
 	tests := []struct{ kernel, pattern, want string }{
 		{"5.10-amd64", "__netif_receive_skb_core", "__netif_receive_skb_core"},

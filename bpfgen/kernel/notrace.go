@@ -1,6 +1,6 @@
 package kernel
 
-import "strings"
+import "bytes"
 
 // Functions that cannot be traced
 //
@@ -13,14 +13,25 @@ import "strings"
 // notraceCheck is the kernel's function that refuses such probes.
 const notraceCheck = "within_notrace_func"
 
-// notrace says whether the kernel is known to refuse probes in a function.
-func (k *Kernel) notrace(name string) bool {
+// notrace says whether the kernel is known to refuse probes in a function. The
+// list has one name of each address, which may be another one than this:
+// __do_sys_getppid for __x64_sys_getppid, which takes no arguments either.
+func (k *Kernel) notrace(symbols *Symbols, symbol int) bool {
 	traceable := k.kept.Load().traceable()
 	if traceable == nil || !k.kept.Load().refuses() {
 		return false
 	}
-	base, _, _ := strings.Cut(name, ".")
-	return !traceable.has([]byte(name)) && (base == name || !traceable.has([]byte(base)))
+	name := symbols.nameBytes(symbol)
+	base, _, _ := bytes.Cut(name, []byte("."))
+	if traceable.has(name) || traceable.has(base) {
+		return false
+	}
+	for alias := range symbols.at(symbols.addrs[symbol]) {
+		if traceable.has(symbols.nameBytes(alias)) {
+			return false
+		}
+	}
+	return true
 }
 
 // ListsTraceable says whether the list of traceable functions can be read.

@@ -200,6 +200,21 @@ func (s *Symbols) Has(name string) bool {
 	return ok
 }
 
+// at returns the symbols of an address; none where the kernel hides addresses.
+func (s *Symbols) at(addr uint64) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if addr == 0 {
+			return
+		}
+		first := sort.Search(len(s.order), func(i int) bool { return s.addrs[s.order[i]] >= addr })
+		for _, symbol := range s.order[first:] {
+			if s.addrs[symbol] != addr || !yield(int(symbol)) {
+				return
+			}
+		}
+	}
+}
+
 // all returns all symbols, in the file's order.
 func (s *Symbols) all() iter.Seq[int] {
 	return func(yield func(int) bool) {
