@@ -87,8 +87,12 @@ func (t *types) binary(x *plylang.Binary) typ {
 			return typ{duration: true, size: 8}
 		}
 		out := t.operation(x.Op, a, b)
-		if a.literal && b.literal && constant(x) {
+		switch {
+		case !a.literal || !b.literal:
+		case constant(x):
 			out.literal = int64((&evaluator{types: t}).eval(x).bits) >= 0
+		default: // abs() of a literal, which is computed when it runs
+			out.literal = x.Op != plylang.SUB
 		}
 		return out
 	}
@@ -101,13 +105,15 @@ func scales(unit plylang.Expr, by typ) bool {
 	return ok && n.Unit == plylang.Duration && !by.duration && by.size > 0
 }
 
-// constant says whether an expression has no variables.
+// constant says whether an expression is known when the script is compiled.
 func constant(x plylang.Expr) bool {
 	is := true
 	plylang.Walk(x, func(n plylang.Node) bool {
-		switch n.(type) {
+		switch n := n.(type) {
 		case *plylang.Name, *plylang.MapRef, *plylang.Member:
 			is = false
+		case *plylang.Call:
+			is = is && n.Name != "abs"
 		}
 		return is
 	})
