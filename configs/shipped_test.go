@@ -136,8 +136,7 @@ func codeLines(script string) (n int) {
 // absent are the scripts that a recorded kernel cannot run. There only they are
 // missing.
 var absent = map[string][]string{
-	"5.10-amd64": {"locks_kinds", "locks_callers"}, // there are no events of waits before 5.19
-	"6.12-arm64": {"interrupts_processor"},         // these tracepoints are those of x86
+	"6.12-arm64": {"interrupts_processor"}, // these tracepoints are those of x86
 }
 
 // maxactive is in a warning of what older kernels do, whatever the script says.

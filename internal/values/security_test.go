@@ -109,13 +109,18 @@ func TestSecurityModules(t *testing.T) {
 		t.Fatal("this guest has no modules: give it one with -load")
 	}
 	did := ledger{}
+	var again []string
 	var list []comparison
 	for _, file := range files {
 		name := moduleOf(file)
+		if name != "veth" && name != "dummy" {
+			continue // others use it
+		}
+		again = append(again, file)
 		list = append(list, comparison{ours: ours("ply_security_modules_loaded_total", "module", name), source: "init_module", theirs: did.of(name), least: 2})
 	}
 	compare(t, s, func() {
-		for _, file := range files {
+		for _, file := range again {
 			reload(t, file, did)
 			reload(t, file, did)
 		}
