@@ -26,17 +26,7 @@ func startServerInCgroup(t *testing.T, dir, mounts, config string) *server {
 	}
 	defer group.Close()
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd())}
-	file, err := os.OpenFile(s.log, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	s.cmd.Stdout, s.cmd.Stderr = file, file
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
-	s.waitReady(t)
+	s.start(t)
 	return s
 }
 

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"ply-exporter/bpfgen/kernel"
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter"
 	"ply-exporter/plylang"
 )
@@ -73,11 +72,5 @@ func (f *checkFlags) backend() (b exporter.Backend, result string, err error) {
 		return nil, "", err
 	}
 	k.AssumeCPUs(f.cpus)
-	return unverified{exporter.NewBackend(k, slog.New(slog.DiscardHandler), *f.attach == attachPlain)}, result, nil
+	return exporter.Unverified{KernelBackend: exporter.NewBackend(k, slog.New(slog.DiscardHandler), *f.attach == attachPlain)}, result, nil
 }
-
-// unverified is a backend that loads nothing.
-type unverified struct{ *exporter.KernelBackend }
-
-// Verify accepts what was compiled.
-func (unverified) Verify(*object.Object) error { return nil }

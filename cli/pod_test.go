@@ -184,17 +184,7 @@ func startPod(t *testing.T, pod podSpec) *server {
 	}
 	s.cmd = exec.Command(need.Command(t, "unshare"), args...)
 	s.cmd.Env = append(os.Environ(), asPod+"="+root+" "+strings.Join(c.SecurityContext.Capabilities.Add, " "))
-	file, err := os.OpenFile(s.log, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	s.cmd.Stdout, s.cmd.Stderr = file, file
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
-	s.waitReady(t)
+	s.start(t)
 	return s
 }
 

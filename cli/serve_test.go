@@ -30,6 +30,13 @@ func startServer(t *testing.T, config string, args ...string) *server {
 	s := &server{address: freeAddress(t), log: writeFile(t, "log", "")}
 	args = append([]string{"--config", writeFile(t, "probes.yaml", config), "--web.listen-address", s.address}, args...)
 	s.cmd = plyCommand(context.Background(), args...)
+	s.start(t)
+	return s
+}
+
+// start starts the server's command, until the test ends, and waits until it serves.
+func (s *server) start(t *testing.T) {
+	t.Helper()
 	file, err := os.OpenFile(s.log, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +48,6 @@ func startServer(t *testing.T, config string, args ...string) *server {
 	}
 	t.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
 	s.waitReady(t)
-	return s
 }
 
 func (s *server) waitReady(t *testing.T) {

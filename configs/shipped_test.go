@@ -2,17 +2,15 @@ package configs_test
 
 import (
 	"io/fs"
-	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"ply-exporter/bpfgen/kernel"
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/configs"
 	"ply-exporter/exporter"
 	"ply-exporter/exporter/config"
+	"ply-exporter/internal/checked"
 	"ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
 )
@@ -73,7 +71,7 @@ var labels = []string{
 
 // All of X.yaml begins with X, so that any files can be loaded together.
 func TestNamesOfShippedConfigurations(t *testing.T) {
-	b := newRecordedBackend(t, "7.3-amd64")
+	b := checked.Backend(t, "7.3-amd64")
 	for file, cfg := range shipped(t) {
 		if file == quickstart {
 			continue
@@ -93,10 +91,10 @@ var metricLine = regexp.MustCompile(`(?m)^    (\w+)(?:\{(.*)\})? (?:counter|gaug
 
 func checkMetrics(t *testing.T, b exporter.Backend, name string, s *config.Script) {
 	t.Helper()
-	said, err := check(b, s)
+	said, err := checked.Scripts(b, s)
 	found := metricLine.FindAllStringSubmatch(said, -1)
 	if err != nil || len(found) == 0 {
-		t.Errorf("script %s has no metrics: %s", s.Name, detail(err))
+		t.Errorf("script %s has no metrics: %s", s.Name, checked.Detail(err))
 	}
 	for _, m := range found {
 		if !strings.HasPrefix(m[1], "ply_"+name+"_") {
@@ -146,13 +144,13 @@ const maxactive = "returns are missed when more callers"
 // run, and without a warning.
 func TestShippedConfigurationsCompile(t *testing.T) {
 	for _, release := range recorded.Names() {
-		b := newRecordedBackend(t, release)
+		b := checked.Backend(t, release)
 		for file, cfg := range shipped(t) {
 			for _, s := range cfg.Scripts {
-				said, err := check(b, s)
+				said, err := checked.Scripts(b, s)
 				missing := slices.Contains(absent[release], s.Name)
 				if (err != nil) != missing {
-					t.Errorf("kernel %s, %s, script %s: absent is %v, want %v\n%s", release, file, s.Name, err != nil, missing, detail(err))
+					t.Errorf("kernel %s, %s, script %s: absent is %v, want %v\n%s", release, file, s.Name, err != nil, missing, checked.Detail(err))
 				}
 				if strings.Count(said, "warning:") > strings.Count(said, maxactive) {
 					t.Errorf("kernel %s, %s:\n%s", release, file, said)
@@ -162,27 +160,13 @@ func TestShippedConfigurationsCompile(t *testing.T) {
 	}
 }
 
-func detail(err error) string {
-	if err == nil {
-		return ""
-	}
-	return plylang.Detail(err)
-}
-
-// check returns what the command check says of scripts.
-func check(b exporter.Backend, scripts ...*config.Script) (string, error) {
-	var out strings.Builder
-	err := exporter.Check(&out, &config.Config{Scripts: scripts}, b, exporter.Limits{})
-	return out.String(), err
-}
-
 // All files together, quickstart included, have no name twice.
 func TestShippedConfigurationsTogether(t *testing.T) {
 	cfg, err := config.Load([]string{"."})
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
-	if _, err := check(newRecordedBackend(t, "7.3-amd64"), cfg.Scripts...); err != nil {
+	if _, err := checked.Scripts(checked.Backend(t, "7.3-amd64"), cfg.Scripts...); err != nil {
 		t.Error(plylang.Detail(err))
 	}
 	n := 0
@@ -203,13 +187,13 @@ var atMost = regexp.MustCompile(`all scripts together: at most ([\d,]+) series`)
 // The head of a file says what it costs. Its largest number of series is what
 // check --cpus 64 says.
 func TestHeadsOfShippedConfigurations(t *testing.T) {
-	b := newRecordedBackend(t, "7.3-amd64")
+	b := checked.Backend(t, "7.3-amd64")
 	b.AssumeCPUs(64)
 	for file, cfg := range shipped(t) {
 		if file == quickstart {
 			continue
 		}
-		said, err := check(b, cfg.Scripts...)
+		said, err := checked.Scripts(b, cfg.Scripts...)
 		if err != nil {
 			t.Fatal(plylang.Detail(err))
 		}
@@ -220,17 +204,3 @@ func TestHeadsOfShippedConfigurations(t *testing.T) {
 		}
 	}
 }
-
-// newRecordedBackend compiles for a recorded kernel and loads nothing.
-func newRecordedBackend(t *testing.T, release string) unverified {
-	t.Helper()
-	k, err := kernel.Open(recorded.Files(release))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return unverified{exporter.NewBackend(k, slog.New(slog.DiscardHandler), false)}
-}
-
-type unverified struct{ *exporter.KernelBackend }
-
-func (unverified) Verify(*object.Object) error { return nil }

@@ -2,18 +2,15 @@ package docs
 
 import (
 	"fmt"
-	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"ply-exporter/bpfgen/kernel"
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter"
 	"ply-exporter/exporter/config"
+	"ply-exporter/internal/checked"
 	"ply-exporter/internal/promtest"
-	"ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
 )
 
@@ -60,11 +57,7 @@ func TestRecipesAreComplete(t *testing.T) {
 // without a warning for every kernel that has what they need.
 func TestScriptsOfTheCookbook(t *testing.T) {
 	for _, name := range []string{"5.10-amd64", "6.18-amd64", "7.3-amd64"} {
-		k, err := kernel.Open(recorded.Files(name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		backend := unverified{exporter.NewBackend(k, slog.New(slog.DiscardHandler), false)}
+		backend := checked.Backend(t, name)
 		for _, match := range yamlBlock.FindAllStringSubmatch(Cookbook, -1) {
 			text := match[1]
 			if !strings.HasPrefix(text, "scripts:") {
@@ -79,11 +72,6 @@ func TestScriptsOfTheCookbook(t *testing.T) {
 	}
 }
 
-// An unverified is a backend without a kernel.
-type unverified struct{ *exporter.KernelBackend }
-
-func (unverified) Verify(*object.Object) error { return nil }
-
 func checkRecipe(t *testing.T, kernelName string, cfg *config.Config, backend exporter.Backend) {
 	t.Helper()
 	for _, s := range cfg.Scripts {
@@ -94,12 +82,12 @@ func checkRecipe(t *testing.T, kernelName string, cfg *config.Config, backend ex
 			t.Errorf("script %s is written\n%s\nand formatted\n%s", s.Name, s.Source.Text, got)
 		}
 	}
-	var said strings.Builder
-	if err := exporter.Check(&said, cfg, backend, exporter.Limits{}); err != nil && !strings.Contains(said.String(), "does not run here") {
+	said, err := checked.Scripts(backend, cfg.Scripts...)
+	if err != nil && !strings.Contains(said, "does not run here") {
 		t.Errorf("%s: %s", kernelName, plylang.Detail(err))
 	}
-	if strings.Count(said.String(), "warning:") > strings.Count(said.String(), "returns are missed when") { // true of old kernels
-		t.Errorf("%s: %s", kernelName, said.String())
+	if strings.Count(said, "warning:") > strings.Count(said, "returns are missed when") { // true of old kernels
+		t.Errorf("%s: %s", kernelName, said)
 	}
 }
 

@@ -7,17 +7,14 @@ package examples
 import (
 	"embed"
 	"io/fs"
-	"log/slog"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"ply-exporter/bpfgen/kernel"
-	"ply-exporter/bpfgen/object"
-	"ply-exporter/exporter"
 	"ply-exporter/exporter/config"
+	"ply-exporter/internal/checked"
 	"ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
 )
@@ -136,13 +133,13 @@ func TestExamplesAreDocumented(t *testing.T) {
 func TestExamplesCompile(t *testing.T) {
 	metrics := map[string]string{} // the example that has it
 	for _, release := range recorded.Names() {
-		b := newRecordedBackend(t, release)
+		b := checked.Backend(t, release)
 		for _, e := range examples(t) {
 			for _, s := range e.scripts {
-				said, err := check(b, s)
-				missing := isAbsent(s.Name, release) || strings.Contains(detail(err), "this kernel has no kprobes")
+				said, err := checked.Scripts(b, s)
+				missing := isAbsent(s.Name, release) || strings.Contains(checked.Detail(err), "this kernel has no kprobes")
 				if (err != nil) != missing {
-					t.Errorf("kernel %s, script %s: absent is %v, want %v\n%s", release, s.Name, err != nil, missing, detail(err))
+					t.Errorf("kernel %s, script %s: absent is %v, want %v\n%s", release, s.Name, err != nil, missing, checked.Detail(err))
 				}
 				said = bounded.ReplaceAllString(said, "")
 				if strings.Contains(said, "warning:") {
@@ -189,31 +186,3 @@ func testFile(t *testing.T, name string) string {
 	}
 	return string(text)
 }
-
-func detail(err error) string {
-	if err == nil {
-		return ""
-	}
-	return plylang.Detail(err)
-}
-
-// check returns what the command check says of scripts.
-func check(b exporter.Backend, scripts ...*config.Script) (string, error) {
-	var out strings.Builder
-	err := exporter.Check(&out, &config.Config{Scripts: scripts}, b, exporter.Limits{})
-	return out.String(), err
-}
-
-// newRecordedBackend compiles for a recorded kernel and loads nothing.
-func newRecordedBackend(t *testing.T, release string) unverified {
-	t.Helper()
-	k, err := kernel.Open(recorded.Files(release))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return unverified{exporter.NewBackend(k, slog.New(slog.DiscardHandler), false)}
-}
-
-type unverified struct{ *exporter.KernelBackend }
-
-func (unverified) Verify(*object.Object) error { return nil }

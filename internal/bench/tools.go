@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -119,7 +120,8 @@ func begin(cmd *exec.Cmd, before map[ebpf.ProgramID]bool) (end func(), err error
 			end()
 			return nil, err
 		}
-		if added := len(now) - len(before); added > 0 && added == last {
+		maps.DeleteFunc(now, func(id ebpf.ProgramID, _ bool) bool { return before[id] }) // of which some may end meanwhile
+		if added := len(now); added > 0 && added == last {
 			stable++
 		} else {
 			stable, last = 0, added

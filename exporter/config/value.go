@@ -1,0 +1,218 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"ply-exporter/plylang"
+)
+
+// A value is one node of a document, its aliases followed.
+type value struct {
+	doc  *document
+	node *yaml.Node
+}
+
+func (v value) pos() plylang.Pos { return v.doc.offset(v.node.Line, v.node.Column) }
+
+func (v value) fail(format string, args ...any) {
+	v.doc.errs.Add(v.doc.src, v.pos(), format, args...)
+}
+
+// kind names what a value is, in the user's words.
+func (v value) kind() string {
+	switch v.node.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch v.node.Tag {
+	case "!!str":
+		return "text"
+	case "!!int":
+		return "a number"
+	case "!!float":
+		return "a decimal number"
+	case "!!bool":
+		return "true or false"
+	case "!!null":
+		return "empty"
+	}
+	return v.node.Tag
+}
+
+func (v value) isScalar() bool { return v.node.Kind == yaml.ScalarNode }
+
+// text returns the value's text; what YAML takes for something else must be
+// quoted. It is not empty but after an error.
+func (v value) text(what string) string {
+	if !v.isScalar() || v.node.Tag != "!!str" {
+		hint := ""
+		if v.isScalar() && v.node.Tag != "!!null" {
+			hint = fmt.Sprintf(": write \"%s\"", v.node.Value)
+		}
+		v.fail("%s must be text, not %s%s", what, v.kind(), hint)
+		return ""
+	}
+	return v.notEmpty(what)
+}
+
+// word returns the text of any scalar: for what people write without quotes.
+// It is not empty but after an error.
+func (v value) word(what string) string {
+	if !v.isScalar() || v.node.Tag == "!!null" {
+		v.fail("%s must be a word or a number, not %s", what, v.kind())
+		return ""
+	}
+	return v.notEmpty(what)
+}
+
+func (v value) notEmpty(what string) string {
+	if v.node.Value == "" {
+		v.fail("%s must not be empty", what)
+	}
+	return v.node.Value
+}
+
+// count returns a whole number from 1 to limit.
+func (v value) count(what string, limit int) int {
+	if !v.isScalar() || v.node.Tag != "!!int" {
+		v.fail("%s must be a whole number, not %s", what, v.kind())
+		return 0
+	}
+	n, ok := parseNumber(v.node.Value)
+	if !ok || !n.IsInt() || !n.Num().IsInt64() || n.Num().Int64() < 1 || n.Num().Int64() > int64(limit) {
+		v.fail("%s must be from 1 to %d", what, limit)
+		return 0
+	}
+	return int(n.Num().Int64())
+}
+
+// flag returns true or false.
+func (v value) flag(what string) bool {
+	if !v.isScalar() || v.node.Tag != "!!bool" {
+		v.fail("%s must be true or false, not %s", what, v.kind())
+		return false
+	}
+	return strings.EqualFold(v.node.Value, "true")
+}
+
+// choice returns one of the words allowed.
+func (v value) choice(what string, allowed ...string) string {
+	word := v.word(what)
+	for _, a := range allowed {
+		if a == word {
+			return word
+		}
+	}
+	if word != "" {
+		v.fail("%s must be one of %s, not %q%s", what, strings.Join(allowed, ", "), word, plylang.DidYouMean(word, allowed))
+	}
+	return ""
+}
+
+// list returns the elements of a list.
+func (v value) list(what string) []value {
+	if v.node.Kind != yaml.SequenceNode {
+		v.fail("%s must be a list, not %s", what, v.kind())
+		return nil
+	}
+	var out []value
+	for _, n := range v.node.Content {
+		if v.tooMany() {
+			return nil
+		}
+		out = append(out, v.doc.value(n))
+	}
+	return out
+}
+
+func (v value) tooMany() bool {
+	if v.doc.values == maxValues {
+		v.fail("more than %d values: aliases repeat too much", maxValues)
+		v.doc.values++
+	}
+	return v.doc.values > maxValues
+}
+
+// pairs returns keys and values of a mapping, each key once.
+func (v value) pairs(what string) [][2]value {
+	if v.node.Kind != yaml.MappingNode {
+		v.fail("%s must be a mapping (key: value), not %s", what, v.kind())
+		return nil
+	}
+	var out [][2]value
+	seen := map[string]value{}
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		key := v.doc.value(v.node.Content[i])
+		if v.tooMany() {
+			return nil
+		}
+		name := key.word("a key")
+		if name == "" {
+			continue
+		}
+		if first, ok := seen[name]; ok {
+			line, col := v.doc.src.Position(first.pos())
+			key.fail("%s is already given at %s:%d:%d", name, v.doc.src.Name(), line, col)
+			continue
+		}
+		seen[name] = key
+		out = append(out, [2]value{key, v.doc.value(v.node.Content[i+1])})
+	}
+	return out
+}
+
+// A field is one key of a mapping and how its value is taken.
+type field[T any] struct {
+	key string
+	set func(dst *T, v value)
+}
+
+// recordPlaces makes every field remember where it was given.
+func recordPlaces[T any](where func(*T) places, fields []field[T]) []field[T] {
+	for i, f := range fields {
+		fields[i].set = func(dst *T, v value) {
+			where(dst)[f.key] = v.position()
+			f.set(dst, v)
+		}
+	}
+	return fields
+}
+
+// readMapping fills dst from the mapping v. Keys that no field names are
+// errors.
+func readMapping[T any](v value, what string, dst *T, fields []field[T]) {
+	for _, pair := range v.pairs(what) {
+		key, val := pair[0], pair[1]
+		if f := findField(fields, key.node.Value); f != nil {
+			f.set(dst, val)
+			continue
+		}
+		names := make([]string, len(fields))
+		for i, f := range fields {
+			names[i] = f.key
+		}
+		key.fail("%s has no key %q%s", what, key.node.Value, orOneOf(key.node.Value, names))
+	}
+}
+
+func findField[T any](fields []field[T], key string) *field[T] {
+	for i := range fields {
+		if fields[i].key == key {
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+// orOneOf says which names exist: the nearest, or all when none is near.
+func orOneOf(word string, candidates []string) string {
+	if q := plylang.DidYouMean(word, candidates); q != "" {
+		return q
+	}
+	return ": it may have " + strings.Join(candidates, ", ")
+}
