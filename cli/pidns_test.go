@@ -2,8 +2,14 @@ package cli
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"ply-exporter/internal/need"
@@ -44,6 +50,52 @@ func TestPIDNamespace(t *testing.T) {
 	}
 	if err != nil || t.Failed() {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Calls of several tasks outside, which have no ID here, are each measured while
+// the others' are under way.
+func TestServeInPIDNamespaceTellsTasksApart(t *testing.T) {
+	need.BPF(t)
+	s := &server{address: freeAddress(t), log: writeFile(t, "log", "")}
+	s.cmd = inPIDNamespace(t, "--config", "../configs/sync.yaml", "--allow-writable", "--web.listen-address", s.address)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // unshare does not pass signals on
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGTERM); _ = s.cmd.Wait() })
+	s.waitReady(t)
+	const tasks, calls = 8, 25
+	var all sync.WaitGroup
+	for i := range tasks {
+		all.Go(func() { syncFile(t, filepath.Join(t.TempDir(), strconv.Itoa(i)), calls) })
+	}
+	all.Wait()
+	_, text := s.get(t, "/metrics")
+	got := regexp.MustCompile(`ply_sync_latency_seconds_count{operation="fsync"} (\d+)`).FindStringSubmatch(text)
+	if got == nil {
+		t.Fatalf("no fsync in\n%s", text)
+	}
+	if n, err := strconv.Atoi(got[1]); err != nil || n < tasks*calls {
+		t.Errorf("%s calls, want %d", got[1], tasks*calls)
+	}
+}
+
+// syncFile writes a file and waits until the disk has it, n times.
+func syncFile(t *testing.T, name string, n int) {
+	file, err := os.Create(name)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer file.Close()
+	for range n {
+		if _, err := file.Write(make([]byte, 4096)); err != nil {
+			t.Error(err)
+		}
+		if err := file.Sync(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -131,6 +131,19 @@ func codeLines(script string) (n int) {
 	return n
 }
 
+// In a container, pid and tid of all tasks outside it are 0: what several of them
+// do at the same time would be one's. curtask and elapsed tell them apart.
+func TestShippedScriptsTellTasksOutsideAPIDNamespaceApart(t *testing.T) {
+	byID := regexp.MustCompile(`\[([^\]]*,)?\s*(tid|pid)\s*[,\]]`)
+	for file, cfg := range shipped(t) {
+		for _, s := range cfg.Scripts {
+			if key := byID.FindString(s.Source.Text); key != "" {
+				t.Errorf("%s: script %s has the key %s", file, s.Name, key)
+			}
+		}
+	}
+}
+
 // absent are the scripts that a recorded kernel cannot run. There only they are
 // missing.
 var absent = map[string][]string{
