@@ -199,7 +199,7 @@ func (s unknownScope) Narrowed(Uses) Scope   { return s }
 
 // usesOf finds the names that a probe uses; bare ones may be fields.
 func (c *checker) usesOf(p *Probe, bare bool) Uses {
-	uses := Uses{Names: map[string]bool{}, Members: map[string]bool{}, Whole: map[string]bool{}}
+	uses := Uses{Names: map[string]bool{}, Members: map[string]bool{}, Whole: map[string]bool{}, Asked: map[string]bool{}}
 	parents := map[*Name]bool{} // those of a member
 	feeds := feedsOf(p)
 	note := func(name string) {
@@ -228,7 +228,7 @@ func (c *checker) usesOf(p *Probe, bare bool) Uses {
 			}
 		case *Exists:
 			if asked, ok := n.X.(*Name); ok {
-				parents[asked] = true
+				parents[asked], uses.Asked[asked.Name] = true, true
 			}
 		case *Unary:
 			if name := addressedIn(n); name != "" {

@@ -40,6 +40,7 @@ type Uses struct {
 	Names   map[string]bool // variables and functions, canonical and as written
 	Members map[string]bool // x of data->x and args->x, and bare names in a "trace:" probe
 	Whole   map[string]bool // variables used other than for the value of a member
+	Asked   map[string]bool // variables that exists() asks for, a member of them not
 }
 
 // A Scope is a group of sites as a clause sees it.

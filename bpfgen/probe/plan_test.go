@@ -364,6 +364,17 @@ raw_tracepoint softirq_entry: the tracepoint itself, without a record`,
 		},
 		{
 			kernel: "6.18-amd64",
+			script: `rawtracepoint:block_rq_@(issue|complete) { @[exists(arg1) ? arg1 : arg0] = count(); }`,
+			want: `raw_tracepoint block_rq_complete: the tracepoint itself, without a record; what fires while its program runs is missed, and counted
+raw_tracepoint block_rq_issue: the tracepoint itself, without a record`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `rawtracepoint:block_rq_@(issue|complete) / !exists(arg1) / { @[arg0] = count(); }`,
+			want:   `raw_tracepoint block_rq_issue: the tracepoint itself, without a record`,
+		},
+		{
+			kernel: "6.18-amd64",
 			script: `rawtracepoint:sched_sw* { @[arg0] = count(); }`,
 			want: `raw_tracepoint sched_swap_numa: the tracepoint itself, without a record; what fires while its program runs is missed, and counted
 raw_tracepoint sched_switch: the tracepoint itself, without a record`,
@@ -447,6 +458,7 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `tracepoint:nosuch/* { @ = count(); }`, want: `script:1:1: no tracepoint of this kernel matches nosuch/*`, missing: true},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[data->prev_comn] = count(); }`, want: `script:1:41: tracepoint sched/sched_switch has no member "prev_comn"; did you mean "prev_comm"?`},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/* { @[data->prev_comm] = count(); }`, want: `script:1:30: tracepoint sched/sched_kthread_stop has no member "prev_comm"`},
+		{kernel: "6.18-amd64", script: `rawtracepoint:block_rq_@(issue|insert) { @[arg1] = count(); }`, want: `script:1:44: there is no arg1: arguments are numbered from arg0 to arg0`},
 		{kernel: "5.10-amd64", script: `rawtracepoint:block_rq_issue { @[arg1] = count(); }`, want: `script:1:34: there is no arg1: arguments are numbered from arg0 to arg0`},
 		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in rawtracepoint or kprobe, not in kretprobe: keep it where the function begins, as in @x[tid] = arg0`},
 		{kernel: "6.18-amd64", script: `kprobe:sys_read { @[retval] = count(); }`, want: `script:1:21: retval exists in kretprobe, not in kprobe`},

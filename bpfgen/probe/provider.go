@@ -106,7 +106,7 @@ func (r *Resolver) Scopes(spec *plylang.Spec, uses plylang.Uses) ([]plylang.Scop
 // canonical gives the provider's variables their canonical names, whichever
 // the clause uses.
 func (p *Provider) canonical(uses plylang.Uses) plylang.Uses {
-	uses.Names, uses.Whole = p.rename(uses.Names), p.rename(uses.Whole)
+	uses.Names, uses.Whole, uses.Asked = p.rename(uses.Names), p.rename(uses.Whole), p.rename(uses.Asked)
 	return uses
 }
 

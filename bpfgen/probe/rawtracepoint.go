@@ -40,33 +40,58 @@ func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, er
 		}
 	}
 	all := len(names)
-	switch names = withoutReentries(r.kernel, names); {
-	case len(names) == 0:
+	if names = withoutReentries(r.kernel, names); len(names) == 0 {
 		return nil, noRaw(r.kernel, spec.Target)
 	}
-	s := newScope(rawProvider, spec, uses, object.AttachRawTracepoint)
-	for _, name := range names {
-		s.add(object.RawTracepoint{Event: name}, name, kernel.IsGlob(spec.Target))
-	}
-	s.why = "the tracepoint itself, without a record"
+	why := "the tracepoint itself, without a record"
 	if left := all - len(names); left > 0 {
-		s.why += fmt.Sprintf("; %d left out, at which a program could run inside itself before Linux 6.1", left)
+		why += fmt.Sprintf("; %d left out, at which a program could run inside itself before Linux 6.1", left)
 	}
-	for i, row := range rawArgs(r.kernel, spec.Target) {
+	most := 0
+	for _, name := range names {
+		most = max(most, rawArgs(r.kernel, name))
+	}
+	var scopes []*Scope
+	for _, group := range alike(names, func(name string) string { return lacks(r.kernel, name, uses.Asked) }) {
+		s := newScope(rawProvider, spec, uses, object.AttachRawTracepoint)
+		for _, name := range group {
+			s.add(object.RawTracepoint{Event: name}, name, kernel.IsGlob(spec.Target))
+		}
+		s.why = why
+		s.addRawArgs(argRows[:most], lacks(r.kernel, group[0], uses.Asked))
+		scopes = append(scopes, s)
+	}
+	return scopes, nil
+}
+
+// addRawArgs makes the arguments variables, but for those that the events lack.
+func (s *Scope) addRawArgs(rows []*plylang.Func, lacking string) {
+	for i, row := range rows {
+		if slices.Contains(strings.Fields(lacking), row.Name) {
+			continue
+		}
 		s.vars = append(s.vars, newVar(row, wordType, func(c *Context) {
 			c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*i), asm.DWord))
 		}))
 	}
-	return []*Scope{s}, nil
 }
 
-// rawArgs are the arguments that a tracepoint has. The kernel refuses a program
-// that reads one more; of those that a glob matches, such events are left out.
-func rawArgs(k *kernel.Kernel, target string) []*plylang.Func {
-	if kernel.IsGlob(target) {
-		return argRows
+// rawArgs is how many arguments a tracepoint has. The kernel refuses a program that
+// reads one more; of the events that a glob matches, those that lack one that the
+// clause reads are left out.
+func rawArgs(k *kernel.Kernel, event string) int {
+	return min(len(argRows), len(ctype.TracepointArgs(k, event)))
+}
+
+// lacks are the arguments that exists() asks for and the event has not.
+func lacks(k *kernel.Kernel, event string, asked map[string]bool) string {
+	var names []string
+	for _, row := range argRows[rawArgs(k, event):] {
+		if asked[row.Name] {
+			names = append(names, row.Name)
+		}
 	}
-	return argRows[:min(len(argRows), len(ctype.TracepointArgs(k, target)))]
+	return strings.Join(names, " ")
 }
 
 // rawTracepoints returns the raw tracepoints that match, in order.
