@@ -3,8 +3,6 @@ package bpfgen
 import (
 	"strings"
 	"testing"
-
-	"ply-exporter/plylang"
 )
 
 // What a call is asked for, and what it says first, is warned of where it is taken
@@ -31,15 +29,7 @@ func TestMisread(t *testing.T) {
 		{"kretprobe:SyS_connect / retval < 0 && retval != -115 / { @[errno(retval)] = count(); }", ""},
 		{"kretprobe:SyS_bind / retval == -111 / { @ = count(); }", ""},
 	} {
-		script, err := plylang.Parse(&plylang.Source{Text: row.script})
-		if err == nil {
-			err = plylang.Check(script, newEnv(k, Options{}, nil))
-		}
-		if err != nil {
-			t.Errorf("%s: %s", row.script, plylang.Detail(err))
-			continue
-		}
-		got := Misread(script)
+		got := Misread(checkedScript(t, k, row.script))
 		if row.want == "" && len(got) > 0 || row.want != "" && (len(got) != 1 || !strings.Contains(got[0].Error(), row.want)) {
 			t.Errorf("%s: got\n%v\nwant %q", row.script, got, row.want)
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/plylang"
 )
 
@@ -40,17 +41,22 @@ func TestBystanders(t *testing.T) {
 		{"t:irq:softirq_entry { start[tid] = time; } t:irq:softirq_exit / start[tid] / { @[data->vec] = sum(time - start[tid]); }", ""},
 		{"profile:99hz, t:block:block_rq_issue, t:syscalls:sys_enter_read, software:page-faults:1 { @[comm, pid] = count(); }", ""},
 	} {
-		script, err := plylang.Parse(&plylang.Source{Text: row.script})
-		if err == nil {
-			err = plylang.Check(script, newEnv(k, Options{}, nil))
-		}
-		if err != nil {
-			t.Errorf("%s: %s", row.script, plylang.Detail(err))
-			continue
-		}
-		got := Bystanders(script)
+		got := Bystanders(checkedScript(t, k, row.script))
 		if row.want == "" && len(got) > 0 || row.want != "" && (len(got) != 1 || !strings.Contains(got[0].Msg, row.want)) {
 			t.Errorf("%s: got\n%v\nwant %q", row.script, got, row.want)
 		}
 	}
+}
+
+// checkedScript is the checked tree of a script without errors.
+func checkedScript(t *testing.T, k *kernel.Kernel, text string) *plylang.Script {
+	t.Helper()
+	script, err := plylang.Parse(&plylang.Source{Text: text})
+	if err == nil {
+		err = plylang.Check(script, newEnv(k, Options{}, nil))
+	}
+	if err != nil {
+		t.Fatalf("%s: %s", text, plylang.Detail(err))
+	}
+	return script
 }

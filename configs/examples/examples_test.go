@@ -141,8 +141,7 @@ func TestExamplesCompile(t *testing.T) {
 				if (err != nil) != missing {
 					t.Errorf("kernel %s, script %s: absent is %v, want %v\n%s", release, s.Name, err != nil, missing, checked.Detail(err))
 				}
-				said = bounded.ReplaceAllString(said, "")
-				if strings.Contains(said, "warning:") {
+				if checked.Warns(said) {
 					t.Errorf("kernel %s, %s:\n%s", release, e.name, said)
 				}
 				for _, m := range metricLine.FindAllStringSubmatch(said, -1) {
@@ -156,9 +155,6 @@ func TestExamplesCompile(t *testing.T) {
 	}
 	checkExpected(t, metrics)
 }
-
-// bounded is the warning that comes with every kretprobe of kernels before 6.7.
-var bounded = regexp.MustCompile(`warning: \S+ returns are missed when more callers are inside`)
 
 // metricLine is how check begins to describe a metric.
 var metricLine = regexp.MustCompile(`(?m)^    (\w+)(?:\{.*\})? (?:counter|gauge|histogram|summary)`)

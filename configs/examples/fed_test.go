@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"ply-exporter/cli"
+	"ply-exporter/internal/checked"
 	"ply-exporter/internal/need"
 )
 
@@ -30,7 +30,7 @@ func TestFedExamples(t *testing.T) {
 	if need.InGuest() {
 		t.Setenv("DISK", loopDevice(t, filepath.Join(folder, "disk")))
 	}
-	said, status := runCommand(t, "test", "-v", all)
+	said, status := checked.Command(t, "test", "-v", all)
 	if status != 0 {
 		t.Errorf("status %d\n%s", status, said)
 	}
@@ -93,21 +93,4 @@ func loopDevice(t *testing.T, file string) string {
 	}
 	t.Cleanup(func() { _ = exec.Command("losetup", "-d", device).Run() })
 	return device
-}
-
-// runCommand runs ply-exporter as a user does, and returns what it prints.
-func runCommand(t *testing.T, args ...string) (said string, status int) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "output")
-	out, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	status = cli.Run(append([]string{"ply-exporter"}, args...), cli.Streams{In: os.Stdin, Out: out, Err: out})
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text), status
 }

@@ -14,34 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// moreWorkloads are what the tests of bpftrace's tools need besides. They are called
-// as "$WORKLOAD NAME NUMBER COUNT".
-var moreWorkloads = map[string]func(number, count int) error{
-	"disk":           writeDisk,
-	"setuid":         becomeAnother,
-	"tcp_keepalive":  keepAlive,
-	"tcp_unanswered": unanswered,
-	"unix_stream":    unixStream,
-}
-
-func init() {
-	if len(os.Args) != 4 || moreWorkloads[os.Args[1]] == nil {
-		return
-	}
-	number, err := strconv.Atoi(os.Args[2])
-	if err == nil {
-		var count int
-		if count, err = strconv.Atoi(os.Args[3]); err == nil {
-			err = moreWorkloads[os.Args[1]](number, count)
-		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
-
 // becomeAnother becomes another user for good, who then asks count times to be root
 // again, and to access files as root.
 func becomeAnother(uid, count int) error {

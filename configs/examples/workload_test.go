@@ -12,7 +12,8 @@ import (
 )
 
 // workloads are what a shell cannot do. Test files call them as "$WORKLOAD NAME
-// PORT COUNT", and the test binary then does nothing else. They use the calls of the
+// PORT COUNT", where the port may be another number, and the test binary then does
+// nothing else. They use the calls of the
 // kernel directly, because package net does not block in connect and accept.
 var workloads = map[string]func(port, count int) error{
 	// Connections, one after the other, each of which waits a millisecond to be
@@ -38,6 +39,12 @@ var workloads = map[string]func(port, count int) error{
 	"timestamps": timestamps,
 	// More servers on a port that has one.
 	"twice": boundTwice,
+	// Of workload_bpftrace_test.go.
+	"disk":           writeDisk,
+	"setuid":         becomeAnother,
+	"tcp_keepalive":  keepAlive,
+	"tcp_unanswered": unanswered,
+	"unix_stream":    unixStream,
 }
 
 func TestMain(m *testing.M) {

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"ply-exporter/cli"
 	"ply-exporter/configs"
+	"ply-exporter/internal/checked"
 	"ply-exporter/internal/need"
 )
 
@@ -28,7 +28,11 @@ func TestConfigurations(t *testing.T) {
 		t.Fatalf("no test files: %v", err)
 	}
 	for _, name := range names {
-		t.Run(name, func(t *testing.T) { runTests(t, filepath.Join(folder, "tests", name)) })
+		t.Run(name, func(t *testing.T) {
+			if said, status := checked.Command(t, "test", "-v", filepath.Join(folder, "tests", name)); status != 0 {
+				t.Errorf("status %d\n%s", status, said)
+			}
+		})
 	}
 }
 
@@ -36,24 +40,5 @@ func copyFiles(t *testing.T, folder string, files fs.FS) {
 	t.Helper()
 	if err := os.CopyFS(folder, files); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// runTests runs a test file as a user does.
-func runTests(t *testing.T, file string) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "output")
-	out, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	status := cli.Run([]string{"ply-exporter", "test", "-v", file}, cli.Streams{In: os.Stdin, Out: out, Err: out})
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if status != 0 {
-		t.Errorf("status %d\n%s", status, text)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/cilium/ebpf"
+
 	"ply-exporter/configs"
 )
 
@@ -46,15 +48,7 @@ func shipped(path string) ([]float64, error) {
 		return nil, err
 	}
 	defer closePrograms(programs)
-	var scrape []float64
-	var o observation
-	err = underStress(func() error {
-		if scrape, err = s.scrapeOften(protobuf, "gzip"); err != nil {
-			return err
-		}
-		o, err = observe("sys_enter", programs, func() error { time.Sleep(3 * time.Second); return nil })
-		return err
-	})
+	scrape, o, err := s.scrapedUnderStress(programs)
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +61,18 @@ func shipped(path string) ([]float64, error) {
 	began = time.Now()
 	s.end()
 	return []float64{ms(started), resident, peak, scrape[0], ms(time.Since(began)), o.perEvent(), o.aboveClock()}, err
+}
+
+// scrapedUnderStress is what a scrape takes under load, and what the programs do.
+func (s *server) scrapedUnderStress(programs []*ebpf.Program) (scrape []float64, o observation, err error) {
+	err = underStress(func() (err error) {
+		if scrape, err = s.scrapeOften(protobuf, "gzip"); err != nil {
+			return err
+		}
+		o, err = observe("sys_enter", programs, func() error { time.Sleep(3 * time.Second); return nil })
+		return err
+	})
+	return scrape, o, err
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,9 +1,10 @@
-// Package checked has tests check configurations as the command check does, for
-// recorded kernels and without one to load anything into.
+// Package checked has tests of configurations do what the commands do: check, for
+// recorded kernels and without one to load anything into, and any other.
 package checked
 
 import (
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -29,6 +30,15 @@ func Scripts(b exporter.Backend, scripts ...*config.Script) (string, error) {
 	var out strings.Builder
 	err := exporter.Check(&out, &config.Config{Scripts: scripts}, b, exporter.Limits{})
 	return out.String(), err
+}
+
+// bounded is the warning of each kretprobe on kernels before 6.7, whatever the
+// script does.
+var bounded = regexp.MustCompile(`warning: (\S+: )?returns are missed when more callers are inside the function`)
+
+// Warns says whether there is a warning about the script in what the command says.
+func Warns(said string) bool {
+	return strings.Contains(bounded.ReplaceAllString(said, ""), "warning:")
 }
 
 // Detail is an error as a user sees it, empty if there is none.
