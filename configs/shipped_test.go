@@ -200,9 +200,6 @@ func TestHeadsOfShippedConfigurations(t *testing.T) {
 	b := checked.Backend(t, "7.3-amd64")
 	b.AssumeCPUs(64)
 	for file, cfg := range shipped(t) {
-		if file == quickstart {
-			continue
-		}
 		said, err := checked.Scripts(b, cfg.Scripts...)
 		if err != nil {
 			t.Fatal(plylang.Detail(err))
