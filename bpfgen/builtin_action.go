@@ -1,13 +1,17 @@
 package bpfgen
 
-import "ply-exporter/plylang"
+import (
+	"fmt"
+
+	"ply-exporter/plylang"
+)
 
 // clearName is the function that maps are cleared by.
 const clearName = "clear"
 
 var actions = []*builtin{
-	action("print", "Prints values, or the current contents of a map.", sendPrint,
-		plylang.Param{Name: "x", Want: plylang.WantPrint, Optional: true, Variadic: true}),
+	withDoubt(limited, action("print", "Prints values, or the current contents of a map.", sendPrint,
+		plylang.Param{Name: "x", Want: plylang.WantPrint, Optional: true, Variadic: true})),
 	action("printf", "Prints text formatted as in C; %v prints a value in its own format.", sendPrintf,
 		plylang.Param{Name: "format", Want: plylang.WantFormat},
 		plylang.Param{Name: "x", Want: plylang.WantValue, Optional: true, Variadic: true}),
@@ -38,4 +42,22 @@ func checkStatus(args []plylang.Expr) (*plylang.Type, error) {
 		}
 	}
 	return plylang.VoidT, nil
+}
+
+func withDoubt(doubt func([]plylang.Expr) string, b *builtin) *builtin {
+	b.Doubt = doubt
+	return b
+}
+
+// limited is about print(@x, 5), which prints the first five keys elsewhere.
+func limited(args []plylang.Expr) string {
+	if len(args) < 2 || args[0].Type().Kind != plylang.Void {
+		return ""
+	}
+	for _, arg := range args[1:] {
+		if _, ok := plylang.ConstInt(arg); !ok {
+			return ""
+		}
+	}
+	return fmt.Sprintf("this prints all of %s, sorted by value, and then the number: write print(%[1]s), its last lines are the largest values", args[0])
 }

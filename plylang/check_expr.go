@@ -2,6 +2,8 @@ package plylang
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -245,7 +247,7 @@ func ordered(to, from *Type) *Type {
 
 func (c *clause) unknownType(x *Cast) {
 	name := strings.TrimRight(ctypeName(x.To), " *")
-	hint := ""
+	hint := DidYouMean(name, slices.Sorted(maps.Keys(cIntegers)))
 	for _, keyword := range []string{"struct ", "union ", "enum "} {
 		if t, _ := c.env.TypeNamed(keyword + name); t != nil && !strings.Contains(name, " ") {
 			hint = "; did you mean \"" + keyword + name + "\"?"

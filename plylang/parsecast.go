@@ -8,17 +8,14 @@ var baseTypes = map[string]bool{
 	"bool": true, "_Bool": true,
 }
 
-// kernelTypes are the kernel's names of integers, with "__" before them or
-// without.
-var kernelTypes = map[string]bool{
-	"u8": true, "u16": true, "u32": true, "u64": true, "s8": true, "s16": true, "s32": true, "s64": true,
-	"be16": true, "be32": true, "be64": true, "le16": true, "le32": true, "le64": true,
-}
+// otherTypes are the kernel's names of integers that IntegerNamed leaves to the
+// kernel, with "__" before them or without.
+var otherTypes = map[string]bool{"be16": true, "be32": true, "be64": true, "le16": true, "le32": true, "le64": true}
 
 // isTypeWord says whether a single name in parentheses is a type whatever
 // follows: "(u32)-x" is a cast, "(n)-x" a subtraction.
 func isTypeWord(s string) bool {
-	return baseTypes[s] || kernelTypes[strings.TrimPrefix(s, "__")] || strings.HasSuffix(s, "_t")
+	return baseTypes[s] || IntegerNamed(s) != nil || otherTypes[strings.TrimPrefix(s, "__")] || strings.HasSuffix(s, "_t")
 }
 
 // isSureType is isTypeWord for the types of casts.

@@ -20,7 +20,8 @@ import (
 // that one, with its arguments where the script expects them and a note that
 // says so. One whose parameters have changed keeps its registers, because the
 // script may have been written for them: a note says what is right on every
-// kernel. The exception is a parameter that has become the address of what it
+// kernel. So does one about a function that is there, and inlined where it is
+// called most. The exception is a parameter that has become the address of what it
 // was, which a script does not want in place of it. What has no successor is an
 // error that names what observes the same.
 
@@ -56,7 +57,7 @@ func (m *move) applies(k *kernel.Kernel) bool {
 		return m.bypassed || !isFunction(k, m.name) || m.hidden(k)
 	}
 	f := ctype.FuncNamed(k, m.name)
-	if f == nil {
+	if m.inlined != "" || f == nil {
 		return k.AtLeast(m.since[0], m.since[1])
 	}
 	return !strings.HasPrefix(m.was.in(f)+" ", m.was.declared+" ")
@@ -220,8 +221,17 @@ func (m *move) attachedTo(k *kernel.Kernel, symbol string) string {
 	return note
 }
 
+// missing says what a script does not see of a function that is inlined, and what does.
+func (m *move) missing(k *kernel.Kernel, provider string) string {
+	use := strings.ReplaceAll(orList(m.usable(k)), "kprobe:", provider+":")
+	return fmt.Sprintf("compilers put %s into %s, whose calls are not seen here: use %s", m.name, m.inlined, use)
+}
+
 // changes says what has changed of what the clause uses.
 func (m *move) changes(k *kernel.Kernel, s *Scope) (notes []string) {
+	if m.inlined != "" {
+		return []string{m.missing(k, s.provider.Name)}
+	}
 	if s.provider.returns {
 		if m.was.number == result && s.wants("retval") {
 			notes = append(notes, fmt.Sprintf("the result of %s is no %s since %s", m.name, m.was.declared, m.version()))

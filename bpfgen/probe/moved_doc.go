@@ -18,7 +18,7 @@ func AllMoved() []Moved {
 	all := make([]Moved, len(moves))
 	for i := range moves {
 		m := &moves[i]
-		all[i] = Moved{Name: m.name, Since: fmt.Sprintf("%d.%d", m.since[0], m.since[1]), Effect: m.effect(), Functions: []string{m.name}}
+		all[i] = Moved{Name: m.name, Since: m.sinceWhen(), Effect: m.effect(), Functions: []string{m.name}}
 		if m.to != "" {
 			all[i].Functions = append(all[i].Functions, m.to)
 		}
@@ -29,6 +29,14 @@ func AllMoved() []Moved {
 		}
 	}
 	return all
+}
+
+// sinceWhen is the version of the row, in words where it holds on every kernel.
+func (m *move) sinceWhen() string {
+	if m.inlined != "" {
+		return "any"
+	}
+	return fmt.Sprintf("%d.%d", m.since[0], m.since[1])
 }
 
 // effect says what a script gets.
@@ -44,7 +52,10 @@ func (m *move) effect() string {
 		parts = append(parts, "a warning says that `retval` is no `"+m.was.declared+"`")
 	}
 	parts = append(parts, m.effectOnArgs()...)
-	if len(m.use) > 0 {
+	switch {
+	case m.inlined != "":
+		parts = append(parts, "a warning says that it is inlined in "+m.inlined+", and names `"+strings.Join(m.use, "` and `")+"`")
+	case len(m.use) > 0:
 		parts = append(parts, "without it an error names `"+strings.Join(m.use, "` or `")+"`")
 	}
 	return strings.Join(parts, "; ")

@@ -17,6 +17,10 @@ type move struct {
 	// what tells whether this kernel has the change where the name is the same.
 	was parameter
 
+	// inlined is what compilers put the function into, in its own source file: calls
+	// from there are not seen. The function is there all the same, on every kernel.
+	inlined string
+
 	args []oldArg // where the old arguments are now, in order
 	also string   // what else is observed at the other function
 	use  []string // specifications that observe the same, the best first
@@ -115,6 +119,10 @@ var moves = []move{
 	{name: "do_page_fault", since: [2]int{5, 8}, use: []string{"tracepoint:exceptions/page_fault_user", "kprobe:handle_mm_fault"}},
 	{name: "do_execve", since: [2]int{5, 10}, use: []string{"kprobe:sys_execve", "tracepoint:sched/sched_process_exec"}},
 	{name: "__do_page_cache_readahead", since: [2]int{5, 8}, use: []string{"kprobe:page_cache_ra_unbounded"}},
+
+	// Inlined where it is called most.
+	{name: "vfs_fsync", to: "vfs_fsync", inlined: "fsync(2) and fdatasync(2)", use: []string{"kprobe:sys_fsync", "kprobe:sys_fdatasync"}},
+	{name: "vfs_fsync_range", to: "vfs_fsync_range", inlined: "fsync(2) and fdatasync(2)", use: []string{"kprobe:sys_fsync", "kprobe:sys_fdatasync"}},
 
 	// Other parameters.
 	{name: "vfs_create", since: [2]int{5, 12}, to: "vfs_create", was: parameter{0, "struct inode *"}, args: write("args->dir", "args->dentry", "args->mode", "args->want_excl")},
