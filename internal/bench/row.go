@@ -17,6 +17,9 @@ type row struct {
 	// beside is another way to the same end, with which this build is compared
 	// instead of the earlier one; nil: there is none.
 	beside func(path string) ([]float64, error)
+
+	// parts prints what the values of the last round consist of; nil: nothing.
+	parts func(out io.Writer)
 }
 
 // A value is what one line of the table shows.
@@ -30,7 +33,7 @@ type value struct {
 
 func rows() []row {
 	var all []row
-	for _, group := range [][]row{scrapeRows, startRows, shippedRows, memoryRows, eventRows, toolRows} {
+	for _, group := range [][]row{scrapeRows, startRows, shippedRows, programRows, memoryRows, eventRows, toolRows} {
 		all = append(all, group...)
 	}
 	return all
@@ -54,6 +57,9 @@ func (r row) measure(b builds, rounds int, out io.Writer) error {
 	}
 	for i, v := range r.values {
 		fmt.Fprintf(out, "%s: %s\t%s\n", r.name, v.name, v.line(before[i], now[i]))
+	}
+	if r.parts != nil {
+		r.parts(out)
 	}
 	return nil
 }

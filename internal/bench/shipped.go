@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/cilium/ebpf"
-
 	"ply-exporter/configs"
 )
 
@@ -21,8 +19,6 @@ var shippedRows = []row{{
 		{name: "peak resident memory", unit: "MB", alone: true},
 		{name: "CPU of a scrape under load", unit: "ms", most: 15, alone: true},
 		{name: "SIGTERM to the end", unit: "ms", most: 500, alone: true},
-		{name: "all programs, for each system call of the load", unit: "ns", most: 100, alone: true},
-		{name: "the same without readings of the clock", unit: "ns", alone: true},
 	},
 	run: shipped,
 }}
@@ -32,10 +28,6 @@ func shipped(path string) ([]float64, error) {
 	if err := writeShipped(folder); err != nil {
 		return nil, err
 	}
-	before, err := programIDs()
-	if err != nil {
-		return nil, err
-	}
 	began := time.Now()
 	s, err := start(path, folder)
 	if err != nil {
@@ -43,12 +35,11 @@ func shipped(path string) ([]float64, error) {
 	}
 	started := time.Since(began)
 	defer s.end()
-	programs, err := programsSince(before)
-	if err != nil {
-		return nil, err
-	}
-	defer closePrograms(programs)
-	scrape, o, err := s.scrapedUnderStress(programs)
+	var scrape []float64
+	err = underStress(func() (err error) {
+		scrape, err = s.scrapeOften(protobuf, "gzip")
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -57,22 +48,9 @@ func shipped(path string) ([]float64, error) {
 		return nil, err
 	}
 	peak, err := s.megabytes("VmHWM")
-	closePrograms(programs) // which else live on
 	began = time.Now()
 	s.end()
-	return []float64{ms(started), resident, peak, scrape[0], ms(time.Since(began)), o.perEvent(), o.aboveClock()}, err
-}
-
-// scrapedUnderStress is what a scrape takes under load, and what the programs do.
-func (s *server) scrapedUnderStress(programs []*ebpf.Program) (scrape []float64, o observation, err error) {
-	err = underStress(func() (err error) {
-		if scrape, err = s.scrapeOften(protobuf, "gzip"); err != nil {
-			return err
-		}
-		o, err = observe("sys_enter", programs, func() error { time.Sleep(3 * time.Second); return nil })
-		return err
-	})
-	return scrape, o, err
+	return []float64{ms(started), resident, peak, scrape[0], ms(time.Since(began))}, err
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -25,19 +25,26 @@ type stress struct {
 	err    error // the first one
 }
 
-// underStress runs f while the load is there.
+// underStress runs f while all of that goes on.
 func underStress(f func() error) error {
+	return under(func(s *stress) {
+		for range runtime.NumCPU() {
+			s.begin(s.service)
+		}
+		s.begin(s.writer)
+		s.begin(s.starter)
+	}, f)
+}
+
+// under runs f while there is the load that start begins.
+func under(start func(*stress), f func() error) error {
 	folder, err := os.MkdirTemp("/var/tmp", "ply-bench")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
 	s := &stress{folder: folder}
-	for range runtime.NumCPU() {
-		s.begin(s.service)
-	}
-	s.begin(s.writer)
-	s.begin(s.starter)
+	start(s)
 	time.Sleep(200 * time.Millisecond) // until all are at it
 	err = f()
 	s.over.Store(true)
