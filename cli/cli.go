@@ -50,9 +50,23 @@ func (p *program) run() int {
 	if p.isRun() {
 		p.args = markDashes(p.args)
 	}
+	p.define()
+	if p.isRun() && len(p.args) == 2 && (p.args[1] == "-v" || p.args[1] == "--version") {
+		p.args = []string{"--version"} // as ply has it
+	}
+	selected, err := p.app.Parse(p.args)
+	if err != nil {
+		return p.usage(err)
+	}
+	return p.commands[selected]()
+}
+
+// define defines the commands and their flags.
+func (p *program) define() {
 	kingpin.EnableFileExpansion = false // an argument may begin with @
-	p.app = kingpin.New("ply-exporter", "Prometheus exporter driven by ply scripts, and the ply command-line tool.")
+	p.app = kingpin.New("ply-exporter", subject+".")
 	nameVersion()
+	generates(p.app)
 	p.app.Version(version.Print("ply-exporter"))
 	p.app.HelpFlag.Short('h')
 	help := &output{w: p.Out}
@@ -66,14 +80,6 @@ func (p *program) run() int {
 	p.addFmt()
 	p.addTest()
 	p.addConfig()
-	if p.isRun() && len(p.args) == 2 && (p.args[1] == "-v" || p.args[1] == "--version") {
-		p.args = []string{"--version"} // as ply has it
-	}
-	selected, err := p.app.Parse(p.args)
-	if err != nil {
-		return p.usage(err)
-	}
-	return p.commands[selected]()
 }
 
 // nameVersion takes the version from what Go notes in every binary, if the build

@@ -16,7 +16,7 @@ func (p *program) addConfig() {
 	c := p.app.Command("config", "Show the configurations that come with the exporter, and the schema of configurations.")
 	p.add(c.Command("list", "List the configurations that come with the exporter."), p.listConfigs)
 	show := c.Command("show", "Print one of them, to be saved and changed.")
-	name := show.Arg("name", "Name of the configuration.").Required().String()
+	name := show.Arg("name", "Name of the configuration.").Required().HintAction(shippedConfigs).String()
 	p.add(show, func() int { return p.showConfig(*name) })
 	schema := c.Command("schema", "Print the JSON Schema of configurations, for editors.")
 	of := schema.Arg("of", "What it is the schema of: config or test, the files of the command test.").Default("config").Enum("config", "test")

@@ -1,0 +1,15 @@
+#compdef ply-exporter ply
+# Completion for ply-exporter and ply: the program itself says what may follow.
+_ply_exporter() {
+    local -a matches given
+    given=("${(@)words[2,CURRENT]}")
+    [[ $#given != 1 || $given[1] == -* ]] || given=() # it takes part of a command for an argument
+    matches=(${(f)"$($words[1] --completion-bash "${given[@]}" 2>/dev/null)"})
+    compadd -a matches
+    (( compstate[nmatches] )) || _files
+}
+if [[ $funcstack[1] == _ply-exporter ]]; then
+    _ply_exporter "$@" # loaded by compinit
+else
+    compdef _ply_exporter ply-exporter ply
+fi
