@@ -267,3 +267,24 @@ func TestBuild(t *testing.T) {
 		t.Error("a package that does not exist is built")
 	}
 }
+
+// The summary names the slowest tests of each place, and only as many as asked for.
+func TestSlowest(t *testing.T) {
+	var out strings.Builder
+	s := &suite{out: io.Discard}
+	all := suite{out: &out, slowest: 2}
+	for where, seconds := range map[string][]float64{"guest": {1, 3, 2}, "here": {0.5}} {
+		r := &results{out: io.Discard}
+		for i, took := range seconds {
+			r.event(event{Action: "pass", Package: "p", Test: fmt.Sprintf("Test%d", i), Elapsed: took})
+		}
+		r.event(event{Action: "pass", Package: "p", Elapsed: 6})
+		s.take(job{name: where}, r)
+	}
+	all.add(s)
+	all.summary(0)
+	want := "\nslowest on guest:\n     3.0 s p.Test1\n     2.0 s p.Test2\n\nslowest on here:\n     0.5 s p.Test0\n"
+	if !strings.HasPrefix(out.String(), want) {
+		t.Errorf("%s\nwant\n%s", &out, want)
+	}
+}

@@ -5,7 +5,7 @@
 //
 //	go run ./internal/ci            everything
 //	go run ./internal/ci -only host
-//	go run ./internal/ci -only guests [-kernel 6.12-arm64]
+//	go run ./internal/ci -only guests [-kernel 6.12-arm64] [-slowest 25]
 package main
 
 import (
@@ -28,9 +28,10 @@ func main() {
 	only := flag.String("only", "", "run only `host` or guests")
 	version := flag.String("kernel", "", "run only the guests with this kernel `version`, or version-architecture")
 	lint := flag.Bool("lint", false, "run make lint too")
+	slowest := flag.Int("slowest", 0, "print the `n` tests of each kernel that took longest")
 	flag.Parse()
 	begin := time.Now()
-	s := &suite{out: os.Stdout}
+	s := &suite{out: os.Stdout, slowest: *slowest}
 	s.all(*only, *version, *lint)
 	s.summary(time.Since(begin))
 	if s.failed() {

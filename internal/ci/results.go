@@ -25,6 +25,12 @@ type event struct {
 // A skip is a test that was skipped and what it said.
 type skip struct{ test, reason string }
 
+// A duration is how long a test took. That of one with subtests has theirs in it.
+type duration struct {
+	test    string
+	seconds float64
+}
+
 // results collects what a package's tests report, and prints a line for the package
 // and the output of what fails.
 type results struct {
@@ -32,6 +38,7 @@ type results struct {
 	passed   []string
 	failures []string
 	skips    []skip
+	took     []duration
 	output   map[string]*strings.Builder // by package and test
 	failed   map[string]bool             // packages with a failure of their own
 	begin    time.Time
@@ -74,6 +81,9 @@ func (r *results) end(e event, name string) {
 	if b := r.output[name]; b != nil {
 		text = b.String()
 		delete(r.output, name)
+	}
+	if e.Test != "" {
+		r.took = append(r.took, duration{name, e.Elapsed})
 	}
 	switch {
 	case e.Action == "build-fail": // the packages that need it fail by themselves

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +19,8 @@ type suite struct {
 	skips   map[string]int // by reason and where
 	faults  []string       // why the run fails
 	leftOut []string
+	slowest int                   // how many of the slowest tests of each job are printed
+	took    map[string][]duration // by where
 
 	skippedHere []skip          // for lack of what only guests have
 	ranInGuest  map[string]bool // tests that passed in a guest kernel
@@ -85,6 +89,9 @@ func (s *suite) add(part *suite) {
 	for where, n := range part.passed {
 		s.pass(where, n)
 	}
+	for where, took := range part.took {
+		s.time(where, took)
+	}
 	for reason, n := range part.skips {
 		s.skip(reason, n)
 	}
@@ -98,6 +105,14 @@ func (s *suite) pass(where string, n int) {
 		s.passed = map[string]int{}
 	}
 	s.passed[where] += n
+}
+
+// time notes how long tests took.
+func (s *suite) time(where string, took []duration) {
+	if s.took == nil {
+		s.took = map[string][]duration{}
+	}
+	s.took[where] = append(s.took[where], took...)
 }
 
 // skip counts skipped tests.
@@ -118,6 +133,7 @@ func (s *suite) inGuest(test string) {
 // take adds a program's results, and verifies its skips.
 func (s *suite) take(j job, r *results) {
 	s.pass(j.name, len(r.passed))
+	s.time(j.name, r.took)
 	for _, name := range r.failures {
 		s.faults = append(s.faults, fmt.Sprintf("%s: %s", j.name, name))
 	}
@@ -167,10 +183,22 @@ func (s *suite) summary(took time.Duration) {
 	}
 	slices.Sort(skips)
 	slices.Sort(passes)
+	for _, where := range slices.Sorted(maps.Keys(s.took)) {
+		s.list("slowest on "+where, slowestOf(s.took[where], s.slowest))
+	}
 	s.list("passed", passes)
 	s.list("left out", append(s.leftOut, skips...))
 	s.list("failed", s.faults)
 	fmt.Fprintf(s.out, "\ntook %s\n%d passed, %d failed, %d skipped\n", took.Round(time.Second), passed, len(s.faults), skipped)
+}
+
+// slowestOf are lines about the n tests that took longest.
+func slowestOf(took []duration, n int) (lines []string) {
+	slices.SortFunc(took, func(a, b duration) int { return cmp.Compare(b.seconds, a.seconds) })
+	for _, d := range took[:min(n, len(took))] {
+		lines = append(lines, fmt.Sprintf("%6.1f s %s", d.seconds, d.test))
+	}
+	return lines
 }
 
 func (s *suite) list(title string, lines []string) {
