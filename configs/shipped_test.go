@@ -86,23 +86,19 @@ func TestNamesOfShippedConfigurations(t *testing.T) {
 	}
 }
 
-// metricLine is how check begins to describe a metric.
-var metricLine = regexp.MustCompile(`(?m)^    (\w+)(?:\{(.*)\})? (?:counter|gauge|histogram|summary)`)
-
 func checkMetrics(t *testing.T, b exporter.Backend, name string, s *config.Script) {
 	t.Helper()
-	said, err := checked.Scripts(b, s)
-	found := metricLine.FindAllStringSubmatch(said, -1)
+	found, err := checked.Metrics(b, s)
 	if err != nil || len(found) == 0 {
 		t.Errorf("script %s has no metrics: %s", s.Name, checked.Detail(err))
 	}
 	for _, m := range found {
-		if !strings.HasPrefix(m[1], "ply_"+name+"_") {
-			t.Errorf("script %s: metric %s is not called ply_%s_…", s.Name, m[1], name)
+		if !strings.HasPrefix(m.Name, "ply_"+name+"_") {
+			t.Errorf("script %s: metric %s is not called ply_%s_…", s.Name, m.Name, name)
 		}
-		for label := range strings.SplitSeq(m[2], ",") {
-			if label != "" && !slices.Contains(labels, label) {
-				t.Errorf("script %s: %s has the label %q, which is none of %q", s.Name, m[1], label, labels)
+		for _, label := range m.Labels {
+			if !slices.Contains(labels, label) {
+				t.Errorf("script %s: %s has the label %q, which is none of %q", s.Name, m.Name, label, labels)
 			}
 		}
 	}

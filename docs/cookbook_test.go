@@ -3,7 +3,6 @@ package docs
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -168,10 +167,8 @@ func TestAlertsOfTheCookbook(t *testing.T) {
 				t.Errorf("no test for %s", name)
 				continue
 			}
-			for fires, series := range map[bool]map[string]string{true: a.fires, false: a.silent} {
-				if err := promtest.TestRules(t, rules, alertTestOf(name, series, fires)); err != nil {
-					t.Errorf("%s, which fires: %t: %v", name, fires, err)
-				}
+			if err := promtest.TestAlerts(t, rules, promtest.AlertTest{Alert: name, Series: a.fires, Fires: true}, promtest.AlertTest{Alert: name, Series: a.silent}); err != nil {
+				t.Error(err)
 			}
 		}
 	}
@@ -180,14 +177,4 @@ func TestAlertsOfTheCookbook(t *testing.T) {
 			t.Errorf("the cookbook has no alert %s", name)
 		}
 	}
-}
-
-// alertTestOf is alertTest for several series.
-func alertTestOf(alert string, series map[string]string, fires bool) string {
-	var input []string
-	for name, values := range series {
-		input = append(input, fmt.Sprintf("{series: '%s', values: '%s'}", name, values))
-	}
-	slices.Sort(input)
-	return strings.Replace(alertTest(alert, "SERIES", "VALUES", fires), "{series: 'SERIES', values: 'VALUES'}", strings.Join(input, ", "), 1)
 }

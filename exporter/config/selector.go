@@ -75,6 +75,12 @@ func (r *selectorReader) expect(any string) (string, error) {
 	return "", fmt.Errorf("expected %s here", strings.Join(strings.Split(any, ""), " or "))
 }
 
+// ParseSelector reads a selector.
+func ParseSelector(text string) (*Selector, error) {
+	s, _, err := parseSelector(text)
+	return s, err
+}
+
 // parseSelector reads a selector. Its error is about offset at of the text.
 func parseSelector(text string) (s *Selector, at int, err error) {
 	r := &selectorReader{text: text}

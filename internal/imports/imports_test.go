@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"configs/examples":              {},
 	"docs":                          {},
 	"dashboards":                    {},
+	"dashboards/alerts":             {},
 }
 
 // ownOf is what only one package knows.
