@@ -51,7 +51,7 @@ func (c *clause) condition(x Expr, what string) {
 func truthy(t *Type) bool { return t.number() || t.Kind == String }
 
 // truth says whether an expression is always true, or always false. One side
-// can tell of && and ||.
+// can tell of && and ||, and a constant of | and &.
 func (c *clause) truth(x Expr) (truth, ok bool) {
 	if b, is := x.(*Binary); is && (b.Op == LAND || b.Op == LOR) {
 		left, okLeft := c.truth(b.X)
@@ -64,8 +64,21 @@ func (c *clause) truth(x Expr) (truth, ok bool) {
 	if s, is := x.(*StringLit); is {
 		return s.Value != "", true
 	}
+	if b, is := x.(*Binary); is {
+		if v, ok := b.constantSide(); ok && (b.Op == OR && v != 0 || b.Op == AND && v == 0) {
+			return b.Op == OR, true
+		}
+	}
 	v, ok := constant(x)
 	return v != 0, ok
+}
+
+// constantSide is the side of an operator that is a constant.
+func (x *Binary) constantSide() (uint64, bool) {
+	if v, ok := constant(x.Y); ok {
+		return v, true
+	}
+	return constant(x.X)
 }
 
 // hasParam says whether x has a $1 in it: then it is a constant this time only.

@@ -73,12 +73,25 @@ func (c *clause) neverCompared(x *Binary) string {
 		return tooLong(x.Op, x.X, x.Y) + tooLong(x.Op, x.Y, x.X)
 	}
 	if v, ok := constant(x.Y); ok {
-		return outOfRange(x.X, x.Op, v, x.Y.Type())
+		return masked(x.X, x.Op, v) + outOfRange(x.X, x.Op, v, x.Y.Type())
 	}
 	if v, ok := constant(x.X); ok {
-		return outOfRange(x.Y, mirrored[x.Op], v, x.X.Type())
+		return masked(x.Y, x.Op, v) + outOfRange(x.Y, mirrored[x.Op], v, x.X.Type())
 	}
 	return ""
+}
+
+// masked is about x & bits, compared with a number that has others.
+func masked(x Expr, op Token, v uint64) string {
+	b, ok := x.(*Binary)
+	if !ok || b.Op != AND || op != EQ && op != NE {
+		return ""
+	}
+	bits, ok := b.constantSide()
+	if _, folded := constant(x); !ok || folded || v&^bits == 0 {
+		return ""
+	}
+	return fmt.Sprintf("this comparison is always %v: %s has no bits but those of %#x, and %#x has others", op == NE, brief(x), bits, v)
 }
 
 // mirrored is the comparison with its sides exchanged.

@@ -1,6 +1,9 @@
 package plylang
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 const (
 	maxSource = 1 << 20 // bytes; more than any program the kernel accepts comes from
@@ -45,7 +48,7 @@ func Parse(src *Source) (*Script, error) {
 		return script, script.syntax
 	}
 	script.Comments = p.lex.comments
-	script.Warnings = append(p.mixWarnings(), p.gluedWarnings()...)
+	script.Warnings = slices.Concat(p.mixWarnings(), p.rankWarnings(), p.gluedWarnings())
 	return script, nil
 }
 
@@ -75,10 +78,11 @@ type parser struct {
 	brackets  int // how many are open around an expression
 	predSlash int // the last division of the predicate outside of brackets, -1 when there is none
 
-	paren  Expr    // the expression that was parenthesized last
-	glued  []*Spec // end with the "?" of a glob, and another probe follows
-	mixed  []Pos   // where operators of different precedence meet
-	dollar bool    // a map is named $x
+	paren  Expr      // the expression that was parenthesized last
+	glued  []*Spec   // end with the "?" of a glob, and another probe follows
+	mixed  []Pos     // where operators of different precedence meet
+	ranked []*Binary // whose operand is a comparison without parentheses
+	dollar bool      // a map is named $x
 }
 
 func newParser(src *Source) *parser {

@@ -194,3 +194,32 @@ func TestMixedOperators(t *testing.T) {
 		}
 	}
 }
+
+// TestRankedOperators warns of a comparison that binds tighter than the operator
+// beside it, and fmt writes what it is.
+func TestRankedOperators(t *testing.T) {
+	for _, row := range []struct{ text, want, formatted string }{
+		{"a & 4 == 4", "== binds tighter than &, so that this is a & (4 == 4): write (a & 4) == 4, or the parentheses", "a & (4 == 4)"},
+		{"a == 4 | 2", "== binds tighter than |, so that this is (a == 4) | 2: write a == (4 | 2), or the parentheses", "(a == 4) | 2"},
+		{"a ^ b < 3", "< binds tighter than ^, so that this is a ^ (b < 3): write (a ^ b) < 3, or the parentheses", "a ^ (b < 3)"},
+		{"a == 4 | b == 2", "", "(a == 4) | (b == 2)"},
+		{"(a & 4) == 4", "", "(a & 4) == 4"},
+		{"a & (4 == 4)", "", "a & (4 == 4)"},
+		{"a + 4 == 4 && b", "", "a + 4 == 4 && b"},
+	} {
+		script, err := Parse(&Source{Text: "BEGIN { @x = " + row.text + "; }"})
+		if err != nil {
+			t.Fatalf("%s", Detail(err))
+		}
+		var got []string
+		for _, w := range script.Warnings {
+			got = append(got, w.Msg)
+		}
+		if strings.Join(got, "\n") != row.want {
+			t.Errorf("%s: got %q, want %q", row.text, got, row.want)
+		}
+		if text := script.String(); !strings.Contains(text, "@x = "+row.formatted+";") {
+			t.Errorf("%s is written as\n%s", row.text, text)
+		}
+	}
+}

@@ -46,13 +46,17 @@ func (p *parser) binary(left Expr, level int) Expr {
 			continue
 		}
 		p.noteSlash(op)
-		mixed := p.mixes(left, op.kind)
+		mixed, compared := p.mixes(left, op.kind), p.compares(left)
 		p.next()
 		right := p.binary(p.unary(), prec+1)
 		if mixed || p.mixes(right, op.kind) {
 			p.mixed = append(p.mixed, Pos(op.pos))
 		}
-		left = &Binary{Pos: Pos(op.pos), Op: op.kind, X: left, Y: right}
+		b := &Binary{Pos: Pos(op.pos), Op: op.kind, X: left, Y: right}
+		if bitwise[op.kind] && compared != p.compares(right) {
+			p.ranked = append(p.ranked, b)
+		}
+		left = b
 	}
 }
 

@@ -212,7 +212,7 @@ func first(x Expr) Expr {
 		case *Cond:
 			left, least = n.X, binaryLevel
 		case *Binary:
-			left, least = n.X, precedence[n.Op]
+			left, least = n.X, operandLevel(n.Op, n.X, precedence[n.Op])
 		case *In:
 			left, least = n.X, inLevel
 		case *Member:
@@ -283,9 +283,9 @@ func (p *printer) expr(x Expr, least int) {
 	case *Unary:
 		p.unary(x)
 	case *Binary:
-		p.expr(x.X, precedence[x.Op])
+		p.expr(x.X, operandLevel(x.Op, x.X, precedence[x.Op]))
 		p.WriteString(" " + x.Op.String() + " ")
-		p.expr(x.Y, precedence[x.Op]+1)
+		p.expr(x.Y, operandLevel(x.Op, x.Y, precedence[x.Op]+1))
 	case *In:
 		p.in(x)
 	case *Cond:
@@ -303,6 +303,15 @@ func (p *printer) expr(x Expr, least int) {
 	default:
 		panic(fmt.Sprintf("plylang: printing %T", x))
 	}
+}
+
+// operandLevel is what an operand of op must have to need no parentheses, which is
+// least but for a comparison: nobody remembers that it binds tighter than &.
+func operandLevel(op Token, x Expr, least int) int {
+	if b, ok := x.(*Binary); ok && bitwise[op] && opClasses[b.Op] == comparison {
+		return unaryLevel
+	}
+	return least
 }
 
 // Negative says whether the literal was written with a minus, which makes it

@@ -174,7 +174,8 @@ func (p *Program) First() *Clause {
 
 // FilterBegin goes to skip when what begins is no call that a clause asks about.
 // A clause without a filter asks about all, and calls that do not return are
-// nobody's.
+// nobody's, unless the clauses name nothing else: a seccomp filter can make them
+// return.
 func (p *Program) FilterBegin(c *Context, skip string) {
 	var calls []kernel.Syscall
 	for _, clause := range p.For {
@@ -189,8 +190,13 @@ func (p *Program) FilterBegin(c *Context, skip string) {
 			return
 		}
 	}
+	calls = begun(c.Kernel.Arch(), calls)
+	numbers := numbersOf(calls, func(s kernel.Syscall) bool { return !s.NoReturn })
+	if len(numbers) == 0 {
+		numbers = numbersOf(calls, func(kernel.Syscall) bool { return true })
+	}
 	syscallEnter.number(c)
-	emitRanges(c, rangesOf(numbersOf(begun(c.Kernel.Arch(), calls), func(s kernel.Syscall) bool { return !s.NoReturn })), skip)
+	emitRanges(c, rangesOf(numbers), skip)
 	nativeOnly(c, skip)
 }
 

@@ -39,6 +39,13 @@ tracepoint raw_syscalls/sys_exit(2)`,
 tracepoint syscalls/sys_enter_read syscalls/sys_enter_write
 tracepoint syscalls/sys_exit_read syscalls/sys_exit_write`,
 		},
+		{ // they return where a seccomp filter refuses them
+			kernel: "6.18-amd64",
+			script: `tracepoint:syscalls/sys_exit_exit_group { @ = max(elapsed); }`,
+			want: `raw_tracepoint sched_process_free
+raw_tracepoint sys_enter
+raw_tracepoint sys_exit`,
+		},
 		{
 			kernel: "5.10-amd64",
 			script: `kretprobe:vfs_@(read|write) { @ = max(elapsed); }`,
