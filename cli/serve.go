@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
 	"ply-exporter/exporter"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -24,10 +26,19 @@ func (p *program) addServe() {
 	maxSeries, budget := maxSeriesFlag(c), memoryBudgetFlag(c)
 	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)
 	c.Flag("keep-going", "Serve even if no script can run on this kernel.").BoolVar(&opt.KeepGoing)
+	c.Flag("web.enable-lifecycle", "Let a POST to /-/reload reload the configuration.").BoolVar(&opt.Lifecycle)
+	auto := c.Flag("config.enable-auto-reload", "Reload the configuration when its files have changed.").Bool()
+	every := c.Flag("config.auto-reload-interval", "How often to look whether they have, with --config.enable-auto-reload.").Default("30s").Duration()
 	level, format := promslog.NewLevel(), promslog.NewFormat()
 	c.Flag("log.level", "Only log messages of this severity or above: debug, info, warn or error.").Default("info").SetValue(level)
 	c.Flag("log.format", "Format of log messages: logfmt or json.").Default("logfmt").SetValue(format)
 	p.add(c, func() int {
+		if *every <= 0 {
+			return p.fail(p.prefix() + fmt.Sprintf("--config.auto-reload-interval %s: give a time above 0, such as 30s", *every))
+		}
+		if *auto {
+			opt.AutoReload = *every
+		}
 		opt.ProcessMetrics, opt.MaxSeries, opt.MemoryBudget = !*own, *maxSeries, int(*budget)
 		opt.Log = promslog.New(&promslog.Config{Level: level, Format: format, Writer: p.Err})
 		return p.serve(load, *attach, opt)
@@ -37,9 +48,12 @@ func (p *program) addServe() {
 // serve runs until SIGTERM or ^C, which is a normal end. Before anything is
 // attached, these signals have their default effect.
 func (p *program) serve(load loadFunc, attach string, opt exporter.Options) int {
-	defer ignoreHangups(opt.Log)()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // from now on it ends nothing
+	defer signal.Stop(hangups)
+	opt.Reload, opt.Load = hangups, func() (*config.Config, error) { return load(true) }
 	defer ignoreSIGPIPE()() // counting goes on when nobody reads the log any more
-	cfg, err := load(true)
+	cfg, err := opt.Load()
 	if err != nil {
 		return p.fail(plylang.Detail(err))
 	}

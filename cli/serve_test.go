@@ -262,7 +262,7 @@ func TestReaderOfTheLogEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil { // logs a warning
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil { // logs a reload
 			t.Fatal(err)
 		}
 		time.Sleep(50 * time.Millisecond)

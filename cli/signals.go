@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -86,21 +85,4 @@ func ignoreSIGPIPE() (restore func()) {
 	pipes := make(chan os.Signal, 1)
 	signal.Notify(pipes, syscall.SIGPIPE)
 	return func() { signal.Stop(pipes) }
-}
-
-// ignoreHangups keeps SIGHUP from ending the process: service managers and log
-// rotation send it to daemons to make them reload their configuration. The
-// returned function restores the previous handling.
-func ignoreHangups(log *slog.Logger) (restore func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		for range hangups {
-			log.Warn("SIGHUP ignored: the configuration is not reloaded; restart the exporter to apply changes")
-		}
-	}()
-	return func() {
-		signal.Stop(hangups)
-		close(hangups)
-	}
 }

@@ -25,7 +25,6 @@ type collector struct {
 	maxSeries int
 	log       *slog.Logger
 	more      prometheus.Gatherer // the exporter's process; may be nil
-	opened    time.Time           // no scrape was sent before
 
 	lock   sync.Mutex // held while maps are read, and until what was read is written
 	readAt time.Time  // when a scrape read them last
@@ -123,9 +122,7 @@ func (c *collector) readScript(s *script, asked time.Time, self selfFamilies) bo
 		}
 		return false
 	}
-	if len(r.reads) == 0 && asked.Before(r.created) {
-		r.created = c.opened
-	}
+	r.waited(asked)
 	begin := time.Now()
 	err := r.scrape(asked)
 	c.noteError(r, err)

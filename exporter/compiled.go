@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"errors"
+	"reflect"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
@@ -28,6 +29,7 @@ type compiled struct {
 	conf    *config.Script
 	checked *plylang.Script
 	metrics metrics
+	options bpfgen.Options
 	object  *object.Object
 }
 
@@ -35,11 +37,18 @@ type compiled struct {
 // in every kernel: the configuration's and the scripts' own mistakes. What
 // this kernel lacks is the error of its script.
 func compile(cfg *config.Config, b Backend) (scripts []*script, fatal plylang.ErrorList) {
+	return recompile(cfg, b, nil)
+}
+
+// recompile is compile beside scripts that run. What has not changed since is not
+// compiled again, so that a kernel which has loaded a module in the meantime does
+// not make another program of the same text.
+func recompile(cfg *config.Config, b Backend, running map[string]*running) (scripts []*script, fatal plylang.ErrorList) {
 	var names nameCheck
 	for _, conf := range cfg.Scripts {
 		s := &script{conf: conf}
 		scripts = append(scripts, s)
-		errs := s.compile(b, &names)
+		errs := s.compile(b, &names, running[conf.Name])
 		s.mistaken = len(errs) > 0
 		fatal = append(fatal, errs...)
 	}
@@ -48,8 +57,11 @@ func compile(cfg *config.Config, b Backend) (scripts []*script, fatal plylang.Er
 }
 
 // compile compiles one script and returns the user's mistakes in it.
-func (s *script) compile(b Backend, names *nameCheck) plylang.ErrorList {
-	checked, err := b.Check(s.conf.Source)
+func (s *script) compile(b Backend, names *nameCheck, was *running) plylang.ErrorList {
+	if was != nil && was.conf.Source.Text != s.conf.Source.Text {
+		was = nil
+	}
+	checked, err := s.check(b, was)
 	if err != nil {
 		return s.fail(err)
 	}
@@ -68,15 +80,46 @@ func (s *script) compile(b Backend, names *nameCheck) plylang.ErrorList {
 		s.err = errs
 		return errs
 	}
-	obj, err := b.Compile(checked, list.options(s.conf))
+	opt := list.options(s.conf)
+	obj, err := s.generate(b, checked, opt, was)
 	if err != nil {
 		return s.fail(err)
 	}
-	s.warnings = append(s.warnings, obj.Warnings...)
+	s.warnings = append(s.warnings, movedTo(s.conf.Source, obj.Warnings)...)
 	s.warnings.Sort()
 	list.tellExact(checked, obj)
-	s.compiled = &compiled{s.conf, checked, list, obj}
+	s.compiled = &compiled{s.conf, checked, list, opt, obj}
 	return nil
+}
+
+// check checks the script, or returns what was found in the same text before.
+func (s *script) check(b Backend, was *running) (*plylang.Script, error) {
+	if was == nil {
+		return b.Check(s.conf.Source)
+	}
+	checked := *was.checked
+	checked.Src = s.conf.Source
+	checked.Warnings, checked.Notes = movedTo(checked.Src, checked.Warnings), movedTo(checked.Src, checked.Notes)
+	return &checked, nil
+}
+
+// generate generates code, or returns what was generated for the same before.
+func (s *script) generate(b Backend, checked *plylang.Script, opt bpfgen.Options, was *running) (*object.Object, error) {
+	if was != nil && reflect.DeepEqual(opt, was.options) {
+		return was.object, nil
+	}
+	return b.Compile(checked, opt)
+}
+
+// movedTo are errors in a text that may stand elsewhere by now.
+func movedTo(src *plylang.Source, list plylang.ErrorList) plylang.ErrorList {
+	out := make(plylang.ErrorList, len(list))
+	for i, e := range list {
+		moved := *e
+		moved.Src = src
+		out[i] = &moved
+	}
+	return out
 }
 
 // fail notes why the script does not run, and returns the error where it is

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"ply-exporter/plylang"
@@ -22,10 +23,30 @@ func (t *mapSeries) moves() bool {
 	})
 }
 
-// formerKeys are the keys and their series of the round before.
+// formerKeys are keys and their series as of an earlier round.
 type formerKeys struct {
-	keys *keys.Table
-	of   []uint32
+	keys  *keys.Table
+	of    []uint32
+	list  []series
+	round uint32
+
+	unseen startTime // of keys that had no series with a start; 0 where that is not known
+}
+
+// start returns the start of the series that a key had.
+func (f *formerKeys) start(key []byte) (startTime, bool) {
+	n, known := f.keys.Find(key)
+	if !known {
+		return 0, false
+	}
+	if f.of[n] == noSeries {
+		return f.unseen, f.unseen != 0
+	}
+	s := &f.list[f.of[n]]
+	if f.round != s.round && f.round != s.last {
+		return 0, false
+	}
+	return cmp.Or(s.start, f.unseen), true
 }
 
 // relabel lets all keys learn their labels again if those of one have moved. It
@@ -34,7 +55,7 @@ func (t *mapSeries) relabel(c Contents) *formerKeys {
 	if !t.moves() || c.Cleared.After(t.cleared) || !t.anyMoved(c) {
 		return nil
 	}
-	before := &formerKeys{t.keys, t.of}
+	before := &formerKeys{keys: t.keys, of: t.of, round: t.round - 1}
 	t.keys, t.of = keys.New(t.mp.KeySize), nil
 	return before
 }
@@ -62,14 +83,17 @@ func (t *mapSeries) inherit(before *formerKeys, c Contents) {
 	if before == nil || !t.m.starts() {
 		return
 	}
+	if before.list == nil { // the same ones
+		before.list = t.list
+	}
 	for row := range c.Rows {
-		was, known := before.keys.Find(row.Key)
 		is, _ := t.keys.Find(row.Key)
-		if !known || before.of[was] == noSeries || t.of[is] == noSeries || !t.isNew(t.of[is]) {
+		if t.of[is] == noSeries || !t.isNew(t.of[is]) {
 			continue
 		}
-		if from, s := &t.list[before.of[was]], &t.list[t.of[is]]; t.round-1 == from.round || t.round-1 == from.last {
-			s.start = min(s.start, from.start)
+		if start, known := before.start(row.Key); known {
+			s := &t.list[t.of[is]]
+			s.start = min(s.start, start)
 		}
 	}
 }

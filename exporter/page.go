@@ -37,7 +37,11 @@ type (
 		ReadAt                   int64 // when the maps were read: milliseconds since the start
 		Up, Failed               int
 		Scripts                  []scriptView
+		Config                   string      // what identifies the configuration that runs
+		Reload                   *reloadView // nil unless the last one failed
 	}
+
+	reloadView struct{ Ago, Error string }
 
 	scriptView struct {
 		Name, Help, File, Error string
@@ -121,6 +125,13 @@ func (p *page) get(in *instance) ([]byte, error) {
 	return p.html, nil
 }
 
+// forget has the next visit get a page that is made anew.
+func (p *page) forget() {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.html = nil
+}
+
 // servePage shows every script with its state and its maps.
 func (in *instance) servePage(w http.ResponseWriter, _ *http.Request) {
 	html, err := in.page.get(in)
@@ -154,6 +165,10 @@ func (in *instance) view() (*pageView, time.Time) {
 		Uptime:  time.Since(in.started).Round(time.Second).String(),
 		Metrics: in.opt.TelemetryPath,
 		ReadAt:  at.Sub(in.started).Milliseconds(),
+	}
+	last := in.reloads.last()
+	if v.Config = last.hash; last.failed != nil {
+		v.Reload = &reloadView{time.Since(last.when).Round(time.Second).String(), plylang.Detail(last.failed)}
 	}
 	for _, s := range c.scripts {
 		view := s.view(scraped)

@@ -35,9 +35,10 @@ func NewReader(cfg *config.Config, b Backend) (*Reader, error) {
 // Start loads and attaches all scripts. Its error says why none of them runs;
 // those that do not run beside others are told by Failed.
 func (r *Reader) Start() error {
-	r.opened = time.Now()
+	opened := time.Now()
 	start(r.scripts, r.backend)
-	if r.noneRuns() {
+	openedAt(r.scripts, opened)
+	if noneRun(r.scripts) {
 		return groupFailures(r.scripts)
 	}
 	return nil

@@ -7,19 +7,15 @@ import (
 	"ply-exporter/plylang"
 )
 
-// report logs the scripts that do not run and what the others warn of
-// and note. When
+// report logs the scripts that do not run and what the others warn of and note. When
 // none runs, that is an error, unless opt.KeepGoing; with opt.Strict, when one
 // does not.
-func (in *instance) report() error {
-	failed := groupFailures(in.collector.scripts)
-	if in.collector.noneRuns() && !in.opt.KeepGoing {
-		return noneRuns(failed)
+func (in *instance) report(scripts []*script) error {
+	if err := in.unfit(scripts); err != nil {
+		return err
 	}
-	for _, f := range failed {
-		in.opt.Log.Error("script does not run", "script", strings.Join(f.scripts, ","), "err", f.text())
-	}
-	for _, s := range in.collector.scripts {
+	in.reportFailures(scripts)
+	for _, s := range scripts {
 		if s.err != nil {
 			continue
 		}
@@ -31,19 +27,34 @@ func (in *instance) report() error {
 		}
 		in.opt.Log.Info("script runs", "script", s.conf.Name, "probes", len(s.running.tracer.Probes()))
 	}
-	if len(failed) > 0 && in.opt.Strict {
+	return nil
+}
+
+// unfit says why an exporter is not to serve these scripts as they are.
+func (in *instance) unfit(scripts []*script) error {
+	failed := groupFailures(scripts)
+	switch {
+	case noneRun(scripts) && !in.opt.KeepGoing:
+		return noneRuns(failed)
+	case len(failed) > 0 && in.opt.Strict:
 		return failed
 	}
 	return nil
 }
 
-func (c *collector) noneRuns() bool {
-	for _, s := range c.scripts {
+func (in *instance) reportFailures(scripts []*script) {
+	for _, f := range groupFailures(scripts) {
+		in.opt.Log.Error("script does not run", "script", strings.Join(f.scripts, ","), "err", f.text())
+	}
+}
+
+func noneRun(scripts []*script) bool {
+	for _, s := range scripts {
 		if s.running != nil {
 			return false
 		}
 	}
-	return len(c.scripts) > 0
+	return len(scripts) > 0
 }
 
 // A noneRuns is why no script of a configuration runs.

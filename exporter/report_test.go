@@ -50,14 +50,14 @@ func TestKeepGoing(t *testing.T) {
 	in.opt = testOptions(b, "")
 	in.opt.KeepGoing = true
 	in.opt.Log = slog.New(slog.NewTextHandler(&log, nil))
-	if err := in.report(); err != nil {
+	if err := in.report(in.collector.scripts); err != nil {
 		t.Error(err)
 	}
 	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `script=a,b err="no tracefs"`) {
 		t.Errorf("want one line of both, got\n%s", got)
 	}
 	in.opt.Strict = true
-	if err := in.report(); err == nil || err.Error() != "no tracefs" {
+	if err := in.report(in.collector.scripts); err == nil || err.Error() != "no tracefs" {
 		t.Errorf("strict: %v", err)
 	}
 }

@@ -14,6 +14,7 @@ type running struct {
 	*compiled
 	tracer  Tracer
 	created time.Time
+	opened  time.Time    // before that no scrape can have shown the script; zero after a reload
 	series  []*mapSeries // one for each map, in the script's order
 
 	// What the last scrape read, and when it and those before it were done.
@@ -26,11 +27,12 @@ type running struct {
 }
 
 // start loads and attaches all scripts that compiled.
+// Those that run already are left alone.
 func start(scripts []*script, b Backend) {
 	var ready []*script
 	var objects []*object.Object
 	for _, s := range scripts {
-		if s.compiled != nil {
+		if s.compiled != nil && s.running == nil {
 			ready, objects = append(ready, s), append(objects, s.compiled.object)
 		}
 	}

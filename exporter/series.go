@@ -39,8 +39,9 @@ type mapSeries struct {
 	fold     []int // histograms: the exported bucket of each of the map's
 	negative int   // histograms: how many of the map's buckets, the first ones, are of negative numbers
 
-	cleared time.Time  // as of the last reading
-	scraped *mapSeries // of the status page's: those of the scrapes
+	cleared time.Time   // as of the last reading
+	scraped *mapSeries  // of the status page's: those of the scrapes; or those before a reload
+	former  *formerKeys // until the first reading after a reload
 }
 
 // A series is one line of a metric, or the lines of one histogram.
@@ -87,7 +88,10 @@ func (t *mapSeries) update(c Contents, from origin) {
 		t.values, t.was = t.was, t.values
 	}
 	t.makeRoom()
-	before := t.relabel(c)
+	before := t.former
+	if before == nil {
+		before = t.relabel(c)
+	}
 	known := t.keys.Len()
 	t.accumulateOld(c)
 	if t.keys.Len() > known {
@@ -98,6 +102,9 @@ func (t *mapSeries) update(c Contents, from origin) {
 	t.inherit(before, c)
 	t.hide()
 	t.forget(c)
+	if t.former != nil {
+		t.former, t.scraped = nil, nil
+	}
 }
 
 // makeRoom makes room for a value of each series.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -50,6 +51,14 @@ type Options struct {
 
 	// KeepGoing serves even when no script can run.
 	KeepGoing bool
+
+	// Load reads the configuration again; Reload asks for that. With Lifecycle a
+	// POST to /-/reload does, too, and every AutoReload, unless that is 0, it is
+	// looked whether it has changed.
+	Load       func() (*config.Config, error)
+	Reload     <-chan os.Signal
+	Lifecycle  bool
+	AutoReload time.Duration
 }
 
 // An instance is a serving exporter.
@@ -60,6 +69,7 @@ type instance struct {
 	servers   []*http.Server
 	started   time.Time
 	ready     atomic.Bool
+	reloads   reloads
 }
 
 // Serve compiles and starts all scripts and serves until ctx ends, which is no
@@ -91,26 +101,62 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 		return fatal
 	}
 	limitMemory(scripts, opt.MemoryBudget)
-	in := &instance{opt: opt, started: time.Now(), collector: &collector{
-		scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: processMetrics(opt.ProcessMetrics), opened: opened,
-	}}
-	defer stop(scripts)
+	in := &instance{opt: opt, started: time.Now()}
+	in.collector = &collector{scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: in.processMetrics()}
+	in.reloads.begin(cfg)
+	defer in.end()
 	in.collector.lock.Lock() // scrapes wait for the scripts
 	failed := in.serveHTTP(listeners)
 	defer in.shutdown()
 	start(scripts, opt.Backend)
+	openedAt(scripts, opened)
 	giveBack(opt.Backend)
 	in.collector.lock.Unlock()
-	if err := in.report(); err != nil {
+	if err := in.report(scripts); err != nil {
 		return err
 	}
 	in.ready.Store(true)
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return nil
+	return in.run(ctx, failed)
+}
+
+// openedAt notes when the exporter of scripts that were just started began to
+// listen.
+func openedAt(scripts []*script, at time.Time) {
+	for _, s := range scripts {
+		if s.running != nil {
+			s.running.opened = at
+		}
 	}
+}
+
+// run serves, and loads the configuration again when it is asked to.
+func (in *instance) run(ctx context.Context, failed <-chan error) error {
+	var looks <-chan time.Time
+	if in.opt.AutoReload > 0 {
+		ticker := time.NewTicker(in.opt.AutoReload)
+		defer ticker.Stop()
+		looks = ticker.C
+	}
+	for {
+		select {
+		case err := <-failed:
+			return err
+		case <-ctx.Done():
+			return nil
+		case sig := <-in.opt.Reload:
+			_ = in.reload(sig.String()) // it is logged
+		case <-looks:
+			in.reloadChanged(ctx)
+		}
+	}
+}
+
+// end stops all scripts, after a reload that is under way.
+func (in *instance) end() {
+	in.reloads.lock.Lock()
+	defer in.reloads.lock.Unlock()
+	in.reloads.ended = true
+	stop(in.collector.scripts)
 }
 
 // joined is several errors as one whose Detail has all source lines.
@@ -130,10 +176,10 @@ func (j joined) Detail() string {
 	return text
 }
 
-func processMetrics(process bool) prometheus.Gatherer {
+func (in *instance) processMetrics() prometheus.Gatherer {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(versioncollector.NewCollector("ply_exporter"))
-	if process {
+	reg.MustRegister(versioncollector.NewCollector("ply_exporter"), &in.reloads)
+	if in.opt.ProcessMetrics {
 		reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 	return reg

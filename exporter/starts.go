@@ -30,7 +30,9 @@ import (
 //
 // The first scrape may have waited for the scripts to start, and its sample has a
 // time before that. Everything then started when the exporter began to listen: it
-// was 0 all the time since, and no earlier exporter has samples after that.
+// was 0 all the time since, and no earlier exporter has samples after that. A script
+// that a reload has started may have had samples until then, so it starts when the
+// scrape was requested.
 //
 // Any scrape is a reading, whoever sends it: the times are right for all.
 
@@ -65,6 +67,17 @@ func (l readingLog) before(asked, created time.Time) startTime {
 		}
 	}
 	return startTime(created.UnixNano())
+}
+
+// waited notes when the script started for a scrape that was requested at a time,
+// which may have waited for it.
+func (r *running) waited(asked time.Time) {
+	if len(r.reads) > 0 || !asked.Before(r.created) {
+		return
+	}
+	if r.created = asked; !r.opened.IsZero() {
+		r.created = r.opened
+	}
 }
 
 // An origin is where the series start that are new in a reading.

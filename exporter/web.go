@@ -50,6 +50,8 @@ func (in *instance) handler() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+in.opt.TelemetryPath, bounded(&metricsHandler{in.collector, in.opt.CreatedSamples, log}))
+	mux.HandleFunc("POST /-/reload", in.serveReload)
+	mux.HandleFunc("PUT /-/reload", in.serveReload)
 	if in.opt.TelemetryPath != "/" {
 		mux.Handle("GET /{$}", bounded(http.HandlerFunc(in.servePage)))
 	}

@@ -71,11 +71,16 @@ func serve(t *testing.T, b Backend, yaml, webConfig string) string {
 
 func serveWith(t *testing.T, opt Options, yaml string) string {
 	t.Helper()
-	addr := (*opt.Web.WebListenAddresses)[0]
 	cfg, err := config.Parse("probes.yaml", []byte(yaml))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
+	return serveConfig(t, opt, cfg)
+}
+
+func serveConfig(t *testing.T, opt Options, cfg *config.Config) string {
+	t.Helper()
+	addr := (*opt.Web.WebListenAddresses)[0]
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- Serve(ctx, cfg, opt) }()
@@ -128,11 +133,16 @@ func get(t *testing.T, url string, header ...string) (int, string) {
 		return 0, err.Error()
 	}
 	defer resp.Body.Close()
+	return resp.StatusCode, readBody(t, resp)
+}
+
+func readBody(t *testing.T, resp *http.Response) string {
+	t.Helper()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp.StatusCode, string(body)
+	return string(body)
 }
 
 func TestServe(t *testing.T) {

@@ -4,6 +4,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/big"
 
@@ -13,6 +14,9 @@ import (
 // A Config is what all configuration files say together.
 type Config struct {
 	Scripts []*Script
+
+	// Hash identifies the files: their names and what is in them.
+	Hash string
 }
 
 // A Script is one entry of "scripts:".
@@ -94,8 +98,10 @@ func (m *Metric) Given(key string) (Position, bool) {
 // Parse reads one configuration from memory. Files it names are looked for
 // beside file.
 func Parse(file string, data []byte) (*Config, error) {
-	scripts, errs := Loader{}.readConfig(file, data)
-	return (&Config{Scripts: scripts}).finish(errs)
+	l := Loader{seen: sha256.New()}
+	l.note(file, data)
+	scripts, errs := l.readConfig(file, data)
+	return (&Config{Scripts: scripts, Hash: l.hash()}).finish(errs)
 }
 
 func (c *Config) finish(errs plylang.ErrorList) (*Config, error) {

@@ -2,8 +2,11 @@ package config
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -20,6 +23,8 @@ type Loader struct {
 	// Verify refuses an opened file, which has that name, and says why. When it is
 	// nil, none is refused.
 	Verify func(name string, file *os.File) error
+
+	seen hash.Hash // of the names and contents of the files that were read; may be nil
 }
 
 // Load is Loader.Load that refuses no file.
@@ -35,6 +40,7 @@ func (l Loader) Load(paths []string) (*Config, error) {
 	}
 	cfg := &Config{}
 	var errs plylang.ErrorList
+	l.seen = sha256.New()
 	for _, file := range files {
 		data, err := l.read(file)
 		if err != nil {
@@ -44,6 +50,7 @@ func (l Loader) Load(paths []string) (*Config, error) {
 		cfg.Scripts = append(cfg.Scripts, scripts...)
 		errs = append(errs, found...)
 	}
+	cfg.Hash = l.hash()
 	return cfg.finish(errs)
 }
 
@@ -110,8 +117,19 @@ func (l Loader) read(name string) ([]byte, error) {
 	if len(data) > maxFileSize {
 		return nil, fmt.Errorf("%s is larger than %d bytes: too large for what people write", name, maxFileSize)
 	}
+	l.note(name, data)
 	return bytes.TrimPrefix(data, []byte(byteOrderMark)), nil
 }
+
+// note adds a file to what was seen.
+func (l Loader) note(name string, data []byte) {
+	if l.seen != nil {
+		fmt.Fprintf(l.seen, "%q %d\n", name, len(data))
+		l.seen.Write(data)
+	}
+}
+
+func (l Loader) hash() string { return hex.EncodeToString(l.seen.Sum(nil))[:16] }
 
 // byteOrderMark is what some editors put at the beginning of a file.
 const byteOrderMark = "\ufeff"

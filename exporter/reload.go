@@ -1,0 +1,328 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ply-exporter/exporter/config"
+	"ply-exporter/plylang"
+)
+
+// Reloads
+//
+// A reload starts and stops what has changed. A script whose compiled form is the
+// same goes on counting, and its probes are never detached; where its metrics have
+// other names, labels or buckets now, its series are made anew and keep their starts.
+// One that has changed is started before that of the old text is stopped: both count
+// for a moment, and what is exported begins at 0 at once. A configuration that is
+// wrong changes nothing, and neither does one with which a script that runs would
+// not.
+
+// reloads is what is known of them. It is the collector of their metrics.
+type reloads struct {
+	lock  sync.Mutex // held while one is under way
+	ended bool       // the exporter has: nothing is started any more
+	tried string     // what was read last, or why it could not be
+
+	shown sync.Mutex // of what follows
+	outcome
+}
+
+// An outcome is what runs, and what became of the last reload.
+type outcome struct {
+	hash   string    // of the configuration that runs
+	at     time.Time // when it was loaded
+	failed error     // why that which was read after it does not run
+	when   time.Time // when that was found
+}
+
+// begin notes the configuration of the start.
+func (r *reloads) begin(cfg *config.Config) {
+	r.tried, r.hash, r.at = cfg.Hash, cfg.Hash, time.Now()
+}
+
+// done notes what became of a reload.
+func (r *reloads) done(cfg *config.Config, err error) {
+	r.shown.Lock()
+	defer r.shown.Unlock()
+	if r.failed, r.when = err, time.Now(); err == nil {
+		r.hash, r.at = cfg.Hash, r.when
+	}
+}
+
+// last returns what became of the last reload.
+func (r *reloads) last() outcome {
+	r.shown.Lock()
+	defer r.shown.Unlock()
+	return r.outcome
+}
+
+var (
+	reloadOK   = prometheus.NewDesc("ply_exporter_config_last_reload_successful", "Whether the configuration that was read last is the one that runs.", nil, nil)
+	reloadTime = prometheus.NewDesc("ply_exporter_config_last_reload_success_timestamp_seconds", "When the configuration that runs was loaded.", nil, nil)
+	configInfo = prometheus.NewDesc("ply_exporter_config_info", "The hash of the files of the configuration that runs, always 1.", []string{"hash"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (r *reloads) Describe(ch chan<- *prometheus.Desc) {
+	ch <- reloadOK
+	ch <- reloadTime
+	ch <- configInfo
+}
+
+// Collect implements prometheus.Collector.
+func (r *reloads) Collect(ch chan<- prometheus.Metric) {
+	last := r.last()
+	ch <- prometheus.MustNewConstMetric(reloadOK, prometheus.GaugeValue, boolValue(last.failed == nil))
+	ch <- prometheus.MustNewConstMetric(reloadTime, prometheus.GaugeValue, float64(last.at.UnixMilli())/1000)
+	ch <- prometheus.MustNewConstMetric(configInfo, prometheus.GaugeValue, 1, last.hash)
+}
+
+// reload loads the configuration again, and says in the log what became of it. One
+// that is asked for meanwhile comes after it.
+func (in *instance) reload(why string) error {
+	r := &in.reloads
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	cfg, err := in.opt.Load()
+	return in.apply(cfg, err, why)
+}
+
+// settled is how long files must not change before they are taken: an editor may
+// have written half of one.
+const settled = time.Second
+
+// reloadChanged reloads if what is read differs from what was read last. Files are
+// read each time: what notifies of changes is silent when Kubernetes turns a link.
+func (in *instance) reloadChanged(ctx context.Context) {
+	r := &in.reloads
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	cfg, err := in.opt.Load()
+	if identity(cfg, err) == r.tried {
+		return
+	}
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(min(settled, in.opt.AutoReload)):
+	}
+	first := identity(cfg, err)
+	if cfg, err = in.opt.Load(); identity(cfg, err) == first {
+		_ = in.apply(cfg, err, "the files have changed") // it is logged
+	}
+}
+
+// identity is the same for files with the same content, and for the same fault.
+func identity(cfg *config.Config, err error) string {
+	if err != nil {
+		return plylang.Detail(err)
+	}
+	return cfg.Hash
+}
+
+// apply has the exporter run a configuration, or says why it does not.
+func (in *instance) apply(cfg *config.Config, err error, why string) error {
+	r := &in.reloads
+	if r.ended {
+		return errors.New("the exporter ends")
+	}
+	r.tried = identity(cfg, err)
+	begin := time.Now()
+	var c *change
+	if err == nil {
+		c, err = in.change(cfg)
+	}
+	r.done(cfg, err)
+	in.page.forget()
+	if err != nil {
+		in.opt.Log.Error("configuration not reloaded: the one before goes on", "reason", why, "err", err)
+		return err
+	}
+	in.opt.Log.Info("configuration reloaded", "reason", why, "took", time.Since(begin).Round(time.Millisecond),
+		"unchanged", c.kept, slog.Any("started", c.started), slog.Any("stopped", c.stopped))
+	return nil
+}
+
+// A change is what a reload has done to scripts.
+type change struct {
+	kept             int // how many go on counting
+	started, stopped []string
+}
+
+// change replaces the scripts by those of another configuration.
+func (in *instance) change(cfg *config.Config) (*change, error) {
+	defer giveBack(in.opt.Backend)
+	old := map[string]*running{}
+	for _, s := range in.collector.scripts {
+		if s.running != nil {
+			old[s.conf.Name] = s.running
+		}
+	}
+	scripts, fatal := recompile(cfg, in.opt.Backend, old)
+	if len(fatal) > 0 {
+		return nil, fatal
+	}
+	limitMemory(scripts, in.opt.MemoryBudget)
+	heirs, err := inherit(scripts, old)
+	if err != nil {
+		return nil, err
+	}
+	start(scripts, in.opt.Backend)
+	if err := in.refuse(scripts, old); err != nil {
+		stop(without(scripts, heirs))
+		return nil, err
+	}
+	before := in.collector.replace(scripts, heirs)
+	stopped := without(before, heirs)
+	stop(stopped)
+	in.reportFailures(scripts)
+	return &change{len(heirs), namesOf(without(scripts, heirs)), namesOf(stopped)}, nil
+}
+
+// An heir is a script that goes on as another one that runs.
+type heir struct {
+	*script
+	of     *running
+	series []*mapSeries // without what was known of the keys
+}
+
+// inherit lets the scripts whose compiled form has not changed go on as they run.
+func inherit(scripts []*script, old map[string]*running) (heirs []heir, err error) {
+	for _, s := range scripts {
+		was := old[s.conf.Name]
+		if was == nil || s.compiled == nil || was.object.Hash != s.compiled.object.Hash {
+			continue
+		}
+		s.compiled.object, s.running = was.object, was // what its tracer knows
+		next := running{compiled: s.compiled, tracer: was.tracer}
+		h := heir{script: s, of: was}
+		if h.series, err = next.newSeries(); err != nil {
+			return nil, err
+		}
+		heirs = append(heirs, h)
+	}
+	return heirs, nil
+}
+
+// takeOver makes the script the one that runs. Its series are those of before where
+// the metric is the same. No scrape must be reading.
+func (h *heir) takeOver() {
+	next := *h.of
+	next.compiled, next.last = h.script.compiled, nil
+	next.series = slices.Clone(h.of.series)
+	for i, t := range next.series {
+		if !reflect.DeepEqual(t.m.shown(), next.metrics[i].shown()) {
+			next.series[i] = h.series[i].after(t, startTime(next.created.UnixNano()))
+		}
+	}
+	h.running = &next
+}
+
+// without are the scripts that run and inherit from none of these, nor are such.
+func without(scripts []*script, heirs []heir) (rest []*script) {
+	known := map[Tracer]bool{}
+	for _, h := range heirs {
+		known[h.of.tracer] = true
+	}
+	for _, s := range scripts {
+		if s.running != nil && !known[s.running.tracer] {
+			rest = append(rest, s)
+		}
+	}
+	return rest
+}
+
+func namesOf(scripts []*script) (names []string) {
+	for _, s := range scripts {
+		names = append(names, s.conf.Name)
+	}
+	return names
+}
+
+// refuse says why a configuration is not taken whose scripts were started: one with
+// which a script that runs would not is none that anybody wants.
+func (in *instance) refuse(scripts []*script, old map[string]*running) error {
+	var ended []*script
+	for _, s := range scripts {
+		if s.err != nil && old[s.conf.Name] != nil {
+			ended = append(ended, s)
+		}
+	}
+	if len(ended) > 0 {
+		return endedBy(groupFailures(ended))
+	}
+	return in.unfit(scripts)
+}
+
+// An endedBy is why scripts that run would not with another configuration.
+type endedBy failures
+
+func (e endedBy) Error() string { return e.names() + failures(e).Error() }
+
+// Detail returns the reasons with source lines and carets.
+func (e endedBy) Detail() string { return e.names() + "\n" + failures(e).Detail() }
+
+func (e endedBy) names() string {
+	var names []string
+	for _, f := range e {
+		names = append(names, f.scripts...)
+	}
+	return fmt.Sprintf("what runs as %s would end: ", strings.Join(names, ", "))
+}
+
+// replace has the next scrape read other scripts, and returns those before.
+func (c *collector) replace(scripts []*script, heirs []heir) (before []*script) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	for _, h := range heirs {
+		h.takeOver()
+	}
+	before, c.scripts = c.scripts, scripts
+	c.readAt = time.Time{}
+	return before
+}
+
+// shown is what decides which series a map gives.
+func (m *metric) shown() metric {
+	return metric{
+		name: m.name, help: m.help, typ: m.typ, unit: m.unit, scale: m.scale, labels: m.labels, bounds: m.bounds, rises: m.rises, exported: m.exported,
+	}
+}
+
+// after lets the series of a map begin where others of the same map are. Those of
+// keys that had none with a start begin when the script did.
+func (t *mapSeries) after(old *mapSeries, created startTime) *mapSeries {
+	t.former = &formerKeys{keys: old.keys, of: old.of, list: old.list, round: old.round, unseen: created}
+	if !old.m.starts() {
+		t.former.of = make([]uint32, len(old.of))
+		for i := range t.former.of {
+			t.former.of[i] = noSeries
+		}
+	}
+	t.scraped, t.cleared = old, old.cleared
+	return t
+}
+
+// serveReload answers POST /-/reload.
+func (in *instance) serveReload(w http.ResponseWriter, _ *http.Request) {
+	if !in.opt.Lifecycle {
+		say(w, http.StatusForbidden, "The lifecycle API is off: start the exporter with --web.enable-lifecycle.\n")
+		return
+	}
+	if err := in.reload("a request"); err != nil {
+		say(w, http.StatusInternalServerError, "The configuration was not reloaded, the one before goes on:\n"+plylang.Detail(err)+"\n")
+		return
+	}
+	say(w, http.StatusOK, "The configuration was reloaded.\n")
+}
