@@ -80,6 +80,7 @@ func (p *program) define() {
 	p.addFmt()
 	p.addTest()
 	p.addConfig()
+	p.addDashboard()
 }
 
 // nameVersion takes the version from what Go notes in every binary, if the build

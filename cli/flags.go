@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -17,16 +18,26 @@ type loadFunc func(toRun bool) (*config.Config, error)
 
 // configFlags adds --config, its alias and --allow-writable.
 func configFlags(c *kingpin.CmdClause) loadFunc {
+	paths, writable := pathsFlag(c), allowWritableFlag(c)
+	return func(toRun bool) (*config.Config, error) {
+		return loadConfig(*paths, verifyWriters(*writable || !toRun))
+	}
+}
+
+// pathsFlag adds --config and its alias.
+func pathsFlag(c *kingpin.CmdClause) *[]string {
 	var paths []string
 	c.Flag("config", "YAML configuration file, or directory of *.yaml files (repeatable). The default is a built-in configuration.").PlaceHolder("FILE").StringsVar(&paths)
 	c.Flag("config.file", "Same as --config.").PlaceHolder("FILE").Hidden().StringsVar(&paths)
-	writable := allowWritableFlag(c)
-	return func(toRun bool) (*config.Config, error) {
-		if len(paths) == 0 {
-			return config.Parse("quickstart.yaml (embedded)", configs.Quickstart)
-		}
-		return config.Loader{Verify: verifyWriters(*writable || !toRun)}.Load(paths)
+	return &paths
+}
+
+// loadConfig reads what --config names, except what verify refuses.
+func loadConfig(paths []string, verify func(string, *os.File) error) (*config.Config, error) {
+	if len(paths) == 0 {
+		return config.Parse("quickstart.yaml (embedded)", configs.Quickstart)
 	}
+	return config.Loader{Verify: verify}.Load(paths)
 }
 
 // allowWritableFlag adds --allow-writable.

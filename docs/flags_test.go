@@ -18,7 +18,7 @@ var helpFlag = regexp.MustCompile(`(?m)^  (-\w,|   ) --(?:\[no-])?([a-z][a-z.-]*
 func TestFlagsInTheDocumentation(t *testing.T) {
 	for command, file := range map[string]string{
 		"serve": "configuration.md", "check": "configuration.md",
-		"run": "run.md", "list": "run.md", "fmt": "run.md", "test": "testing-configurations.md",
+		"run": "run.md", "list": "run.md", "fmt": "run.md", "test": "testing-configurations.md", "dashboard": "dashboards.md",
 	} {
 		text, err := os.ReadFile(file)
 		if err != nil {

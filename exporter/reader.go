@@ -75,12 +75,14 @@ func (r *Reader) Has(probe string) error {
 
 // A MetricInfo is a metric of a configuration.
 type MetricInfo struct {
-	Name   string
-	Script string // "" for the exporter's own
-	Type   string // counter, gauge, histogram, summary
-	Unit   string
-	Labels []string
-	Bounds []float64 // of a histogram's buckets but +Inf
+	Name    string
+	Help    string
+	Script  string // "" for the exporter's own
+	Type    string // counter, gauge, histogram, summary
+	Unit    string
+	Labels  []string
+	Bounds  []float64 // of a histogram's buckets but +Inf
+	MaxKeys int       // as far as the configuration says; 0 when it does not
 }
 
 // Metrics returns what the scripts that compiled export, and the exporter's own
@@ -92,15 +94,11 @@ func (r *Reader) Metrics() []MetricInfo {
 			continue
 		}
 		for _, m := range s.compiled.metrics.exported() {
-			info := MetricInfo{Name: m.name, Script: s.conf.Name, Type: typeName(m.typ), Unit: m.unit, Bounds: m.bounds.les}
-			for _, l := range m.labels {
-				info.Labels = append(info.Labels, l.name)
-			}
-			out = append(out, info)
+			out = append(out, m.info())
 		}
 	}
 	for _, m := range selfMetrics {
-		out = append(out, MetricInfo{Name: m.name, Type: typeName(m.typ), Labels: m.labels})
+		out = append(out, MetricInfo{Name: m.name, Help: m.help, Type: typeName(m.typ), Labels: m.labels})
 	}
 	return out
 }

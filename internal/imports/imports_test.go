@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"configs/tests":                 {},
 	"configs/examples":              {},
 	"docs":                          {},
-	"dashboards":                    {},
+	"dashboards":                    {"exporter"},
 	"dashboards/alerts":             {},
 }
 
@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 var ownOf = map[string][]string{
 	"github.com/prometheus/": {"exporter", "exporter/encode", "cli"},
 	"gopkg.in/yaml.v3":       {"exporter/config"},
+	"github.com/grafana/":    {"dashboards"},
 }
 
 const module = "ply-exporter"

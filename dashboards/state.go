@@ -1,0 +1,87 @@
+package dashboards
+
+// state adds the row of the exporter's own metrics: whether the scripts run, and what
+// was lost.
+func (p *page) state() {
+	p.row("State of the scripts", false,
+		p.number("Scripts down", "Scripts that do not run, or whose maps could not be read.",
+			missing("ply_script_up", p.filter), "scripts down"),
+		p.number("Probes not attached", "Probe specifications of running scripts that are not attached.",
+			missing("ply_probe_attached", p.filter), "probes not attached"),
+		p.number("Series left out", "Series that the last scrapes did not send, because they were more than --metrics.max-series.",
+			gauge("sum", "ply_scrape_series_omitted", p.filter), "series left out"),
+		panel{
+			kind: states, title: "Scripts", description: "Whether each script runs and its maps could be read: up if it does on all chosen instances.",
+			targets: []target{{bottom("min", "ply_script_up", p.filter, "script"), "{{script}}"}}, width: gridWidth / 2, height: numberHeight,
+		},
+		panel{
+			title: "Losses (top 10 of each)", unit: "cps", targets: p.losses("script"),
+			description: lossText,
+		},
+		panel{
+			title: topTitle("Maps, how full"), unit: "percentunit", targets: []target{{fill(p.filter, "script", "map").top(maxSeries), "{{script}} {{map}}"}},
+			description: "Keys in a map, as a part of those that it has room for. One that is full counts further keys as lost, or evicts others.",
+		},
+		panel{
+			title: topTitle("Kernel memory"), unit: "bytes", targets: []target{{gauge("sum", "ply_map_memory_bytes", p.filter, "script").top(maxSeries), "{{script}}"}},
+			description: "Kernel memory of the maps of a script, of all chosen instances together.",
+		},
+		panel{
+			title: topTitle("Time to read"), unit: "s", targets: []target{{gauge("max", "ply_script_scrape_duration_seconds", p.filter, "script").top(maxSeries), "{{script}}"}},
+			description: "How long a scrape takes to read the maps of a script, on the slowest of the chosen instances.",
+		},
+	)
+}
+
+// number is a panel that should show 0.
+func (p *page) number(title, description string, q query, legend string) panel {
+	return panel{kind: number, title: title, description: description, unit: "short", targets: []target{{q, legend}}, width: numberWidth, height: numberHeight}
+}
+
+// missing counts the series of a metric of 0 and 1 that are 0. There is no answer
+// where nothing is scraped, which would look like success.
+func missing(metric, filter string, labels ...string) query {
+	count, sum := gauge("count", metric, filter, labels...), gauge("sum", metric, filter, labels...)
+	return func(w window) string { return count(w) + " - " + sum(w) }
+}
+
+// bottom is the smallest series of a gauge, as many as a panel can show.
+func bottom(aggregation, metric, filter string, labels ...string) query {
+	return gauge(aggregation, metric, filter, labels...).call("bottomk(%d, ", maxStates)
+}
+
+// losses are the rates of what is lost, by labels: metrics that are absent where
+// nothing of the kind can be lost.
+func (p *page) losses(labels ...string) []target {
+	var out []target
+	legend := legendOf(labels)
+	for _, loss := range []struct{ metric, what string }{
+		{"ply_map_dropped_total", "updates of full maps"},
+		{"ply_probe_missed_total", "events missed"},
+		{"ply_events_lost_total", "prints lost"},
+		{"ply_lines_omitted_total", "lines left out"},
+		{"ply_map_late_clears_total", "late clears"},
+	} {
+		out = append(out, target{rate(loss.metric, p.filter, labels...).top(maxSeries), legend + " " + loss.what})
+	}
+	return out
+}
+
+// fill is how full maps with keys are, by labels.
+func fill(filter string, labels ...string) query {
+	return func(w window) string {
+		return by("max", labels) + " (ply_map_entries{" + filter + "}" + w.at + " / (ply_map_max_entries{" + filter + "}" + w.at + " > 1))"
+	}
+}
+
+// legendOf is a legend of labels.
+func legendOf(labels []string) string {
+	text := ""
+	for i, l := range labels {
+		if i > 0 {
+			text += " "
+		}
+		text += "{{" + l + "}}"
+	}
+	return text
+}
