@@ -3,9 +3,11 @@ package cli
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/exporter"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
 
@@ -19,6 +21,7 @@ type checkFlags struct {
 	noKernel  bool
 	recorded  string
 	isOther   bool // --kernel is given
+	against   []string
 }
 
 func (p *program) addCheck() {
@@ -27,6 +30,7 @@ func (p *program) addCheck() {
 	c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").SetValue(&number{&f.cpus, "--cpus"})
 	c.Flag("no-kernel", "Load nothing into the kernel, which takes no privileges: names, types, metrics and costs are checked, the kernel verifies nothing.").BoolVar(&f.noKernel)
 	c.Flag("kernel", "Like --no-kernel, but for the kernel that the command record has written to FILE, not for this one.").PlaceHolder("FILE").IsSetByUser(&f.isOther).StringVar(&f.recorded)
+	c.Flag("against", "Show what a reload would change where the configuration FILE, which may be a directory, runs (repeatable).").PlaceHolder("FILE").StringsVar(&f.against)
 	p.add(c, func() int { return p.check(&f) })
 }
 
@@ -48,6 +52,16 @@ func (p *program) check(f *checkFlags) int {
 	out := &output{w: p.Out}
 	if err := exporter.Check(out, cfg, backend, exporter.Limits{Series: *f.maxSeries, Memory: int(*f.budget)}); err != nil {
 		return p.fail(plylang.Detail(err))
+	}
+	if len(f.against) > 0 {
+		old, err := config.Load(f.against)
+		if err != nil {
+			return p.fail(plylang.Detail(err))
+		}
+		fmt.Fprintf(out, "against %s:\n", strings.Join(f.against, ", "))
+		if err := exporter.Against(out, old, cfg, backend); err != nil {
+			return p.fail(plylang.Detail(err))
+		}
 	}
 	fmt.Fprintln(out, result)
 	return p.failOutput(out.err)

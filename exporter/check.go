@@ -126,16 +126,8 @@ func (c *compiled) sites() (n int) {
 }
 
 func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylang.Script) {
-	names := make([]string, len(m.labels))
-	for i, l := range m.labels {
-		names[i] = l.name
-	}
 	line, col := checked.Src.Position(m.decl.Pos)
-	labels := ""
-	if len(names) > 0 {
-		labels = "{" + strings.Join(names, ",") + "}"
-	}
-	fmt.Fprintf(w, "    %s%s %s%s\n", m.name, labels, typeName(m.typ), reason(m.whyGauge()))
+	fmt.Fprintf(w, "    %s%s\n", m.signature(), reason(m.whyGauge()))
 	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, shortList(storingSpecs(checked, m.decl)))
 	for _, l := range m.labels {
 		if text := l.text(); text != "" {
@@ -150,6 +142,19 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 	if mp.KeySize > 0 {
 		fmt.Fprintf(w, "        keys: %s, %s\n", groupDigits(uint64(mp.MaxEntries)), m.maxKeysBy(mp))
 	}
+}
+
+// signature is a metric's name, labels and type.
+func (m *metric) signature() string {
+	names := make([]string, len(m.labels))
+	for i, l := range m.labels {
+		names[i] = l.name
+	}
+	labels := ""
+	if len(names) > 0 {
+		labels = "{" + strings.Join(names, ",") + "}"
+	}
+	return m.name + labels + " " + typeName(m.typ)
 }
 
 // whyGauge says why a metric that adds up is no counter; "" where it is one, or

@@ -1,0 +1,129 @@
+package exporter
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"ply-exporter/exporter/config"
+	"ply-exporter/plylang"
+)
+
+// Against writes what a reload changes where the configuration old runs: scripts
+// that start, that begin again at 0 and that end, and metrics that get another
+// name, type, unit, labels or buckets. Its error is a plylang.ErrorList of the
+// mistakes in either; a script that this kernel cannot run is as one that does not.
+func Against(w io.Writer, old, cfg *config.Config, b Backend) error {
+	before, fatal := compile(old, b)
+	after, more := compile(cfg, b)
+	if fatal = append(fatal, more...); len(fatal) > 0 {
+		return fatal
+	}
+	same := 0
+	for _, s := range after {
+		lines := s.against(find(before, s.conf.Name))
+		if len(lines) == 0 {
+			same++
+		}
+		for _, line := range lines {
+			fmt.Fprintf(w, "    %s\n", line)
+		}
+	}
+	for _, s := range before {
+		if s.compiled != nil && find(after, s.conf.Name) == nil {
+			fmt.Fprintf(w, "    script %s ends%s\n", s.conf.Name, s.without())
+		}
+	}
+	fmt.Fprintf(w, "    %s\n", plural(same, "script")+" without a change")
+	return nil
+}
+
+func find(scripts []*script, name string) *script {
+	if i := slices.IndexFunc(scripts, func(s *script) bool { return s.conf.Name == name }); i >= 0 {
+		return scripts[i]
+	}
+	return nil
+}
+
+// without are the metrics that are missing when a script has ended.
+func (s *script) without() string {
+	var names []string
+	for _, m := range s.compiled.metrics.exported() {
+		names = append(names, m.name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ", and with it " + strings.Join(names, ", ")
+}
+
+// against are lines on what becomes of the script where was is the one of its name.
+func (s *script) against(was *script) (lines []string) {
+	say := func(format string, args ...any) {
+		lines = append(lines, "script "+s.conf.Name+" "+fmt.Sprintf(format, args...))
+	}
+	switch {
+	case was == nil && s.compiled == nil:
+		say("is new, and does not run here")
+	case was == nil || was.compiled == nil && s.compiled != nil:
+		say("starts")
+	case was.compiled == nil:
+		return nil
+	case s.compiled == nil:
+		say("would not run here, so that nothing is reloaded: %s", plylang.Detail(s.err))
+	case was.compiled.object.Hash != s.compiled.object.Hash:
+		say("begins again at 0")
+	}
+	if s.compiled == nil || was == nil || was.compiled == nil {
+		return lines
+	}
+	changes := s.compiled.metrics.against(was.compiled.metrics)
+	if len(changes) > 0 && len(lines) == 0 {
+		say("goes on")
+	}
+	for _, change := range changes {
+		lines = append(lines, "    "+change)
+	}
+	return lines
+}
+
+// against are what becomes of the series of each map.
+func (list metrics) against(was metrics) (changes []string) {
+	before, after := was.signatures(), list.signatures()
+	for _, decl := range slices.Sorted(maps.Keys(before)) {
+		switch now, there := after[decl]; {
+		case !there:
+			changes = append(changes, before[decl]+" is not exported any more")
+		case now != before[decl]:
+			changes = append(changes, before[decl]+" becomes "+now)
+		}
+	}
+	for _, decl := range slices.Sorted(maps.Keys(after)) {
+		if _, there := before[decl]; !there {
+			changes = append(changes, after[decl]+" is new")
+		}
+	}
+	return changes
+}
+
+// signatures are what is exported of each map, as text.
+func (list metrics) signatures() map[string]string {
+	out := map[string]string{}
+	for _, m := range list.exported() {
+		text := m.signature()
+		for _, l := range m.labels {
+			if rule := l.text(); rule != "" {
+				text += ", " + rule
+			}
+		}
+		if m.typ == dto.MetricType_HISTOGRAM {
+			text += ", le: " + m.bounds.text()
+		}
+		out[m.decl.Name] = text
+	}
+	return out
+}
