@@ -138,6 +138,8 @@ func (in *instance) apply(cfg *config.Config, err error, why string) error {
 		return errors.New("the exporter ends")
 	}
 	r.tried = identity(cfg, err)
+	in.manager.reloading()
+	defer func() { in.manager.ready(in.collector.scripts) }()
 	begin := time.Now()
 	var c *change
 	if err == nil {

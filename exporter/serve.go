@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
@@ -69,6 +70,7 @@ type instance struct {
 	servers   []*http.Server
 	started   time.Time
 	ready     atomic.Bool
+	manager   manager
 	reloads   reloads
 }
 
@@ -101,7 +103,7 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 		return fatal
 	}
 	limitMemory(scripts, opt.MemoryBudget)
-	in := &instance{opt: opt, started: time.Now()}
+	in := &instance{opt: opt, started: time.Now(), manager: manager{log: opt.Log}}
 	in.collector = &collector{scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: in.processMetrics()}
 	in.reloads.begin(cfg)
 	defer in.end()
@@ -116,6 +118,9 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 		return err
 	}
 	in.ready.Store(true)
+	in.manager.ready(scripts)
+	defer in.manager.tell(daemon.SdNotifyStopping)
+	go in.manager.watch(in.collector, ctx.Done())
 	return in.run(ctx, failed)
 }
 
