@@ -71,7 +71,7 @@ func (e example) runs() bool { return !otherProbe.MatchString(e.script) }
 // Every example of the pages compiles without a warning. Those with BEGIN only
 // run, and print what the page says.
 func TestExamplesOfThePages(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	need.BPF(t)
 	t.Setenv("target", "1")
 	t.Setenv("HOME", "/root")

@@ -182,6 +182,7 @@ func TestMark(t *testing.T) {
 		{"p.TestB/x/y", need.RunsHere},
 		{"p.TestB/z", need.RunsOnEach},
 		{"p.TestC", need.RunsInEach},
+		{"p.TestF", need.RunsInTwo},
 		{"p.TestD", need.RunsLast},
 		{"p.TestE", "needs the command x"},
 	}}
@@ -196,6 +197,7 @@ func TestMark(t *testing.T) {
 	}{
 		{[]scope{here, kernels, arches, last}, "^(TestA|TestB|TestC|TestD)$"},
 		{pcScopes, "^(TestB|TestC)$"},
+		{[]scope{ends}, "^(TestF)$"},
 		{[]scope{arches}, "^(TestB)$"},
 		{[]scope{last}, "^(TestD)$"},
 		{nil, ""},

@@ -29,9 +29,9 @@ type guestKernel struct {
 // interrupts its threads by signals. Without them these tracepoints count
 // exactly.
 var guestKernels = []guestKernel{
-	{"7", "amd64", true, false, pcScopes, modules},
+	{"7", "amd64", true, false, append([]scope{ends}, pcScopes...), modules},
 	{"6.12", "amd64", true, false, append([]scope{one}, pcScopes...), append(manyCPUs, modules...)},
-	{"5.10", "amd64", false, false, pcScopes, modules},
+	{"5.10", "amd64", false, false, append([]scope{ends}, pcScopes...), modules},
 	{"6.12", "arm64", false, false, []scope{arches}, nil},
 	{"7", "riscv64", true, true, []scope{arches}, []string{"-env", "GODEBUG=asyncpreemptoff=1"}},
 }
@@ -55,7 +55,7 @@ var qemuCommands = map[string]struct{ command, debian string }{
 }
 
 // guestJobs are the jobs of every guest kernel, or of those that are named:
-// "6.12" or "6.12-arm64". One that is named runs what one of them is enough for, too.
+// "6.12" or "6.12-arm64". One that is named runs what one or two of them are enough for, too.
 func (s *suite) guestJobs(host facts, tests *tests, only string) (jobs []job) {
 	found := false
 	for _, k := range guestKernels {
@@ -64,7 +64,7 @@ func (s *suite) guestJobs(host facts, tests *tests, only string) (jobs []job) {
 		}
 		found = true
 		if only != "" && slices.Contains(k.scopes, kernels) {
-			k.scopes = append([]scope{one}, k.scopes...)
+			k.scopes = append([]scope{one, ends}, pcScopes...)
 		}
 		qemu := qemuCommands[k.arch]
 		if _, err := exec.LookPath(qemu.command); err != nil {

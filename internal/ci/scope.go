@@ -21,6 +21,7 @@ const (
 	inNone  scope = iota
 	here          // on this machine
 	one           // also in one guest kernel of a PC
+	ends          // also in the oldest and the newest guest kernel of a PC
 	kernels       // also in each guest kernel of a PC
 	arches        // also in those of other architectures
 	last          // at the end of the guest kernels of PCs
@@ -29,6 +30,7 @@ const (
 var scopes = map[string]scope{
 	need.RunsHere:   here,
 	need.RunsInOne:  one,
+	need.RunsInTwo:  ends,
 	need.RunsInEach: kernels,
 	need.RunsOnEach: arches,
 	need.RunsLast:   last,

@@ -85,7 +85,7 @@ const noKernel = "no kernel"
 // count each other's.
 func hostJob(host facts, t *tests) job {
 	return job{name: "this machine", kernel: host, run: func(s *suite, j job) {
-		programs, err := t.programs(runtime.GOARCH, here, one, kernels, arches, last)
+		programs, err := t.programs(runtime.GOARCH, here, one, ends, kernels, arches, last)
 		if err != nil {
 			s.fault("%s: %v", j.name, err)
 		}

@@ -41,7 +41,7 @@ func wantError(t *testing.T, prog, message string) {
 
 // About one update in a hundred was lost when two CPUs shared a key.
 func TestPly24LosesUpdatesWhenCPUsShareAKey(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	const copies, each = 4, 5000
 	one := fmt.Sprintf("dd if=/dev/zero of=/dev/null bs=12345 count=%d 2>/dev/null & ", each)
 	want(t, Script{
@@ -62,7 +62,7 @@ func fill(n int) string {
 
 // A map had 1024 keys, and whatever came after them was dropped.
 func TestPly24DropsKeysSilentlyBeyond1024(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	got, res := outcome(t, Script{Prog: fill(2048)})
 	if n := strings.Count(got, "  1"); n != 2048 || res.Status != 0 {
 		t.Errorf("%d keys, status %d: want 2048 and 0", n, res.Status)
@@ -71,7 +71,7 @@ func TestPly24DropsKeysSilentlyBeyond1024(t *testing.T) {
 
 // What a full map refuses is told, and the run fails.
 func TestPly24EndsWithStatus0WhenKeysWereDropped(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	const keys, refused = 10240, 2048
 	got, res := outcome(t, Script{Prog: fill(keys + refused), Flags: []string{"-f", "json"}})
 	lost := fmt.Sprintf(`{"type":"lost","events":0,"updates":%d,"missed":0}`, refused)
@@ -82,7 +82,7 @@ func TestPly24EndsWithStatus0WhenKeysWereDropped(t *testing.T) {
 
 // Keys of one map could be of several types, and then read as each other.
 func TestPly24DoesNotCheckTheTypesOfKeys(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	wantError(t, `BEGIN { @x[1] = count(); @x["a"] = count(); }`,
 		"script:1:29: the key of @x is a string here but a plain number at script:1:12")
 	wantError(t, `BEGIN { @x[1] = count(); @x[1, 2] = count(); }`,
@@ -92,20 +92,20 @@ func TestPly24DoesNotCheckTheTypesOfKeys(t *testing.T) {
 // Division, modulo and shifts to the right were unsigned whatever their
 // operands.
 func TestPly24DividesAndShiftsUnsigned(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	want(t, Script{Prog: "BEGIN { a = -7; print(a / 2, a % 4, a >> 1, a / -2); }"}, "-3, -3, -4, 3")
 }
 
 // A sum below zero was printed as 2^64 less it.
 func TestPly24PrintsNegativeSumsAsHugeNumbers(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	want(t, Script{Prog: "BEGIN { @ = sum(-5); @ = sum(2); }"}, "@: -3")
 	want(t, Script{Prog: `BEGIN { @k["a"] = sum(-7); }`}, "@k:\na                     -7")
 }
 
 // Two quantize of 64-bit numbers in one probe were refused by the kernel.
 func TestPly24CannotLoadTwoQuantizeInOneProbe(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	got, res := outcome(t, Script{Flags: []string{"-f", "json"},
 		Prog: "BEGIN { a = nsecs; d = a - a + 5ns; @x = quantize(d); @y = quantize(d * 1000); @z = quantize(a); clear(@z); }"})
 	for _, line := range []string{
@@ -120,7 +120,7 @@ func TestPly24CannotLoadTwoQuantizeInOneProbe(t *testing.T) {
 
 // The fourth argument was read from the register of system calls' fourth.
 func TestPly24ReadsArg3FromTheWrongRegister(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	need.Kprobes(t)
 	file := t.TempDir() + "/f"
 	want(t, Script{
@@ -131,7 +131,7 @@ func TestPly24ReadsArg3FromTheWrongRegister(t *testing.T) {
 
 // Mistakes were answered with a bare ERR:-22.
 func TestPly24ReportsBareErrorNumbers(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	for _, row := range []struct{ prog, want string }{
 		{"BEGIN { @ = quantize(comm); }", "script:1:22: x of quantize() must be a number, and this is a string"},
 		{"BEGIN { @[pid] = count(); print(@[1] + 1); }", "script:1:33: @ is fed by count() at script:1:9 and cannot be read in a script: use print(@), or a second map"},
@@ -148,7 +148,7 @@ func TestPly24ReportsBareErrorNumbers(t *testing.T) {
 
 // Two probes with keys of other shapes in one map wrote into each other's.
 func TestPly24CorruptsKeysOfAMapThatProbesShare(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	want(t, Script{Prog: `
 BEGIN { @[pid, "from the first probe", 1] = count(); @[pid, "x", 2] = count(); }
 BEGIN { p = (u64)pid; @[p, "from the first probe", (u8)1] = count(); @[p, comm, 3] = count(); }
@@ -172,7 +172,7 @@ func firstProbeRows(t *testing.T) string {
 
 // printf("%v", @) crashed.
 func TestPly24CrashesPrintingAMapWithPrintf(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	want(t, Script{Prog: `BEGIN { @ = 5; printf("%v\n", @); }`}, "5\n@: 5")
 	wantError(t, `BEGIN { @ = count(); printf("%v\n", @); }`,
 		"script:1:37: @ is fed by count() at script:1:9 and cannot be read in a script: use print(@), or a second map")
@@ -181,7 +181,7 @@ func TestPly24CrashesPrintingAMapWithPrintf(t *testing.T) {
 
 // An int result below zero was seen as a large positive number.
 func TestPly24SeesNegativeResultsAsLargeNumbers(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	need.Kprobes(t)
 	want(t, Script{
 		Command: "fallocate -l 777 /dev/null 2>/dev/null; exit 0",

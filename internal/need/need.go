@@ -5,8 +5,8 @@
 // (internal/ci).
 //
 // A test that loads programs calls BPF and then runs on this machine only. One
-// whose result depends on the kernel calls OneGuest, EachKernel or EachArch before; Guest,
-// Kprobes, KprobeMulti and Kernel include EachKernel.
+// whose result depends on the kernel calls OneGuest, OldAndNew, EachKernel or EachArch before;
+// Guest, Kprobes, KprobeMulti and Kernel include EachKernel.
 package need
 
 import (
@@ -32,6 +32,7 @@ const WithoutKernel = "PLY_TEST_WITHOUT_KERNEL"
 const (
 	RunsHere   = "runs in the kernel of this machine"
 	RunsInOne  = "runs in one guest kernel of a PC"
+	RunsInTwo  = "runs in the oldest and the newest guest kernel of a PC"
 	RunsInEach = "runs in each guest kernel of a PC"
 	RunsOnEach = "runs in each guest kernel of each architecture"
 	RunsLast   = "runs last in each guest kernel of a PC"
@@ -58,6 +59,13 @@ func runs(t testing.TB, where string) {
 func OneGuest(t testing.TB) {
 	t.Helper()
 	runs(t, RunsInOne)
+}
+
+// OldAndNew says that what the test shows changes with the age of kernels: where it
+// is right in the oldest, in this machine's and in the newest, it is between them, too.
+func OldAndNew(t testing.TB) {
+	t.Helper()
+	runs(t, RunsInTwo)
 }
 
 // EachKernel says that what the test shows differs between kernels.

@@ -39,6 +39,7 @@ func TestChoices(t *testing.T) {
 	}{
 		{"here", []func(testing.TB){BPF, BPF}, false},
 		{"one guest", []func(testing.TB){OneGuest, Kprobes, BPF}, false},
+		{"old and new", []func(testing.TB){OldAndNew, Kprobes, BPF}, false},
 		{"each kernel", []func(testing.TB){EachKernel, BPF}, false},
 		{"each architecture", []func(testing.TB){EachArch, Kprobes, BPF}, false},
 		{"too late", []func(testing.TB){BPF, EachKernel}, true},

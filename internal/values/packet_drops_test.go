@@ -10,7 +10,7 @@ import (
 )
 
 func TestPacketDrops(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	s := serve(t, load(t, "packet_drops.yaml"))
 	full, filtered, nobody := bound(t, unix.SOCK_DGRAM), bound(t, unix.SOCK_DGRAM), bound(t, unix.SOCK_DGRAM)
 	defer full.close(t)
