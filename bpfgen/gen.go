@@ -32,6 +32,10 @@ type gen struct {
 	rounds int      // of all loops so far
 	forks  bool     // the clause has so many paths that the verifier must forget them
 	events []*object.Event
+
+	kept       map[string]*keptValue // of the clause, by the text of the expression
+	keptValues int                   // of all clauses so far
+	within     int                   // how often the value is used that is read now
 }
 
 func newGen(c *compiler, p *probe.Program, scratch emit.Scratch) *gen {

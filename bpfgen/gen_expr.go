@@ -23,7 +23,7 @@ func (g *gen) expr(x plylang.Expr) {
 	case *plylang.Call:
 		g.scalarOf(x.Func, x.Args)
 	case *plylang.MapRef:
-		g.readTable(x)
+		g.keep(x, func() { g.readTable(x) })
 	case *plylang.Unary:
 		g.unary(x)
 	case *plylang.Binary:
@@ -36,7 +36,7 @@ func (g *gen) expr(x plylang.Expr) {
 	case *plylang.Cast:
 		g.cast(x)
 	case *plylang.Member, *plylang.Index:
-		g.loadLocation(x)
+		g.keep(x, func() { g.loadLocation(x) })
 	default:
 		panic(fmt.Sprintf("bpfgen: no code for the value of a %T", x))
 	}

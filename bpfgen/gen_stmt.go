@@ -23,6 +23,7 @@ func (g *gen) clauseCode(c *probe.Clause) {
 		if c.Scope.Timed() {
 			g.findBegin(g.done)
 		}
+		g.keepValues(c.Clause)
 		g.declare(c.Locals)
 		if c.Pred != nil {
 			g.at(c.Pred)
@@ -75,6 +76,7 @@ func (g *gen) stmt(s plylang.Stmt) {
 		g.Goto(g.done)
 	case *plylang.Delete:
 		g.delete(s.Map)
+		g.changed(s.Map.Map)
 	case *plylang.Assign:
 		g.assign(s)
 	case *plylang.ExprStmt:
@@ -143,6 +145,7 @@ func (g *gen) assign(s *plylang.Assign) {
 		default:
 			g.updateTable(lhs, s)
 		}
+		g.changed(lhs.Map)
 	case *plylang.Name:
 		g.assignLocal(lhs, s)
 	default:

@@ -67,6 +67,13 @@ func (e *Emitter) Once(what string, do func()) {
 // Fetched says whether every path to here has run the code of Once.
 func (e *Emitter) Fetched(what string) bool { return e.once.here[what] }
 
+// Refetch says that from here on the value has to be fetched again.
+func (e *Emitter) Refetch(what string) {
+	here := e.once.here.and(e.once.here) // labels may share the old one
+	delete(here, what)
+	e.once.here = here
+}
+
 // Kept leaves in R0 what fetch leaves there, and calls fetch only where the value
 // is not kept yet. It is kept on the stack, where the verifier knows pointers again.
 func (e *Emitter) Kept(what string, fetch func()) {

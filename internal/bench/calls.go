@@ -76,7 +76,7 @@ func newCaller(folder string) (c *caller, err error) {
 	return c, unix.EpollCtl(c.epoll, unix.EPOLL_CTL_ADD, c.far, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.far)})
 }
 
-// round makes 35 calls: five are on a file, and one fails.
+// round makes 31 calls: five are on a file, and one fails.
 func (c *caller) round() error {
 	for range 4 {
 		if _, err := unix.Write(c.near, c.data); err != nil {
