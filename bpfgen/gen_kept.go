@@ -99,7 +99,7 @@ func (g *gen) costly(x plylang.Expr) bool {
 	switch x := x.(type) {
 	case *plylang.MapRef:
 		m := g.maps[x.Map]
-		return m.Agg == nil && m.Storage != object.Cell
+		return m.Agg == nil && m.Storage != object.Cell && m.Storage != object.Array
 	case *plylang.Member:
 		return withMembers(x) == nil
 	case *plylang.Index:

@@ -23,6 +23,28 @@ func (g *gen) feedSlot(m *object.Map, ref *plylang.MapRef, change func()) {
 	g.Bind(end)
 }
 
+// readSlot leaves a table's number in R0.
+func (g *gen) readSlot(m *object.Map, ref *plylang.MapRef) {
+	none, end := g.Label(), g.Label()
+	g.slot(m, ref, none)
+	g.Load(asm.R0, emit.Mem{Reg: asm.R7, Off: 0, Size: 8})
+	g.Goto(end)
+	g.Bind(none)
+	g.Imm(asm.R0, 0)
+	g.Bind(end)
+}
+
+// storeSlot stores a number to a table.
+func (g *gen) storeSlot(m *object.Map, ref *plylang.MapRef, x plylang.Expr) {
+	g.expr(x)
+	value := g.Spill()
+	g.feedSlot(m, ref, func() {
+		g.Load(asm.R1, value)
+		g.Store(emit.Mem{Reg: asm.R7, Off: 0, Size: 8}, asm.R1)
+		g.markCell(asm.R7)
+	})
+}
+
 // slot leaves the address of the value at ref in R7.
 func (g *gen) slot(m *object.Map, ref *plylang.MapRef, refused string) {
 	g.place(m, ref, refused)

@@ -48,6 +48,10 @@ func (g *gen) readTable(ref *plylang.MapRef) {
 		g.leave(a)
 		return
 	}
+	if m := g.maps[ref.Map]; m.Storage == object.Array {
+		g.readSlot(m, ref)
+		return
+	}
 	key := g.key(ref)
 	a := g.access(ref)
 	g.lookup(a, key)
@@ -97,6 +101,10 @@ func (g *gen) storeTable(ref *plylang.MapRef, x plylang.Expr) {
 	m := g.maps[ref.Map]
 	if m.Storage == object.Cell {
 		g.storeCell(ref, x)
+		return
+	}
+	if m.Storage == object.Array {
+		g.storeSlot(m, ref, x)
 		return
 	}
 	value := g.Slot(m.Size)
@@ -234,7 +242,7 @@ func (g *gen) updateTable(ref *plylang.MapRef, s *plylang.Assign) {
 			g.compound(op, ref.Map.Value, amount, s.X)
 			g.Store(value, asm.R0)
 		}
-		if m.Storage == object.Cell {
+		if m.Marked() {
 			g.markCell(asm.R7)
 		}
 	})

@@ -9,9 +9,9 @@ import (
 // slotsOf returns the slots of a map if all its keys are known, and an array of them
 // is little memory, or no more than the hash that m is otherwise. A map that forgets keys stays a
 // hash: a slot cannot be emptied beside updates. So does one that is allowed fewer
-// keys than there can be.
+// keys than there can be. All CPUs share the values of a table.
 func (c *compiler) slotsOf(m *object.Map) *object.Slots {
-	if m.Agg == nil || len(m.Keys) == 0 || m.Storage == object.LRUHash {
+	if len(m.Keys) == 0 || m.Agg != nil && m.Storage == object.LRUHash || m.Agg == nil && !m.Value.Scalar() {
 		return nil
 	}
 	s := c.bounds(m.Map)
@@ -20,7 +20,7 @@ func (c *compiler) slotsOf(m *object.Map) *object.Slots {
 	}
 	array := *m
 	array.Storage, array.Slots = object.Array, s
-	if s.Regions = c.cpus; s.CPUPart < 0 && !perCPUOnly(m) && array.SlotsSize() > perCPULimit {
+	if s.Regions = c.cpus; s.CPUPart < 0 && (m.Agg == nil || !perCPUOnly(m) && array.SlotsSize() > perCPULimit) {
 		s.Regions = 1
 	}
 	if array.SlotsSize() > perCPULimit && array.Memory(c.cpus) > m.Memory(c.cpus) {

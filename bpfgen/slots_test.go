@@ -41,7 +41,11 @@ func TestSlotsByKey(t *testing.T) {
 		{`kprobe:vfs_read { @[cpu] = count(); clear(@); }`, ""},
 		{`kprobe:vfs_read { @[cpu] = count(); @a[cpu] = count(); clear(@a); print(@); }`, "[2] 0 2"},
 		{`kprobe:vfs_read { x = cpu; @[x] = count(); }`, ""},
-		{`kprobe:vfs_read { @[cpu] = pid; }`, ""}, // a table
+		{`kprobe:vfs_read { @[cpu] = pid; }`, "[2] 0 2"},
+		{`kprobe:vfs_read { @[pid % 16] = pid; }`, "[16] -1 1"}, // a table is one for all CPUs
+		{`kprobe:vfs_read { @[cpu] = comm; }`, ""},
+		{`kprobe:vfs_read { @[cpu] = pid; } kprobe:vfs_write { @[0] = 0; }`, ""},
+		{`kprobe:vfs_read { @[cpu] = pid; } kprobe:vfs_write { delete @[cpu]; }`, ""},
 	} {
 		m := compile(t, recorded(t, "7.3-amd64"), row.script, Options{Run: true}).Maps[0]
 		got := ""

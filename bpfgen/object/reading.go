@@ -68,7 +68,7 @@ type Values struct {
 }
 
 // Table is what the values of a table are.
-var Table = Values{Shape: ShapeRaw, Metrics: []Metric{MetricGauge, MetricCounter}, Reduce: ReduceSum}
+var Table = Values{Shape: ShapeRaw, Metrics: []Metric{MetricGauge, MetricCounter}, Reduce: ReduceSum, Marks: true}
 
 // MetricsOf are the types that values computed from numbers of type t, nil for
 // none, may be exported as, the default first. What adds up signed numbers can
