@@ -17,6 +17,12 @@ func CheckRules(t testing.TB, rules string) error {
 	return promtool(t, map[string]string{"rules.yml": rules}, "check", "rules", "rules.yml")
 }
 
+// CheckConfig runs promtool check config over the text of a configuration.
+func CheckConfig(t testing.TB, config string) error {
+	t.Helper()
+	return promtool(t, map[string]string{"prometheus.yml": config}, "check", "config", "prometheus.yml")
+}
+
 // TestRules runs promtool test rules: tests is the text of a test file whose
 // rule_files is [rules.yml].
 func TestRules(t testing.TB, rules, tests string) error {

@@ -1,12 +1,15 @@
 package schema
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/json"
@@ -14,17 +17,27 @@ import (
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
+
+	"ply-exporter/internal/promtest"
 )
 
-const manifests = "../../deploy/kubernetes"
+const (
+	manifests = "../../deploy/kubernetes"
+	base      = manifests + "/base"
+	operator  = manifests + "/operator"
+	plain     = manifests + "/plain-prometheus"
+)
 
-// A cluster is what kustomize makes of a folder.
+// A cluster is what kustomize makes of a folder. Only that with the operator has
+// monitor and rules.
 type cluster struct {
 	namespace corev1.Namespace
 	account   corev1.ServiceAccount
 	config    corev1.ConfigMap
 	service   corev1.Service
 	daemonSet appsv1.DaemonSet
+	monitor   *monitoringv1.PodMonitor
+	rules     *monitoringv1.PrometheusRule
 }
 
 // decodeStrict accepts what an API server does: yaml.UnmarshalStrict would take
@@ -54,6 +67,10 @@ func build(t *testing.T, dir string) *cluster {
 		"Namespace": &c.namespace, "ServiceAccount": &c.account, "ConfigMap": &c.config,
 		"Service": &c.service, "DaemonSet": &c.daemonSet,
 	}
+	if strings.Contains(dir, "operator") {
+		c.monitor, c.rules = &monitoringv1.PodMonitor{}, &monitoringv1.PrometheusRule{}
+		into["PodMonitor"], into["PrometheusRule"] = c.monitor, c.rules
+	}
 	for _, r := range resources.Resources() {
 		object := into[r.GetKind()]
 		if object == nil {
@@ -73,32 +90,35 @@ func (c *cluster) container() *corev1.Container { return &c.daemonSet.Spec.Templ
 // kustomize keeps only the last of a key that stands in a file twice, so the
 // files are decoded by themselves, too; its own it reads strictly.
 func TestManifestsAreStrict(t *testing.T) {
-	into := map[string]any{
+	kinds := map[string]any{
 		"namespace.yaml": &corev1.Namespace{}, "serviceaccount.yaml": &corev1.ServiceAccount{},
 		"daemonset.yaml": &appsv1.DaemonSet{}, "service.yaml": &corev1.Service{},
-		"kustomization.yaml": &types.Kustomization{}, "sys-admin/kustomization.yaml": &types.Kustomization{},
-		"../../configs/Kustomization": &types.Kustomization{},
+		"podmonitor.yaml": &monitoringv1.PodMonitor{}, "prometheusrule.yaml": &monitoringv1.PrometheusRule{},
+		"kustomization.yaml": &types.Kustomization{}, "Kustomization": &types.Kustomization{},
 	}
-	for file, object := range into {
-		text, err := os.ReadFile(filepath.Join(manifests, file))
+	files, err := filepath.Glob(manifests + "/*/*.yaml")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%q %v", files, err)
+	}
+	for _, file := range append(files, "../../configs/Kustomization") {
+		if file == plain+"/prometheus.yaml" {
+			continue
+		}
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		decodeStrict(t, file, text, object)
-	}
-	files, err := filepath.Glob(manifests + "/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if into[filepath.Base(file)] == nil {
+		object := kinds[filepath.Base(file)]
+		if object == nil {
 			t.Errorf("%s is not decoded", file)
+			continue
 		}
+		decodeStrict(t, file, text, object)
 	}
 }
 
 func TestKubernetesNamesAgree(t *testing.T) {
-	c := build(t, manifests)
+	c := build(t, base)
 	pod := c.daemonSet.Spec.Template
 	const name = "ply-exporter"
 	for what, got := range map[string]string{
@@ -120,9 +140,9 @@ func TestKubernetesNamesAgree(t *testing.T) {
 }
 
 func TestKubernetesPortsAgree(t *testing.T) {
-	c := build(t, manifests)
+	c := build(t, base)
 	port, service := c.container().Ports[0], c.service.Spec.Ports[0]
-	if port.ContainerPort != 10759 || service.Port != 10759 || c.service.Annotations["prometheus.io/port"] != "10759" {
+	if port.ContainerPort != 10759 || service.Port != 10759 {
 		t.Errorf("ports %+v, %+v", port, service)
 	}
 	if !slices.Contains(c.container().Args, "--web.listen-address=:10759") {
@@ -141,16 +161,19 @@ func TestKubernetesPortsAgree(t *testing.T) {
 	}
 }
 
-// The configuration is that of configs/, where --config looks for it, and a new
-// one gets a new name.
+// The configurations are those of configs/, where --config looks for them, but for
+// the quickstart, and a change gets a new name.
 func TestKubernetesConfiguration(t *testing.T) {
-	c := build(t, manifests)
-	want, err := os.ReadFile("../../configs/quickstart.yaml")
-	if err != nil {
-		t.Fatal(err)
+	c := build(t, base)
+	files, err := filepath.Glob("../../configs/*.yaml")
+	if err != nil || len(c.config.Data) != len(files)-1 {
+		t.Errorf("the ConfigMap has %d files of %q (%v)", len(c.config.Data), files, err)
 	}
-	if len(c.config.Data) != 1 || c.config.Data["quickstart.yaml"] != string(want) {
-		t.Error("the ConfigMap does not hold configs/quickstart.yaml alone")
+	for name, text := range c.config.Data {
+		want, err := os.ReadFile("../../configs/" + name)
+		if err != nil || text != string(want) || name == quickstart {
+			t.Errorf("%s of the ConfigMap is not that of configs: %v", name, err)
+		}
 	}
 	if !strings.HasPrefix(c.config.Name, "ply-exporter-") {
 		t.Errorf("the ConfigMap's name %s has no hash", c.config.Name)
@@ -169,7 +192,7 @@ func TestKubernetesConfiguration(t *testing.T) {
 }
 
 func TestKubernetesPrivileges(t *testing.T) {
-	c := build(t, manifests)
+	c := build(t, base)
 	pod, security := c.daemonSet.Spec.Template.Spec, c.container().SecurityContext
 	if !pod.HostPID || pod.HostNetwork || pod.HostIPC || security.Privileged != nil {
 		t.Error("of the host, the pod gets its processes and nothing else")
@@ -194,7 +217,7 @@ func TestKubernetesPrivileges(t *testing.T) {
 // overlay is what docs/kubernetes.md tells people to write.
 func overlay(t *testing.T, files map[string]string) *cluster {
 	t.Helper()
-	dir, err := os.MkdirTemp(".", "overlay") // kustomize takes bases by relative paths only
+	dir, err := os.MkdirTemp(".", "operator") // kustomize takes bases by relative paths only
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +260,7 @@ func TestKubernetesOverlayOfTheDocumentation(t *testing.T) {
 	if c.container().Image != "registry.example.com/ply-exporter:v1" {
 		t.Errorf("image %s", c.container().Image)
 	}
-	if len(c.config.Data) != 2 || !strings.Contains(probes, "quantize") || c.config.Data["probes.yaml"] != probes {
+	if c.config.Data["cpu.yaml"] == "" || !strings.Contains(probes, "quantize") || c.config.Data["probes.yaml"] != probes {
 		t.Errorf("configuration %q", c.config.Data)
 	}
 	if !slices.Contains(c.container().SecurityContext.Capabilities.Add, "SYS_ADMIN") {
@@ -245,5 +268,52 @@ func TestKubernetesOverlayOfTheDocumentation(t *testing.T) {
 	}
 	if c.daemonSet.Spec.Template.Spec.Volumes[0].ConfigMap.Name != c.config.Name {
 		t.Error("the pods mount another ConfigMap")
+	}
+}
+
+// A Prometheus without operator finds the pods by annotations, or by the job of
+// prometheus.yaml, which names them the same way.
+func TestKubernetesPlainPrometheus(t *testing.T) {
+	c := build(t, plain)
+	want := map[string]string{"prometheus.io/scrape": "true", "prometheus.io/port": "10759", "prometheus.io/path": "/metrics"}
+	if !maps.Equal(c.service.Annotations, want) || c.container().Ports[0].ContainerPort != 10759 {
+		t.Errorf("annotations %q", c.service.Annotations)
+	}
+	if len(build(t, base).service.Annotations) > 0 {
+		t.Error("with the operator, pods would be scraped twice")
+	}
+	text, err := os.ReadFile(plain + "/prometheus.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Debian's Prometheus is built without the discovery of Kubernetes.
+	discovery := regexp.MustCompile(`kubernetes_sd_configs:\n.*`)
+	if err := promtest.CheckConfig(t, discovery.ReplaceAllString(string(text), `static_configs: [{targets: ["a:1"]}]`)); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(string(text), "names: ["+c.daemonSet.Namespace+"]") || !strings.Contains(string(text), "regex: "+c.service.Name+",") {
+		t.Error("prometheus.yaml looks elsewhere")
+	}
+}
+
+func TestKubernetesPodMonitor(t *testing.T) {
+	c := build(t, operator)
+	if !maps.Equal(c.monitor.Spec.Selector.MatchLabels, c.daemonSet.Spec.Selector.MatchLabels) || c.monitor.Namespace != c.daemonSet.Namespace {
+		t.Errorf("selector %v in %s", c.monitor.Spec.Selector, c.monitor.Namespace)
+	}
+	// The operator names the job by namespace and monitor, and alerts know it by its end.
+	if e := c.monitor.Spec.PodMetricsEndpoints; len(e) != 1 || *e[0].Port != c.container().Ports[0].Name || c.monitor.Name != "ply-exporter" {
+		t.Errorf("monitor %s, endpoints %+v", c.monitor.Name, e)
+	}
+}
+
+func TestKubernetesSeccomp(t *testing.T) {
+	c := overlay(t, map[string]string{"kustomization.yaml": "resources: [../" + operator + "]\ncomponents: [../" + manifests + "/seccomp]\n"})
+	got := c.daemonSet.Spec.Template.Spec.SecurityContext.SeccompProfile
+	if got.Type != corev1.SeccompProfileTypeLocalhost {
+		t.Fatalf("profile %+v", got)
+	}
+	if _, err := os.Stat(filepath.Join(manifests, "seccomp", *got.LocalhostProfile)); err != nil {
+		t.Error(err)
 	}
 }
