@@ -93,7 +93,11 @@ func (r *running) scrape(asked time.Time) (err error) {
 // then leave no trace in what a scrape counts. Series start at from.
 func (r *running) read(all []*mapSeries, from origin) ([]mapReading, error) {
 	contents := make([]Contents, len(all))
+	now := time.Now()
 	for i, t := range all {
+		if !t.due(now) {
+			continue
+		}
 		var err error
 		if contents[i], err = r.tracer.Contents(t.mp); err != nil {
 			return nil, err
@@ -101,14 +105,28 @@ func (r *running) read(all []*mapSeries, from origin) ([]mapReading, error) {
 	}
 	readings := make([]mapReading, len(all))
 	for i, t := range all {
-		t.update(contents[i], from)
-		entries := min(contents[i].Len, t.mp.MaxEntries)
+		if t.due(now) {
+			t.update(contents[i], from)
+			t.keysRead, t.readAt = contents[i].Len, now
+		}
+		entries := min(t.keysRead, t.mp.MaxEntries)
 		readings[i] = mapReading{
-			series: t, entries: entries, surplus: contents[i].Len - entries, filtered: t.filtered,
+			series: t, entries: entries, surplus: t.keysRead - entries, filtered: t.filtered,
 			dropped: r.tracer.Dropped(t.mp), memory: r.memory(t.mp),
 		}
 	}
 	return readings, nil
+}
+
+// countEvery is how old the number of keys may be in a map that is not exported.
+const countEvery = time.Minute
+
+// due says whether the map is to be read now. To go through a hash costs the same
+// whether there is much in it or nothing; of one that is not exported only the number of
+// keys is shown.
+func (t *mapSeries) due(now time.Time) bool {
+	isHelper := !t.m.exported && t.mp.Storage == object.LRUHash && !t.mp.Cleared()
+	return !isHelper || t.readAt.IsZero() || now.Sub(t.readAt) >= countEvery
 }
 
 // memory is the kernel memory of a map: the kernel's own figure, which before

@@ -30,6 +30,9 @@ type mapSeries struct {
 	count int // how many series this round has
 	shown int // how many of them are exported
 
+	keysRead int       // how many keys the map had
+	readAt   time.Time // when that was
+
 	filtered int // how many keys this round has that are not exported
 
 	values []byte // by series
