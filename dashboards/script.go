@@ -124,7 +124,7 @@ func (f *family) histogram() []panel {
 	count := events(f.Name, f.filter, f.labels...)
 	tail := quantile(0.99, f.Name, f.filter, f.labels...)
 	slowest := panel{title: f.title + ", p99 by " + list(f.Labels), description: description, unit: unit, targets: []target{{tail, f.legend}}}
-	often := panel{title: f.title + " per second by " + list(f.Labels), description: description, unit: "cps", targets: []target{{count, f.legend}}}
+	often := panel{title: f.title + ", number per second by " + list(f.Labels), description: description, unit: "cps", targets: []target{{count, f.legend}}}
 	if f.many() {
 		slowest.targets[0].query = func(w window) string { return fmt.Sprintf("(%s) and topk(%d, %s)", tail(w), maxSeries, count(whole)) }
 		often.targets[0].query = count.top(maxSeries)
@@ -136,7 +136,7 @@ func (f *family) histogram() []panel {
 func (f *family) summary() []panel {
 	return []panel{
 		f.lines(", mean", unitOf(f.unit()), mean(f.Name, f.filter, f.labels...), f.legend),
-		f.lines(" per second", "cps", rate(f.Name+"_count", f.filter, f.labels...), f.legend),
+		f.lines(", number per second", "cps", rate(f.Name+"_count", f.filter, f.labels...), f.legend),
 	}
 }
 

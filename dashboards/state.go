@@ -20,7 +20,7 @@ func (p *page) state() {
 		},
 		panel{
 			title: topTitle("Maps, how full"), unit: "percentunit", targets: []target{{fill(p.filter, "script", "map").top(maxSeries), "{{script}} {{map}}"}},
-			description: "Keys in a map, as a part of those that it has room for. One that is full counts further keys as lost, or evicts others.",
+			description: "Keys in a map, as a part of those that it has room for. One that is full counts further keys as lost, or evicts others, unless it has room for every key that there can be.",
 		},
 		panel{
 			title: topTitle("Kernel memory"), unit: "bytes", targets: []target{{gauge("sum", "ply_map_memory_bytes", p.filter, "script").top(maxSeries), "{{script}}"}},

@@ -117,3 +117,10 @@ func (s *Server) wait(what string, done func() bool) {
 		}
 	}
 }
+
+// StartNative is Start for a Prometheus that stores native histograms, and of a
+// histogram that has native buckets only these.
+func StartNative(t testing.TB, target string) *Server {
+	t.Helper()
+	return start(t, need.Command(t, "prometheus"), target, "/metrics", "--enable-feature=native-histograms")
+}

@@ -81,6 +81,8 @@ func TestParseAnswer(t *testing.T) {
 		{`{"status":"success","data":{"resultType":"vector","result":[]}}`, []Sample{}, ""},
 		{`{"status":"success","data":{"resultType":"vector","result":[{"metric":{"le":"4096"},"value":[1,"3"]}]}}`,
 			[]Sample{{map[string]string{"le": "4096"}, 3}}, ""},
+		{`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1,{"count":"4","sum":"8"}]}]}}`,
+			[]Sample{{map[string]string{}, 4}}, ""},
 		{`{"status":"success","data":{"resultType":"matrix","result":[]}}`, nil, "cannot read a matrix: ask for an instant vector"},
 		{`{"status":"error","error":"parse error"}`, nil, "parse error"},
 	}

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// A Sample is one element of an instant vector.
+// A Sample is one element of an instant vector. The value of a native histogram is
+// its count.
 type Sample struct {
 	Metric map[string]string // labels; the metric's name is __name__
 	Value  float64
@@ -89,8 +90,17 @@ func (p point) value() (float64, error) {
 }
 
 type element struct {
-	Metric map[string]string
-	Value  point
+	Metric    map[string]string
+	Value     point
+	Histogram [2]any // a time and a histogram
+}
+
+// number is the value, of a native histogram its count.
+func (e *element) number() (float64, error) {
+	if h, ok := e.Histogram[1].(map[string]any); ok {
+		return point{e.Histogram[0], h["count"]}.value()
+	}
+	return e.Value.value()
 }
 
 // parseAnswer reads what Prometheus's /api/v1/query answers.
@@ -124,7 +134,7 @@ func parseAnswer(from io.Reader) ([]Sample, error) {
 	}
 	samples := make([]Sample, len(elements))
 	for i, e := range elements {
-		value, err := e.Value.value()
+		value, err := e.number()
 		if err != nil {
 			return nil, err
 		}
