@@ -12,7 +12,8 @@ import (
 )
 
 // A checker finds expectations that no run could meet, before anything runs: of
-// metrics, labels and buckets that the configuration does not have.
+// metrics, labels and buckets that the configuration does not have. And those that
+// every run meets.
 type checker struct {
 	samples map[string]sample // by name
 	partial bool              // a script does not compile on this kernel: what it exports is not known
@@ -71,11 +72,20 @@ func (c *checker) expectation(e *config.Expectation) {
 			c.fail(e, m.Label, "%s has no bucket that ends at %s: its bounds are %s", s.Name, m.Value, boundsText(s.Bounds))
 		}
 	}
+	if e.Min != nil && e.Max == nil && e.Min.Number.Sign() <= 0 && s.onlyRises(e.Series.Metric) {
+		c.errs = append(c.errs, e.At("min").Errorf("%s never goes down, so that this cannot fail: write min: 1, or the value", e.Series.Metric))
+	}
 	for _, b := range []*config.Bound{e.Value, e.Min, e.Max} {
 		if b != nil && b.Time && s.unit != "seconds" {
 			c.errs = append(c.errs, e.At("").Errorf("%s is a time, but %s is not in seconds: write a number", b.Text, e.Series.Metric))
 		}
 	}
+}
+
+// onlyRises says whether the lines with a name count something. A sum can have
+// negative parts.
+func (s sample) onlyRises(name string) bool {
+	return s.Type == "counter" || s.Type != "gauge" && name != s.Name+"_sum"
 }
 
 func (c *checker) fail(e *config.Expectation, label, format string, args ...any) {

@@ -286,6 +286,21 @@ t.yaml:13:18: the configuration has no metric "nothing_like_it": ply-exporter ch
                      ^
 FAIL	t.yaml [setup failed]
 `},
+		{"expectations that cannot fail", `  - name: n
+    command: touch ran
+    expect:
+      - {series: ply_calls_total, min: 0}
+      - {series: ply_size_count, min: -1}
+      - {series: ply_size_sum, min: 0}
+      - {series: ply_level, min: 0}
+      - {series: ply_calls_total, min: 0, max: 5}`, `t.yaml:6:40: ply_calls_total never goes down, so that this cannot fail: write min: 1, or the value
+          - {series: ply_calls_total, min: 0}
+                                           ^
+t.yaml:7:39: ply_size_count never goes down, so that this cannot fail: write min: 1, or the value
+          - {series: ply_size_count, min: -1}
+                                          ^
+FAIL	t.yaml [setup failed]
+`},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
