@@ -103,3 +103,14 @@ func (s *size) Set(text string) error {
 	*s = size(n)
 	return nil
 }
+
+// A share is a flag that is a share of a CPU: 5%.
+type share struct{ s *config.Share }
+
+func (v share) String() string { return v.s.String() }
+
+// Set reads a share.
+func (v share) Set(text string) (err error) {
+	*v.s, err = config.ParseShare(text)
+	return err
+}

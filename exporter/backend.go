@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"io"
 	"time"
 
 	"ply-exporter/bpfgen"
@@ -43,6 +44,12 @@ type Tracer interface {
 	// Probes tells how each specification of the script is attached.
 	Probes() []Probe
 
+	// Cost is what the script's programs took while there were Statistics.
+	Cost() tracer.Cost
+
+	// Pause detaches the script. Its maps stay readable.
+	Pause() error
+
 	// Created is when the script started.
 	Created() time.Time
 
@@ -82,6 +89,9 @@ type Backend interface {
 	// Start loads and attaches objects. The results have the length of objs;
 	// one that fails has an error and does not affect the others.
 	Start(objs []*object.Object) ([]Tracer, []error)
+
+	// Statistics has the kernel measure how long programs run, until they are closed.
+	Statistics() (io.Closer, error)
 
 	// Forget gives back what only Check, Compile and Start need.
 	Forget()

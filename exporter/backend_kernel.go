@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"io"
 	"log/slog"
 
 	"ply-exporter/bpfgen"
@@ -66,6 +67,9 @@ func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	}
 	return out, errs
 }
+
+// Statistics has the kernel keep statistics of programs.
+func (b *KernelBackend) Statistics() (io.Closer, error) { return tracer.KeepStatistics() }
 
 // Forget gives back what only compiling and starting need: the kernel's types,
 // for the most part.

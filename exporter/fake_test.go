@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"ply-exporter/exporter/config"
 	"ply-exporter/internal/recorded"
 	"ply-exporter/plylang"
+	"ply-exporter/tracer"
 )
 
 // A pair is a key and its value as a test writes them.
@@ -38,8 +40,10 @@ type fakeTracer struct {
 	patterns []CgroupPattern
 	reads    int
 	closed   bool
-	block    chan struct{}    // when not nil, reading waits for it
-	names    map[int64]string // of numbers
+	paused   bool
+	cost     func() tracer.Cost // nil: nothing
+	block    chan struct{}      // when not nil, reading waits for it
+	names    map[int64]string   // of numbers
 }
 
 func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
@@ -71,8 +75,16 @@ func (f *fakeTracer) LostEvents() uint64              { return 3 }
 func (f *fakeTracer) OmittedLines() uint64            { return 4 }
 func (f *fakeTracer) CgroupPatterns() []CgroupPattern { return f.patterns }
 func (f *fakeTracer) Probes() []Probe                 { return f.probes }
+func (f *fakeTracer) Pause() error                    { f.paused = true; return nil }
 func (f *fakeTracer) Created() time.Time              { return time.Unix(1000, 0) }
 func (f *fakeTracer) Close() error                    { f.closed = true; return nil }
+
+func (f *fakeTracer) Cost() tracer.Cost {
+	if f.cost == nil {
+		return tracer.Cost{}
+	}
+	return f.cost()
+}
 
 func (f *fakeTracer) Text(v object.Value) string {
 	if v.Type.Kind == plylang.String {
@@ -166,6 +178,8 @@ func (b *fakeBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	}
 	return tracers, errs
 }
+
+func (b *fakeBackend) Statistics() (io.Closer, error) { return io.NopCloser(nil), nil }
 
 func (b *fakeBackend) Forget() {}
 

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/version"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer/decode"
 )
@@ -45,7 +46,8 @@ type (
 
 	scriptView struct {
 		Name, Help, File, Error string
-		State                   string // up, failed or unreadable
+		State                   string // up, failed, unreadable or over, which is over its budget
+		Spending                string
 		Source                  []lineView
 		Warnings, Notes         []string
 		Probes                  []probeView
@@ -171,7 +173,7 @@ func (in *instance) view() (*pageView, time.Time) {
 		v.Reload = &reloadView{time.Since(last.when).Round(time.Second).String(), plylang.Detail(last.failed)}
 	}
 	for _, s := range c.scripts {
-		view := s.view(scraped)
+		view := s.view(scraped, in.budget(s.conf))
 		if view.State == "up" {
 			v.Up++
 		} else {
@@ -182,7 +184,7 @@ func (in *instance) view() (*pageView, time.Time) {
 	return v, at
 }
 
-func (s *script) view(scraped bool) scriptView {
+func (s *script) view(scraped bool, budget config.Share) scriptView {
 	v := scriptView{Name: s.conf.Name, Help: s.conf.Help, File: s.conf.Source.Name(), State: "up", Source: sourceLines(s.conf.Source)}
 	for _, w := range s.warnings {
 		v.Warnings = append(v.Warnings, w.Error())
@@ -212,6 +214,9 @@ func (s *script) view(scraped bool) scriptView {
 	}
 	for _, reading := range readings {
 		v.Maps = append(v.Maps, reading.view())
+	}
+	if v.Spending = r.spendingText(); r.spent.over {
+		v.State, v.Error = "over", r.overBudget(budget)
 	}
 	sort.SliceStable(v.Maps, func(i, j int) bool { return v.Maps[i].Exported && !v.Maps[j].Exported })
 	return v

@@ -22,6 +22,8 @@ type running struct {
 	readErr error
 	reads   readingLog
 
+	spent spending // under the collector's lock
+
 	cut       bool      // whether the last scrape left out series
 	cutLogged time.Time // when that was logged last
 }

@@ -26,29 +26,32 @@ const (
 )
 
 var (
-	scriptUp       = &selfMetric{"ply_script_up", gauge, "Whether the script runs and its maps could be read.", []string{"script"}}
-	scriptInfo     = &selfMetric{"ply_script_info", gauge, "What runs: the hash of the compiled script, always 1.", []string{"hash", "script"}}
-	scriptDuration = &selfMetric{"ply_script_scrape_duration_seconds", gauge, "Time the last reading of the script's maps took.", []string{"script"}}
-	probeAttached  = &selfMetric{"ply_probe_attached", gauge, "Whether the probe specification is attached, and in which way.", []string{"kind", "probe", "script"}}
-	probeMissed    = &selfMetric{"ply_probe_missed_total", counter, "Events the kernel did not run the probe for. Absent where the kernel does not count them.", []string{"probe", "script"}}
-	eventsLost     = &selfMetric{"ply_events_lost_total", counter, "Prints of the script that were lost, because they came faster than they were read.", []string{"script"}}
-	linesOmitted   = &selfMetric{"ply_lines_omitted_total", counter, "Lines printed by the script that were left out of the log because of its limit.", []string{"script"}}
-	mapEntries     = &selfMetric{"ply_map_entries", gauge, "Keys in the map.", []string{"map", "script"}}
-	mapMaxEntries  = &selfMetric{"ply_map_max_entries", gauge, "Keys the map has room for.", []string{"map", "script"}}
-	mapSurplus     = &selfMetric{"ply_map_surplus_entries", gauge, "Keys beyond the maximum that a map which evicts still holds. They are counted, but not exported.", []string{"map", "script"}}
-	mapFiltered    = &selfMetric{"ply_map_filtered_entries", gauge, "Keys in the map that are not exported, because a label with keep: true does not match.", []string{"map", "script"}}
-	mapDropped     = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason; of elapsed, the calls of which it is not known when they began.", []string{"map", "script"}}
-	mapLateClears  = &selfMetric{"ply_map_late_clears_total", counter, "Times that a clear() was carried out late, because the script clears the map faster than it can be read and emptied. Updates in between are cleared, too.", []string{"map", "script"}}
-	mapMemory      = &selfMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
-	mapNegative    = &selfMetric{"ply_map_negative_total", counter, "Negative values counted in the histogram's lowest bucket.", []string{"map", "script"}}
-	patternGroups  = &selfMetric{"ply_cgroup_pattern_cgroups", gauge, "Cgroups that match the pattern.", []string{"pattern", "script"}}
-	patternLeftOut = &selfMetric{"ply_cgroup_pattern_left_out", gauge, "Cgroups that match the pattern and count as if they did not, because there are more than there is room for.", []string{"pattern", "script"}}
-	seriesOmitted  = &selfMetric{"ply_scrape_series_omitted", gauge, "Series left out of the last scrape because of the limit on series.", []string{"script"}}
+	scriptUp         = &selfMetric{"ply_script_up", gauge, "Whether the script runs and its maps could be read.", []string{"script"}}
+	scriptInfo       = &selfMetric{"ply_script_info", gauge, "What runs: the hash of the compiled script, always 1.", []string{"hash", "script"}}
+	scriptDuration   = &selfMetric{"ply_script_scrape_duration_seconds", gauge, "Time the last reading of the script's maps took.", []string{"script"}}
+	probeAttached    = &selfMetric{"ply_probe_attached", gauge, "Whether the probe specification is attached, and in which way.", []string{"kind", "probe", "script"}}
+	probeMissed      = &selfMetric{"ply_probe_missed_total", counter, "Events the kernel did not run the probe for. Absent where the kernel does not count them.", []string{"probe", "script"}}
+	eventsLost       = &selfMetric{"ply_events_lost_total", counter, "Prints of the script that were lost, because they came faster than they were read.", []string{"script"}}
+	linesOmitted     = &selfMetric{"ply_lines_omitted_total", counter, "Lines printed by the script that were left out of the log because of its limit.", []string{"script"}}
+	mapEntries       = &selfMetric{"ply_map_entries", gauge, "Keys in the map.", []string{"map", "script"}}
+	mapMaxEntries    = &selfMetric{"ply_map_max_entries", gauge, "Keys the map has room for.", []string{"map", "script"}}
+	mapSurplus       = &selfMetric{"ply_map_surplus_entries", gauge, "Keys beyond the maximum that a map which evicts still holds. They are counted, but not exported.", []string{"map", "script"}}
+	mapFiltered      = &selfMetric{"ply_map_filtered_entries", gauge, "Keys in the map that are not exported, because a label with keep: true does not match.", []string{"map", "script"}}
+	mapDropped       = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason; of elapsed, the calls of which it is not known when they began.", []string{"map", "script"}}
+	mapLateClears    = &selfMetric{"ply_map_late_clears_total", counter, "Times that a clear() was carried out late, because the script clears the map faster than it can be read and emptied. Updates in between are cleared, too.", []string{"map", "script"}}
+	mapMemory        = &selfMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
+	mapNegative      = &selfMetric{"ply_map_negative_total", counter, "Negative values counted in the histogram's lowest bucket.", []string{"map", "script"}}
+	patternGroups    = &selfMetric{"ply_cgroup_pattern_cgroups", gauge, "Cgroups that match the pattern.", []string{"pattern", "script"}}
+	patternLeftOut   = &selfMetric{"ply_cgroup_pattern_left_out", gauge, "Cgroups that match the pattern and count as if they did not, because there are more than there is room for.", []string{"pattern", "script"}}
+	scriptOverBudget = &selfMetric{"ply_script_over_budget", gauge, "Whether the script is detached because its programs took more of a CPU than its budget.", []string{"script"}}
+	scriptCPU        = &selfMetric{"ply_script_cpu_ratio", gauge, "Share of one CPU that the script's programs take, sampled over a minute. Absent where the exporter may not know.", []string{"script"}}
+	scriptEvent      = &selfMetric{"ply_script_run_seconds", gauge, "Mean time of a run of the script's programs, with the time that measuring takes. Absent where the exporter may not know.", []string{"script"}}
+	seriesOmitted    = &selfMetric{"ply_scrape_series_omitted", gauge, "Series left out of the last scrape because of the limit on series.", []string{"script"}}
 )
 
 var selfMetrics = []*selfMetric{
 	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed, eventsLost, linesOmitted,
-	mapEntries, mapMaxEntries, mapSurplus, mapFiltered, mapDropped, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
+	scriptOverBudget, scriptCPU, scriptEvent, mapEntries, mapMaxEntries, mapSurplus, mapFiltered, mapDropped, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
 }
 
 // selfFamilies collects samples of own metrics.

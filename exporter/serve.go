@@ -37,6 +37,10 @@ type Options struct {
 	// that exceed it do not run. 0 is no bound.
 	MemoryBudget int
 
+	// CPUBudget is the share of a CPU that each script may take, unless its
+	// configuration says another. 0 is no bound.
+	CPUBudget config.Share
+
 	// MaxRequests bounds the scrapes under way, and as many visits of the page.
 	MaxRequests int
 
@@ -142,6 +146,7 @@ func (in *instance) run(ctx context.Context, failed <-chan error) error {
 		defer ticker.Stop()
 		looks = ticker.C
 	}
+	samples := time.After(nextSample())
 	for {
 		select {
 		case err := <-failed:
@@ -152,6 +157,10 @@ func (in *instance) run(ctx context.Context, failed <-chan error) error {
 			_ = in.reload(sig.String()) // it is logged
 		case <-looks:
 			in.reloadChanged(ctx)
+		case <-samples:
+			if in.watchSpending(ctx) {
+				samples = time.After(nextSample())
+			}
 		}
 	}
 }

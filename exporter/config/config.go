@@ -27,6 +27,7 @@ type Script struct {
 	Metrics    []*Metric
 	Namespace  string // first part of inferred metric names
 	MaxEntries int    // keys of a map that no metric limits; 0: the code generator's default
+	Budget     *Share // of one CPU; nil when not given
 
 	At Position // of its name
 }

@@ -64,7 +64,7 @@ func TestWrongConfigurations(t *testing.T) {
 
 		{"quoted script with escapes", "scripts:\n  - name: a\n    script: \"S \\\"T\\\"\"\n", `c.yaml:3:13: a script of several lines or with escapes: use | and indent it below`},
 		{"a key that is a mapping", "? {a: b}\n: c\n" + good, `c.yaml:1:3: a key must be a word or a number, not a mapping`},
-		{"a merge key", "scripts:\n  - name: a\n    <<: {script: S}\n", `c.yaml:3:5: a script has no key "<<": it may have name, help, script, file, metrics`},
+		{"a merge key", "scripts:\n  - name: a\n    <<: {script: S}\n", `c.yaml:3:5: a script has no key "<<": it may have name, help, script, file, budget, metrics`},
 
 		{"namespace is empty", "namespace: ''\n" + good, `c.yaml:1:12: namespace must not be empty`},
 		{"namespace is nothing", "namespace:\n" + good, `c.yaml:1:11: namespace must be text, not empty`},

@@ -88,6 +88,7 @@ var scriptFields = []field[Script]{
 	{"help", func(s *Script, v value) { s.Help = v.text("help") }},
 	{"script", func(s *Script, v value) { s.setSource(v, v.script) }},
 	{"file", func(s *Script, v value) { s.setSource(v, v.scriptFile) }},
+	{"budget", func(s *Script, v value) { s.Budget = v.budget() }},
 	{"metrics", func(s *Script, v value) { s.Metrics = readMetrics(v) }},
 }
 

@@ -1,0 +1,215 @@
+package exporter
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"ply-exporter/exporter/config"
+	"ply-exporter/tracer"
+)
+
+// Budgets
+//
+// The kernel's own statistics say how long programs run. They make each run longer,
+// of whomever, so they are on for a moment at a time. A script that takes more of a
+// CPU than its budget, in the mean of a minute, is detached: what it has counted
+// stays, and it is started afresh after a pause, which is twice as long each time.
+// What it had stored is not used again, since a beginning without its end gives
+// wrong times.
+
+const (
+	sampleEvery  = 10 * time.Second
+	sampleSpread = time.Second // so that what is periodic is not seen always, or never
+	sampleTime   = 100 * time.Millisecond
+	samples      = 6 // of a minute
+
+	firstPause = time.Minute
+	maxPause   = time.Hour
+	forgiven   = 10 // times the last pause: a script that ran for longer is as one that never was detached
+)
+
+// A spending is what a script takes, and what became of it.
+type spending struct {
+	shares []float64 // of one CPU, the latest samples
+	cost   tracer.Cost
+
+	over  bool          // it is detached
+	took  float64       // the share for which it was
+	pause time.Duration // how long it is, or was the last time
+	until time.Time
+}
+
+// share is the mean of the samples.
+func (s *spending) share() float64 {
+	sum := 0.0
+	for _, one := range s.shares {
+		sum += one
+	}
+	return sum / float64(max(1, len(s.shares)))
+}
+
+// add takes in what programs took in some time.
+func (s *spending) add(c tracer.Cost, in time.Duration) {
+	if len(s.shares) == samples {
+		s.shares = s.shares[1:]
+	}
+	s.shares = append(s.shares, c.Time.Seconds()/in.Seconds())
+	s.cost.Runs += c.Runs
+	s.cost.Time += c.Time
+}
+
+// exceeds says whether it was more than a budget over a minute.
+func (s *spending) exceeds(budget config.Share) bool {
+	return budget > 0 && !s.over && len(s.shares) == samples && s.share() > float64(budget)
+}
+
+// stop notes that the script is detached.
+func (s *spending) stop() {
+	s.over, s.took, s.shares = true, s.share(), nil
+	if time.Since(s.until) > forgiven*s.pause {
+		s.pause = 0
+	}
+	s.wait()
+}
+
+// wait begins a pause.
+func (s *spending) wait() {
+	s.pause = min(cmp.Or(2*s.pause, firstPause), maxPause)
+	s.until = time.Now().Add(s.pause)
+}
+
+// budget is the share of a CPU that the script may take.
+func (in *instance) budget(c *config.Script) config.Share {
+	if c.Budget != nil {
+		return *c.Budget
+	}
+	return in.opt.CPUBudget
+}
+
+// nextSample is when programs are watched next.
+func nextSample() time.Duration { return sampleEvery - sampleSpread/2 + rand.N(sampleSpread) }
+
+// watchSpending takes a sample of what scripts take, detaches those that exceed their
+// budget and starts those again whose pause is over. It returns false when this
+// process may not know.
+func (in *instance) watchSpending(ctx context.Context) bool {
+	in.reloads.lock.Lock()
+	defer in.reloads.lock.Unlock()
+	statistics, err := in.opt.Backend.Statistics()
+	if err != nil {
+		in.opt.Log.Warn("what scripts take of a CPU is not known, so that --bpf.cpu-budget has no effect", "err", err)
+		return false
+	}
+	in.sample(ctx, statistics)
+	for _, s := range in.collector.scripts {
+		switch r := s.running; {
+		case r == nil:
+		case r.spent.exceeds(in.budget(s.conf)):
+			in.detach(s)
+		case r.spent.over && !time.Now().Before(r.spent.until):
+			in.startAgain(s)
+		}
+	}
+	return true
+}
+
+// sample adds to the spending of each script while there are statistics.
+func (in *instance) sample(ctx context.Context, statistics io.Closer) {
+	scripts := in.collector.scripts
+	before := make([]tracer.Cost, len(scripts))
+	for i, s := range scripts {
+		if s.running != nil {
+			before[i] = s.running.tracer.Cost()
+		}
+	}
+	begin := time.Now()
+	select {
+	case <-ctx.Done():
+	case <-time.After(sampleTime):
+	}
+	took := time.Since(begin)
+	in.collector.lock.Lock()
+	defer in.collector.lock.Unlock()
+	for i, s := range scripts {
+		if s.running != nil && !s.running.spent.over {
+			s.running.spent.add(s.running.tracer.Cost().Minus(before[i]), took)
+		}
+	}
+	_ = statistics.Close()
+}
+
+// detach detaches a script that has exceeded its budget.
+func (in *instance) detach(s *script) {
+	in.collector.lock.Lock()
+	s.running.spent.stop()
+	in.collector.lock.Unlock()
+	if err := s.running.tracer.Pause(); err != nil {
+		in.opt.Log.Error("script cannot be detached", "script", s.conf.Name, "err", err)
+	}
+	in.page.forget()
+	in.opt.Log.Warn("script detached", "script", s.conf.Name, "reason", s.running.overBudget(in.budget(s.conf)))
+}
+
+// overBudget says why the script does not run.
+func (r *running) overBudget(budget config.Share) string {
+	return fmt.Sprintf("its programs took %s of a CPU in a minute, its budget is %s (--bpf.cpu-budget, or budget: in the configuration); it starts again at %s",
+		config.Share(r.spent.took), budget, r.spent.until.Format(time.TimeOnly))
+}
+
+// startAgain starts a script afresh that was detached.
+func (in *instance) startAgain(s *script) {
+	fresh := &script{conf: s.conf, compiled: s.running.compiled}
+	start([]*script{fresh}, in.opt.Backend)
+	giveBack(in.opt.Backend)
+	if fresh.err != nil {
+		in.opt.Log.Error("script that was detached does not start again", "script", s.conf.Name, "err", fresh.err)
+	}
+	if old := in.succeed(s, fresh.running); old != nil {
+		in.opt.Log.Info("script runs again", "script", s.conf.Name)
+		_ = old.tracer.Close()
+	}
+	in.page.forget()
+}
+
+// succeed lets a script that was detached go on as one that was started, and returns
+// the one before; if none was, it waits once more.
+func (in *instance) succeed(s *script, fresh *running) (old *running) {
+	in.collector.lock.Lock()
+	defer in.collector.lock.Unlock()
+	if fresh == nil {
+		s.running.spent.wait()
+		return nil
+	}
+	fresh.spent = spending{pause: s.running.spent.pause, until: s.running.spent.until}
+	old, s.running = s.running, fresh
+	return old
+}
+
+// addSpending adds what the script takes, once that is known.
+func (r *running) addSpending(self selfFamilies) {
+	name := r.conf.Name
+	self.add(scriptOverBudget, boolValue(r.spent.over), name)
+	if len(r.spent.shares) > 0 {
+		self.add(scriptCPU, r.spent.share(), name)
+	}
+	if r.spent.cost.Runs > 0 {
+		self.add(scriptEvent, r.spent.cost.Time.Seconds()/float64(r.spent.cost.Runs), name)
+	}
+}
+
+// spendingText is what the script takes, for the page; "" while it is not known.
+func (r *running) spendingText() string {
+	s := &r.spent
+	if len(s.shares) == 0 {
+		return ""
+	}
+	text := config.Share(s.share()).String() + " of a CPU"
+	if s.cost.Runs > 0 {
+		text += fmt.Sprintf(", %s for a run", (s.cost.Time / time.Duration(s.cost.Runs)).Round(time.Nanosecond))
+	}
+	return text
+}

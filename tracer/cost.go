@@ -1,0 +1,46 @@
+package tracer
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// A Cost is what programs took of all CPUs.
+type Cost struct {
+	Runs uint64
+	Time time.Duration
+}
+
+// Minus is what was added since an earlier cost.
+func (c Cost) Minus(before Cost) Cost { return Cost{c.Runs - before.Runs, c.Time - before.Time} }
+
+// Cost returns what the script's programs took while the kernel kept statistics.
+func (t *Tracer) Cost() (c Cost) {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if t.closed {
+		return c
+	}
+	for _, p := range t.programs {
+		if stats, err := p.kernel.Stats(); err == nil {
+			c.Runs += stats.RunCount
+			c.Time += stats.Runtime
+		}
+	}
+	return c
+}
+
+// KeepStatistics has the kernel keep statistics of all BPF programs of the machine
+// until they are closed, which makes each run of each take two readings of the clock
+// longer. It needs CAP_SYS_ADMIN, unless the setting kernel.bpf_stats_enabled is 1.
+func KeepStatistics() (io.Closer, error) {
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	return stats, Diagnose(err)
+}
+
+// Pause stops the script and detaches it. Its maps stay readable until Close.
+func (t *Tracer) Pause() error { return errors.Join(t.Stop(), t.detach()) }
