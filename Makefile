@@ -1,6 +1,7 @@
 # make test is the one command; docs/testing.md explains what it does.
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+ARCH     ?= $(shell go env GOARCH)
 FUZZTIME ?= 20s
 KERNEL   ?=
 LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
@@ -8,7 +9,15 @@ LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 export CGO_ENABLED = 0
 export GOFLAGS ?= -buildvcs=false
 
-.PHONY: build test guests bench fuzz lint clean setup
+# Packages, and the SBOM of what is in them.
+packages: setup
+	deploy/packages/build '$(VERSION)' '$(ARCH)' dist deb rpm
+
+# What is in the binary, as CycloneDX.
+sbom: build
+	go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -noserial -version '$(VERSION)' -output ply-exporter.cdx.json ply-exporter
+
+.PHONY: build packages sbom test guests bench fuzz lint clean setup
 
 build: setup
 	go build -trimpath -ldflags '-s -w -X github.com/prometheus/common/version.Version=$(VERSION)' -o ply-exporter .
@@ -38,7 +47,7 @@ lint: setup
 	go run $(LINTER) run --show-stats=false
 
 clean:
-	rm -f ply-exporter
+	rm -rf ply-exporter ply-exporter.cdx.json dist
 	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/ply-exporter"
 
 setup:
