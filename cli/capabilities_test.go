@@ -171,6 +171,7 @@ var limitedRuns = []limitedRun{
 
 // Whatever privilege is missing, the message names it and says what to do.
 func TestEachCapability(t *testing.T) {
+	need.OldAndNew(t)
 	need.Guest(t)
 	program := programForAll(t)
 	limit := unix.Rlimit{Cur: 64 << 10, Max: 64 << 10} // the default of kernel 5.10
@@ -199,6 +200,7 @@ func (row limitedRun) test(t *testing.T, program string) {
 
 // A guest has no hardware counters.
 func TestHardwareEventsWithoutCounters(t *testing.T) {
+	need.OldAndNew(t)
 	need.Guest(t)
 	const script = "hardware:cpu-cycles:1000000 { @ = count(); }"
 	config := filepath.Join(t.TempDir(), "c.yaml")

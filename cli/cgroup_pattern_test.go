@@ -27,7 +27,7 @@ func subgroup(t *testing.T, dir, name string) string {
 // begins in it, whether the group was there before, is made later or is in one that
 // matches; and it has its name though nobody has asked while it was there.
 func TestCgroupPattern(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	need.BPF(t)
 	top := newCgroup(t, "ply-top-")
 	before := subgroup(t, top, "in-before")
@@ -86,7 +86,7 @@ func grep(text, part string) string {
 
 // An expression for a group may be one of version 1, by its path in its hierarchy.
 func TestCgroupPatternOfVersion1(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	need.BPF(t)
 	old := newHierarchy(t)
 	s := startServer(t, `

@@ -74,7 +74,7 @@ func runWorkloadIn(t *testing.T, dir string, n int) {
 // Groups of a hierarchy of version 1 have its paths, though their IDs are those of
 // other groups in another hierarchy.
 func TestCgroupsOfTwoVersions(t *testing.T) {
-	need.EachKernel(t)
+	need.OldAndNew(t)
 	need.BPF(t)
 	s := startServer(t, `
 scripts:

@@ -84,6 +84,7 @@ func (s *server) keepScraping(t *testing.T) (stop func() int) {
 // counted stays, scrapes go on, system calls are counted on the others. An
 // exporter that is started when it is back samples it again.
 func TestCPUGoesOfflineAndComesBack(t *testing.T) {
+	need.OneGuest(t)
 	need.Guest(t)
 	s := startServer(t, hotplugConfig)
 	t.Cleanup(func() { _ = os.WriteFile("/sys/devices/system/cpu/cpu1/online", []byte("1"), 0) })

@@ -66,6 +66,7 @@ const (
 // its entry. The first instruction that can be probed behind the entry is 1 to
 // 16 bytes into the function, behind what ftrace patches there.
 func TestKprobeInside(t *testing.T) {
+	need.OldAndNew(t)
 	need.Kprobes(t)
 	addr := symbolAddress(t, "vfs_read")
 	inside, step := 0, 1
@@ -108,6 +109,7 @@ func TestKprobeAtAddress(t *testing.T) {
 
 // What the compiler made a copy of is found by its plain name.
 func TestKprobeCompilersCopies(t *testing.T) {
+	need.OldAndNew(t)
 	need.Kprobes(t)
 	traced, err := os.ReadFile("/sys/kernel/tracing/available_filter_functions")
 	if err != nil {
@@ -144,6 +146,7 @@ var copied = regexp.MustCompile(`^(constprop|isra)\.[0-9]+$`)
 
 // Functions of modules, also where several have one name.
 func TestKprobeModules(t *testing.T) {
+	need.OldAndNew(t)
 	need.Guest(t)
 	need.Kprobes(t)
 	for _, row := range []struct{ script, want string }{
@@ -166,6 +169,7 @@ func TestKprobeModules(t *testing.T) {
 
 // A name that several functions have means all of them. Some may refuse.
 func TestKprobeSameNames(t *testing.T) {
+	need.OldAndNew(t)
 	need.Kprobes(t)
 	same := 0
 	for _, s := range textSymbols(t) {
@@ -196,6 +200,7 @@ func TestKprobeSameNames(t *testing.T) {
 var activeProbes = regexp.MustCompile(`(\d+) probes? active`)
 
 func TestKprobeErrors(t *testing.T) {
+	need.OldAndNew(t)
 	need.Kprobes(t)
 	for _, row := range []struct{ script, want string }{
 		{"kprobe:vfs_read+0x800000 { @ = count(); }", "script:1:1: vfs_read+8388608 is behind the end of vfs_read, in "},

@@ -166,6 +166,7 @@ func fullMapOutput(t *testing.T, text string) (keys, n, lost int) {
 // the returns of the others and counts them, from 6.7 on. A run says how many,
 // and its status is 1 unless -k asks to keep going.
 func TestMissedInRun(t *testing.T) {
+	need.OneGuest(t)
 	need.Kernel(t, "6.7", "counts of missed events")
 	need.Kprobes(t)
 	const script = `kprobe:do_nanosleep / comm == "sleep" / { @in = count(); } kretprobe:do_nanosleep / comm == "sleep" / { @out = count(); }`
@@ -185,6 +186,7 @@ func TestMissedInRun(t *testing.T) {
 // The kernel skips a program that is attached through perf when its event
 // interrupts another such program.
 func TestMissedBesideAnotherProbe(t *testing.T) {
+	need.OneGuest(t)
 	need.Kernel(t, "6.7", "counts of missed events")
 	need.BPF(t)
 	r := ply(t, "run", "--attach=plain", "-c", "exec dd if=/dev/zero of=/dev/null bs=1 count=40000 status=none", `

@@ -14,7 +14,7 @@ import (
 // Events that come faster than anybody reads them are counted, every one, and
 // make the status 1; -k makes it 0, and exit(n) leaves it n.
 func TestLostEvents(t *testing.T) {
-	need.EachKernel(t)
+	need.OneGuest(t)
 	need.BPF(t)
 	const calls = "/ pid == $target / { print(str(0, 500)); @ = count(); }"
 	for _, row := range []struct {

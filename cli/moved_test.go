@@ -47,6 +47,7 @@ func TestMovedFunctions(t *testing.T) {
 
 // What has no successor is an error that names what to use.
 func TestGoneFunctions(t *testing.T) {
+	need.OldAndNew(t)
 	need.Kprobes(t)
 	for _, row := range []struct{ script, want string }{
 		{"kprobe:do_execve { @ = count(); }", "this kernel has no function do_execve, which is gone or inlined since Linux 5.10: use kprobe:sys_execve or tracepoint:sched/sched_process_exec"},
@@ -61,6 +62,7 @@ func TestGoneFunctions(t *testing.T) {
 // A copy that the compiler made of a function fires; where the kernel does not
 // declare its arguments, a note says that they may be others.
 func TestCopiedFunctions(t *testing.T) {
+	need.OldAndNew(t)
 	need.Kprobes(t)
 	script := "kprobe:finish_task_switch { @ = max(arg0 != 0); }"
 	r := ply(t, "run", "-c", "sleep 0.1", script)

@@ -50,6 +50,7 @@ func unprobed(t *testing.T) []string {
 // with a warning that names them; one that is named is an error. Where the lists of
 // them can be read, they are no part of a glob to begin with.
 func TestRefusedFunctions(t *testing.T) {
+	need.OldAndNew(t)
 	need.Kprobes(t)
 	glob := "kprobe:@(vfs_read|" + strings.Join(unprobed(t), "|") + ") " + mineSized + " { @[func] = count(); }"
 	const counted = "\n@:\nvfs_read              10\n"

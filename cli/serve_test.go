@@ -192,7 +192,7 @@ func TestOwnMetricsPassLint(t *testing.T) {
 }
 
 func TestSIGTERMEndsCleanly(t *testing.T) {
-	need.EachKernel(t)
+	need.OneGuest(t)
 	need.BPF(t)
 	s := startServer(t, "scripts:\n  - name: calls\n    script: |\n      kprobe:SyS_* { $syscalls[func].count() }\n")
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {

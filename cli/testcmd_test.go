@@ -47,7 +47,7 @@ scripts:
 
 // Values are exact, whatever other processes do.
 func TestTestCommand(t *testing.T) {
-	need.EachKernel(t)
+	need.OneGuest(t)
 	need.BPF(t)
 	workload := "env: {" + asCommand + ": \"\", " + asWorkload + ": 777}\n    command: " + os.Args[0]
 	file := writeFile(t, "reads.yaml", countedReads+`

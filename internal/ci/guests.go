@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"ply-exporter/internal/need"
 )
 
 // A guestKernel is another kernel that tests run on. What it has is written here
@@ -31,7 +33,7 @@ type guestKernel struct {
 var guestKernels = []guestKernel{
 	{"7", "amd64", true, false, append([]scope{ends}, pcScopes...), modules},
 	{"6.12", "amd64", true, false, append([]scope{one}, pcScopes...), append(manyCPUs, modules...)},
-	{"5.10", "amd64", false, false, append([]scope{ends}, pcScopes...), modules},
+	{need.Oldest, "amd64", false, false, append([]scope{ends}, pcScopes...), modules},
 	{"6.12", "arm64", false, false, []scope{arches}, nil},
 	{"7", "riscv64", true, true, []scope{arches}, []string{"-env", "GODEBUG=asyncpreemptoff=1"}},
 }

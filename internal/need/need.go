@@ -20,6 +20,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Oldest is the oldest kernel that is supported, which is also a guest of the tests.
+const Oldest = "5.10"
+
 // NoBPF is the environment variable by which the test command says that this
 // kernel has stopped loading BPF programs.
 const NoBPF = "PLY_TEST_NO_BPF"

@@ -28,14 +28,14 @@ type share struct {
 	scripts int
 }
 
-// shares divides 2,000 scripts among the guest kernels, fewer where the
+// shares divides 1,200 scripts among the guest kernels, fewer where the
 // verifier takes longer. The last is for other kernels. Whoever changes the code
 // generator runs more of them by -scripts.
 var shares = []share{
-	{"5.10", 1, 1000},
-	{"6.12", 1001, 600},
-	{"7.3", 1601, 400},
-	{"", 2001, 400},
+	{"5.10", 1, 600},
+	{"6.12", 601, 300},
+	{"7.3", 901, 300},
+	{"", 1201, 300},
 }
 
 // ownShare is what this kernel is to run, unless the flags say otherwise.
