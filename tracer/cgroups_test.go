@@ -348,3 +348,21 @@ func TestParseCgroupEvent(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
+
+// TestCgroupWatchWithoutFiles opens the watch where nothing can be opened.
+func TestCgroupWatchWithoutFiles(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := openCgroupWatch(&cgroupLayout{}, Options{}, func(cgroupEvent) {}, func() {})
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if err == nil {
+		t.Error("it opened")
+	}
+}

@@ -48,8 +48,8 @@ type cgroupWatch struct {
 	looking atomic.Bool   // that missed will be called soon
 }
 
-func openCgroupWatch(layout *cgroupLayout, opt Options, tell func(cgroupEvent), missed func()) (w *cgroupWatch, err error) {
-	w = &cgroupWatch{tell: tell, missed: missed, log: opt.log(), done: make(chan struct{})}
+func openCgroupWatch(layout *cgroupLayout, opt Options, tell func(cgroupEvent), missed func()) (_ *cgroupWatch, err error) {
+	w := &cgroupWatch{tell: tell, missed: missed, log: opt.log(), done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			w.release()
