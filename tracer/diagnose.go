@@ -46,6 +46,7 @@ func Diagnose(err error) error {
 var complaints = []func(error) string{
 	missingProc,
 	missingCapability,
+	forbiddenCall,
 	lockedMemory,
 	paranoidPerf,
 	missingTracefs,
