@@ -8,8 +8,9 @@ package dashboards
 type options = map[string]any
 
 var (
+	// the largest come first in the legend
 	lineOptions = options{
-		"legend":  options{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}},
+		"legend":  options{"displayMode": "table", "placement": "bottom", "showLegend": true, "calcs": []string{"max"}, "sortBy": "Max", "sortDesc": true},
 		"tooltip": options{"mode": "multi", "sort": "desc"},
 	}
 	lineStyle = options{"lineWidth": 1, "fillOpacity": 10, "showPoints": "never", "axisSoftMin": 0}

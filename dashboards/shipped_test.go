@@ -186,7 +186,7 @@ var (
 	units       = []string{"", "s", "bytes", "binBps", "cps", "short", "percentunit"}
 	optionWords = regexp.MustCompile(`"(displayMode|placement|mode|sort|colorMode|textMode|graphMode|scale|selectionMode|showValue|showPoints|axisPlacement|format)": "([^"]*)"`)
 	words       = []string{
-		"list", "bottom", "multi", "single", "desc", "background", "value", "value_and_name", "none", "area", "scheme", "absolute",
+		"table", "bottom", "multi", "single", "desc", "background", "value", "value_and_name", "none", "area", "scheme", "absolute",
 		"exponential", "x", "never", "left", "heatmap", "time_series", "inControlsMenu",
 	}
 	bound    = regexp.MustCompile(`\ble\s*(=|!)`)

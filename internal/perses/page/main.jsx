@@ -3,6 +3,7 @@ import React from "react";
 import { createRoot } from "react-dom/client";
 import { ThemeProvider, createTheme } from "@mui/material";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { registerPreprocessor } from "echarts/core";
 import { BrowserRouter } from "react-router-dom";
 import { QueryParamProvider } from "use-query-params";
 import { ReactRouter6Adapter } from "use-query-params/adapters/react-router-6";
@@ -13,6 +14,9 @@ import * as heatmap from "@perses-dev/heatmap-chart-plugin";
 import * as prometheus from "@perses-dev/prometheus-plugin";
 import * as stat from "@perses-dev/stat-chart-plugin";
 import * as timeseries from "@perses-dev/timeseries-chart-plugin";
+
+// Heat maps are drawn at once: in steps, a part of one is in the picture.
+registerPreprocessor((option) => [option.series ?? []].flat().forEach((s) => (s.progressive = 0)));
 
 const loader = dynamicImportPluginLoader(
   [heatmap, prometheus, stat, timeseries].map((m) => ({ resource: m.getPluginModule(), importPlugin: async () => m })),
