@@ -88,7 +88,7 @@ const clearedOften = `
 // cleared.
 func TestExactBesideClears(t *testing.T) {
 	need.EachKernel(t)
-	const events = exactEvents / 8
+	events := exactEvents / 8
 	p := startPrinting(t, compile(t, clearedOften))
 	checkExactBesideClears(t, p, events)
 	for _, c := range p.tr.clearings {
@@ -101,7 +101,7 @@ func TestExactBesideClears(t *testing.T) {
 	}
 }
 
-func checkExactBesideClears(t *testing.T, p *prints, events int) {
+func checkExactBesideClears(t *testing.T, p *prints, events uint64) {
 	t.Helper()
 	var stop atomic.Bool
 	done := make(chan struct{})
@@ -112,10 +112,10 @@ func checkExactBesideClears(t *testing.T, p *prints, events int) {
 	p.finish()
 	each := map[uint64]uint64{}
 	for key := range uint64(64) {
-		each[key] = uint64(events) / 64
+		each[key] = events / 64
 	}
 	for name, want := range map[string]map[uint64]uint64{
-		"@hash": each, "@cell": {0: uint64(events)}, "@sizes": each, "table": each, "@all": {0: uint64(events)},
+		"@hash": each, "@cell": {0: events}, "@sizes": each, "table": each, "@all": {0: events},
 	} {
 		if got := p.sums[name]; !maps.Equal(got, want) {
 			t.Errorf("%s adds up to %v in %d prints, want %v", name, got, p.number[name], want)

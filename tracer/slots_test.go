@@ -13,7 +13,7 @@ import (
 // without a program.
 func TestExactSlots(t *testing.T) {
 	need.EachArch(t)
-	const events = exactEvents / 8
+	events := exactEvents / 8
 	obj := compile(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ {
 		@one[pid & 0] = count(); @cpus[cpu] = count(); @sum[tid & 3, cpu] = sum(2); @q[tid & 1] = quantize(3); @most[pid & 0] = max(pid & 0);
 	}`)
