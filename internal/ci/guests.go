@@ -135,7 +135,7 @@ func (k guestKernel) job(tests *tests) job {
 // which the kernel is of no use.
 func (k guestKernel) programs(tests *tests) ([]program, error) {
 	all, err := tests.programs(k.arch, k.scopes...)
-	if err != nil || !slices.Contains(k.scopes, kernels) {
+	if err != nil || !slices.Contains(k.scopes, ends) {
 		return all, err
 	}
 	ends, err := tests.programs(k.arch, last)

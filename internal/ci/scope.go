@@ -24,7 +24,7 @@ const (
 	ends          // also in the oldest and the newest guest kernel of a PC
 	kernels       // also in each guest kernel of a PC
 	arches        // also in those of other architectures
-	last          // at the end of the guest kernels of PCs
+	last          // at the end of the oldest and the newest guest kernel of a PC
 )
 
 var scopes = map[string]scope{

@@ -38,7 +38,7 @@ const (
 	RunsInTwo  = "runs in the oldest and the newest guest kernel of a PC"
 	RunsInEach = "runs in each guest kernel of a PC"
 	RunsOnEach = "runs in each guest kernel of each architecture"
-	RunsLast   = "runs last in each guest kernel of a PC"
+	RunsLast   = "runs last in the oldest and the newest guest kernel of a PC"
 )
 
 // asked are the names of the tests that have asked for a kernel.
@@ -83,7 +83,7 @@ func EachArch(t testing.TB) {
 	runs(t, RunsOnEach)
 }
 
-// LastInGuest is Guest for a test after which its kernel is of no use.
+// LastInGuest is OldAndNew and Guest for a test after which its kernel is of no use.
 func LastInGuest(t testing.TB) {
 	t.Helper()
 	runs(t, RunsLast)
