@@ -80,7 +80,7 @@ func parseSymbols(r io.Reader) (*Symbols, error) {
 		return nil, err
 	}
 	if len(s.addrs) == 0 {
-		return nil, errors.New("has no symbols")
+		return nil, errors.New("has no symbols: it may be hidden from this process, as ProtectKernelTunables= of a systemd unit does")
 	}
 	s.sort()
 	return s, nil
