@@ -26,9 +26,7 @@ func (c *compiler) warnOf(m *object.Map) {
 // warnOfFunctions says what this kernel keeps from scripts that probe its
 // functions.
 func (c *compiler) warnOfFunctions() {
-	if slices.ContainsFunc(c.obj.Programs, func(p *object.Program) bool { return kprobePrograms[p.Attach] }) {
-		c.warnHidden()
-	}
+	c.warnHidden()
 	if !c.kernel.Has(kernel.MissedCounts) {
 		c.warnUncounted()
 	}
@@ -80,8 +78,8 @@ func roomOf(p *object.Program) string {
 // hides the addresses of its symbols.
 func (c *compiler) warnHidden() {
 	for _, m := range c.obj.Maps {
-		inKey := slices.ContainsFunc(m.Key, func(k object.KeyPart) bool { return showsFunction(k.Type) })
-		if !inKey && !showsFunction(m.Value) {
+		inKey := slices.ContainsFunc(m.Key, func(k object.KeyPart) bool { return c.showsFunction(k.Type) })
+		if !inKey && !c.showsFunction(m.Value) {
 			continue
 		}
 		if _, err := c.kernel.Symbols(); err != nil {
@@ -96,7 +94,15 @@ var kprobePrograms = map[object.AttachKind]bool{
 	object.AttachKprobeSession: true,
 }
 
-// showsFunction says whether a value is shown as a kernel function's name.
-func showsFunction(t *plylang.Type) bool {
-	return t != nil && (t.Display == plylang.DisplayFunc || t.Display == plylang.DisplaySymbol || t.Kind == plylang.Stack)
+// showsFunction says whether a value is shown as a kernel function's name by its
+// address. func is the name of a system call where no function is probed.
+func (c *compiler) showsFunction(t *plylang.Type) bool {
+	if t == nil {
+		return false
+	}
+	return t.Display == plylang.DisplayFunc && c.probesFunctions() || t.Display == plylang.DisplaySymbol || t.Kind == plylang.Stack
+}
+
+func (c *compiler) probesFunctions() bool {
+	return slices.ContainsFunc(c.obj.Programs, func(p *object.Program) bool { return kprobePrograms[p.Attach] })
 }

@@ -92,7 +92,7 @@ type document = map[string]any
 
 // newPod is a container as the kubelet and a container runtime make it of the
 // DaemonSet, but for the network, which is the machine's, and the address.
-func newPod(t *testing.T, config string) *pod {
+func newPod(t *testing.T, root, config string) *pod {
 	t.Helper()
 	p := &pod{server: &server{address: freeAddress(t), log: writeFile(t, "log", "")}, runc: need.Command(t, "runc"), state: t.TempDir(), config: config}
 	p.id = "ply-exporter-" + filepath.Base(filepath.Dir(p.state)) + filepath.Base(p.state)
@@ -117,7 +117,7 @@ func newPod(t *testing.T, config string) *pod {
 			"capabilities":    document{"bounding": caps, "effective": caps, "permitted": caps},
 			"noNewPrivileges": !c.SecurityContext.AllowPrivilegeEscalation,
 		},
-		"root":   document{"path": image(t), "readonly": c.SecurityContext.ReadOnlyRootFilesystem},
+		"root":   document{"path": root, "readonly": c.SecurityContext.ReadOnlyRootFilesystem},
 		"mounts": append(ownMounts(), p.volumes(from)...),
 		"linux": document{
 			"namespaces":  namespaces,
@@ -284,7 +284,7 @@ func TestDaemonSet(t *testing.T) {
 	if !slices.ContainsFunc(c.Args, func(arg string) bool { return strings.HasSuffix(arg, ":10759") }) {
 		t.Errorf("another port in %q", c.Args)
 	}
-	p := newPod(t, configMap(t, allConfigurations(t)))
+	p := newPod(t, image(t), configMap(t, allConfigurations(t)))
 	p.run(t)
 	for _, path := range []string{c.LivenessProbe.HTTPGet.Path, c.ReadinessProbe.HTTPGet.Path} {
 		if status, body := p.get(t, path); status != http.StatusOK {
