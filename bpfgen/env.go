@@ -43,15 +43,19 @@ func (e *env) Lookup(name string) *plylang.Func {
 // currentTask is the variable whose type is this kernel's own.
 const currentTask = "curtask"
 
-// task returns the variable with its type, nil where the kernel does not tell.
+// task returns the variable with its type, or with the error where the kernel does
+// not tell.
 func (e *env) task() *plylang.Func {
 	if e.curtask == nil {
-		t := ctype.Named(e.kernel, "struct task_struct *")
-		if t == nil {
+		t, err := ctype.Find(e.kernel, "struct task_struct *")
+		if t == nil && err == nil {
 			return nil
 		}
 		row := *byName[currentTask]
 		row.Result, row.Impl = t, &row
+		if err != nil {
+			row.Infer = func([]plylang.Expr) (*plylang.Type, error) { return nil, err }
+		}
 		e.curtask = &row
 	}
 	return &e.curtask.Func

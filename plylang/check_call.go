@@ -62,11 +62,16 @@ func (c *clause) infer(x Expr, f *Func, args []Expr) *Type {
 	case errors.As(err, &at) && at.Arg >= 0 && at.Arg < len(args):
 		c.errorf(args[at.Arg].Position(), "%s", at.Msg)
 	default:
-		e := newError(c.script.Src, x.Position(), "%s", err)
-		e.Missing = errors.Is(err, ErrMissing)
-		c.errs.add(e)
+		c.missing(x.Position(), err)
 	}
 	return nil
+}
+
+// missing reports an error that may be what this kernel lacks.
+func (c *clause) missing(at Pos, err error) {
+	e := newError(c.script.Src, at, "%s", err)
+	e.Missing = errors.Is(err, ErrMissing)
+	c.errs.add(e)
 }
 
 // arguments types the arguments of a call and says whether all of them are

@@ -222,6 +222,9 @@ func (d *decider) exists(x *Exists) bool {
 		return d.hasProbe(x.Spec)
 	case x.Of != "":
 		t, err := d.env.TypeNamed(x.Of)
+		if errors.Is(err, ErrMissing) {
+			return false
+		}
 		if err != nil && len(x.Path) > 0 {
 			d.errorf(x.Pos, "%s", err)
 		}

@@ -1,6 +1,7 @@
 package plylang
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -229,6 +230,9 @@ func (c *clause) cast(x *Cast) *Type {
 	to, err := castType(x.To, c.env)
 	from := c.like(&x.X, to, c.decayed)
 	switch {
+	case errors.Is(err, ErrMissing):
+		c.missing(x.Pos, err)
+		return nil
 	case err != nil:
 		c.errorf(x.Pos, "%s: use an argument or a member that points to the one you mean", err)
 		return nil

@@ -1,6 +1,7 @@
 package ctype
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -21,7 +22,8 @@ func Named(k *kernel.Kernel, text string) *plylang.Type {
 }
 
 // Find returns the type a cast names, nil when there is none. Of several with one
-// layout it is the first; several that differ are an error, which lists them.
+// layout it is the first; several that differ are an error, which lists them. On a
+// kernel without types the error is plylang.ErrMissing.
 func Find(k *kernel.Kernel, text string) (t *plylang.Type, err error) {
 	name := unqualified(text)
 	pointers := 0
@@ -53,6 +55,9 @@ func unqualified(text string) string {
 // a typedef.
 func kernelType(k *kernel.Kernel, name string) (*plylang.Type, error) {
 	spec, err := k.BTF()
+	if errors.Is(err, plylang.ErrMissing) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, nil
 	}

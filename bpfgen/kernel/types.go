@@ -9,10 +9,20 @@ import (
 	"sync"
 
 	"github.com/cilium/ebpf/btf"
+
+	"ply-exporter/plylang"
 )
 
-// errNoBTF tells what a kernel without type information lacks.
-var errNoBTF = errors.New("this kernel has no type information in /sys/kernel/btf: it needs CONFIG_DEBUG_INFO_BTF")
+// errNoBTF tells what a kernel without type information lacks. It is
+// plylang.ErrMissing.
+var errNoBTF noBTF
+
+type noBTF struct{}
+
+func (noBTF) Error() string {
+	return "this kernel has no type information in /sys/kernel/btf: it needs CONFIG_DEBUG_INFO_BTF"
+}
+func (noBTF) Is(target error) bool { return target == plylang.ErrMissing }
 
 // BTF returns the kernel's types, without those of modules. Types are shared:
 // copy before changing one.
