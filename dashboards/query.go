@@ -26,6 +26,15 @@ var (
 	whole = window{"$__range", " @ end()"}
 )
 
+// read is a gauge: as it is, or over a range its largest or smallest value. An instance
+// that is gone at the end of the picture has that, too.
+func (w window) read(which, metric, filter string) string {
+	if w.at == "" {
+		return metric + "{" + filter + "}"
+	}
+	return fmt.Sprintf("%s_over_time(%s{%s}[%s]%s)", which, metric, filter, w.length, w.at)
+}
+
 // top is the query for the n series that are largest over all that the picture
 // shows, so that they are the same at each of its points.
 func (q query) top(n int) query {
@@ -54,7 +63,7 @@ func by(aggregation string, labels []string) string {
 // gauge is a gauge as it is, aggregated over what labels do not tell apart.
 func gauge(aggregation, metric, filter string, labels ...string) query {
 	return func(w window) string {
-		return fmt.Sprintf("%s (%s{%s}%s)", by(aggregation, labels), metric, filter, w.at)
+		return fmt.Sprintf("%s (%s)", by(aggregation, labels), w.read("max", metric, filter))
 	}
 }
 

@@ -91,7 +91,7 @@ func (f *family) counter() []panel {
 
 // gauge shows every instance by itself: it is not known what their sum would mean.
 func (f *family) gauge() []panel {
-	q := query(func(w window) string { return fmt.Sprintf("%s{%s}%s", f.Name, f.filter, w.at) })
+	q := query(func(w window) string { return w.read("max", f.Name, f.filter) })
 	unit := unitOf(f.unit())
 	if f.unit() == "timestamp" {
 		inner := q

@@ -189,6 +189,7 @@ var (
 		"table", "bottom", "multi", "single", "desc", "background", "value", "value_and_name", "none", "area", "scheme", "absolute",
 		"exponential", "x", "never", "left", "heatmap", "time_series", "inControlsMenu",
 	}
+	gone     = regexp.MustCompile(`} @ end\(\)`)
 	bound    = regexp.MustCompile(`\ble\s*(=|!)`)
 	variable = regexp.MustCompile(`\$\{?(\w+)`)
 	known    = []string{"job", "instance", "script", "__rate_interval", "__range"}
@@ -217,6 +218,9 @@ func checkPanel(t *testing.T, name string, p dashboard.Panel) {
 			t.Errorf("%s: query %s has the name of another, or no legend", at, *q.RefId)
 		}
 		refs[*q.RefId] = true
+		if gone.MatchString(q.Expr) {
+			t.Errorf("%s shows nothing when the instances are gone at its end: %s", at, q.Expr)
+		}
 		if bound.MatchString(q.Expr) {
 			t.Errorf("%s selects a bucket by its bound: %s", at, q.Expr)
 		}

@@ -1,5 +1,7 @@
 package dashboards
 
+import "fmt"
+
 // state adds the row of the exporter's own metrics: whether the scripts run, and what
 // was lost.
 func (p *page) state() {
@@ -41,8 +43,10 @@ func (p *page) number(title, description string, q query, legend string) panel {
 // missing counts the series of a metric of 0 and 1 that are 0. There is no answer
 // where nothing is scraped, which would look like success.
 func missing(metric, filter string, labels ...string) query {
-	count, sum := gauge("count", metric, filter, labels...), gauge("sum", metric, filter, labels...)
-	return func(w window) string { return count(w) + " - " + sum(w) }
+	return func(w window) string {
+		least := w.read("min", metric, filter)
+		return fmt.Sprintf("%s (%s) - %s (%s)", by("count", labels), least, by("sum", labels), least)
+	}
 }
 
 // bottom is the smallest series of a gauge, as many as a panel can show.
@@ -70,7 +74,7 @@ func (p *page) losses(labels ...string) []target {
 // fill is how full maps with keys are, by labels.
 func fill(filter string, labels ...string) query {
 	return func(w window) string {
-		return by("max", labels) + " (ply_map_entries{" + filter + "}" + w.at + " / (ply_map_max_entries{" + filter + "}" + w.at + " > 1))"
+		return fmt.Sprintf("%s (%s / (%s > 1))", by("max", labels), w.read("max", "ply_map_entries", filter), w.read("max", "ply_map_max_entries", filter))
 	}
 }
 
