@@ -199,6 +199,13 @@ func (e exported) addOwn(t *testing.T) {
 	for _, m := range found {
 		e.add(m[1], strings.Split(strings.ReplaceAll(m[2], `"`, ""), ", ")...)
 	}
+	reload, err := os.ReadFile("../../exporter/reload.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`NewDesc\("(\w+)", ".*", nil, nil\)`).FindAllSubmatch(reload, -1) {
+		e.add(string(m[1]))
+	}
 	e.add("process_start_time_seconds") // of the Prometheus client
 	e.add("scrape_duration_seconds")    // of Prometheus
 }

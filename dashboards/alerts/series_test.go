@@ -10,7 +10,9 @@ var series = map[string]struct{ fires, silent map[string]string }{
 		one(`process_start_time_seconds{job="ply-exporter", instance="a"}`, "0x10 100x10 200x10 300x30"),
 		one(`process_start_time_seconds{job="ply-exporter", instance="a"}`, "0x10 100x10 200x40"),
 	},
-	"PlyScriptDown": {one(`ply_script_up{script="s", instance="a"}`, "0x60"), one(`ply_script_up{script="s", instance="a"}`, "0x40 1x20")},
+	"PlyReloadFailed":     {one(`ply_exporter_config_last_reload_successful{instance="a"}`, "0x60"), one(`ply_exporter_config_last_reload_successful{instance="a"}`, "1x60")},
+	"PlyScriptDown":       {one(`ply_script_up{script="s", instance="a"}`, "0x60"), one(`ply_script_up{script="s", instance="a"}`, "0x40 1x20")},
+	"PlyScriptOverBudget": {one(`ply_script_over_budget{script="s"}`, "1x60"), one(`ply_script_over_budget{script="s"}`, "0x60")},
 	"PlyProbeDetached": {
 		map[string]string{`ply_probe_attached{script="s", probe="kprobe:f", kind="kprobe", instance="a"}`: "0x60", `ply_script_up{script="s", instance="a"}`: "1x60"},
 		map[string]string{`ply_probe_attached{script="s", probe="kprobe:f", kind="none", instance="a"}`: "0x60", `ply_script_up{script="s", instance="a"}`: "0x60"},
