@@ -25,6 +25,13 @@ func valueNames(t *plylang.Type, m *config.Metric, l config.Label) (map[string]s
 	if enumOf(t) != nil {
 		return enumNames(t, m, l)
 	}
+	if t.Kind == plylang.String {
+		for key := range l.Map {
+			if len(key) > t.Size {
+				return nil, m.At("labels").Errorf("key %s of a label table can never match: the values have at most %d bytes", key, t.Size)
+			}
+		}
+	}
 	number := t.Kind == plylang.Int || t.Kind == plylang.Pointer
 	if l.Map == nil || !number || !slices.Contains(textsOfNumbers, t.Display) {
 		return l.Map, nil

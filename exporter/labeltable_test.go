@@ -19,6 +19,7 @@ func TestLabelTables(t *testing.T) {
 		{"(u64)arg1", "{8: a, 0x8: b}", "key 8 of a label table can never match: it is 0x8 again"},
 		{"(u64)arg1", "{18446744073709551616: a}", "key 18446744073709551616 of a label table can never match: the values do not have that number"},
 		{"(u64)arg1", "{-1: a}", "key -1 of a label table can never match: the values do not have that number"},
+		{"comm", "{averyveryverylongname: x}", "key averyveryverylongname of a label table can never match: the values have at most 16 bytes"},
 		{"errno(retval)", "{-9: closed}", "key -9 of a label table can never match: the text of that value is EBADF"},
 	}
 	for _, tt := range tests {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ply-exporter/tracer/decode"
 )
 
 // maxOutput is how much of what a test's commands print is kept: the last bytes.
@@ -143,11 +145,11 @@ func (t *tail) add(b []byte) {
 	}
 }
 
-// String returns what was kept.
+// String returns what was kept, with nothing in it that a terminal obeys.
 func (t *tail) String() string {
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	text := strings.ToValidUTF8(string(t.text), "\ufffd")
+	text := decode.ForPrintf.Escape(string(t.text))
 	if t.cut {
 		_, rest, _ := strings.Cut(text, "\n")
 		text = "…\n" + rest

@@ -19,7 +19,7 @@ var mayImport = map[string][]string{
 	"cli":                           {"bpfgen", "bpfgen/kernel", "bpfgen/object", "bpfgen/probe", "configs", "dashboards", "exporter", "exporter/config", "exporter/configtest", "plylang", "report", "tracer", "tracer/decode"},
 	"exporter":                      {"bpfgen", "bpfgen/kernel", "bpfgen/object", "exporter/config", "exporter/encode", "plylang", "tracer", "tracer/decode", "tracer/keys"},
 	"exporter/config":               {"plylang"},
-	"exporter/configtest":           {"exporter", "exporter/config", "plylang"},
+	"exporter/configtest":           {"exporter", "exporter/config", "plylang", "tracer/decode"},
 	"exporter/encode":               {},
 	"report":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer", "tracer/decode"},
 	"tracer":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer/decode", "tracer/keys"},
