@@ -15,13 +15,19 @@ func Fleet() ([]byte, error) {
 			gauge("sum", "ply_scrape_series_omitted", p.filter, "instance"), "{{instance}}"),
 	)
 	p.row("Cost by script", false,
+		p.topGauge("CPU of the programs by script", "percentunit", cpuText+" All instances together.",
+			gauge("sum", "ply_script_cpu_ratio", p.filter, "script"), "{{script}}"),
+		p.topGauge("Time for a run by script", "s", "Mean time that a program of the script runs for an event, with the time that measuring takes, on the instance where it is longest.",
+			gauge("max", "ply_script_run_seconds", p.filter, "script"), "{{script}}"),
 		p.topGauge("Time to read by script", "s", "How long a scrape takes to read the maps of a script, on the instance where it takes longest.",
 			gauge("max", "ply_script_scrape_duration_seconds", p.filter, "script"), "{{script}}"),
 		p.topGauge("Kernel memory by script", "bytes", "Kernel memory of the maps of a script, of all instances together.",
 			gauge("sum", "ply_map_memory_bytes", p.filter, "script"), "{{script}}"),
 	)
 	p.row("Cost by instance", false,
-		p.topGauge("CPU of the exporter", "percentunit", "CPU time that the exporter's process takes, in parts of one CPU. What the probes cost is not in it: they run in the tasks that they trace.",
+		p.topGauge("CPU of the programs by instance", "percentunit", cpuText+" All scripts of an instance together.",
+			gauge("sum", "ply_script_cpu_ratio", p.filter, "instance"), "{{instance}}"),
+		p.topGauge("CPU of the exporter", "percentunit", "CPU time that the exporter's process takes, in parts of one CPU. What the programs cost is not in it: they run in the tasks that they trace.",
 			rate("process_cpu_seconds_total", exporters, "instance"), "{{instance}}"),
 		p.topGauge("Memory of the exporter", "bytes", "Resident memory of the exporter's process. Kernel memory of maps is not in it.",
 			gauge("max", "process_resident_memory_bytes", exporters, "instance"), "{{instance}}"),
@@ -36,6 +42,8 @@ func Fleet() ([]byte, error) {
 }
 
 const lossText = "What the metrics do not have: updates of maps that were full, events that the kernel did not run a probe for, lines that were printed too fast. All are 0 as long as the numbers are exact."
+
+const cpuText = "CPU time that the programs of scripts take, in parts of one CPU, sampled over a minute. There is none where the exporter may not know."
 
 // exporters selects series that other programs of the chosen jobs may have, too.
 const exporters = instances

@@ -29,8 +29,8 @@ func (p *page) state() {
 			description: "Kernel memory of the maps of a script, of all chosen instances together.",
 		},
 		panel{
-			title: topTitle("Time to read"), unit: "s", targets: []target{{gauge("max", "ply_script_scrape_duration_seconds", p.filter, "script").top(maxSeries), "{{script}}"}},
-			description: "How long a scrape takes to read the maps of a script, on the slowest of the chosen instances.",
+			title: topTitle("CPU of the programs"), unit: "percentunit", targets: []target{{gauge("sum", "ply_script_cpu_ratio", p.filter, "script").top(maxSeries), "{{script}}"}},
+			description: cpuText + " All chosen instances together.",
 		},
 	)
 }
