@@ -54,7 +54,7 @@ func testMethods(t *testing.T, s *server) {
 		{"GET", "/", 200}, {"POST", "/", 405},
 		{"GET", "/-/healthy", 200}, {"HEAD", "/-/ready", 200},
 		{"GET", "/nothing", 404}, {"GET", "/metrics/", 404}, {"GET", "/METRICS", 404}, {"GET", "/metrics.php?x=%00", 404},
-		{"GET", "/..%2f..%2fetc/passwd", 404}, {"GET", "/-/", 404}, {"POST", "/-/reload", 404}, {"GET", "/debug/pprof/", 404},
+		{"GET", "/..%2f..%2fetc/passwd", 404}, {"GET", "/-/", 404}, {"POST", "/-/reload", 403}, {"GET", "/debug/pprof/", 404},
 		{"GET", "/metrics?name[]=x&collect=%ff", 200},
 	} {
 		answer, body := s.request(t, row.method, row.path)

@@ -11,8 +11,9 @@ import (
 // none runs, that is an error, unless opt.KeepGoing; with opt.Strict, when one
 // does not.
 func (in *instance) report(scripts []*script) error {
-	if err := in.unfit(scripts); err != nil {
-		return err
+	err := in.unfit(scripts)
+	if noneRun(scripts) && err != nil {
+		return err // which says it all
 	}
 	in.reportFailures(scripts)
 	for _, s := range scripts {
@@ -27,7 +28,7 @@ func (in *instance) report(scripts []*script) error {
 		}
 		in.opt.Log.Info("script runs", "script", s.conf.Name, "probes", len(s.running.tracer.Probes()))
 	}
-	return nil
+	return err
 }
 
 // unfit says why an exporter is not to serve these scripts as they are.
