@@ -112,7 +112,7 @@ func newPod(t *testing.T, root, config string) *pod {
 	p.spec = document{
 		"ociVersion": "1.0.2",
 		"process": document{
-			"args": append([]string{"/ply-exporter"}, args...), "cwd": "/", "env": []string{"PATH=/"},
+			"args": append([]string{"/ply-exporter"}, args...), "cwd": "/", "env": []string{"PATH=/", asCommand + "=ply-exporter"}, // if it is these tests
 			"user":            document{"uid": c.SecurityContext.RunAsUser, "gid": c.SecurityContext.RunAsGroup},
 			"capabilities":    document{"bounding": caps, "effective": caps, "permitted": caps},
 			"noNewPrivileges": !c.SecurityContext.AllowPrivilegeEscalation,
@@ -234,9 +234,24 @@ func (p *pod) run(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.command("delete", "--force", p.id).Run() })
+	t.Cleanup(p.remove)
 	p.cmd = p.command("run", "--bundle", bundle, p.id)
 	p.start(t)
+}
+
+// remove ends the container, whose process may take a while, and removes its control
+// groups, which runc leaves where it was killed itself.
+func (p *pod) remove() {
+	_ = p.command("delete", "--force", p.id).Run()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		left, _ := filepath.Glob("/sys/fs/cgroup/*/" + p.id) // the pattern is well formed
+		for _, dir := range left {
+			_ = os.Remove(dir)
+		}
+		if len(left) == 0 {
+			return
+		}
+	}
 }
 
 // status is the container's line of /proc/PID/status that begins with a word.

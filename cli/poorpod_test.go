@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func TestPodThatLacksSomething(t *testing.T) {
 	need.BPF(t)
 	setSysctl(t, "perf_event_paranoid", "2")
 	setSysctl(t, "kptr_restrict", "1")
-	config, root := configMap(t, map[string]string{"probes.yaml": poorConfiguration}), image(t)
+	config, root := configMap(t, map[string]string{"probes.yaml": poorConfiguration}), filepath.Dir(programForAll(t))
 	for _, row := range poorPods {
 		t.Run(row.name, func(t *testing.T) {
 			p := newPod(t, root, config)
