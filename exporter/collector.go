@@ -27,7 +27,10 @@ type collector struct {
 	more      prometheus.Gatherer // the exporter's process; may be nil
 
 	lock   sync.Mutex // held while maps are read, and until what was read is written
-	readAt time.Time  // when a scrape read them last
+	readAt time.Time  // when a scrape read them last; zero when other scripts run since
+
+	scraped time.Time     // when the last scrape was done
+	took    time.Duration // and how long it was reading and writing
 }
 
 // A gathered is a metric that a scrape sends: of a script, or a message.
@@ -48,19 +51,21 @@ func (c *collector) scrape(asked time.Time, send func([]gathered)) error {
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
+	begin := time.Now()
 	families := c.read(asked)
 	for _, f := range more {
 		families = append(families, gathered{name: f.GetName(), message: f})
 	}
 	slices.SortFunc(families, func(a, b gathered) int { return cmp.Compare(a.name, b.name) })
 	send(families)
-	c.noteSent()
+	c.noteSent(begin)
 	return err
 }
 
-// noteSent notes when a scrape was done with what it has read.
-func (c *collector) noteSent() {
+// noteSent notes when a scrape that began then was done with what it has read.
+func (c *collector) noteSent(begin time.Time) {
 	now := time.Now()
+	c.scraped, c.took = now, now.Sub(begin)
 	for _, s := range c.scripts {
 		if s.running != nil && s.running.readErr == nil {
 			s.running.reads.add(now)

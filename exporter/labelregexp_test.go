@@ -94,7 +94,7 @@ func TestLabelKeep(t *testing.T) {
 				t.Errorf("no %s in\n%s", want, text)
 			}
 		}
-		if v := c.scripts[0].running.last[0].view(); v.Filtered != "1" || len(v.Histograms) != 1 {
+		if v := c.scripts[0].running.last[0].view(); v.Filtered != 1 || len(v.Histograms) != 1 {
 			t.Errorf("the page shows %+v", v)
 		}
 		if strings.Contains(text, "bash") {

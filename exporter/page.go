@@ -2,16 +2,16 @@ package exporter
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"html/template"
 	"net/http"
-	"sort"
+	"reflect"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/version"
 
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
@@ -22,7 +22,13 @@ import (
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"digits": func(n any) string {
+		return groupDigits(reflect.Indirect(reflect.ValueOf(n)).Convert(reflect.TypeFor[uint64]()).Uint())
+	},
+	"bytes": func(n uint64) string { return bytesText(float64(n)) },
+	"time":  func(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") },
+}).Parse(pageText))
 
 // What a map shows on the page at most.
 const (
@@ -34,24 +40,19 @@ const (
 // The views are what the page's template reads.
 type (
 	pageView struct {
-		Version, Uptime, Metrics string
-		ReadAt                   int64 // when the maps were read: milliseconds since the start
-		Up, Failed               int
-		Scripts                  []scriptView
-		Config                   string      // what identifies the configuration that runs
-		Reload                   *reloadView // nil unless the last one failed
+		instanceStatus
+		Uptime, Metrics string
+		ReadAt          int64 // when the maps were read: milliseconds since the start
+		Up              int
+		Failed          []scriptView // first in Scripts, too
+		Scripts         []scriptView
 	}
 
-	reloadView struct{ Ago, Error string }
-
 	scriptView struct {
-		Name, Help, File, Error string
-		State                   string // up, failed, unreadable or over, which is over its budget
-		Spending                string
-		Source                  []lineView
-		Warnings, Notes         []string
-		Probes                  []probeView
-		Maps                    []mapView
+		scriptStatus
+		Source          []lineView
+		Warnings, Notes []string
+		Maps            []mapView
 	}
 
 	lineView struct {
@@ -59,23 +60,15 @@ type (
 		Text   string
 	}
 
-	probeView struct {
-		Probe
-		Error string
-	}
-
 	mapView struct {
-		Name, Metric, Type, Help string
-		Unit                     string
-		Exported, Keyed          bool
-		Entries, Max             string
-		Memory, Dropped          string
-		Filtered                 string // keys
-		Fill                     int    // percent
-		Keys                     []string
-		Rows                     []rowView
-		Histograms               []histogramView
-		More                     int // rows or histograms not shown
+		mapStatus
+		Help       string
+		Keyed      bool
+		Fill       int // percent
+		Keys       []string
+		Rows       []rowView
+		Histograms []histogramView
+		More       int // rows or histograms not shown
 	}
 
 	rowView struct {
@@ -100,54 +93,18 @@ type (
 	}
 )
 
-// pageAge is how old what the page shows may be.
-const pageAge = 2 * time.Second
-
-// A page is the status page as it was made last. All who ask within pageAge
-// get the same one, so that however many they are, scrapes are not slower.
-type page struct {
-	lock sync.Mutex
-	html []byte
-	at   time.Time // when the maps were read
-}
-
-// get returns the page, made anew when it is too old.
-func (p *page) get(in *instance) ([]byte, error) {
-	p.lock.Lock()
-	defer p.lock.Unlock()
-	if p.html != nil && time.Since(p.at) < pageAge {
-		return p.html, nil
-	}
-	var b bytes.Buffer
-	view, at := in.view()
-	if err := pageTemplate.Execute(&b, view); err != nil {
-		return nil, err
-	}
-	p.html, p.at = b.Bytes(), at
-	return p.html, nil
-}
-
-// forget has the next visit get a page that is made anew.
-func (p *page) forget() {
-	p.lock.Lock()
-	defer p.lock.Unlock()
-	p.html = nil
-}
-
 // servePage shows every script with its state and its maps.
 func (in *instance) servePage(w http.ResponseWriter, _ *http.Request) {
-	html, err := in.page.get(in)
-	if err != nil {
-		in.opt.Log.Error("status page", "err", err)
-		http.Error(w, "the page could not be made; see the log", http.StatusInternalServerError)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy",
+	html, err := in.page.get(func() ([]byte, time.Time, error) {
+		var b bytes.Buffer
+		view, at := in.view()
+		view.failedFirst()
+		err := pageTemplate.Execute(&b, view)
+		return b.Bytes(), at, err
+	})
+	w.Header().Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	_, _ = w.Write(html)
+	in.serveShared(w, html, err, "text/html; charset=utf-8")
 }
 
 // view returns what the page shows, and when the maps were read: by the last
@@ -163,29 +120,52 @@ func (in *instance) view() (*pageView, time.Time) {
 		at = time.Now()
 	}
 	v := &pageView{
-		Version: version.Version,
-		Uptime:  time.Since(in.started).Round(time.Second).String(),
-		Metrics: in.opt.TelemetryPath,
-		ReadAt:  at.Sub(in.started).Milliseconds(),
-	}
-	last := in.reloads.last()
-	if v.Config = last.hash; last.failed != nil {
-		v.Reload = &reloadView{time.Since(last.when).Round(time.Second).String(), plylang.Detail(last.failed)}
+		instanceStatus: in.newStatus(at),
+		Uptime:         time.Since(in.started).Round(time.Second).String(),
+		Metrics:        in.opt.TelemetryPath,
+		ReadAt:         at.Sub(in.started).Milliseconds(),
 	}
 	for _, s := range c.scripts {
-		view := s.view(scraped, in.budget(s.conf))
-		if view.State == "up" {
-			v.Up++
-		} else {
-			v.Failed++
-		}
-		v.Scripts = append(v.Scripts, view)
+		v.Scripts = append(v.Scripts, s.view(scraped, in.budget(s.conf)))
 	}
 	return v, at
 }
 
+// failedFirst puts what is not as it should be first, and maps that are exported
+// before the others.
+func (v *pageView) failedFirst() {
+	slices.SortStableFunc(v.Scripts, func(a, b scriptView) int { return cmp.Compare(boolValue(a.State == "up"), boolValue(b.State == "up")) })
+	v.Up = 0
+	for _, s := range v.Scripts {
+		v.Up += int(boolValue(s.State == "up"))
+		slices.SortStableFunc(s.Maps, func(a, b mapView) int { return cmp.Compare(boolValue(a.Metric == ""), boolValue(b.Metric == "")) })
+	}
+	v.Failed = v.Scripts[:len(v.Scripts)-v.Up]
+}
+
+// ReloadFailed is the last reload, if it failed.
+func (v *pageView) ReloadFailed() *reloadStatus {
+	if r := v.Reload; r != nil && !r.OK {
+		return r
+	}
+	return nil
+}
+
+// status is the view without what only people want.
+func (v *pageView) status() instanceStatus {
+	s := v.instanceStatus
+	s.Scripts = []scriptStatus{}
+	for _, script := range v.Scripts {
+		for _, m := range script.Maps {
+			script.scriptStatus.Maps = append(script.scriptStatus.Maps, m.mapStatus)
+		}
+		s.Scripts = append(s.Scripts, script.scriptStatus)
+	}
+	return s
+}
+
 func (s *script) view(scraped bool, budget config.Share) scriptView {
-	v := scriptView{Name: s.conf.Name, Help: s.conf.Help, File: s.conf.Source.Name(), State: "up", Source: sourceLines(s.conf.Source)}
+	v := scriptView{scriptStatus: s.status(float64(budget)), Source: sourceLines(s.conf.Source)}
 	for _, w := range s.warnings {
 		v.Warnings = append(v.Warnings, w.Error())
 	}
@@ -194,15 +174,7 @@ func (s *script) view(scraped bool, budget config.Share) scriptView {
 	}
 	r := s.running
 	if r == nil {
-		v.State, v.Error = "failed", plylang.Detail(s.err)
 		return v
-	}
-	for _, p := range r.tracer.Probes() {
-		view := probeView{Probe: p}
-		if p.Err != nil {
-			view.Error = plylang.Detail(p.Err)
-		}
-		v.Probes = append(v.Probes, view)
 	}
 	readings, err := r.last, r.readErr
 	if !scraped {
@@ -215,10 +187,9 @@ func (s *script) view(scraped bool, budget config.Share) scriptView {
 	for _, reading := range readings {
 		v.Maps = append(v.Maps, reading.view())
 	}
-	if v.Spending = r.spendingText(); r.spent.over {
+	if r.spent.over {
 		v.State, v.Error = "over", r.overBudget(budget)
 	}
-	sort.SliceStable(v.Maps, func(i, j int) bool { return v.Maps[i].Exported && !v.Maps[j].Exported })
 	return v
 }
 
@@ -234,15 +205,7 @@ func (r mapReading) view() mapView {
 	t := r.series
 	limit := t.mp.MaxEntries
 	v := mapView{
-		Name: t.mp.Name, Metric: t.m.name, Type: typeName(t.m.typ), Help: t.m.help, Unit: t.m.unit, Exported: t.m.exported, Keyed: t.mp.KeySize > 0,
-		Entries: groupDigits(uint64(r.entries)), Max: groupDigits(uint64(limit)), Fill: min(100, r.entries*100/limit),
-		Memory: bytesText(float64(r.memory)),
-	}
-	if r.dropped > 0 {
-		v.Dropped = groupDigits(r.dropped)
-	}
-	if r.filtered > 0 {
-		v.Filtered = groupDigits(uint64(r.filtered))
+		mapStatus: r.status(), Help: t.m.help, Keyed: t.mp.KeySize > 0, Fill: min(100, r.entries*100/limit),
 	}
 	for _, l := range t.m.labels {
 		v.Keys = append(v.Keys, l.name)
@@ -257,14 +220,14 @@ func (r mapReading) view() mapView {
 
 func (t *mapSeries) viewRows(v *mapView) {
 	limit := pageRows
-	if !v.Exported {
+	if v.Metric == "" {
 		limit = pageTableRows
 	}
 	list := t.largest(limit, t.size)
 	v.More = t.shown - len(list)
 	for _, n := range list {
 		row := rowView{ID: v.Name + "\x1f" + string(t.labels(n)), Keys: t.valuesOf(n), Value: t.valueText(n), Raw: t.size(n), Counter: t.m.isCounter()}
-		if top := t.size(list[0]); top > 0 && row.Raw > 0 && v.Exported && len(list) > 1 {
+		if top := t.size(list[0]); top > 0 && row.Raw > 0 && v.Metric != "" && len(list) > 1 {
 			row.Share = 100 * row.Raw / top
 		}
 		v.Rows = append(v.Rows, row)

@@ -40,15 +40,16 @@ type reloads struct {
 
 // An outcome is what runs, and what became of the last reload.
 type outcome struct {
-	hash   string    // of the configuration that runs
+	hash   string // of the configuration that runs
+	files  []*plylang.Source
 	at     time.Time // when it was loaded
 	failed error     // why that which was read after it does not run
-	when   time.Time // when that was found
+	when   time.Time // when there was a reload; zero if there was none
 }
 
 // begin notes the configuration of the start.
 func (r *reloads) begin(cfg *config.Config) {
-	r.tried, r.hash, r.at = cfg.Hash, cfg.Hash, time.Now()
+	r.tried, r.hash, r.files, r.at = cfg.Hash, cfg.Hash, cfg.Files, time.Now()
 }
 
 // done notes what became of a reload.
@@ -56,7 +57,7 @@ func (r *reloads) done(cfg *config.Config, err error) {
 	r.shown.Lock()
 	defer r.shown.Unlock()
 	if r.failed, r.when = err, time.Now(); err == nil {
-		r.hash, r.at = cfg.Hash, r.when
+		r.hash, r.files, r.at = cfg.Hash, cfg.Files, r.when
 	}
 }
 
@@ -146,7 +147,7 @@ func (in *instance) apply(cfg *config.Config, err error, why string) error {
 		c, err = in.change(cfg)
 	}
 	r.done(cfg, err)
-	in.page.forget()
+	in.changed()
 	if err != nil {
 		in.opt.Log.Error("configuration not reloaded: the one before goes on", "reason", why, "err", err)
 		return err

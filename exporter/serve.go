@@ -70,10 +70,11 @@ type Options struct {
 type instance struct {
 	opt       Options
 	collector *collector
-	page      page
+	page      shared // HTML
+	status    shared // JSON
 	servers   []*http.Server
 	started   time.Time
-	ready     atomic.Bool
+	readiness atomic.Int32
 	manager   manager
 	reloads   reloads
 }
@@ -121,7 +122,9 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	if err := in.report(scripts); err != nil {
 		return err
 	}
-	in.ready.Store(true)
+	in.reloads.lock.Lock()
+	in.noteReady()
+	in.reloads.lock.Unlock()
 	in.manager.ready(scripts)
 	defer in.manager.tell(daemon.SdNotifyStopping)
 	go in.manager.watch(in.collector, ctx.Done())

@@ -34,8 +34,8 @@ const (
 
 // A spending is what a script takes, and what became of it.
 type spending struct {
-	shares []float64 // of one CPU, the latest samples
-	cost   tracer.Cost
+	samples []sample // the latest ones
+	cost    tracer.Cost
 
 	over  bool          // it is detached
 	took  float64       // the share for which it was
@@ -43,33 +43,42 @@ type spending struct {
 	until time.Time
 }
 
-// share is the mean of the samples.
-func (s *spending) share() float64 {
+// A sample is what a script took at some moment.
+type sample struct {
+	share float64 // of one CPU
+	runs  float64 // of its programs, a second
+}
+
+// share and runs are the means of the samples.
+func (s *spending) share() float64 { return s.mean(func(one sample) float64 { return one.share }) }
+func (s *spending) runs() float64  { return s.mean(func(one sample) float64 { return one.runs }) }
+
+func (s *spending) mean(of func(sample) float64) float64 {
 	sum := 0.0
-	for _, one := range s.shares {
-		sum += one
+	for _, one := range s.samples {
+		sum += of(one)
 	}
-	return sum / float64(max(1, len(s.shares)))
+	return sum / float64(max(1, len(s.samples)))
 }
 
 // add takes in what programs took in some time.
 func (s *spending) add(c tracer.Cost, in time.Duration) {
-	if len(s.shares) == samples {
-		s.shares = s.shares[1:]
+	if len(s.samples) == samples {
+		s.samples = s.samples[1:]
 	}
-	s.shares = append(s.shares, c.Time.Seconds()/in.Seconds())
+	s.samples = append(s.samples, sample{c.Time.Seconds() / in.Seconds(), float64(c.Runs) / in.Seconds()})
 	s.cost.Runs += c.Runs
 	s.cost.Time += c.Time
 }
 
 // exceeds says whether it was more than a budget over a minute.
 func (s *spending) exceeds(budget config.Share) bool {
-	return budget > 0 && !s.over && len(s.shares) == samples && s.share() > float64(budget)
+	return budget > 0 && !s.over && len(s.samples) == samples && s.share() > float64(budget)
 }
 
 // stop notes that the script is detached.
 func (s *spending) stop() {
-	s.over, s.took, s.shares = true, s.share(), nil
+	s.over, s.took, s.samples = true, s.share(), nil
 	if time.Since(s.until) > forgiven*s.pause {
 		s.pause = 0
 	}
@@ -150,7 +159,7 @@ func (in *instance) detach(s *script) {
 	if err := s.running.tracer.Pause(); err != nil {
 		in.opt.Log.Error("script cannot be detached", "script", s.conf.Name, "err", err)
 	}
-	in.page.forget()
+	in.changed()
 	in.opt.Log.Warn("script detached", "script", s.conf.Name, "reason", s.running.overBudget(in.budget(s.conf)))
 }
 
@@ -172,7 +181,7 @@ func (in *instance) startAgain(s *script) {
 		in.opt.Log.Info("script runs again", "script", s.conf.Name)
 		_ = old.tracer.Close()
 	}
-	in.page.forget()
+	in.changed()
 }
 
 // succeed lets a script that was detached go on as one that was started, and returns
@@ -193,23 +202,10 @@ func (in *instance) succeed(s *script, fresh *running) (old *running) {
 func (r *running) addSpending(self selfFamilies) {
 	name := r.conf.Name
 	self.add(scriptOverBudget, boolValue(r.spent.over), name)
-	if len(r.spent.shares) > 0 {
+	if len(r.spent.samples) > 0 {
 		self.add(scriptCPU, r.spent.share(), name)
 	}
 	if r.spent.cost.Runs > 0 {
 		self.add(scriptEvent, r.spent.cost.Time.Seconds()/float64(r.spent.cost.Runs), name)
 	}
-}
-
-// spendingText is what the script takes, for the page; "" while it is not known.
-func (r *running) spendingText() string {
-	s := &r.spent
-	if len(s.shares) == 0 {
-		return ""
-	}
-	text := config.Share(s.share()).String() + " of a CPU"
-	if s.cost.Runs > 0 {
-		text += fmt.Sprintf(", %s for a run", (s.cost.Time / time.Duration(s.cost.Runs)).Round(time.Nanosecond))
-	}
-	return text
 }

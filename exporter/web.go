@@ -42,6 +42,12 @@ func limitBuffer(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
+// Where the exporter tells of itself.
+const (
+	statusPath = "/api/v1/status"
+	configPath = "/config"
+)
+
 // handler is shared by all listeners, and so are its bounds.
 func (in *instance) handler() http.Handler {
 	log := newLimitedLog(in.opt.Log)
@@ -52,6 +58,8 @@ func (in *instance) handler() http.Handler {
 	mux.Handle("GET "+in.opt.TelemetryPath, bounded(&metricsHandler{in.collector, in.opt.CreatedSamples, log}))
 	mux.HandleFunc("POST /-/reload", in.serveReload)
 	mux.HandleFunc("PUT /-/reload", in.serveReload)
+	mux.Handle("GET "+statusPath, bounded(http.HandlerFunc(in.serveStatus)))
+	mux.Handle("GET "+configPath, bounded(http.HandlerFunc(in.serveConfig)))
 	if in.opt.TelemetryPath != "/" {
 		mux.Handle("GET /{$}", bounded(http.HandlerFunc(in.servePage)))
 	}
@@ -65,11 +73,12 @@ func (in *instance) health(next http.Handler) http.Handler {
 		say(w, http.StatusOK, "ply-exporter is healthy.\n")
 	})
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) {
-		if !in.ready.Load() {
-			say(w, http.StatusServiceUnavailable, "ply-exporter is starting its scripts.\n")
-			return
+		status := http.StatusServiceUnavailable
+		r := readiness(in.readiness.Load())
+		if r == ready {
+			status = http.StatusOK
 		}
-		say(w, http.StatusOK, "ply-exporter is ready.\n")
+		say(w, status, "ply-exporter "+r.String()+".\n")
 	})
 	mux.Handle("/", next)
 	return mux

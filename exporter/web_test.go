@@ -186,15 +186,20 @@ func TestServedMetricsPassTheLint(t *testing.T) {
 	}
 }
 
-func TestHealthNeedsNoPassword(t *testing.T) {
-	b, yaml := demo()
+// passwordFile is a --web.config.file of the user u, whose password is "ply".
+func passwordFile(t *testing.T) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "web.yaml")
-	// The password is "ply".
 	users := "basic_auth_users: {u: $2a$04$oL/iKbnm/xZuVdl77eAxMuM1hFPDvS9F.X04NkFRNSzDuzfxCKQPi}\n"
 	if err := os.WriteFile(file, []byte(users), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	url := serve(t, b, yaml, file)
+	return file
+}
+
+func TestHealthNeedsNoPassword(t *testing.T) {
+	b, yaml := demo()
+	url := serve(t, b, yaml, passwordFile(t))
 	for path, want := range map[string]int{"/-/healthy": 200, "/-/ready": 200, "/metrics": 401, "/": 401} {
 		if status, _ := get(t, url+path); status != want {
 			t.Errorf("%s: status %d, want %d", path, status, want)

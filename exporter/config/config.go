@@ -17,6 +17,10 @@ type Config struct {
 
 	// Hash identifies the files: their names and what is in them.
 	Hash string
+
+	// Files are those that were read, with the files of scripts after the one that
+	// names them, each once.
+	Files []*plylang.Source
 }
 
 // A Script is one entry of "scripts:".
@@ -99,10 +103,10 @@ func (m *Metric) Given(key string) (Position, bool) {
 // Parse reads one configuration from memory. Files it names are looked for
 // beside file.
 func Parse(file string, data []byte) (*Config, error) {
-	l := Loader{seen: sha256.New()}
+	l := Loader{seen: &record{hash: sha256.New()}}
 	l.note(file, data)
 	scripts, errs := l.readConfig(file, data)
-	return (&Config{Scripts: scripts, Hash: l.hash()}).finish(errs)
+	return (&Config{Scripts: scripts, Hash: l.seen.sum(), Files: l.seen.files}).finish(errs)
 }
 
 func (c *Config) finish(errs plylang.ErrorList) (*Config, error) {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"syscall"
@@ -24,7 +25,13 @@ type Loader struct {
 	// nil, none is refused.
 	Verify func(name string, file *os.File) error
 
-	seen hash.Hash // of the names and contents of the files that were read; may be nil
+	seen *record // may be nil
+}
+
+// A record is of the files that were read.
+type record struct {
+	hash  hash.Hash // of their names and contents
+	files []*plylang.Source
 }
 
 // Load is Loader.Load that refuses no file.
@@ -40,7 +47,7 @@ func (l Loader) Load(paths []string) (*Config, error) {
 	}
 	cfg := &Config{}
 	var errs plylang.ErrorList
-	l.seen = sha256.New()
+	l.seen = &record{hash: sha256.New()}
 	for _, file := range files {
 		data, err := l.read(file)
 		if err != nil {
@@ -50,7 +57,7 @@ func (l Loader) Load(paths []string) (*Config, error) {
 		cfg.Scripts = append(cfg.Scripts, scripts...)
 		errs = append(errs, found...)
 	}
-	cfg.Hash = l.hash()
+	cfg.Hash, cfg.Files = l.seen.sum(), l.seen.files
 	return cfg.finish(errs)
 }
 
@@ -124,12 +131,20 @@ func (l Loader) read(name string) ([]byte, error) {
 // note adds a file to what was seen.
 func (l Loader) note(name string, data []byte) {
 	if l.seen != nil {
-		fmt.Fprintf(l.seen, "%q %d\n", name, len(data))
-		l.seen.Write(data)
+		fmt.Fprintf(l.seen.hash, "%q %d\n", name, len(data))
+		l.seen.hash.Write(data)
 	}
 }
 
-func (l Loader) hash() string { return hex.EncodeToString(l.seen.Sum(nil))[:16] }
+// keep notes what was read as text. What is read of it points into the same text
+// anyway, so that to keep it costs nothing.
+func (l Loader) keep(src *plylang.Source) {
+	if l.seen != nil && !slices.ContainsFunc(l.seen.files, func(other *plylang.Source) bool { return other.File == src.File }) {
+		l.seen.files = append(l.seen.files, src)
+	}
+}
+
+func (r *record) sum() string { return hex.EncodeToString(r.hash.Sum(nil))[:16] }
 
 // byteOrderMark is what some editors put at the beginning of a file.
 const byteOrderMark = "\ufeff"

@@ -20,6 +20,7 @@ type topLevel struct {
 func (l Loader) readConfig(file string, data []byte) ([]*Script, plylang.ErrorList) {
 	doc, root := parseDocument(file, data, `a configuration needs at least "scripts:" with one script`)
 	doc.loader = l
+	l.keep(doc.src)
 	if root.node == nil {
 		return nil, doc.errs
 	}

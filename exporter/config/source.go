@@ -81,5 +81,7 @@ func (v value) scriptFile() *plylang.Source {
 		v.fail("%s is empty", name)
 		return nil
 	}
-	return &plylang.Source{File: name, Text: string(data)}
+	src := &plylang.Source{File: name, Text: string(data)}
+	v.doc.loader.keep(src)
+	return src
 }
