@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	_ "embed"
+	"fmt"
 	"html/template"
 	"net/http"
 	"reflect"
@@ -27,7 +28,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 		return groupDigits(reflect.Indirect(reflect.ValueOf(n)).Convert(reflect.TypeFor[uint64]()).Uint())
 	},
 	"bytes": func(n uint64) string { return bytesText(float64(n)) },
-	"time":  func(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") },
+	"time":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
 }).Parse(pageText))
 
 // What a map shows on the page at most.
@@ -63,6 +64,8 @@ type (
 	mapView struct {
 		mapStatus
 		Help       string
+		Since      time.Time // when it began to count
+		Share      bool      // whether rows show their share of the time since then
 		Keyed      bool
 		Fill       int // percent
 		Keys       []string
@@ -75,6 +78,7 @@ type (
 		ID      string // the same for the same key at every reading
 		Keys    []string
 		Value   string
+		Total   string // of what shows a share of time; else ""
 		Raw     float64
 		Share   float64 // of the largest, percent
 		Counter bool
@@ -131,16 +135,41 @@ func (in *instance) view() (*pageView, time.Time) {
 	return v, at
 }
 
-// failedFirst puts what is not as it should be first, and maps that are exported
-// before the others.
+// failedFirst puts what is not as it should be first.
 func (v *pageView) failedFirst() {
 	slices.SortStableFunc(v.Scripts, func(a, b scriptView) int { return cmp.Compare(boolValue(a.State == "up"), boolValue(b.State == "up")) })
-	v.Up = 0
 	for _, s := range v.Scripts {
 		v.Up += int(boolValue(s.State == "up"))
-		slices.SortStableFunc(s.Maps, func(a, b mapView) int { return cmp.Compare(boolValue(a.Metric == ""), boolValue(b.Metric == "")) })
 	}
 	v.Failed = v.Scripts[:len(v.Scripts)-v.Up]
+}
+
+// Tables are the maps that are not exported.
+func (v scriptView) Tables() (list []mapView) {
+	for _, m := range v.Maps {
+		if m.Metric == "" {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// Layout changes when other scripts run, or their order on the page changes.
+func (v *pageView) Layout() string {
+	layout := v.Config.Hash
+	for _, s := range v.Failed {
+		layout += " " + s.Name
+	}
+	return layout
+}
+
+// ScrapeText tells of the last scrape.
+func (v *pageView) ScrapeText() string {
+	if v.Scrape == nil {
+		return "not scraped yet"
+	}
+	ago := max(0, v.Read.Sub(v.Scrape.Time)).Round(time.Second)
+	return fmt.Sprintf("scraped %s before, in %s", ago, secondsText(v.Scrape.Seconds))
 }
 
 // ReloadFailed is the last reload, if it failed.
@@ -206,6 +235,7 @@ func (r mapReading) view() mapView {
 	limit := t.mp.MaxEntries
 	v := mapView{
 		mapStatus: r.status(), Help: t.m.help, Keyed: t.mp.KeySize > 0, Fill: min(100, r.entries*100/limit),
+		Since: r.since.UTC(), Share: t.m.isCounter() && t.m.unit == "seconds",
 	}
 	for _, l := range t.m.labels {
 		v.Keys = append(v.Keys, l.name)
@@ -226,12 +256,24 @@ func (t *mapSeries) viewRows(v *mapView) {
 	list := t.largest(limit, t.size)
 	v.More = t.shown - len(list)
 	for _, n := range list {
-		row := rowView{ID: v.Name + "\x1f" + string(t.labels(n)), Keys: t.valuesOf(n), Value: t.valueText(n), Raw: t.size(n), Counter: t.m.isCounter()}
+		row := rowView{ID: t.m.script.Name + "\x1f" + v.Name + "\x1f" + string(t.labels(n)), Keys: t.valuesOf(n), Value: t.valueText(n), Raw: t.size(n), Counter: t.m.isCounter()}
+		if v.Share {
+			row.Value, row.Total = shareText(row.Raw, t.readAt.Sub(v.Since)), row.Value
+		}
 		if top := t.size(list[0]); top > 0 && row.Raw > 0 && v.Metric != "" && len(list) > 1 {
 			row.Share = 100 * row.Raw / top
 		}
 		v.Rows = append(v.Rows, row)
 	}
+}
+
+// shareText is how much of some time a number of seconds is. Those of several tasks or
+// CPUs are more than all of it.
+func shareText(seconds float64, of time.Duration) string {
+	if of <= 0 {
+		return "–"
+	}
+	return short(100*seconds/of.Seconds()) + "%"
 }
 
 // size is the number by which rows are ordered; 0 for what is no number.

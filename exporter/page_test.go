@@ -3,11 +3,15 @@ package exporter
 import (
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ply-exporter/exporter/config"
+	"ply-exporter/tracer"
 )
 
 // pageOf returns what a visitor of the status page gets.
@@ -70,5 +74,96 @@ func TestPageOfEqualLabels(t *testing.T) {
 	}
 	if rows := readings[0].view().Rows; len(rows) != 1 || rows[0].Value != "sshd" && rows[0].Value != "bash" {
 		t.Errorf("got %+v", rows)
+	}
+}
+
+// What does not run is first, and the header links to it, as it does to a reload that
+// failed, whose error has its place.
+func TestPageOfWhatFails(t *testing.T) {
+	b, yaml := demo()
+	in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, yaml)}
+	in.reloads.begin(parsed(t, yaml))
+	before := pageOf(in)
+	expectInOrder(t, before, `<b>2</b> running, <span class="failed">1 not: <a href="#missing">missing</a></span> · up`,
+		"not scraped yet", `<section class="script" id="missing">`, `did you mean &#34;tcp_v4_rcv&#34;?`, "<section", `id="syscalls">`, "<section", `id="latency">`)
+	if strings.Contains(before, "not reloaded") {
+		t.Error("a reload failed that never was")
+	}
+	_, err := config.Parse("probes.yaml", []byte("scripts:\n  - nme: x\n"))
+	_ = in.apply(nil, err, "test")
+	expectInOrder(t, pageOf(in), `<a href="#page-reload">configuration not reloaded</a>`, `id="page-reload"`, "probes.yaml:2:5: a script has no key &#34;nme&#34;", "\n        ^<")
+}
+
+// expectInOrder fails unless a text has all parts, one after the other.
+func expectInOrder(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	rest := text
+	for _, part := range parts {
+		_, after, ok := strings.Cut(rest, part)
+		if !ok {
+			t.Fatalf("no %s after the parts before it in\n%s", part, text)
+		}
+		rest = after
+	}
+}
+
+// Each metric has a line of PromQL, what a script takes is beside it, tables that are
+// not exported are folded, and durations are shares of the time.
+func TestPageOfMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const script = `t[pid] = time; @busy[comm] = sum(time - time); @all = sum(time - time); @avg = avg((u64)pid); @dist[comm] = quantize(time - time); @now = (u64)pid;`
+		b := &fakeBackend{
+			scripts: map[string]string{"S": on(script)},
+			tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{
+				"@busy": {{chars("dd"), words(90e9)}, {chars("cat"), words(15e9)}},
+				"@all":  {{nil, words(120e9)}},
+			}}},
+		}
+		in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, oneScriptYAML(`{map: "@now", export: true}`))}
+		in.opt.CPUBudget = 0.05
+		r := in.collector.scripts[0].running
+		r.created = time.Now()
+		time.Sleep(time.Minute)
+		r.spent.add(tracer.Cost{Runs: 250, Time: time.Millisecond}, sampleTime)
+		page := pageOf(in)
+		expectInOrder(t, page, "1% of a CPU · 2,500 runs a second · 4 µs for a run · budget 5%", "counts since 2000-01-01 00:00:00 UTC")
+		for _, line := range []string{
+			`<code>rate(ply_net_busy_seconds_total[5m])</code>`, `<code>histogram_quantile(0.99, rate(ply_net_dist_seconds_bucket[5m]))</code>`,
+			`<code>rate(ply_net_avg_sum[5m]) / rate(ply_net_avg_count[5m])</code>`, `<code>ply_net_now</code>`,
+			`<td class="num">150%</td><td class="num total">90 s</td>`, `<td class="num">25%</td><td class="num total">15 s</td>`,
+			`<span class="total">of the time since 2000-01-01 00:00:00 UTC, 120 s in all</span>`,
+		} {
+			if !strings.Contains(page, line) {
+				t.Errorf("no %s on the page", line)
+			}
+		}
+		expectInOrder(t, page, "<code>@now</code>", "1 table that is not exported: t</summary>", "<code>t</code>", "</details>")
+		time.Sleep(pageAge)
+		scrapeAll(t, in.collector)
+		time.Sleep(time.Second)
+		expectInOrder(t, pageOf(in), "counts of 2000-01-01 00:01:02 UTC", "scraped 0s before, in 0 s")
+		if t.Failed() {
+			t.Log(page)
+		}
+	})
+}
+
+// The page needs nothing but itself: no file, no other host, no program.
+func TestPageNeedsNothingElse(t *testing.T) {
+	b, yaml := demo()
+	in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, yaml)}
+	page := pageOf(in)
+	if m := regexp.MustCompile(`(?i)<(?:link|img|iframe|object|embed|base)\b|\bsrc\s*=|url\(|@import|https?:|\bon[a-z]+="`).FindString(page); m != "" {
+		t.Errorf("the page has %q", m)
+	}
+	withoutProgram := regexp.MustCompile(`(?s)<script>.*?</script>`).ReplaceAllString(page, "")
+	for _, text := range []string{"28,700", "kprobe:x", "rate(ply_syscalls_total[5m])", "tcp_v4_rcv", `<meta name="viewport" content="width=device-width, initial-scale=1">`} {
+		if !strings.Contains(withoutProgram, text) {
+			t.Errorf("no %s without a program", text)
+		}
+	}
+	csp := visit(in, "/").Header().Get("Content-Security-Policy")
+	if !strings.HasPrefix(csp, "default-src 'none'; ") || strings.Contains(csp, "*") || strings.Contains(csp, "http") {
+		t.Errorf("Content-Security-Policy: %s", csp)
 	}
 }

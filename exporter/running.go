@@ -79,9 +79,10 @@ func (r *running) newSeries() ([]*mapSeries, error) {
 // the series.
 type mapReading struct {
 	series          *mapSeries
-	entries         int // at most MaxEntries
-	surplus         int // those beyond, in a map that evicts
-	filtered        int // those that are not exported for their labels
+	since           time.Time // when it began to count
+	entries         int       // at most MaxEntries
+	surplus         int       // those beyond, in a map that evicts
+	filtered        int       // those that are not exported for their labels
 	dropped, memory uint64
 }
 
@@ -113,11 +114,18 @@ func (r *running) read(all []*mapSeries, from origin) ([]mapReading, error) {
 		}
 		entries := min(t.keysRead, t.mp.MaxEntries)
 		readings[i] = mapReading{
-			series: t, entries: entries, surplus: t.keysRead - entries, filtered: t.filtered,
+			series: t, since: latest(r.created, t.cleared), entries: entries, surplus: t.keysRead - entries, filtered: t.filtered,
 			dropped: r.tracer.Dropped(t.mp), memory: r.memory(t.mp),
 		}
 	}
 	return readings, nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // countEvery is how old the number of keys may be in a map that is not exported.

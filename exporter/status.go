@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/version"
 
 	"ply-exporter/exporter/config"
@@ -83,6 +84,7 @@ type (
 		Metric   string `json:"metric"` // "" if it is not exported
 		Type     string `json:"type"`
 		Unit     string `json:"unit"`
+		Query    string `json:"query"`
 		Entries  int    `json:"entries"`
 		Max      int    `json:"max_entries"`
 		Dropped  uint64 `json:"dropped"`
@@ -255,7 +257,21 @@ func (r mapReading) status() mapStatus {
 		Dropped: r.dropped, Filtered: r.filtered, Memory: r.memory,
 	}
 	if m.exported {
-		v.Metric = m.name
+		v.Metric, v.Query = m.name, m.query()
 	}
 	return v
+}
+
+// query is what one asks Prometheus about the metric first, with all its labels.
+func (m *metric) query() string {
+	const lately = "[5m]"
+	switch m.typ {
+	case counter:
+		return "rate(" + m.name + lately + ")"
+	case dto.MetricType_HISTOGRAM:
+		return "histogram_quantile(0.99, rate(" + m.name + "_bucket" + lately + "))"
+	case dto.MetricType_SUMMARY:
+		return "rate(" + m.name + "_sum" + lately + ") / rate(" + m.name + "_count" + lately + ")"
+	}
+	return m.name
 }
