@@ -30,6 +30,8 @@ func (p *program) addServe() {
 	c.Flag("web.enable-lifecycle", "Let a POST to /-/reload reload the configuration.").BoolVar(&opt.Lifecycle)
 	auto := c.Flag("config.enable-auto-reload", "Reload the configuration when its files have changed.").Bool()
 	every := c.Flag("config.auto-reload-interval", "How often to look whether the files have changed.").Default("30s").Duration()
+	var kept keptCapabilities
+	c.Flag("capabilities.keep", "Names of capabilities to keep after the start, beside those that serving needs, or all (repeatable).").PlaceHolder("NAME").SetValue(&kept)
 	level, format := promslog.NewLevel(), promslog.NewFormat()
 	c.Flag("log.level", "Only log messages of this severity or above: debug, info, warn or error.").Default("info").SetValue(level)
 	c.Flag("log.format", "Format of log messages: logfmt or json.").Default("logfmt").SetValue(format)
@@ -41,6 +43,11 @@ func (p *program) addServe() {
 			opt.AutoReload = *every
 		}
 		opt.ProcessMetrics, opt.MaxSeries, opt.MemoryBudget = !*own, *maxSeries, int(*budget)
+		opt.Started = func() {
+			if err := kept.drop(); err != nil {
+				opt.Log.Warn("capabilities that serving does not need are not dropped", "err", err)
+			}
+		}
 		opt.Log = promslog.New(&promslog.Config{Level: level, Format: format, Writer: p.Err})
 		return p.serve(load, *attach, opt)
 	})

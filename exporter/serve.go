@@ -57,6 +57,9 @@ type Options struct {
 	// KeepGoing serves even when no script can run.
 	KeepGoing bool
 
+	// Started is called when all scripts were started; it may be nil.
+	Started func()
+
 	// Load reads the configuration again; Reload asks for that. With Lifecycle a
 	// POST to /-/reload does, too, and every AutoReload, unless that is 0, it is
 	// looked whether it has changed.
@@ -121,6 +124,9 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	in.collector.lock.Unlock()
 	if err := in.report(scripts); err != nil {
 		return err
+	}
+	if opt.Started != nil {
+		opt.Started()
 	}
 	in.reloads.lock.Lock()
 	in.noteReady()
