@@ -52,6 +52,7 @@ func testMethods(t *testing.T, s *server) {
 	}{
 		{"GET", "/metrics", 200}, {"HEAD", "/metrics", 200}, {"POST", "/metrics", 405}, {"DELETE", "/metrics", 405},
 		{"GET", "/", 200}, {"POST", "/", 405},
+		{"GET", "/api/v1/status", 200}, {"POST", "/api/v1/status", 405}, {"GET", "/config", 200}, {"PUT", "/config", 405}, {"GET", "/api/v1/", 404},
 		{"GET", "/-/healthy", 200}, {"HEAD", "/-/ready", 200},
 		{"GET", "/nothing", 404}, {"GET", "/metrics/", 404}, {"GET", "/METRICS", 404}, {"GET", "/metrics.php?x=%00", 404},
 		{"GET", "/..%2f..%2fetc/passwd", 404}, {"GET", "/-/", 404}, {"POST", "/-/reload", 403}, {"GET", "/debug/pprof/", 404},

@@ -26,7 +26,7 @@ func (p *program) addServe() {
 	maxSeries, budget := maxSeriesFlag(c), memoryBudgetFlag(c)
 	c.Flag("bpf.cpu-budget", "Share of one CPU that the programs of each script may take in the mean of a minute; a script that exceeds it is detached for some time (0 = unlimited).").Default("5%").SetValue(share{&opt.CPUBudget})
 	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)
-	c.Flag("keep-going", "Serve even if no script can run on this kernel.").BoolVar(&opt.KeepGoing)
+	c.Flag("keep-going", "Serve even if no script can run on this kernel, and be ready.").BoolVar(&opt.KeepGoing)
 	c.Flag("web.enable-lifecycle", "Let a POST to /-/reload reload the configuration.").BoolVar(&opt.Lifecycle)
 	auto := c.Flag("config.enable-auto-reload", "Reload the configuration when its files have changed.").Bool()
 	every := c.Flag("config.auto-reload-interval", "How often to look whether the files have changed.").Default("30s").Duration()

@@ -139,7 +139,10 @@ func TestPageOfMetrics(t *testing.T) {
 		}
 		expectInOrder(t, page, "<code>@now</code>", "1 table that is not exported: t</summary>", "<code>t</code>", "</details>")
 		time.Sleep(pageAge)
+		b.tracers["S"].cleared = time.Now().Add(-30 * time.Second)
 		scrapeAll(t, in.collector)
+		expectInOrder(t, pageOf(in), `<td class="num">300%</td><td class="num total">90 s</td>`, "of the time since 2000-01-01 00:00:32 UTC") // cleared since
+		in.page.forget()
 		time.Sleep(time.Second)
 		expectInOrder(t, pageOf(in), "counts of 2000-01-01 00:01:02 UTC", "scraped 0s before, in 0 s")
 		if t.Failed() {

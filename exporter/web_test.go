@@ -327,3 +327,16 @@ func TestIDsOfThePage(t *testing.T) {
 		t.Errorf("ids %v have not those of the scripts", seen)
 	}
 }
+
+// All paths that show something are bounded: where no request may be under way, each is
+// refused.
+func TestPathsAreBounded(t *testing.T) {
+	b, yaml := demo()
+	in := &instance{opt: testOptions(b, ""), collector: run(t, b, yaml)}
+	in.opt.MaxRequests = 0
+	for _, path := range []string{"/metrics", "/", statusPath, configPath} {
+		if w := visit(in, path); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "--web.max-requests") {
+			t.Errorf("%s: status %d", path, w.Code)
+		}
+	}
+}
