@@ -23,9 +23,15 @@ func Against(w io.Writer, old, cfg *config.Config, b Backend) error {
 	if fatal = append(fatal, more...); len(fatal) > 0 {
 		return fatal
 	}
-	same := 0
+	same, names := 0, map[string]*running{}
+	for _, s := range before {
+		if s.compiled != nil {
+			names[s.conf.Name] = &running{compiled: s.compiled}
+		}
+	}
+	exported := exportedBy(names)
 	for _, s := range after {
-		lines := s.against(find(before, s.conf.Name))
+		lines := s.against(find(before, s.conf.Name), exported)
 		if len(lines) == 0 {
 			same++
 		}
@@ -61,8 +67,9 @@ func (s *script) without() string {
 	return ", and with it " + strings.Join(names, ", ")
 }
 
-// against are lines on what becomes of the script where was is the one of its name.
-func (s *script) against(was *script) (lines []string) {
+// against are lines on what becomes of the script where was is the one of its name, and
+// exported what all scripts export.
+func (s *script) against(was *script, exported map[string]*metric) (lines []string) {
 	say := func(format string, args ...any) {
 		lines = append(lines, "script "+s.conf.Name+" "+fmt.Sprintf(format, args...))
 	}
@@ -75,7 +82,7 @@ func (s *script) against(was *script) (lines []string) {
 		return nil
 	case s.compiled == nil:
 		say("would not run here, so that nothing is reloaded: %s", plylang.Detail(s.err))
-	case was.compiled.object.Hash != s.compiled.object.Hash:
+	case was.compiled.object.Hash != s.compiled.object.Hash || s.compiled.takesNames(exported):
 		say("begins again at 0")
 	}
 	if s.compiled == nil || was == nil || was.compiled == nil {

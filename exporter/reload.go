@@ -22,8 +22,9 @@ import (
 //
 // A reload starts and stops what has changed. A script whose compiled form is the
 // same goes on counting, and its probes are never detached; where its metrics have
-// other names, labels or buckets now, its series are made anew and keep their starts.
-// One that has changed is started before that of the old text is stopped: both count
+// other names, labels or buckets now, its series are made anew and keep their starts,
+// unless a series of before would go on with the counts of something else: then the
+// script begins again, see takesNames. One that has changed is started before that of the old text is stopped: both count
 // for a moment, and what is exported begins at 0 at once. A configuration that is
 // wrong changes nothing, and neither does one with which a script that runs would
 // not.
@@ -177,7 +178,7 @@ func (in *instance) change(cfg *config.Config) (*change, error) {
 		return nil, fatal
 	}
 	limitMemory(scripts, in.opt.MemoryBudget)
-	heirs, err := inherit(scripts, old)
+	heirs, err := in.inherit(scripts, old)
 	if err != nil {
 		return nil, err
 	}
@@ -200,11 +201,14 @@ type heir struct {
 	series []*mapSeries // without what was known of the keys
 }
 
-// inherit lets the scripts whose compiled form has not changed go on as they run.
-func inherit(scripts []*script, old map[string]*running) (heirs []heir, err error) {
+// inherit lets the scripts whose compiled form has not changed go on as they run. One
+// that is detached and has a larger budget now does not: it begins at once.
+func (in *instance) inherit(scripts []*script, old map[string]*running) (heirs []heir, err error) {
+	before := exportedBy(old)
 	for _, s := range scripts {
 		was := old[s.conf.Name]
-		if was == nil || s.compiled == nil || was.object.Hash != s.compiled.object.Hash {
+		if was == nil || s.compiled == nil || was.object.Hash != s.compiled.object.Hash ||
+			s.compiled.takesNames(before) || was.spent.over && was.spent.fits(in.budget(s.conf)) {
 			continue
 		}
 		s.compiled.object, s.running = was.object, was // what its tracer knows

@@ -76,6 +76,11 @@ func (s *spending) exceeds(budget config.Share) bool {
 	return budget > 0 && !s.over && len(s.samples) == samples && s.share() > float64(budget)
 }
 
+// fits says whether what the script was detached for is within a budget.
+func (s *spending) fits(budget config.Share) bool {
+	return budget == 0 || s.took <= float64(budget)
+}
+
 // stop notes that the script is detached.
 func (s *spending) stop() {
 	s.over, s.took, s.samples = true, s.share(), nil

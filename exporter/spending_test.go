@@ -93,6 +93,28 @@ func TestBudget(t *testing.T) {
 	})
 }
 
+// A script that is detached begins at once when its budget has become large enough.
+func TestBudgetRaised(t *testing.T) {
+	for _, row := range []struct {
+		budget  string
+		started int
+	}{{"10%", 1}, {"60%", 2}, {"0", 2}} {
+		b := &reloadBackend{}
+		in := reloading(t, b, "scripts:\n"+countA+"    budget: 5%\n")
+		r := in.collector.scripts[0].running
+		for range samples {
+			r.spent.add(tracer.Cost{Runs: 1, Time: time.Second / 2}, time.Second)
+		}
+		in.detach(in.collector.scripts[0])
+		if _, err := in.change(parsed(t, "scripts:\n"+countA+"    budget: "+row.budget+"\n")); err != nil {
+			t.Fatal(err)
+		}
+		if over := in.collector.scripts[0].running.spent.over; over != (row.started == 1) || len(b.started) != row.started || b.started[0].closed == over {
+			t.Errorf("budget %s: over it: %v, started %d times", row.budget, over, len(b.started))
+		}
+	}
+}
+
 // A noStatistics is a backend that may not know what programs take.
 type noStatistics struct{ *reloadBackend }
 
