@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
@@ -32,6 +33,10 @@ func Misread(script *plylang.Script) plylang.ErrorList {
 			m.requested()
 			m.port()
 		}
+		if calls, returns, ok := probe.SystemCalls(c.Spec); ok && returns {
+			m.named(kernel.Compile(calls))
+		}
+		m.protocol()
 	}
 	list.Sort()
 	return slices.CompactFunc(list, func(a, b *plylang.Error) bool { return a.Pos == b.Pos && a.Msg == b.Msg })

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func (p *program) runScript(f *runFlags) int {
 	if err != nil {
 		return p.fail(plylang.Detail(err))
 	}
-	for _, w := range append(obj.Script.Warnings, obj.Warnings...) {
+	for _, w := range slices.Concat(obj.Script.Warnings, bpfgen.Misread(obj.Script), obj.Warnings) {
 		fmt.Fprintln(p.Err, "warning:", w.Detail())
 	}
 	if f.verbose || len(obj.Programs) == 0 {

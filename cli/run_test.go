@@ -32,6 +32,7 @@ func TestRun(t *testing.T) {
 		{"END runs after the exit", []string{`BEGIN { exit(0); } END { printf("bye\n"); }`}, "bye\n", "", 0},
 		{"arguments", []string{`BEGIN { print($1, $2); exit(0); }`, "0x10", "text"}, "16, text\n", "", 0},
 		{"compile only", []string{"-e", "BEGIN { @ = 1; }"}, "", "", 0},
+		{"what is misread", []string{"-e", "kretprobe:SyS_openat { @[errno(retval)] = count(); }"}, "", "warning: script:1:26: errno(retval) names results that are no errors, too", 0},
 		{"a mistake", []string{"BEGIN { @ = pidd; }"}, "", "script:1:13: no variable or built-in named \"pidd\"; did you mean \"pid\"?\n    BEGIN { @ = pidd; }\n                ^", 1},
 		{"the command's end ends the run", []string{"-c", "exec /bin/true", "kprobe:SyS_execve / pid == $target / { @ = count(); }"}, "\n@: 1\n", "", 0},
 		{"a command that fails", []string{"-c", "exit 3", "BEGIN { @ = 1; }"}, "\n@: 1\n", "command: exit status 3", 0},

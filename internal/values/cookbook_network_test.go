@@ -43,6 +43,15 @@ var networkRecipes = []recipe{
 		},
 	},
 	{
+		script: "udp_drops", here: tellsReasons,
+		start: func(t *testing.T, did ledger) (func(), []comparison) {
+			port := closedPort(t)
+			return func() { knock(t, port, did) }, []comparison{
+				{ours: ours("ply_udp_drops_total", "reason", "NO_SOCKET"), source: "datagrams that were sent to a closed port", theirs: did.of("datagrams"), least: times},
+			}
+		},
+	},
+	{
 		script: "tcp_connect",
 		start: func(t *testing.T, did ledger) (func(), []comparison) {
 			closed, open := closedPort(t), listen(t, 2*times)
@@ -128,6 +137,7 @@ func knock(t *testing.T, port int, did ledger) {
 		s = newSocket(t, unix.SOCK_DGRAM)
 		must(t, unix.Sendto(int(s), []byte("knock"), 0, &unix.SockaddrInet4{Port: port, Addr: loopback}))
 		did["knocks"]++
+		did["datagrams"]++
 		s.close(t)
 	}
 }

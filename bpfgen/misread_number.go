@@ -1,0 +1,94 @@
+package bpfgen
+
+import (
+	"slices"
+	"strings"
+
+	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/plylang"
+)
+
+// Numbers that are taken for others
+//
+// A small number means something in many tables: 3 is a file descriptor and the
+// error ESRCH, 17 is UDP and no type of an Ethernet frame.
+
+// answers are calls whose result is a number where they succeed, and not 0.
+var answers = strings.Fields(`
+	read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2
+	recvfrom recvmsg recvmmsg sendto sendmsg sendmmsg sendfile64 splice copy_file_range getrandom
+	open openat openat2 creat socket accept accept4 dup dup2 dup3 memfd_create eventfd2
+	epoll_create1 timerfd_create signalfd4 inotify_init1 inotify_add_watch pidfd_open perf_event_open bpf
+	fcntl ioctl poll ppoll select pselect6 epoll_wait epoll_pwait futex
+	getdents64 readlink readlinkat lseek mmap mremap brk
+	fork vfork clone clone3 wait4`)
+
+// named warns of results that are shown as errors, where nothing leaves out those
+// of calls that succeed.
+func (m *misread) named(calls *kernel.Glob) {
+	i := slices.IndexFunc(answers, calls.Match)
+	if i < 0 || m.tested() {
+		return
+	}
+	m.inspect(func(x plylang.Expr) {
+		call, ok := x.(*plylang.Call)
+		if ok && call.Name == "errno" && len(call.Args) == 1 && isResult(call.Args[0]) {
+			m.warnf(x.Position(), "%s names results that are no errors, too: 3, as %s can return, is shown as ESRCH: / %s < 0 / keeps them out, and %s < 0 ? %s : 0 shows them as OK",
+				x, answers[i], call.Args[0], call.Args[0], call.Args[0])
+		}
+	})
+}
+
+// tested says whether the clause asks whether the result is an error, or which.
+func (m *misread) tested() (yes bool) {
+	m.inspect(func(x plylang.Expr) {
+		switch x := x.(type) {
+		case *plylang.Binary:
+			compares := slices.Contains([]plylang.Token{plylang.LT, plylang.LE, plylang.GT, plylang.GE, plylang.EQ}, x.Op)
+			yes = yes || compares && (isResult(x.X) || isResult(x.Y))
+		case *plylang.In:
+			yes = yes || isResult(x.X)
+		}
+	})
+	return yes
+}
+
+// protocols are numbers of the IP header, which are no types of Ethernet frames.
+var protocols = map[int64]string{1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
+
+// protocol warns of the type of a packet's frame that is compared with a number of
+// the IP header: it is never equal.
+func (m *misread) protocol() {
+	m.inspect(func(x plylang.Expr) {
+		var compared plylang.Expr
+		var with []plylang.Expr
+		switch x := x.(type) {
+		case *plylang.Binary:
+			if x.Op == plylang.EQ || x.Op == plylang.NE {
+				compared, with = x.X, []plylang.Expr{x.Y}
+			}
+		case *plylang.In:
+			compared, with = x.X, x.List
+		}
+		if !m.isFrameType(compared) {
+			return
+		}
+		for _, y := range with {
+			n, _ := plylang.ConstInt(y)
+			if name, ok := protocols[n]; ok {
+				m.warnf(y.Position(), "%s is the type of the frame, 0x800 of IPv4 and 0x86dd of IPv6, and never %d: that is %s in the IP header, ((struct iphdr *)(skb->head + skb->network_header))->protocol", compared, n, name)
+			}
+		}
+	})
+}
+
+// isFrameType says whether an expression is the member protocol of a packet, or that
+// field of an event about one.
+func (m *misread) isFrameType(x plylang.Expr) bool {
+	member, ok := x.(*plylang.Member)
+	if !ok || member.Name != "protocol" || member.Type() == nil || member.Type().Size != 2 {
+		return false
+	}
+	event := strings.HasPrefix(m.clause.Spec.Target, "skb") || strings.HasPrefix(m.clause.Spec.Target, "net")
+	return member.Type().Net == 2 || event
+}
