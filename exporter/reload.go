@@ -295,6 +295,10 @@ func (c *collector) replace(scripts []*script, heirs []heir) (before []*script) 
 	for _, h := range heirs {
 		h.takeOver()
 	}
+	now := time.Now()
+	for _, s := range without(scripts, heirs) {
+		s.running.follow(now)
+	}
 	before, c.scripts = c.scripts, scripts
 	c.readAt = time.Time{}
 	return before

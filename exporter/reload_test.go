@@ -180,6 +180,33 @@ func TestReloadKeepsCountsAndStarts(t *testing.T) {
 	})
 }
 
+// A script that takes the place of another one starts after the last sample of that, and
+// not after the scrape which shows it.
+func TestReloadStartsAfterSamples(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &reloadBackend{rows: map[string][]pair{"@": counts(map[string]int64{"a": 3})}}
+		in := reloading(t, b, "scripts:\n"+countB)
+		time.Sleep(10 * time.Second)
+		startsOf(t, in.collector, time.Now())
+		sampled := time.Now()
+		waits := time.Now() // what is requested before the reload may be answered after it
+		if _, err := in.change(parsed(t, "scripts:\n"+countB2)); err != nil {
+			t.Fatal(err)
+		}
+		replaced := time.Now()
+		time.Sleep(10 * time.Second)
+		if got := startsOf(t, in.collector, time.Now())["a"]; !got.After(sampled.Add(stampTolerance)) || got.After(replaced.Add(4*time.Millisecond)) {
+			t.Errorf("start %v, last sample of the script before %v, replaced %v", got, sampled, replaced)
+		}
+		if _, err := in.change(parsed(t, "scripts:\n"+countB)); err != nil {
+			t.Fatal(err)
+		}
+		if got := startsOf(t, in.collector, waits)["a"]; got.After(waits) {
+			t.Errorf("start %v, requested %v", got, waits)
+		}
+	})
+}
+
 // What is wrong changes nothing.
 func TestReloadRefused(t *testing.T) {
 	for _, row := range []struct{ name, yaml, refuse, want string }{
@@ -298,6 +325,49 @@ func TestReloadByRequest(t *testing.T) {
 	}
 	if status, _ := get(t, url+"/-/reload"); status != http.StatusMethodNotAllowed {
 		t.Errorf("GET: status %d", status)
+	}
+}
+
+// A heldBackend starts nothing until it is released.
+type heldBackend struct {
+	*reloadBackend
+	begun, released chan bool
+}
+
+func (b heldBackend) Start(objs []*object.Object) ([]Tracer, []error) {
+	select {
+	case b.begun <- true:
+	default:
+	}
+	<-b.released
+	return b.reloadBackend.Start(objs)
+}
+
+// A reload that is asked for during the first start comes after it.
+func TestReloadDuringTheStart(t *testing.T) {
+	b := heldBackend{&reloadBackend{}, make(chan bool, 1), make(chan bool)}
+	address := freeAddress(t)
+	opt := testOptions(b, address)
+	opt.Lifecycle = true
+	status := make(chan int, 1)
+	go func() {
+		<-b.begun
+		time.AfterFunc(200*time.Millisecond, func() { close(b.released) })
+		resp, err := http.Post("http://"+address+"/-/reload", "", nil)
+		if err != nil {
+			t.Error(err)
+			close(status)
+			return
+		}
+		_ = resp.Body.Close()
+		status <- resp.StatusCode
+	}()
+	serveFile(t, opt, "scripts:\n"+countA)
+	if got := <-status; got != http.StatusOK {
+		t.Errorf("status %d", got)
+	}
+	if len(b.started) != 1 {
+		t.Errorf("started %q", b.texts)
 	}
 }
 

@@ -80,6 +80,7 @@ type instance struct {
 	readiness atomic.Int32
 	manager   manager
 	reloads   reloads
+	blind     bool // it is not known what scripts take of a CPU
 }
 
 // Serve compiles and starts all scripts and serves until ctx ends, which is no
@@ -115,26 +116,37 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	in.collector = &collector{scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: in.processMetrics()}
 	in.reloads.begin(cfg)
 	defer in.end()
-	in.collector.lock.Lock() // scrapes wait for the scripts
+	in.collector.lock.Lock() // scrapes wait for the scripts,
+	in.reloads.lock.Lock()   // and reloads for the first configuration
 	failed := in.serveHTTP(listeners)
 	defer in.shutdown()
-	start(scripts, opt.Backend)
+	err = in.startFirst(scripts, opened)
+	in.reloads.ended = err != nil
+	in.reloads.lock.Unlock()
+	if err != nil {
+		return err
+	}
+	defer in.manager.tell(daemon.SdNotifyStopping)
+	go in.manager.watch(in.collector, ctx.Done())
+	return in.run(ctx, failed)
+}
+
+// startFirst starts the scripts of an exporter that began to listen at a time. Its error
+// is why it is not to serve them.
+func (in *instance) startFirst(scripts []*script, opened time.Time) error {
+	start(scripts, in.opt.Backend)
 	openedAt(scripts, opened)
-	giveBack(opt.Backend)
+	giveBack(in.opt.Backend)
 	in.collector.lock.Unlock()
 	if err := in.report(scripts); err != nil {
 		return err
 	}
-	if opt.Started != nil {
-		opt.Started()
+	if in.opt.Started != nil {
+		in.opt.Started()
 	}
-	in.reloads.lock.Lock()
 	in.noteReady()
-	in.reloads.lock.Unlock()
 	in.manager.ready(scripts)
-	defer in.manager.tell(daemon.SdNotifyStopping)
-	go in.manager.watch(in.collector, ctx.Done())
-	return in.run(ctx, failed)
+	return nil
 }
 
 // openedAt notes when the exporter of scripts that were just started began to
@@ -167,9 +179,8 @@ func (in *instance) run(ctx context.Context, failed <-chan error) error {
 		case <-looks:
 			in.reloadChanged(ctx)
 		case <-samples:
-			if in.watchSpending(ctx) {
-				samples = time.After(nextSample())
-			}
+			in.watchSpending(ctx)
+			samples = time.After(nextSample())
 		}
 	}
 }

@@ -108,17 +108,18 @@ func (in *instance) budget(c *config.Script) config.Share {
 func nextSample() time.Duration { return sampleEvery - sampleSpread/2 + rand.N(sampleSpread) }
 
 // watchSpending takes a sample of what scripts take, detaches those that exceed their
-// budget and starts those again whose pause is over. It returns false when this
-// process may not know.
-func (in *instance) watchSpending(ctx context.Context) bool {
+// budget and starts those again whose pause is over, even while this process may not
+// know what they take.
+func (in *instance) watchSpending(ctx context.Context) {
 	in.reloads.lock.Lock()
 	defer in.reloads.lock.Unlock()
 	statistics, err := in.opt.Backend.Statistics()
-	if err != nil {
-		in.opt.Log.Warn("what scripts take of a CPU is not known, so that --bpf.cpu-budget has no effect", "err", err)
-		return false
+	if err == nil {
+		in.sample(ctx, statistics)
+	} else {
+		in.forgetSamples()
 	}
-	in.sample(ctx, statistics)
+	in.noteStatistics(err)
 	for _, s := range in.collector.scripts {
 		switch r := s.running; {
 		case r == nil:
@@ -128,7 +129,28 @@ func (in *instance) watchSpending(ctx context.Context) bool {
 			in.startAgain(s)
 		}
 	}
-	return true
+}
+
+// noteStatistics logs when it begins and ends that nothing is known.
+func (in *instance) noteStatistics(err error) {
+	if err != nil && !in.blind {
+		in.opt.Log.Warn("what scripts take of a CPU is not known, so that --bpf.cpu-budget has no effect", "err", err)
+	}
+	if err == nil && in.blind {
+		in.opt.Log.Info("what scripts take of a CPU is known again")
+	}
+	in.blind = err != nil
+}
+
+// forgetSamples forgets what scripts took: it is not what they take.
+func (in *instance) forgetSamples() {
+	in.collector.lock.Lock()
+	defer in.collector.lock.Unlock()
+	for _, s := range in.collector.scripts {
+		if s.running != nil {
+			s.running.spent.samples = nil
+		}
+	}
 }
 
 // sample adds to the spending of each script while there are statistics.
@@ -199,6 +221,7 @@ func (in *instance) succeed(s *script, fresh *running) (old *running) {
 		return nil
 	}
 	fresh.spent = spending{pause: s.running.spent.pause, until: s.running.spent.until}
+	fresh.follow(time.Now())
 	old, s.running = s.running, fresh
 	return old
 }

@@ -139,6 +139,42 @@ func TestBudgetWithoutStatistics(t *testing.T) {
 	})
 }
 
+// While nothing is known of what scripts take, no share is shown and those are started
+// again whose pause is over; once it is known, budgets have an effect.
+func TestBudgetWhileStatisticsFail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &reloadBackend{}
+		in := reloading(t, b, "scripts:\n"+countA+"    budget: 5%\n"+countB+"    budget: 0\n")
+		in.opt.CPUBudget = 0.05
+		b.started[0].cost, b.started[1].cost = spender(0.5), spender(0.5)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- in.run(ctx, nil) }()
+		let := func(backend Backend, last time.Duration) string {
+			in.reloads.lock.Lock()
+			in.opt.Backend = backend
+			in.reloads.lock.Unlock()
+			time.Sleep(last)
+			synctest.Wait()
+			return scrapeAll(t, in.collector)
+		}
+		if text := let(b, 75*time.Second); !strings.Contains(text, `ply_script_over_budget{script="a"} 1`) || !strings.Contains(text, `ply_script_cpu_ratio{script="b"} 0.5`) {
+			t.Error(text)
+		}
+		if text := let(noStatistics{b}, 2*time.Minute); !strings.Contains(text, `ply_script_over_budget{script="a"} 0`) || strings.Contains(text, "ply_script_cpu_ratio") {
+			t.Error(text)
+		}
+		b.started[2].cost = spender(0.5)
+		if text := let(b, 75*time.Second); !strings.Contains(text, `ply_script_over_budget{script="a"} 1`) {
+			t.Error(text)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A script that is made to be dear exceeds a small budget on this kernel.
 func TestBudgetOfARealScript(t *testing.T) {
 	need.BPF(t)
@@ -172,7 +208,7 @@ func TestBudgetOfARealScript(t *testing.T) {
 	defer close(end)
 	dear, cheap := scripts[0].running, scripts[1].running
 	for range samples {
-		if !in.watchSpending(t.Context()) {
+		if in.watchSpending(t.Context()); in.blind {
 			t.Fatal("this process may not know")
 		}
 	}

@@ -31,8 +31,8 @@ import (
 // The first scrape may have waited for the scripts to start, and its sample has a
 // time before that. Everything then started when the exporter began to listen: it
 // was 0 all the time since, and no earlier exporter has samples after that. A script
-// that a reload has started may have had samples until then, so it starts when the
-// scrape was requested.
+// that a reload has started, or that was detached, may have had samples until it took
+// the place of the one before. It starts then, or when the scrape was requested.
 //
 // Any scrape is a reading, whoever sends it: the times are right for all.
 
@@ -57,13 +57,17 @@ func (l *readingLog) add(at time.Time) {
 	}
 }
 
+// after is the first start that is later than all samples of what was written at a time.
+func after(at time.Time) time.Time {
+	return at.Truncate(time.Millisecond).Add(time.Millisecond + stampTolerance)
+}
+
 // before returns the start of series that are new in a reading which was
 // requested at a time; created is that of the script.
 func (l readingLog) before(asked, created time.Time) startTime {
 	for _, at := range slices.Backward(l) {
 		if !at.After(asked) {
-			start := at.Truncate(time.Millisecond).Add(time.Millisecond + stampTolerance)
-			return startTime(min(start.UnixNano(), asked.UnixNano()))
+			return startTime(min(after(at).UnixNano(), asked.UnixNano()))
 		}
 	}
 	return startTime(created.UnixNano())
@@ -79,6 +83,10 @@ func (r *running) waited(asked time.Time) {
 		r.created = r.opened
 	}
 }
+
+// follow notes that the script is scraped from now on. It has counted before, while
+// series of the same names may have had samples of the script that it replaces.
+func (r *running) follow(now time.Time) { r.created = after(now) }
 
 // An origin is where the series start that are new in a reading.
 type origin struct {

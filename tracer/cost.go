@@ -3,6 +3,8 @@ package tracer
 import (
 	"errors"
 	"io"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -39,7 +41,19 @@ func (t *Tracer) Cost() (c Cost) {
 // longer. It needs CAP_SYS_ADMIN, unless the setting kernel.bpf_stats_enabled is 1.
 func KeepStatistics() (io.Closer, error) {
 	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
-	return stats, Diagnose(err)
+	if err == nil {
+		return stats, nil
+	}
+	if isOn("/proc/sys/kernel/bpf_stats_enabled") {
+		return io.NopCloser(nil), nil
+	}
+	return nil, Diagnose(err)
+}
+
+// isOn says whether a setting of the kernel is known to be 1.
+func isOn(file string) bool {
+	text, err := os.ReadFile(file)
+	return err == nil && strings.TrimSpace(string(text)) == "1"
 }
 
 // Pause stops the script and detaches it. Its maps stay readable until Close.
