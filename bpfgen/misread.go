@@ -35,8 +35,10 @@ func Misread(script *plylang.Script) plylang.ErrorList {
 		}
 		if calls, returns, ok := probe.SystemCalls(c.Spec); ok && returns {
 			m.named(kernel.Compile(calls))
+			m.minusOne()
 		}
 		m.protocol()
+		m.status()
 	}
 	list.Sort()
 	return slices.CompactFunc(list, func(a, b *plylang.Error) bool { return a.Pos == b.Pos && a.Msg == b.Msg })

@@ -53,6 +53,49 @@ func (m *misread) tested() (yes bool) {
 	return yes
 }
 
+// minusOne warns of a result that is taken for that of the C library: -1, whatever
+// the error is. The kernel returns the error.
+func (m *misread) minusOne() {
+	m.inspect(func(x plylang.Expr) {
+		compared, with := equated(x)
+		if call, ok := compared.(*plylang.Call); ok && call.Name == "errno" || !isResult(compared) || len(with) != 1 || !isConst(with[0], -1) {
+			return
+		}
+		m.warnf(with[0].Position(), "-1 is the error EPERM alone: %s < 0 is any error; write errno(%s) == -1 where EPERM is meant", compared, compared)
+	})
+}
+
+// status warns of the status of a process that is taken for what it gave to exit.
+// Its low bits are the signal that killed it; of the signals only the first two are
+// more likely a status.
+func (m *misread) status() {
+	m.inspect(func(x plylang.Expr) {
+		compared, with := equated(x)
+		member, ok := compared.(*plylang.Member)
+		if !ok || member.Name != "exit_code" && member.Name != "group_exit_code" {
+			return
+		}
+		for _, y := range with {
+			if n, ok := plylang.ConstInt(y); ok && (n == 1 || n == 2 || n > 64 && n < 256) {
+				m.warnf(y.Position(), "%s has the signal in its low 7 bits, and what the process gave to exit above: %s >> 8 is that", compared, compared)
+			}
+		}
+	})
+}
+
+// equated is what an expression compares for equality, and with what.
+func equated(x plylang.Expr) (compared plylang.Expr, with []plylang.Expr) {
+	switch x := x.(type) {
+	case *plylang.Binary:
+		if x.Op == plylang.EQ || x.Op == plylang.NE {
+			return x.X, []plylang.Expr{x.Y}
+		}
+	case *plylang.In:
+		return x.X, x.List
+	}
+	return nil, nil
+}
+
 // protocols are numbers of the IP header, which are no types of Ethernet frames.
 var protocols = map[int64]string{1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
 
@@ -60,16 +103,7 @@ var protocols = map[int64]string{1: "ICMP", 6: "TCP", 17: "UDP", 58: "ICMPv6"}
 // the IP header: it is never equal.
 func (m *misread) protocol() {
 	m.inspect(func(x plylang.Expr) {
-		var compared plylang.Expr
-		var with []plylang.Expr
-		switch x := x.(type) {
-		case *plylang.Binary:
-			if x.Op == plylang.EQ || x.Op == plylang.NE {
-				compared, with = x.X, []plylang.Expr{x.Y}
-			}
-		case *plylang.In:
-			compared, with = x.X, x.List
-		}
+		compared, with := equated(x)
 		if !m.isFrameType(compared) {
 			return
 		}
