@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -47,7 +48,15 @@ func KeepStatistics() (io.Closer, error) {
 	if isOn("/proc/sys/kernel/bpf_stats_enabled") {
 		return io.NopCloser(nil), nil
 	}
-	return nil, Diagnose(err)
+	return nil, refusedStatistics(err)
+}
+
+// refusedStatistics says what is missing.
+func refusedStatistics(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w: it takes CAP_SYS_ADMIN, or the setting kernel.bpf_stats_enabled=1", err)
+	}
+	return Diagnose(err)
 }
 
 // isOn says whether a setting of the kernel is known to be 1.

@@ -3,8 +3,17 @@ package tracer
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+func TestRefusedStatistics(t *testing.T) {
+	if err := refusedStatistics(unix.EPERM); !strings.Contains(err.Error(), "CAP_SYS_ADMIN, or the setting kernel.bpf_stats_enabled=1") {
+		t.Error(err)
+	}
+}
 
 func TestIsOn(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bpf_stats_enabled")
