@@ -33,6 +33,9 @@ func Misread(script *plylang.Script) plylang.ErrorList {
 			m.requested()
 			m.port()
 		}
+		if ok {
+			m.seldom()
+		}
 		if calls, returns, ok := probe.SystemCalls(c.Spec); ok && returns {
 			m.named(kernel.Compile(calls))
 			m.minusOne()

@@ -53,6 +53,19 @@ func (m *misread) tested() (yes bool) {
 	return yes
 }
 
+// called are calls that programs hardly make, because the C library's function of that
+// name makes another call.
+var called = map[string]string{
+	"open": "@(open|openat|openat2)", "fork": "@(fork|vfork|clone|clone3)", "exit": "exit_group",
+}
+
+// seldom warns of a call that is asked for by the name of the C library's function.
+func (m *misread) seldom() {
+	if all := called[m.call]; all != "" {
+		m.warnf(m.clause.Spec.Pos, "few programs call %s: the C library's %s() makes another system call: SyS_%s", m.call, m.call, all)
+	}
+}
+
 // minusOne warns of a result that is taken for that of the C library: -1, whatever
 // the error is. The kernel returns the error.
 func (m *misread) minusOne() {

@@ -28,8 +28,11 @@ func TestMisread(t *testing.T) {
 		{"tracepoint:syscalls/sys_exit_read { if (data->ret != -1) { @ = count(); } }", "data->ret < 0 is any error"},
 		{"tracepoint:sched/sched_process_exit / curtask->exit_code == 1 / { @ = count(); }", "script:1:61: curtask->exit_code has the signal in its low 7 bits, and what the process gave to exit above: curtask->exit_code >> 8 is that"},
 		{"tracepoint:sched/sched_process_exit / curtask->signal->group_exit_code in (0, 137) / { @ = count(); }", "curtask->signal->group_exit_code >> 8"},
+		{"kprobe:SyS_open { @[comm] = count(); }", "script:1:1: few programs call open: the C library's open() makes another system call: SyS_@(open|openat|openat2)"},
+		{"tracepoint:syscalls/sys_exit_fork { @ = count(); }", "SyS_@(fork|vfork|clone|clone3)"},
 
 		{"kprobe:SyS_read { @[comm] = quantize(arg2); }", ""},
+		{"kprobe:SyS_@(open|openat), kprobe:SyS_exit_group { @[comm] = count(); }", ""},
 		{"kretprobe:SyS_kill / errno(retval) == -1 / { @ = count(); }", ""},
 		{"kretprobe:SyS_kill / retval in (-1, -3) / { @ = count(); }", ""},
 		{"tracepoint:sched/sched_process_exit / curtask->exit_code == 0 || curtask->exit_code >> 8 == 1 || curtask->exit_code == 9 / { @ = count(); }", ""},
