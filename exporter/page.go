@@ -27,8 +27,10 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"digits": func(n any) string {
 		return groupDigits(reflect.Indirect(reflect.ValueOf(n)).Convert(reflect.TypeFor[uint64]()).Uint())
 	},
-	"bytes": func(n uint64) string { return bytesText(float64(n)) },
-	"time":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
+	"bytes":  func(n uint64) string { return bytesText(float64(n)) },
+	"lines":  func(text string) []string { return strings.Split(text, "\n") },
+	"isCode": func(line string) bool { return strings.HasPrefix(line, "    ") }, // or the caret below
+	"time":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
 }).Parse(pageText))
 
 // What a map shows on the page at most.
@@ -142,6 +144,14 @@ func (v *pageView) failedFirst() {
 		v.Up += int(boolValue(s.State == "up"))
 	}
 	v.Failed = v.Scripts[:len(v.Scripts)-v.Up]
+}
+
+// MissedEvents is 0 where the kernel does not count them, too.
+func (p probeStatus) MissedEvents() uint64 {
+	if p.Missed == nil {
+		return 0
+	}
+	return *p.Missed
 }
 
 // Tables are the maps that are not exported.

@@ -83,7 +83,14 @@ func TestPageOfWhatFails(t *testing.T) {
 	b, yaml := demo()
 	in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, yaml)}
 	in.reloads.begin(parsed(t, yaml))
+	b.tracers["kprobe:x { @lat = quantize(time - time); }"].probes[0].MissedKnown = true
 	before := pageOf(in)
+	if strings.Contains(before, "missed by the kernel") {
+		t.Error("no event was missed")
+	}
+	b.tracers["kprobe:x { @lat = quantize(time - time); }"].probes[0].Missed = 5
+	in.page.forget()
+	expectInOrder(t, pageOf(in), `id="latency">`, "5 events missed by the kernel")
 	expectInOrder(t, before, `<b>2</b> running, <span class="failed">1 not: <a href="#missing">missing</a></span> · up`,
 		"not scraped yet", `<section class="script" id="missing">`, `did you mean &#34;tcp_v4_rcv&#34;?`, "<section", `id="syscalls">`, "<section", `id="latency">`)
 	if strings.Contains(before, "not reloaded") {
@@ -91,7 +98,7 @@ func TestPageOfWhatFails(t *testing.T) {
 	}
 	_, err := config.Parse("probes.yaml", []byte("scripts:\n  - nme: x\n"))
 	_ = in.apply(nil, err, "test")
-	expectInOrder(t, pageOf(in), `<a href="#page-reload">configuration not reloaded</a>`, `id="page-reload"`, "probes.yaml:2:5: a script has no key &#34;nme&#34;", "\n        ^<")
+	expectInOrder(t, pageOf(in), `<a href="#page-reload">configuration not reloaded</a>`, `id="page-reload"`, "probes.yaml:2:5: a script has no key &#34;nme&#34;", `<span class="code">        ^</span>`)
 }
 
 // expectInOrder fails unless a text has all parts, one after the other.
