@@ -42,6 +42,7 @@ func Misread(script *plylang.Script) plylang.ErrorList {
 		}
 		m.protocol()
 		m.status()
+		m.address()
 	}
 	list.Sort()
 	return slices.CompactFunc(list, func(a, b *plylang.Error) bool { return a.Pos == b.Pos && a.Msg == b.Msg })

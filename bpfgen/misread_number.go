@@ -66,6 +66,28 @@ func (m *misread) seldom() {
 	}
 }
 
+// address warns of a key that is the address of a text: each program has its own of
+// the same text, and the same of many.
+func (m *misread) address() {
+	plylang.Walk(m.clause.Body, func(n plylang.Node) bool {
+		a, ok := n.(*plylang.Assign)
+		if !ok {
+			return true
+		}
+		ref, ok := a.LHS.(*plylang.MapRef)
+		if !ok || ref.Map == nil || ref.Map.Agg == nil {
+			return true
+		}
+		for _, key := range ref.Keys {
+			t := key.Type()
+			if t != nil && t.Kind == plylang.Pointer && t.Display == nil && t.Elem != nil && t.Elem.Kind == plylang.Int && t.Elem.Size == 1 && t.Elem.Signed {
+				m.warnf(key.Position(), "%s is the address of a text, and many texts have the same one: str(%s) is the text", key, key)
+			}
+		}
+		return true
+	})
+}
+
 // minusOne warns of a result that is taken for that of the C library: -1, whatever
 // the error is. The kernel returns the error.
 func (m *misread) minusOne() {

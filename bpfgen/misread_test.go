@@ -30,8 +30,12 @@ func TestMisread(t *testing.T) {
 		{"tracepoint:sched/sched_process_exit / curtask->signal->group_exit_code in (0, 137) / { @ = count(); }", "curtask->signal->group_exit_code >> 8"},
 		{"kprobe:SyS_open { @[comm] = count(); }", "script:1:1: few programs call open: the C library's open() makes another system call: SyS_@(open|openat|openat2)"},
 		{"tracepoint:syscalls/sys_exit_fork { @ = count(); }", "SyS_@(fork|vfork|clone|clone3)"},
+		{"tracepoint:syscalls/sys_enter_openat { @[data->filename] = count(); }", "script:1:48: data->filename is the address of a text, and many texts have the same one: str(data->filename) is the text"},
+		{"kprobe:SyS_openat { @[comm, args->filename].count(); }", "str(args->filename) is the text"},
 
 		{"kprobe:SyS_read { @[comm] = quantize(arg2); }", ""},
+		{"tracepoint:sched/sched_process_exec { @[data->filename] = count(); }", ""},
+		{"kprobe:SyS_openat { path[tid] = args->filename; @[str(args->filename)] = count(); @a[(u64)args->filename] = count(); }", ""},
 		{"kprobe:SyS_@(open|openat), kprobe:SyS_exit_group { @[comm] = count(); }", ""},
 		{"kretprobe:SyS_kill / errno(retval) == -1 / { @ = count(); }", ""},
 		{"kretprobe:SyS_kill / retval in (-1, -3) / { @ = count(); }", ""},
