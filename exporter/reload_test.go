@@ -17,6 +17,7 @@ import (
 
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
+	"ply-exporter/internal/promtest"
 	"ply-exporter/plylang"
 )
 
@@ -368,6 +369,48 @@ func TestReloadDuringTheStart(t *testing.T) {
 	}
 	if len(b.started) != 1 {
 		t.Errorf("started %q", b.texts)
+	}
+}
+
+// A real Prometheus that stores zeros at start times has every count of scripts that
+// take each other's place, though each has counted more than the one before.
+func TestPrometheusOverReloads(t *testing.T) {
+	b := &reloadBackend{}
+	opt := testOptions(b, freeAddress(t))
+	opt.Lifecycle = true
+	one := strings.Replace(countA, "name: a", "name: b", 1)
+	other := strings.Replace(one, "{", "/ pid > 0 / {", 1)
+	named := func(script, name string) string { return script + "    metrics: [{map: '@', name: " + name + "}]\n" }
+	var p *promtest.Server
+	url, write, sum := "", func(string) {}, 0.0
+	for i, step := range []struct {
+		scripts string
+		counts  int64
+	}{
+		{named(countA, "x_total") + named(one, "y_total"), 3},
+		{named(countA, "x_total") + named(other, "y_total"), 5},
+		{named(countA, "y_total") + named(one, "x_total"), 12},
+	} {
+		rows := counts(map[string]int64{"k": step.counts})
+		if i == 0 {
+			url, write = serveFile(t, opt, "scripts:\n"+step.scripts)
+			p = promtest.StartZeros(t, strings.TrimPrefix(url, "http://"))
+			p.WaitValue(`ply_script_up{script="b"}`, 1)
+			for _, f := range b.started {
+				f.set(rows, time.Time{})
+			}
+		} else {
+			b.rows = map[string][]pair{"@": rows}
+			write("scripts:\n" + step.scripts)
+			if status, body := post(t, url+"/-/reload"); status != http.StatusOK {
+				t.Fatalf("%d %s", status, body)
+			}
+		}
+		sum += float64(step.counts)
+		p.WaitIncrease(`y_total{comm="k"}`, sum)
+		if got := p.Increase(`y_total{comm="k"}`); got != sum {
+			t.Errorf("step %d: grown by %v, want %v", i, got, sum)
+		}
 	}
 }
 
