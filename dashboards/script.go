@@ -3,6 +3,7 @@ package dashboards
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"ply-exporter/exporter"
@@ -18,7 +19,7 @@ func (p *page) script(s exporter.ScriptInfo, closed bool) {
 }
 
 // maxTitle is how much of the help of a script the title of its row has.
-const maxTitle = 100
+const maxTitle = 120
 
 func rowTitle(s exporter.ScriptInfo) string {
 	help := strings.Join(strings.Fields(s.Help), " ")
@@ -86,7 +87,7 @@ func (p *page) metricPanels(s exporter.ScriptInfo, m exporter.MetricInfo) []pane
 }
 
 func (f *family) counter() []panel {
-	return []panel{f.lines("", unitPerSecond(f.unit()), rate(f.Name, f.filter, f.labels...), f.legend)}
+	return []panel{f.lines(f.title, unitPerSecond(f.unit()), rate(f.Name, f.filter, f.labels...), f.legend)}
 }
 
 // gauge shows every instance by itself: it is not known what their sum would mean.
@@ -98,7 +99,7 @@ func (f *family) gauge() []panel {
 		q = func(w window) string { return "time() - " + inner(w) }
 	}
 	labels := append([]string{"instance"}, f.labels...)
-	x := f.lines("", unit, q, strings.TrimSpace("{{instance}} "+f.legend))
+	x := f.lines(f.title, unit, q, strings.TrimSpace("{{instance}} "+f.legend))
 	x.targets[0].query = byTop(q, "max", labels)
 	x.title = topTitle(f.title)
 	return []panel{x}
@@ -113,8 +114,9 @@ func byTop(q query, aggregation string, labels []string) query {
 func (f *family) histogram() []panel {
 	unit := unitOf(f.unit())
 	description := f.description()
-	distribution := panel{kind: heat, title: f.title + ", distribution", description: description, unit: unit, targets: []target{{buckets(f.Name, f.filter), "{{le}}"}}}
-	quantiles := panel{title: f.title + ", quantiles", description: description, unit: unit}
+	value := f.value()
+	distribution := panel{kind: heat, title: value + ", distribution", description: description, unit: unit, targets: []target{{buckets(f.Name, f.filter), "{{le}}"}}}
+	quantiles := panel{title: value + ", quantiles", description: description, unit: unit}
 	for _, q := range []float64{0.5, 0.9, 0.99} {
 		quantiles.targets = append(quantiles.targets, target{quantile(q, f.Name, f.filter), fmt.Sprintf("p%v", q*100)})
 	}
@@ -123,7 +125,7 @@ func (f *family) histogram() []panel {
 	}
 	count := events(f.Name, f.filter, f.labels...)
 	tail := quantile(0.99, f.Name, f.filter, f.labels...)
-	slowest := panel{title: f.title + ", p99 by " + list(f.Labels), description: description, unit: unit, targets: []target{{tail, f.legend}}}
+	slowest := panel{title: value + ", p99 by " + list(f.Labels), description: description, unit: unit, targets: []target{{tail, f.legend}}}
 	often := panel{title: f.title + ", number per second by " + list(f.Labels), description: description, unit: "cps", targets: []target{{count, f.legend}}}
 	if f.many() {
 		slowest.targets[0].query = func(w window) string { return fmt.Sprintf("(%s) and topk(%d, %s)", tail(w), maxSeries, count(whole)) }
@@ -135,14 +137,14 @@ func (f *family) histogram() []panel {
 
 func (f *family) summary() []panel {
 	return []panel{
-		f.lines(", mean", unitOf(f.unit()), mean(f.Name, f.filter, f.labels...), f.legend),
-		f.lines(", number per second", "cps", rate(f.Name+"_count", f.filter, f.labels...), f.legend),
+		f.lines(f.value()+", mean", unitOf(f.unit()), mean(f.Name, f.filter, f.labels...), f.legend),
+		f.lines(f.title+", number per second", "cps", rate(f.Name+"_count", f.filter, f.labels...), f.legend),
 	}
 }
 
 // lines is a panel of lines, of the largest ones if there can be many.
-func (f *family) lines(what, unit string, q query, legend string) panel {
-	x := panel{title: f.title + what, description: f.description(), unit: unit}
+func (f *family) lines(title, unit string, q query, legend string) panel {
+	x := panel{title: title, description: f.description(), unit: unit}
 	if len(f.labels) > 0 {
 		x.title += " by " + list(f.Labels)
 	}
@@ -154,6 +156,18 @@ func (f *family) lines(what, unit string, q query, legend string) panel {
 	}
 	x.targets = []target{{q, legend}}
 	return x
+}
+
+// times are words for which a number of seconds needs no other.
+var times = []string{"age", "delay", "duration", "latency", "time", "wait"}
+
+// value is the title of what a histogram or summary has a distribution of: "Filesystem
+// time", as "Filesystem" could be anything.
+func (f *family) value() string {
+	if f.unit() != "seconds" || slices.ContainsFunc(times, func(w string) bool { return strings.HasSuffix(f.title, w) }) {
+		return f.title
+	}
+	return f.title + " time"
 }
 
 // many says that the metric may have more series than a picture can show.
