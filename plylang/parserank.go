@@ -24,12 +24,12 @@ func (p *parser) rankWarnings() (list ErrorList) {
 	return list
 }
 
-// rank returns the comparison that is one side of b, and b as it would be with
+// rank returns the comparison that is one side of x, and x as it would be with
 // both operators exchanged.
-func (b *Binary) rank() (inner Token, meant *Binary) {
-	if x, ok := b.X.(*Binary); ok && opClasses[x.Op] == comparison {
-		return x.Op, &Binary{Op: x.Op, X: x.X, Y: &Binary{Op: b.Op, X: x.Y, Y: b.Y}}
+func (x *Binary) rank() (inner Token, meant *Binary) {
+	if l, ok := x.X.(*Binary); ok && opClasses[l.Op] == comparison {
+		return l.Op, &Binary{Op: l.Op, X: l.X, Y: &Binary{Op: x.Op, X: l.Y, Y: x.Y}}
 	}
-	y := b.Y.(*Binary)
-	return y.Op, &Binary{Op: y.Op, X: &Binary{Op: b.Op, X: b.X, Y: y.X}, Y: y.Y}
+	r := x.Y.(*Binary)
+	return r.Op, &Binary{Op: r.Op, X: &Binary{Op: x.Op, X: x.X, Y: r.X}, Y: r.Y}
 }

@@ -27,8 +27,6 @@ type runs struct {
 
 func (r runs) minus(before runs) runs { return runs{r.count - before.count, r.time - before.time} }
 
-func (r runs) plus(other runs) runs { return runs{r.count + other.count, r.time + other.time} }
-
 // programIDs are all programs of this machine.
 func programIDs() (map[ebpf.ProgramID]bool, error) {
 	all := map[ebpf.ProgramID]bool{}
