@@ -26,13 +26,20 @@ func (m *manager) tell(state string) {
 
 // ready says that the scripts run, or those that can.
 func (m *manager) ready(scripts []*script) {
+	m.tell(daemon.SdNotifyReady + "\n" + statusOf(scripts))
+}
+
+// changed says that other scripts run than before.
+func (m *manager) changed(scripts []*script) { m.tell(statusOf(scripts)) }
+
+func statusOf(scripts []*script) string {
 	run := 0
 	for _, s := range scripts {
-		if s.running != nil {
+		if s.counts() {
 			run++
 		}
 	}
-	m.tell(fmt.Sprintf("%s\nSTATUS=%d of %d scripts run", daemon.SdNotifyReady, run, len(scripts)))
+	return fmt.Sprintf("STATUS=%d of %d scripts run", run, len(scripts))
 }
 
 // reloading says that the configuration is being loaded again. It is over when

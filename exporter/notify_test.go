@@ -100,3 +100,14 @@ func TestServiceManagerHears(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// It hears of scripts that are detached for their budget, and that they are back.
+func TestServiceManagerHearsOfBudgets(t *testing.T) {
+	manager := listenAsManager(t)
+	in := reloading(t, &reloadBackend{}, "scripts:\n"+countA+countB)
+	in.manager.log = in.opt.Log
+	in.detach(in.collector.scripts[0])
+	manager.until(t, "STATUS=1 of 2 scripts run")
+	in.startAgain(in.collector.scripts[0])
+	manager.until(t, "STATUS=2 of 2 scripts run")
+}

@@ -28,7 +28,7 @@ func (in *instance) noteReady() {
 		r = ready
 	}
 	for _, s := range in.collector.scripts {
-		if s.running != nil && !s.running.spent.over {
+		if s.counts() {
 			r = ready
 		}
 	}

@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -472,7 +473,7 @@ func TestAutoReload(t *testing.T) {
 	})
 }
 
-// A lineLog counts lines.
+// A lineLog counts lines that tell of the configuration.
 type lineLog struct {
 	lock sync.Mutex
 	n    int
@@ -481,7 +482,9 @@ type lineLog struct {
 func (l *lineLog) Write(p []byte) (int, error) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	l.n++
+	if bytes.Contains(p, []byte("msg=\"configuration ")) {
+		l.n++
+	}
 	return len(p), nil
 }
 
@@ -532,5 +535,20 @@ func TestReloadsBesideScrapes(t *testing.T) {
 	}
 	if err := in.reload("after the end"); err == nil {
 		t.Error("reloaded after the end")
+	}
+}
+
+// What a reload starts is told of as what the start does: with its warnings.
+func TestReloadTellsOfWhatItStarts(t *testing.T) {
+	var log bytes.Buffer
+	b := &reloadBackend{}
+	in := reloading(t, b, "scripts:\n"+countA)
+	in.opt.Log = slog.New(slog.NewTextHandler(&log, nil))
+	const doubtful = "  - name: b\n    script: 'kretprobe:SyS_openat / retval == -1 / { @ = count(); }'\n"
+	if _, err := in.change(parsed(t, "scripts:\n"+countA+doubtful)); err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	if text := log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "EPERM") || !strings.Contains(text, `msg="script runs" script=b`) || strings.Contains(text, "script=a") {
+		t.Error(text)
 	}
 }

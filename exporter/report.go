@@ -16,6 +16,12 @@ func (in *instance) report(scripts []*script) error {
 		return err // which says it all
 	}
 	in.reportFailures(scripts)
+	in.reportRunning(scripts)
+	return err
+}
+
+// reportRunning logs the scripts that run, with what they warn of and note.
+func (in *instance) reportRunning(scripts []*script) {
 	for _, s := range scripts {
 		if s.err != nil {
 			continue
@@ -28,7 +34,6 @@ func (in *instance) report(scripts []*script) error {
 		}
 		in.opt.Log.Info("script runs", "script", s.conf.Name, "probes", len(s.running.tracer.Probes()))
 	}
-	return err
 }
 
 // unfit says why an exporter is not to serve these scripts as they are.

@@ -49,6 +49,9 @@ func start(scripts []*script, b Backend) {
 	}
 }
 
+// counts says that the script runs, and is not detached for its budget.
+func (s *script) counts() bool { return s.running != nil && !s.running.spent.over }
+
 func newRunning(c *compiled, t Tracer) (*running, error) {
 	r := &running{compiled: c, tracer: t, created: t.Created()}
 	var err error

@@ -187,6 +187,7 @@ func (in *instance) detach(s *script) {
 		in.opt.Log.Error("script cannot be detached", "script", s.conf.Name, "err", err)
 	}
 	in.changed()
+	in.manager.changed(in.collector.scripts)
 	in.opt.Log.Warn("script detached", "script", s.conf.Name, "reason", s.running.overBudget(in.budget(s.conf)))
 }
 
@@ -209,6 +210,7 @@ func (in *instance) startAgain(s *script) {
 		_ = old.tracer.Close()
 	}
 	in.changed()
+	in.manager.changed(in.collector.scripts)
 }
 
 // succeed lets a script that was detached go on as one that was started, and returns

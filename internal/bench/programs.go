@@ -13,11 +13,11 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter"
 	"ply-exporter/exporter/config"
+	"ply-exporter/internal/checked"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 )
@@ -196,29 +196,14 @@ func shippedObjects(k *kernel.Kernel, folder string) (all []scriptObject, err er
 		return nil, err
 	}
 	for _, s := range cfg.Scripts {
-		b := &compiling{Backend: exporter.NewBackend(k, slog.New(slog.DiscardHandler), false)}
-		err := exporter.Check(io.Discard, &config.Config{Scripts: []*config.Script{s}}, b, exporter.Limits{})
+		o, err := checked.Object(exporter.NewBackend(k, slog.New(slog.DiscardHandler), false), s)
 		switch {
 		case errors.Is(err, plylang.ErrMissing):
 		case err != nil:
 			return nil, err
 		default:
-			all = append(all, scriptObject{s.Name, b.object})
+			all = append(all, scriptObject{s.Name, o})
 		}
 	}
 	return all, nil
 }
-
-// compiling is a backend that keeps what it compiles, and loads nothing.
-type compiling struct {
-	exporter.Backend
-	object *object.Object
-}
-
-func (b *compiling) Compile(s *plylang.Script, opt bpfgen.Options) (*object.Object, error) {
-	o, err := b.Backend.Compile(s, opt)
-	b.object = o
-	return o, err
-}
-
-func (b *compiling) Verify(*object.Object) error { return nil }

@@ -1,20 +1,17 @@
 package golden
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter"
 	"ply-exporter/exporter/config"
-	"ply-exporter/plylang"
+	"ply-exporter/internal/checked"
 )
 
 // configured are the scripts of the configurations that come with the program.
@@ -44,25 +41,6 @@ func configured(t *testing.T) (all []script) {
 // metrics of its configuration ask for.
 func export(s *config.Script) func(*kernel.Kernel, bool) (*object.Object, error) {
 	return func(k *kernel.Kernel, plain bool) (*object.Object, error) {
-		b := &backend{Backend: exporter.NewBackend(k, slog.New(slog.DiscardHandler), plain)}
-		err := exporter.Check(io.Discard, &config.Config{Scripts: []*config.Script{s}}, b, exporter.Limits{})
-		if err == nil && b.object == nil {
-			err = errors.New("nothing was compiled")
-		}
-		return b.object, err
+		return checked.Object(exporter.NewBackend(k, slog.New(slog.DiscardHandler), plain), s)
 	}
 }
-
-// A backend keeps what was compiled, and shows it to no kernel.
-type backend struct {
-	exporter.Backend
-	object *object.Object
-}
-
-func (b *backend) Compile(s *plylang.Script, opt bpfgen.Options) (*object.Object, error) {
-	o, err := b.Backend.Compile(s, opt)
-	b.object = o
-	return o, err
-}
-
-func (b *backend) Verify(*object.Object) error { return nil }

@@ -1,10 +1,11 @@
 package promtest
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -28,12 +29,28 @@ func zeroCommand(t testing.TB) string {
 	if help, err := exec.Command(command, "--help").CombinedOutput(); err == nil && strings.Contains(string(help), zeroIngestion) {
 		return command
 	}
-	_, here, _, _ := runtime.Caller(0)
-	fetched, err := exec.Command(filepath.Join(filepath.Dir(here), "fetch-prometheus")).Output()
+	fetched, err := exec.Command(filepath.Join(moduleRoot(t), "internal/promtest/fetch-prometheus")).Output()
 	if err != nil {
 		t.Skipf("needs the command prometheus from 2.50 on: %v", err)
 	}
 	return strings.TrimSpace(string(fetched))
+}
+
+// moduleRoot is the folder of go.mod. Tests run in that of their package, or below.
+func moduleRoot(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			err = errors.New("no go.mod")
+		}
+		dir = filepath.Dir(dir)
+	}
+	t.Fatal(err)
+	return ""
 }
 
 // Increase is what Prometheus says a series has grown by since its beginning,
