@@ -240,7 +240,7 @@ func (r *Record) Check(got Result) string {
 		return fmt.Sprintf("output\n%swant\n%s", list(out), list(append(r.Expect, r.Patterns...)))
 	}
 	if got.Status != r.Status {
-		return fmt.Sprintf("status %d, want %d", got.Status, r.Status)
+		return fmt.Sprintf("status %d, want %d; it says\n%s", got.Status, r.Status, list(lines(got.Said)))
 	}
 	return ""
 }

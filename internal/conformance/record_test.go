@@ -45,7 +45,7 @@ func TestCheck(t *testing.T) {
 		{Result{Output: "\n12 ns\nx\n", Status: 2}, ""},
 		{Result{Output: "12 ns\n  y\n  z\nx\n", Status: 2}, ""},
 		{Result{Output: "12 ns\ny\nx\n", Status: 2}, "output\n    12 ns\n    y\n    x\nwant\n    [0-9]+ ns(\\n  .*)*\n    x\n"},
-		{Result{Output: "12 ns\nx\n"}, "status 0, want 2"},
+		{Result{Output: "12 ns\nx\n"}, "status 0, want 2; it says\n    (nothing)\n"},
 		{Result{Output: "12 nsec\nx\n", Status: 2}, "output\n    12 nsec\n    x\nwant\n    [0-9]+ ns(\\n  .*)*\n    x\n"},
 		{Result{Output: "12 ns\nx\n", Status: 2, Warnings: []string{"w"}}, "warnings\n    w\nwant\n    (nothing)\n"},
 	} {

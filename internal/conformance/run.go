@@ -22,6 +22,7 @@ type Result struct {
 	Warnings []string // without those about this kernel
 	Output   string
 	Status   int
+	Said     string // on standard error
 }
 
 // patience is how long a script without an end of its own may run, on a guest
@@ -42,7 +43,7 @@ func Run(s Script) (res Result, err error) {
 	}
 	output, err := content(streams.Out)
 	said, errRead := content(streams.Err)
-	res.Output = output
+	res.Output, res.Said = output, said
 	return res, errors.Join(err, errRead, res.read(said), streams.In.Close())
 }
 
