@@ -32,25 +32,11 @@ func Scripts(b exporter.Backend, scripts ...*config.Script) (string, error) {
 	return out.String(), err
 }
 
-// A Metric is what check says of one: a family, of type counter, gauge, histogram
-// or summary.
-type Metric struct {
-	Name, Type string
-	Labels     []string
-}
-
-// metricLine is how check begins to describe a metric.
-var metricLine = regexp.MustCompile(`(?m)^    (\w+)(?:\{(.*)\})? (counter|gauge|histogram|summary)`)
-
 // Metrics returns what scripts export.
-func Metrics(b exporter.Backend, scripts ...*config.Script) (metrics []Metric, err error) {
-	said, err := Scripts(b, scripts...)
-	for _, m := range metricLine.FindAllStringSubmatch(said, -1) {
-		metric := Metric{Name: m[1], Type: m[3]}
-		if m[2] != "" {
-			metric.Labels = strings.Split(m[2], ",")
-		}
-		metrics = append(metrics, metric)
+func Metrics(b exporter.Backend, scripts ...*config.Script) (metrics []exporter.MetricInfo, err error) {
+	described, err := exporter.Describe(&config.Config{Scripts: scripts}, b)
+	for _, s := range described {
+		metrics = append(metrics, s.Metrics...)
 	}
 	return metrics, err
 }
