@@ -153,29 +153,35 @@ func (in *instance) forgetSamples() {
 	}
 }
 
-// sample adds to the spending of each script while there are statistics.
+// sample adds to the spending of each script while there are statistics. They are read
+// at both ends of the time that is measured: a scrape that holds the lock is not in it.
 func (in *instance) sample(ctx context.Context, statistics io.Closer) {
 	scripts := in.collector.scripts
-	before := make([]tracer.Cost, len(scripts))
-	for i, s := range scripts {
-		if s.running != nil {
-			before[i] = s.running.tracer.Cost()
-		}
-	}
-	begin := time.Now()
+	begin, before := time.Now(), costs(scripts)
 	select {
 	case <-ctx.Done():
 	case <-time.After(sampleTime):
 	}
-	took := time.Since(begin)
+	after, took := costs(scripts), time.Since(begin)
+	_ = statistics.Close()
 	in.collector.lock.Lock()
 	defer in.collector.lock.Unlock()
 	for i, s := range scripts {
 		if s.running != nil && !s.running.spent.over {
-			s.running.spent.add(s.running.tracer.Cost().Minus(before[i]), took)
+			s.running.spent.add(after[i].Minus(before[i]), took)
 		}
 	}
-	_ = statistics.Close()
+}
+
+// costs is what the programs of each script have taken while there were statistics.
+func costs(scripts []*script) []tracer.Cost {
+	all := make([]tracer.Cost, len(scripts))
+	for i, s := range scripts {
+		if s.running != nil {
+			all[i] = s.running.tracer.Cost()
+		}
+	}
+	return all
 }
 
 // detach detaches a script that has exceeded its budget.

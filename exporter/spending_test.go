@@ -93,6 +93,26 @@ func TestBudget(t *testing.T) {
 	})
 }
 
+// A sample reads what programs take without waiting for a scrape, in which they go on.
+func TestSampleDuringAScrape(t *testing.T) {
+	b := &reloadBackend{}
+	in := reloading(t, b, "scripts:\n"+countA)
+	read := make(chan bool, 2)
+	b.started[0].cost = func() tracer.Cost { read <- true; return tracer.Cost{} }
+	in.collector.lock.Lock()
+	done := make(chan bool)
+	go func() { in.sample(t.Context(), io.NopCloser(nil)); close(done) }()
+	for range 2 {
+		select {
+		case <-read:
+		case <-time.After(10 * time.Second):
+			t.Error("it waits for the scrape")
+		}
+	}
+	in.collector.lock.Unlock()
+	<-done
+}
+
 // A script that is detached begins at once when its budget has become large enough.
 func TestBudgetRaised(t *testing.T) {
 	for _, row := range []struct {
