@@ -28,7 +28,7 @@ func (p *program) addCheck() {
 	c := p.app.Command("check", "Compile a configuration, verify it on this kernel, and list its metrics with labels and cost.")
 	f := checkFlags{load: configFlags(c), attach: attachFlag(c), maxSeries: maxSeriesFlag(c), budget: memoryBudgetFlag(c)}
 	c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").SetValue(&number{&f.cpus, "--cpus"})
-	c.Flag("no-kernel", "Load nothing into the kernel, which takes no privileges: names, types, metrics and costs are checked, the kernel verifies nothing.").BoolVar(&f.noKernel)
+	c.Flag("no-kernel", "Load nothing into the kernel, which takes no privileges but to read tracefs, if a script has tracepoints: names, types, metrics and costs are checked, the kernel verifies nothing.").BoolVar(&f.noKernel)
 	c.Flag("kernel", "Like --no-kernel, but for the kernel that the command record has written to FILE, not for this one.").PlaceHolder("FILE").IsSetByUser(&f.isOther).StringVar(&f.recorded)
 	c.Flag("against", "Show what a reload would change where the configuration FILE, which may be a directory, runs (repeatable).").PlaceHolder("FILE").StringsVar(&f.against)
 	p.add(c, func() int { return p.check(&f) })
