@@ -39,7 +39,12 @@ func capabilities(t *testing.T, status string) (effective uint64, noNew bool) {
 // After the start every thread has the capabilities that serving needs, and no other;
 // a reload starts scripts nevertheless.
 func TestCapabilitiesAfterTheStart(t *testing.T) {
+	need.OldAndNew(t)
 	need.BPF(t)
+	reloaded := exactConfig
+	if need.HasKprobes() {
+		reloaded += "  - name: functions\n    script: |\n      kprobe:vfs_read { @entered = count(); }\n      kretprobe:vfs_read { @took = quantize(elapsed); }\n      kretprobe:vfs_write { @returned = count(); }\n"
+	}
 	own, _ := capabilities(t, "/proc/self/status")
 	needed := uint64(1<<unix.CAP_BPF|1<<unix.CAP_PERFMON|1<<unix.CAP_SYS_ADMIN|1<<unix.CAP_SYS_RESOURCE|1<<unix.CAP_SYSLOG|1<<unix.CAP_DAC_READ_SEARCH) & own
 	for _, row := range []struct {
@@ -52,9 +57,12 @@ func TestCapabilitiesAfterTheStart(t *testing.T) {
 		{[]string{"--capabilities.keep=all"}, own, false},
 	} {
 		s, write := startReloadable(t, goodConfig, append(row.keep, "--web.enable-lifecycle")...)
-		write(exactConfig)
+		write(reloaded)
 		if status, body := s.reload(t); status != http.StatusOK {
 			t.Errorf("%q: %d %s", row.keep, status, body)
+		}
+		if _, text := s.get(t, "/metrics"); strings.Contains(text, `ply_script_up{script="functions"} 0`) || strings.Contains(text, "ply_probe_attached{kind=\"none\"") {
+			t.Errorf("%q: %s\n%s", row.keep, text, s.logText(t))
 		}
 		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", s.cmd.Process.Pid))
 		if err != nil || len(threads) < 2 {
