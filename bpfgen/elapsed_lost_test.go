@@ -115,7 +115,7 @@ kretprobe:SyS_execve / ppid == PID && retval == 0 && elapsed > 0 / { @exec = cou
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	waitAsleepIn(t, cmd.Process.Pid)
+	waitBlockedIn(t, fmt.Sprintf("/proc/%d", cmd.Process.Pid), unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP)
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	_ = cmd.Wait()
 	got := []int64{r.number(t, "@slept"), r.number(t, "@long"), r.number(t, "@child"), r.number(t, "@exec")}
@@ -193,16 +193,16 @@ func refuse(nr uint32) error {
 	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&filter)), 0, 0)
 }
 
-// waitAsleepIn waits until a process sleeps for a time.
-func waitAsleepIn(t *testing.T, pid int) {
+// waitBlockedIn waits until a task, by its folder in /proc, sleeps in one of these system calls.
+func waitBlockedIn(t *testing.T, task string, calls ...int) {
 	t.Helper()
 	for range 10_000 {
-		where, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+		where, err := os.ReadFile(task + "/syscall")
 		var nr int
-		if _, scan := fmt.Sscan(string(where), &nr); err == nil && scan == nil && (nr == unix.SYS_NANOSLEEP || nr == unix.SYS_CLOCK_NANOSLEEP) {
+		if _, scan := fmt.Sscan(string(where), &nr); err == nil && scan == nil && slices.Contains(calls, nr) {
 			return
 		}
 		time.Sleep(time.Millisecond)
 	}
-	t.Fatal("the process does not sleep")
+	t.Fatalf("%s is in none of the system calls %v", task, calls)
 }

@@ -290,7 +290,7 @@ func TestElapsedInFlight(t *testing.T) {
 				}
 			}()
 			tid := <-tids
-			waitAsleep(t, tid)
+			waitBlockedIn(t, fmt.Sprintf("/proc/self/task/%d", tid), unix.SYS_READ)
 			r := startTimed(t, fmt.Sprintf(`%s / tid == %d / { @n = count(); @max = max(elapsed); }`, script, tid), bpfgen.Options{}, nil)
 			began := now()
 			for range 3 {
@@ -307,22 +307,6 @@ func TestElapsedInFlight(t *testing.T) {
 			}
 		})
 	}
-}
-
-// waitAsleep waits until a thread of this process sleeps.
-func waitAsleep(t *testing.T, tid int) {
-	t.Helper()
-	for range 10_000 {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/stat", tid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, after, _ := strings.Cut(string(stat), ") "); strings.HasPrefix(after, "S") {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Fatal("the thread does not sleep")
 }
 
 // A function that calls itself: what wakes a reader of an epoll that waits for

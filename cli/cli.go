@@ -103,9 +103,9 @@ func (p *program) usage(err error) int {
 	if hint := p.plyHint(text); hint != "" {
 		text = hint
 	} else if p.isRun() && strings.HasPrefix(text, "unknown ") {
-		text += p.misspelt(text) + "; put -- before it if it is an argument of the script"
+		text += p.didYouMean(text) + "; put -- before it if it is an argument of the script"
 	} else {
-		text += p.misspelt(text)
+		text += p.didYouMean(text)
 	}
 	fmt.Fprintf(p.Err, "%s%s; see %s --help\n", p.prefix(), text, cmp.Or(p.name, "ply-exporter"))
 	return statusUsage

@@ -10,7 +10,7 @@ import (
 )
 
 func TestBlockIO(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "block_io.yaml"))
 	d := newLoopDisk(t)
 	compare(t, s, func() { d.use(t) }, d.comparisons()...)
@@ -77,7 +77,7 @@ func (d disk) use(t *testing.T) {
 // their last time on the disk takes a tenth of it. Later kernels hold requests
 // back before the disk must refuse them.
 func TestRequeuedRequests(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	need.Guest(t)
 	const times, size = 64, 16 << 10 // of which one fits into what the driver allows in 20 ms
 	s := serve(t, load(t, "block_io.yaml"))
@@ -112,7 +112,7 @@ func (d disk) write(t *testing.T, size, times int) {
 }
 
 func TestFailingRequests(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	need.Guest(t)
 	s := serve(t, load(t, "block_io.yaml"))
 	d := newNullDisk(t, map[string]string{"size": "16", "memory_backed": "1", "badblocks": "+8-15"})

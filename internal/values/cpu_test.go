@@ -15,7 +15,7 @@ import (
 
 // Two cgroups share a CPU: each waits, and loses it to the other.
 func TestCPUWaits(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "cpu.yaml"))
 	one, other := newGroup(t, "ply_values_one"), newGroup(t, "ply_values_other")
 	cpus := onlineCPUs(t)
@@ -55,7 +55,7 @@ func schedstat(fromEnd int, factor float64) func(*testing.T) float64 {
 }
 
 func TestCPUMigrations(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "cpu.yaml"))
 	compare(t, s, func() { migrate(t) },
 		comparison{ours: ours("ply_cpu_migrations_total"), source: "perf's count of sched_migrate_task", theirs: perfTracepoint(t, "sched/sched_migrate_task"), least: moves},
@@ -77,7 +77,7 @@ func migrate(t *testing.T) {
 
 // A sample of the run queue has as many tasks as /proc/loadavg says run.
 func TestCPURunQueueLength(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "cpu.yaml"))
 	cpus := onlineCPUs(t)
 	var all spinners
@@ -122,7 +122,7 @@ func runningTasks(t *testing.T) (n float64) {
 
 // A cgroup may use a fifth of a CPU and wants all of it.
 func TestCPUThrottling(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	need.Kprobes(t)
 	s := serve(t, load(t, "cpu.yaml"))
 	must(t, os.WriteFile(cgroups(t)+"/cgroup.subtree_control", []byte("+cpu"), 0))

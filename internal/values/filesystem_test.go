@@ -13,7 +13,7 @@ import (
 )
 
 func TestFilesystem(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "filesystem.yaml"))
 	folder := newRamfs(t)
 	did := ledger{}
@@ -172,7 +172,7 @@ func is(err, want error) error {
 // A read that waits takes as long as a clock beside it says. In tracefs there is a
 // regular file whose reader waits for the next line.
 func TestFilesystemTime(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "filesystem.yaml"))
 	p := newPipeOfLines(t)
 	did := ledger{}

@@ -13,7 +13,7 @@ import (
 )
 
 func TestInterrupts(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "interrupts.yaml"))
 	cpus := float64(len(onlineCPUs(t))) // on each of them one may be under way
 	list := []comparison{

@@ -15,7 +15,7 @@ import (
 // position until the first, which waits for a line, has read it. This happens as
 // often as the test likes, and takes as long.
 func TestLocks(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	need.Kernel(t, "5.19", "events of waits for locks")
 	s := serve(t, load(t, "locks.yaml"))
 	p := newPipeOfLines(t)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMemory(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "memory.yaml"))
 	group := newMemoryCgroup(t)
 	disk := onDisk(t)

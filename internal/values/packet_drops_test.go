@@ -10,7 +10,7 @@ import (
 )
 
 func TestPacketDrops(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "packet_drops.yaml"))
 	full, filtered, nobody := bound(t, unix.SOCK_DGRAM), bound(t, unix.SOCK_DGRAM), bound(t, unix.SOCK_DGRAM)
 	defer full.close(t)

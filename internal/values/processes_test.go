@@ -12,7 +12,7 @@ import (
 )
 
 func TestProcesses(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "processes.yaml"))
 	did := ledger{}
 	threads := perfTracepoint(t, "task/task_newtask")

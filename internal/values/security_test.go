@@ -17,7 +17,7 @@ import (
 const attempts = 25
 
 func TestSecurity(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "security.yaml"))
 	did := ledger{}
 	compare(t, s, func() { trespass(t, did) },
@@ -66,7 +66,7 @@ func unprivileged(t *testing.T, f func()) {
 
 // Capabilities that nothing else asks for.
 func TestSecurityCapabilities(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	if need.Older(need.Release(), "6.14") {
 		need.Kprobes(t)
 	}
@@ -101,7 +101,7 @@ func ask(did ledger) {
 
 // The guests have modules, and load them again here.
 func TestSecurityModules(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	need.Guest(t)
 	s := serve(t, load(t, "security.yaml"))
 	files, err := filepath.Glob(guest.ModulesDir + "/*.ko")

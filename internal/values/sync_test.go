@@ -11,7 +11,7 @@ import (
 )
 
 func TestSync(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "sync.yaml"))
 	did := ledger{}
 	list := []comparison{

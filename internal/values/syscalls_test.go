@@ -27,7 +27,7 @@ func rareCalls(did ledger) {
 const rare = 2000
 
 func TestSyscalls(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "syscalls.yaml"))
 	did := ledger{}
 	compare(t, s, func() { rareCalls(did) },

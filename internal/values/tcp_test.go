@@ -14,7 +14,7 @@ import (
 const connections = 20
 
 func TestTCPConnections(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "tcp.yaml"))
 	did := ledger{}
 	fails := netCounter("Tcp", "AttemptFails")
@@ -46,7 +46,7 @@ func connectAll(t *testing.T, did ledger) {
 }
 
 func TestTCPResets(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "tcp.yaml"))
 	list := []comparison{
 		{ours: ours("ply_tcp_resets_sent_total"), source: "OutRsts", theirs: netCounter("Tcp", "OutRsts"), least: connections},
@@ -84,7 +84,7 @@ func hasField(t *testing.T, tracepoint, field string) bool {
 }
 
 func TestTCPRetransmits(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	s := serve(t, load(t, "tcp.yaml"))
 	again, synacks := netCounter("Tcp", "RetransSegs"), perfTracepoint(t, "tcp/tcp_retransmit_synack")
 	did := ledger{}
@@ -143,7 +143,7 @@ func loseAnswers(t *testing.T, again func(*testing.T) float64, did ledger) {
 
 // The queue of a listening socket that nobody accepts from overflows.
 func TestTCPOverflows(t *testing.T) {
-	need.OldAndNew(t)
+	need.EachKernel(t)
 	need.Kprobes(t)
 	s := serve(t, load(t, "tcp.yaml"))
 	overflows := netCounter("TcpExt", "ListenOverflows")

@@ -6,9 +6,9 @@ import (
 	"ply-exporter/plylang"
 )
 
-// misspelt is the end of a message about a command or a flag that does not exist:
+// didYouMean is the end of a message about a command or a flag that does not exist:
 // those of nearly that name, or "".
-func (p *program) misspelt(text string) string {
+func (p *program) didYouMean(text string) string {
 	if name, ok := strings.CutPrefix(text, "unexpected "); ok && name == p.args[0] {
 		return plylang.DidYouMean(name, p.commandNames())
 	}
