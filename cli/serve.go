@@ -25,6 +25,8 @@ func (p *program) addServe() {
 	own := c.Flag("web.disable-exporter-metrics", "Exclude metrics about the exporter itself (process_*, go_*).").Bool()
 	maxSeries, budget := maxSeriesFlag(c), memoryBudgetFlag(c)
 	c.Flag("bpf.cpu-budget", "Share of one CPU that the programs of each script may take in the mean of a minute; a script that exceeds it is detached for some time (0 = unlimited).").Default("5%").SetValue(share{&opt.CPUBudget})
+	c.Flag("bpf.stats", "Have the kernel always measure how long BPF programs run, which makes each run of each program of the machine 20 to 80 ns longer.").BoolVar(&opt.Statistics)
+	c.Flag("collector.bpf-programs", "Expose what every BPF program of the machine costs, by name and type.").BoolVar(&opt.HostPrograms)
 	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)
 	c.Flag("keep-going", "Serve even if no script can run on this kernel, and be ready.").BoolVar(&opt.KeepGoing)
 	c.Flag("web.enable-lifecycle", "Let a POST to /-/reload reload the configuration.").BoolVar(&opt.Lifecycle)

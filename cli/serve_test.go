@@ -183,9 +183,12 @@ scripts:
 
 func TestOwnMetricsPassLint(t *testing.T) {
 	need.BPF(t)
-	s := startServer(t, exactConfig)
+	s := startServer(t, exactConfig, "--collector.bpf-programs", "--bpf.stats")
 	runWorkload(t, 10)
 	_, text := s.get(t, "/metrics")
+	if !regexp.MustCompile(`(?m)^ply_host_bpf_program_runs_total\{name="\w+",ours="true",type="\w+"\} [1-9]`).MatchString(text) {
+		t.Errorf("no program of its own ran in\n%s", text)
+	}
 	if err := promtest.CheckMetrics(t, text); err != nil {
 		t.Errorf("promtool: %v", err)
 	}

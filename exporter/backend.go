@@ -93,6 +93,10 @@ type Backend interface {
 	// Statistics has the kernel measure how long programs run, until they are closed.
 	Statistics() (io.Closer, error)
 
+	// Host reads all BPF programs of the machine. countsMissed says whether this kernel
+	// counts what they miss.
+	Host() (programs HostReader, countsMissed bool)
+
 	// Forget gives back what only Check, Compile and Start need.
 	Forget()
 

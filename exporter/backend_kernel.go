@@ -71,6 +71,11 @@ func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 // Statistics has the kernel keep statistics of programs.
 func (b *KernelBackend) Statistics() (io.Closer, error) { return tracer.KeepStatistics() }
 
+// Host reads all BPF programs of the machine.
+func (b *KernelBackend) Host() (HostReader, bool) {
+	return &tracer.Host{}, tracer.CountsMissed(b.kernel)
+}
+
 // Forget gives back what only compiling and starting need: the kernel's types,
 // for the most part.
 func (b *KernelBackend) Forget() { b.kernel.Forget() }

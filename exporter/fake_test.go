@@ -181,6 +181,8 @@ func (b *fakeBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 
 func (b *fakeBackend) Statistics() (io.Closer, error) { return io.NopCloser(nil), nil }
 
+func (b *fakeBackend) Host() (HostReader, bool) { return &fakeHost{}, true }
+
 func (b *fakeBackend) Forget() {}
 
 func (b *fakeBackend) Verify(*object.Object) error { return nil }

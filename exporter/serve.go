@@ -41,6 +41,13 @@ type Options struct {
 	// configuration says another. 0 is no bound.
 	CPUBudget config.Share
 
+	// Statistics has the kernel always keep statistics of BPF programs, which makes
+	// each run of each of them longer.
+	Statistics bool
+
+	// HostPrograms adds metrics of all BPF programs of the machine.
+	HostPrograms bool
+
 	// MaxRequests bounds the scrapes under way, and as many visits of the page.
 	MaxRequests int
 
@@ -81,6 +88,7 @@ type instance struct {
 	manager   manager
 	reloads   reloads
 	blind     bool // it is not known what scripts take of a CPU
+	measures  bool // the kernel always keeps statistics for this process
 }
 
 // Serve compiles and starts all scripts and serves until ctx ends, which is no
@@ -113,6 +121,7 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	}
 	limitMemory(scripts, opt.MemoryBudget)
 	in := &instance{opt: opt, started: time.Now(), manager: manager{log: opt.Log}}
+	defer in.keepStatistics().Close()
 	in.collector = &collector{scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: in.processMetrics()}
 	in.reloads.begin(cfg)
 	defer in.end()
@@ -215,6 +224,9 @@ func (in *instance) processMetrics() prometheus.Gatherer {
 	reg.MustRegister(versioncollector.NewCollector("ply_exporter"), &in.reloads)
 	if in.opt.ProcessMetrics {
 		reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	}
+	if in.opt.HostPrograms {
+		reg.MustRegister(newHostCollector(in.opt.Backend, in.opt.Log, in.timed))
 	}
 	return reg
 }

@@ -131,6 +131,22 @@ func (in *instance) watchSpending(ctx context.Context) {
 	}
 }
 
+// keepStatistics has the kernel always keep statistics, where that is asked for.
+func (in *instance) keepStatistics() io.Closer {
+	if in.opt.Statistics {
+		kept, err := in.opt.Backend.Statistics()
+		if err == nil {
+			in.measures = true
+			return kept
+		}
+		in.opt.Log.Warn("--bpf.stats has no effect", "err", err)
+	}
+	return io.NopCloser(nil)
+}
+
+// timed says whether the kernel always keeps statistics.
+func (in *instance) timed() bool { return in.measures || tracer.StatisticsOn() }
+
 // noteStatistics logs when it begins and ends that nothing is known.
 func (in *instance) noteStatistics(err error) {
 	if err != nil && !in.blind {
