@@ -209,6 +209,7 @@ func TestManyHistograms(t *testing.T) {
 	}
 	l := beginWith(t, script+"}", Options{Maps: map[string]MapOptions{
 		"@a": {Buckets: powers(25)}, "@b": {Buckets: powers(25)}, "@c": {Buckets: powers(60)},
+		"@d": {Buckets: object.NewExponential(4, 4, big.NewRat(1, 1e9), true, nil)}, "@e": {Buckets: object.NewExponential(4, 4, big.NewRat(1, 1), true, nil)},
 	}})
 	if len(l.obj.Programs) != 1 {
 		t.Fatal("want one program")

@@ -19,6 +19,8 @@ func (g *gen) bucket(b object.Buckets, unsigned bool) {
 	case object.Bounds:
 		below := b.Negative[:len(b.Negative)-1] // the last one needs no comparison
 		g.findBound(below, b.Upper, len(b.Negative), unsigned)
+	case *object.Exponential:
+		g.exponentialBucket(b, unsigned)
 	case object.Linear:
 		g.linearBucket(b, unsigned)
 	case object.LogLinear:

@@ -67,7 +67,15 @@ type Bounds struct {
 // that 64 bits with or without a sign cannot hold end none. Negative numbers are
 // always apart from others.
 func NewBounds(uppers []*big.Int) Bounds {
-	var b Bounds
+	b := splitBounds(uppers)
+	if n := len(b.Negative); n == 0 || b.Negative[n-1] != -1 {
+		b.Negative = append(b.Negative, -1)
+	}
+	return b
+}
+
+// splitBounds tells negative numbers from others.
+func splitBounds(uppers []*big.Int) (b Bounds) {
 	for _, n := range uppers {
 		switch {
 		case n.IsUint64():
@@ -75,9 +83,6 @@ func NewBounds(uppers []*big.Int) Bounds {
 		case n.IsInt64():
 			b.Negative = append(b.Negative, n.Int64())
 		}
-	}
-	if n := len(b.Negative); n == 0 || b.Negative[n-1] != -1 {
-		b.Negative = append(b.Negative, -1)
 	}
 	return b
 }
@@ -178,6 +183,9 @@ func Fold(b Buckets, bounds []*big.Int) ([]int, error) {
 		}
 		if hi != nil {
 			last = boundOf(bounds, hi)
+		}
+		if lo != nil && hi != nil && hi.Cmp(lo) < 0 {
+			last = first // nothing is in it
 		}
 		if first != last {
 			return nil, fmt.Errorf("bucket %d, of numbers from %v to %v, lies in several exported ones", i, lo, hi)
