@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -144,8 +145,12 @@ func (t *Tracer) startCgroups() error {
 	if t.opt.Kernel == nil || !t.showsCgroups && len(t.obj.Cgroups) == 0 {
 		return nil
 	}
-	for _, set := range t.obj.Cgroups {
-		s, err := openCgroupSet(set, t.coll.Maps[set.Map], t.opt)
+	for i, set := range t.obj.Cgroups {
+		var follower io.Closer
+		if t.adopted {
+			follower = t.pinnedSets[i]
+		}
+		s, err := openCgroupSet(set, t.coll.Maps[set.Map], follower, t.opt)
 		if err != nil {
 			return fmt.Errorf("cgroups of %q: %w", set.Text, Diagnose(err))
 		}
@@ -155,7 +160,11 @@ func (t *Tracer) startCgroups() error {
 		return err
 	}
 	for _, s := range t.sets {
-		s.fill()
+		if t.adopted {
+			s.compare() // groups have gone while nobody looked
+		} else {
+			s.fill()
+		}
 	}
 	return nil
 }

@@ -44,8 +44,12 @@ type removedGroup struct {
 	at  time.Time
 }
 
-func openCgroupSet(set *object.CgroupSet, groups *ebpf.Map, opt Options) (*cgroupSet, error) {
-	s := &cgroupSet{CgroupSet: set, kernel: opt.Kernel, groups: groups, log: opt.log(), in: map[uint64]bool{}, out: map[uint64]bool{}}
+// openCgroupSet attaches a program to what makes groups, unless one follows them already.
+func openCgroupSet(set *object.CgroupSet, groups *ebpf.Map, follower io.Closer, opt Options) (*cgroupSet, error) {
+	s := &cgroupSet{CgroupSet: set, kernel: opt.Kernel, groups: groups, link: follower, log: opt.log(), in: map[uint64]bool{}, out: map[uint64]bool{}}
+	if follower != nil {
+		return s, nil
+	}
 	layout, err := cgroupLayoutOf(opt.Kernel)
 	if err != nil {
 		return s, nil // the keeper says so

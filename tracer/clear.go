@@ -3,7 +3,6 @@ package tracer
 import (
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf/btf"
@@ -30,8 +29,8 @@ type clearing struct {
 	words       words // those of object.ClearMap, for all maps
 	generations [object.Generations]*mapReader
 	emptier     emptier
-	printed     bool // the script prints the map
-	late        atomic.Uint64
+	printed     bool  // the script prints the map
+	notes       words // see noteWords
 	complained  bool
 
 	mu      sync.Mutex
@@ -61,7 +60,7 @@ func (c *clearing) notice(s object.ClearState) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.Number() > c.current {
-		c.current, c.since = s.Number(), time.Now()
+		c.see(s.Number(), time.Now())
 	}
 	return c.since
 }
@@ -110,8 +109,10 @@ func (c *clearing) readIf(generation uint64) (*Contents, error) {
 // script clears the map faster than it can be read and emptied. What is stored
 // meanwhile counts as if it had been stored before.
 func (t *Tracer) LateClears(m *object.Map) uint64 {
-	if c := t.clearings[m.ID]; c != nil {
-		return c.late.Load()
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if c := t.clearings[m.ID]; c != nil && !t.closed {
+		return c.notes.load(noteLate)
 	}
 	return 0
 }
@@ -119,7 +120,7 @@ func (t *Tracer) LateClears(m *object.Map) uint64 {
 // openClearing prepares reading the generations of a map; openReaders and
 // openEmptiers follow.
 func (t *Tracer) openClearing(m *object.Map) (*clearing, error) {
-	c := &clearing{Map: m, kept: map[uint64]*past{}, words: t.clears}
+	c := &clearing{Map: m, kept: map[uint64]*past{}, words: t.clears, notes: t.notesOf(m)}
 	c.changed = sync.NewCond(&c.mu)
 	for _, e := range t.obj.Events {
 		c.printed = c.printed || e.Kind == object.EventPrintMap && e.Map == m

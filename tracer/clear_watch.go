@@ -228,7 +228,7 @@ func (c *clearing) clearLate() {
 	s := c.state()
 	if s.Waiting() && s.Number() < c.words.load(c.ClearLimitWord()) &&
 		atomic.CompareAndSwapUint64(&c.words[c.ClearStateWord()], uint64(s), uint64(s.Next())) {
-		c.late.Add(1)
+		atomic.AddUint64(&c.notes[noteLate], 1)
 	}
 }
 
@@ -269,7 +269,7 @@ func (t *Tracer) printedOf(c *clearing, s object.ClearState) ([]Row, error) {
 	if p := c.kept[s.Number()]; p != nil {
 		return p.rows, nil
 	}
-	t.forgotten.Add(1)
+	atomic.AddUint64(&t.notes[noteForgotten], 1)
 	return nil, errForgotten
 }
 

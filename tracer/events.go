@@ -138,6 +138,14 @@ func (e *eventReader) drain() {
 	}
 }
 
+// interrupt ends the goroutine. What it has not read stays in the ring buffer.
+func (e *eventReader) interrupt() {
+	if e != nil && e.ring != nil {
+		e.ring.Close()
+		<-e.done
+	}
+}
+
 func (e *eventReader) close() {
 	if e != nil && e.ring != nil {
 		e.ring.Close()

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -41,13 +40,13 @@ func (l *loader) load(obj *object.Object, opt Options) (*Tracer, error) {
 	if err != nil {
 		return nil, loadError(obj, err)
 	}
-	t := &Tracer{obj: obj, opt: opt, coll: coll, exited: make(chan int, 1)}
-	t.stop = sync.OnceValue(t.stopOnce)
+	t := newTracer(obj, opt, coll)
 	t.countsMisses = countsMisses(l.types)
-	for _, p := range obj.Programs {
-		t.programs = append(t.programs, &program{Program: p, kernel: coll.Programs[p.Name]})
+	err = t.makeNotes()
+	if err == nil {
+		err = t.openMaps()
 	}
-	if err := t.openMaps(); err != nil {
+	if err != nil {
 		t.Close()
 		return nil, err
 	}

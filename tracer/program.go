@@ -46,12 +46,16 @@ func (t *Tracer) detach() error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
+	end := io.Closer.Close
+	if t.leaving {
+		end = leave
+	}
 	for _, l := range t.takeLinks() {
 		wg.Add(1)
 		limit <- struct{}{}
 		go func() {
 			defer func() { <-limit; wg.Done() }()
-			if err := l.Close(); err != nil {
+			if err := end(l); err != nil {
 				mu.Lock()
 				errs = append(errs, fmt.Errorf("detach: %w", err))
 				mu.Unlock()
@@ -91,9 +95,14 @@ const (
 
 // freeProgram closes a program, with a pause after each batch.
 func freeProgram(p *ebpf.Program) {
+	p.Close()
+	paceFreeing()
+}
+
+// paceFreeing is called for each program that may be freed.
+func paceFreeing() {
 	freed.mu.Lock()
 	defer freed.mu.Unlock()
-	p.Close()
 	if freed.n++; freed.n%freeBatch == 0 {
 		time.Sleep(freePause)
 	}

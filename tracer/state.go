@@ -49,7 +49,14 @@ func (t *Tracer) stateWord(i int) uint64 {
 
 // LostEvents returns how many events the ring buffer refused, and how many came
 // so late that what they print was no longer kept.
-func (t *Tracer) LostEvents() uint64 { return t.stateWord(0) + t.forgotten.Load() }
+func (t *Tracer) LostEvents() uint64 {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if t.closed || len(t.state) == 0 {
+		return 0
+	}
+	return t.state.load(0) + t.notes.load(noteForgotten)
+}
 
 // Dropped returns how many updates the map refused because it was full.
 func (t *Tracer) Dropped(m *object.Map) uint64 { return t.stateWord(1 + m.ID) }

@@ -11,10 +11,10 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -38,6 +38,12 @@ type Options struct {
 	// that shows some, with the value that programs have of it; see
 	// object.CgroupKey. It must not call methods of the tracer.
 	OnCgroup func(key uint64, path string)
+
+	// Pins keep scripts over the end of this process: those that the process before
+	// has left are taken over, if PinAs, by the index of the object, names them and
+	// they have not changed. They may be nil.
+	Pins  *Pins
+	PinAs []PinName
 }
 
 func (o Options) log() *slog.Logger {
@@ -62,7 +68,6 @@ type Tracer struct {
 	clearings []*clearing // by Map.ID; nil for maps that no clear() names
 	clears    words       // of ClearMap, if the script has it
 	watcher   *watcher    // of the clearings, if there are any
-	forgotten atomic.Uint64
 
 	sets         []*cgroupSet // of obj.Cgroups
 	showsCgroups bool
@@ -73,6 +78,13 @@ type Tracer struct {
 	stop    func() error // Stop's work, done once
 
 	countsMisses bool
+
+	folder     string    // of its pins, if it has any
+	adopted    bool      // from the process before
+	leaving    bool      // to the next one
+	notesIn    *ebpf.Map // what is kept of it with the pins; nil where nothing is pinned
+	notes      words
+	pinnedSets []io.Closer // by index of obj.Cgroups, of a script that was taken over
 
 	life   sync.RWMutex // held for writing while memory and maps go away
 	closed bool
@@ -106,16 +118,32 @@ func StartAll(objs []*object.Object, opt Options) ([]*Tracer, []error) {
 	errs := make([]error, len(objs))
 	l := newLoader(opt)
 	for i, obj := range objs {
-		tracers[i], errs[i] = l.load(obj, opt)
+		if opt.Pins != nil {
+			tracers[i] = l.adopt(obj, opt.PinAs[i], opt)
+		}
+	}
+	opt.Pins.removeLeft()
+	for i, obj := range objs {
+		if tracers[i] == nil {
+			tracers[i], errs[i] = l.load(obj, opt)
+		}
 	}
 	l.openReaders(tracers, errs, opt.log())
 	for i, t := range tracers {
 		if t == nil {
 			continue
 		}
-		if errs[i] = t.begin(); errs[i] != nil {
+		begin := t.begin
+		if t.adopted {
+			begin = t.goOn
+		}
+		if errs[i] = begin(); errs[i] != nil {
 			t.Close()
 			tracers[i] = nil
+			continue
+		}
+		if opt.Pins != nil {
+			t.pinAll(opt.Pins, opt.PinAs[i])
 		}
 	}
 	return tracers, errs
@@ -133,6 +161,16 @@ func Verify(obj *object.Object, opt Options) error {
 		return err
 	}
 	return t.Close()
+}
+
+// newTracer is a tracer of which nothing is open yet.
+func newTracer(obj *object.Object, opt Options, coll *ebpf.Collection) *Tracer {
+	t := &Tracer{obj: obj, opt: opt, coll: coll, exited: make(chan int, 1)}
+	t.stop = sync.OnceValue(t.stopOnce)
+	for _, p := range obj.Programs {
+		t.programs = append(t.programs, &program{Program: p, kernel: coll.Programs[p.Name]})
+	}
+	return t
 }
 
 // begin sets a loaded script going.
@@ -191,7 +229,12 @@ func (t *Tracer) Exited() <-chan int { return t.exited }
 func (t *Tracer) Stop() error { return t.stop() }
 
 func (t *Tracer) stopOnce() error {
-	var errs []error
+	if t.leaving {
+		t.events.interrupt()
+		t.watcher.end()
+		return nil
+	}
+	errs := []error{t.unpin()}
 	if !t.halt() {
 		errs = append(errs, t.detach())
 	}
@@ -224,11 +267,18 @@ func (t *Tracer) Close() error {
 	t.state.close()
 	t.stopClock()
 	t.stopCgroups()
+	if len(t.sets) < len(t.pinnedSets) { // it did not come so far
+		_ = leave(closers(t.pinnedSets[len(t.sets):]))
+	}
 	for _, p := range t.programs {
 		freeProgram(p.kernel)
 	}
 	for _, m := range t.coll.Maps {
 		m.Close()
+	}
+	if t.notesIn != nil {
+		t.notes.close()
+		t.notesIn.Close()
 	}
 	return err
 }

@@ -1,0 +1,425 @@
+package tracer
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Pins
+//
+// What a script has in the kernel can be given names in a BPF file system. It then
+// outlives the process: programs stay attached and count on, however the process has
+// ended, until the next one takes it over, or removes the names.
+//
+// The folder that the user names has one for the layout, and that has one for each
+// script:
+//
+//	ply-exporter/v1/reads-18a3f.../m0 m1 p0 p0_0 s0 notes record
+//
+// with maps (m), programs (p) and their links, the links of the programs that follow sets
+// of cgroups (s), words that this process keeps of the script (notes) and the record, which
+// says what all the others are. It is written last and removed first: a folder without one is what a process
+// was about to pin, or to remove, when it was killed, and is removed.
+//
+// One process at a time uses a folder. It holds a lock on it, which the kernel takes away
+// when the process ends.
+
+// pinLayout is the folder of this layout. It changes with what is in the folders, and with
+// anything about maps that an object's hash does not tell.
+const pinLayout = "v1"
+
+var anyLayout = regexp.MustCompile(`^v\d+$`)
+
+// Pins is a folder of a BPF file system, which belongs to this process until it is
+// closed. The nil one keeps nothing.
+type Pins struct {
+	path string // as the user named it
+	lock *os.File
+	log  *slog.Logger
+
+	mu      sync.Mutex
+	left    []*leftover         // by the process before, and not taken over
+	claimed []map[string]string // by all scripts of that process
+}
+
+// A PinName is what a script is known by from one process to the next.
+type PinName struct {
+	Name string
+
+	// Claims are what has this script's counts, and whose they are: a process takes
+	// over scripts only if all that was claimed by others of the process before has
+	// the same meaning now.
+	Claims map[string]string
+}
+
+// A leftover is a script that goes on without a process.
+type leftover struct {
+	folder string
+	record *pinRecord
+}
+
+// OpenPins takes a folder for this process. It is made if its parent is there.
+func OpenPins(path string, log *slog.Logger) (*Pins, error) {
+	p, err := lockPins(path, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.prepare(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// RemovePins removes all pins of a folder, and with them what they hold in the kernel. It
+// returns the names of scripts.
+func RemovePins(path string, log *slog.Logger) ([]string, error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	p, err := lockPins(path, log)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Close()
+	var names []string
+	for _, l := range p.find() {
+		names = append(names, l.name())
+	}
+	slices.Sort(names)
+	if err := p.removeLayouts(func(string) bool { return true }); err != nil {
+		return names, err
+	}
+	_ = os.Remove(path) // it stays where it is the root of a file system
+	return names, nil
+}
+
+// Close gives the folder up. What is pinned stays.
+func (p *Pins) Close() {
+	if p != nil {
+		_ = p.lock.Close()
+	}
+}
+
+// Path is what the user named.
+func (p *Pins) Path() string {
+	if p == nil {
+		return ""
+	}
+	return p.path
+}
+
+// prepare removes what is of no use, and makes the folder of the layout.
+func (p *Pins) prepare() error {
+	if err := p.removeLayouts(func(layout string) bool { return layout != pinLayout }); err != nil {
+		return err
+	}
+	if err := os.Mkdir(p.folder(), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return p.unusable(err)
+	}
+	for _, l := range p.find() {
+		if l.record == nil {
+			if err := removePinned(l.folder); err != nil {
+				return p.unusable(err)
+			}
+			continue
+		}
+		p.left, p.claimed = append(p.left, l), append(p.claimed, l.record.Claims)
+	}
+	return nil
+}
+
+func (p *Pins) folder() string { return filepath.Join(p.path, pinLayout) }
+
+// find lists the scripts of this layout, the latest first. Those that were not pinned
+// completely have no record.
+func (p *Pins) find() (all []*leftover) {
+	folders, _ := os.ReadDir(p.folder()) // none if it is not there
+	for _, f := range folders {
+		l := &leftover{folder: filepath.Join(p.folder(), f.Name())}
+		record, err := readPinRecord(l.folder)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			p.log.Warn("pins of a script cannot be read and are removed: it starts afresh", "folder", l.folder, "err", err)
+		}
+		l.record = record
+		all = append(all, l)
+	}
+	slices.SortFunc(all, func(a, b *leftover) int { return cmp.Compare(b.created(), a.created()) })
+	return all
+}
+
+func (l *leftover) created() int64 {
+	if l.record == nil {
+		return 0
+	}
+	return l.record.Pinned
+}
+
+// name is the script's, or that of the folder.
+func (l *leftover) name() string {
+	if l.record == nil {
+		return filepath.Base(l.folder)
+	}
+	return l.record.Name
+}
+
+// removeLayouts removes the folders of layouts.
+func (p *Pins) removeLayouts(which func(string) bool) error {
+	names, err := p.entries()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !which(name) {
+			continue
+		}
+		if name != pinLayout {
+			p.log.Warn("pins of another version's layout are removed: their scripts start afresh", "folder", filepath.Join(p.path, name))
+		}
+		scripts, err := os.ReadDir(filepath.Join(p.path, name))
+		if err != nil {
+			return p.unusable(err)
+		}
+		for _, s := range scripts {
+			if err := removePinned(filepath.Join(p.path, name, s.Name())); err != nil {
+				return p.unusable(err)
+			}
+		}
+		if err := os.Remove(filepath.Join(p.path, name)); err != nil {
+			return p.unusable(err)
+		}
+	}
+	return nil
+}
+
+// take returns the leftover of a script that has not changed, if there is one. It
+// belongs to the caller then.
+func (p *Pins) take(as PinName, hash string) *leftover {
+	if p == nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, l := range p.left {
+		if l.record.Name == as.Name && l.record.Hash == hash && !p.contradicts(as.Claims) {
+			p.left = slices.Delete(p.left, i, i+1)
+			return l
+		}
+	}
+	return nil
+}
+
+// contradicts says whether something was claimed before with another meaning.
+func (p *Pins) contradicts(claims map[string]string) bool {
+	return slices.ContainsFunc(p.claimed, func(before map[string]string) bool {
+		for claim, meaning := range before {
+			if now, ok := claims[claim]; ok && now != meaning {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// removeLeft removes what no script of this process has taken over.
+func (p *Pins) removeLeft() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.left {
+		p.log.Info("pinned script removed: it has changed, or is configured no more", "script", l.name(),
+			"created", time.Unix(0, l.record.Created).Format(time.RFC3339))
+		if err := removePinned(l.folder); err != nil {
+			p.log.Warn("pins are left behind", "folder", l.folder, "err", err)
+		}
+	}
+	p.left = nil
+}
+
+// removePinned removes a script's folder: first the record, so that nobody takes over
+// what is left of it.
+func removePinned(folder string) error {
+	record, _ := readPinRecord(folder) // who has none made no events
+	if err := os.Remove(filepath.Join(folder, recordPin)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	pins, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, pin := range pins {
+		if err := os.Remove(filepath.Join(folder, pin.Name())); err != nil {
+			return err
+		}
+		paceFreeing()
+	}
+	if record != nil {
+		record.removeEvents()
+	}
+	return os.Remove(folder)
+}
+
+// newFolder makes a folder for a script.
+func (p *Pins) newFolder(name string) (string, error) {
+	const longest = 64
+	clean := strings.Map(func(r rune) rune {
+		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_' // the file system takes no dots
+	}, name)
+	folder := filepath.Join(p.folder(), fmt.Sprintf("%s-%x", clean[:min(len(clean), longest)], time.Now().UnixNano()))
+	return folder, os.Mkdir(folder, 0o700)
+}
+
+// entries lists the layouts in the folder, and refuses it if there is anything else:
+// what others have there would be removed or in the way.
+func (p *Pins) entries() ([]string, error) {
+	list, err := os.ReadDir(p.path)
+	if err != nil {
+		return nil, p.unusable(err)
+	}
+	var layouts, foreign []string
+	for _, e := range list {
+		switch name := e.Name(); {
+		case name == "maps.debug" || name == "progs.debug": // the kernel's own
+		case e.IsDir() && anyLayout.MatchString(name):
+			layouts = append(layouts, name)
+		default:
+			foreign = append(foreign, name)
+		}
+	}
+	if len(foreign) > 0 {
+		return nil, p.fault("holds what is not of ply-exporter (%s): give a folder of its own, such as /sys/fs/bpf/ply-exporter", someOf(foreign))
+	}
+	return layouts, nil
+}
+
+// fault is an error of the user's with the path.
+func (p *Pins) fault(format string, args ...any) error {
+	return fmt.Errorf("pin path %s "+format, append([]any{p.path}, args...)...)
+}
+
+// unusable explains an error of the file system.
+func (p *Pins) unusable(err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, unix.EROFS):
+		hint = ": it is mounted read-only here: a unit needs ReadWritePaths=, a container a volume that is not readOnly"
+	case errors.Is(err, os.ErrPermission):
+		hint = ": it must belong to the user who runs the exporter"
+	}
+	return fmt.Errorf("pin path %s cannot be used: %w%s", p.path, err, hint)
+}
+
+// lockPins looks whether a folder may be used, and locks it.
+func lockPins(path string, log *slog.Logger) (*Pins, error) {
+	if log == nil {
+		log = slog.Default()
+	}
+	p := &Pins{path: filepath.Clean(path), log: log}
+	if err := p.makeFolder(); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.lock, err = os.Open(p.path); err != nil {
+		return nil, p.unusable(err)
+	}
+	err = p.mayUse()
+	if err == nil {
+		err = p.flock()
+	}
+	if err != nil {
+		_ = p.lock.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Pins) makeFolder() error {
+	_, err := os.Lstat(p.path)
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil // an error comes again
+	}
+	parent := filepath.Dir(p.path)
+	if !onBPF(parent) {
+		return p.notBPF()
+	}
+	if err := os.Mkdir(p.path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return p.unusable(err)
+	}
+	return nil
+}
+
+func (p *Pins) notBPF() error {
+	return p.fault("is not in a BPF file system: give a folder of one, such as /sys/fs/bpf/ply-exporter; where there is none, run \"mount -t bpf bpf /sys/fs/bpf\"")
+}
+
+// onBPF says whether a folder is in a BPF file system.
+func onBPF(path string) bool {
+	var fs unix.Statfs_t
+	return unix.Statfs(path, &fs) == nil && uint32(fs.Type) == unix.BPF_FS_MAGIC
+}
+
+// mayUse refuses a folder that somebody else could change: the maps in it would be taken
+// for ours.
+func (p *Pins) mayUse() error {
+	if !onBPF(p.path) {
+		return p.notBPF()
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(p.lock.Fd()), &stat); err != nil {
+		return p.unusable(err)
+	}
+	if own := os.Geteuid(); int(stat.Uid) != own {
+		return p.fault("belongs to user %d, and the exporter runs as user %d: give a folder of its own, or change its owner", stat.Uid, own)
+	}
+	const othersWrite = 0o022
+	if stat.Mode&othersWrite != 0 {
+		return p.fault("can be written to by other users: run \"chmod 700 %s\", or give a folder of its own", p.path)
+	}
+	return nil
+}
+
+// flock locks the folder while this process lives.
+func (p *Pins) flock() error {
+	err := unix.Flock(int(p.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return p.fault("is used by another exporter%s: end it first, or give each exporter a path of its own", p.holder())
+	}
+	if err != nil {
+		return p.unusable(err)
+	}
+	return nil
+}
+
+// holder names the process that has the lock, if it can be seen from here:
+//
+//	1: FLOCK  ADVISORY  WRITE 24144 00:27:1228248 0 EOF
+func (p *Pins) holder() string {
+	var stat unix.Stat_t
+	locks, err := os.ReadFile("/proc/locks")
+	if err != nil || unix.Fstat(int(p.lock.Fd()), &stat) != nil {
+		return ""
+	}
+	file := fmt.Sprintf("%02x:%02x:%d", unix.Major(stat.Dev), unix.Minor(stat.Dev), stat.Ino)
+	for line := range strings.Lines(string(locks)) {
+		if f := strings.Fields(line); len(f) > 5 && f[1] == "FLOCK" && f[5] == file && f[4] != "0" {
+			return " (process " + f[4] + ")"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,211 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+
+	"ply-exporter/bpfgen/object"
+)
+
+// adopt returns the tracer of a script that the process before has left and that has not
+// changed; nil when there is none, or none that can be used.
+func (l *loader) adopt(obj *object.Object, as PinName, opt Options) *Tracer {
+	left := opt.Pins.take(as, obj.Hash)
+	if left == nil {
+		return nil
+	}
+	t, err := l.open(obj, left, opt)
+	if err == nil {
+		return t
+	}
+	opt.log().Warn("pinned script cannot be taken over: it starts afresh", "script", as.Name, "err", err)
+	if err := removePinned(left.folder); err != nil {
+		opt.log().Warn("pins are left behind", "folder", left.folder, "err", err)
+	}
+	return nil
+}
+
+// open opens what is pinned of a script.
+func (l *loader) open(obj *object.Object, left *leftover, opt Options) (_ *Tracer, err error) {
+	r := left.record
+	if err := roomForFiles(len(r.Maps) + r.links() + 2*len(r.Programs)); err != nil {
+		return nil, Diagnose(err)
+	}
+	t := newTracer(obj, opt, &ebpf.Collection{Maps: map[string]*ebpf.Map{}, Programs: map[string]*ebpf.Program{}})
+	t.countsMisses = countsMisses(l.types)
+	t.created, t.adopted = time.Unix(0, r.Created), true
+	in := func(name string) string { return filepath.Join(left.folder, name) }
+	defer func() {
+		if err != nil {
+			t.leaving = true
+			_ = t.Close()
+		}
+	}()
+	if err := t.openPinnedMaps(r, in); err != nil {
+		return nil, err
+	}
+	if err := t.openPinnedPrograms(r, in); err != nil {
+		return nil, err
+	}
+	if t.pinnedSets, err = openPinnedSets(obj, r, in); err != nil {
+		return nil, err
+	}
+	if err := t.openMaps(); err != nil {
+		return nil, err
+	}
+	t.folder = left.folder
+	return t, nil
+}
+
+// links is how many links are pinned.
+func (r *pinRecord) links() (n int) {
+	for _, p := range r.Programs {
+		for _, l := range p.Links {
+			n += l.Pins
+		}
+	}
+	return n + len(r.Sets)
+}
+
+// openPinnedMaps opens the maps, which must be those that the script would have.
+func (t *Tracer) openPinnedMaps(r *pinRecord, in func(string) string) (err error) {
+	if names := mapNames(t.obj); !slices.Equal(names, r.Maps) {
+		return fmt.Errorf("it has the maps %s, and not %s", strings.Join(r.Maps, ", "), strings.Join(names, ", "))
+	}
+	for i, name := range r.Maps {
+		m, err := ebpf.LoadPinnedMap(in(mapPin(i)), nil)
+		if err != nil {
+			return fmt.Errorf("map %s: %w", name, err)
+		}
+		t.coll.Maps[name] = m
+		if err := sameLayout(t.obj.Spec.Maps[name], m); err != nil {
+			return fmt.Errorf("map %s: %w", name, err)
+		}
+	}
+	if t.notesIn, err = loadPinnedMap(in(notesPin)); err != nil {
+		return err
+	}
+	if have, want := int(t.notesIn.ValueSize()), 8*noteWords(t.obj); have != want {
+		return fmt.Errorf("it has %d bytes of notes, and not %d", have, want)
+	}
+	t.notes, err = mapWords(t.notesIn)
+	return err
+}
+
+// sameLayout compares a map with what it should be.
+func sameLayout(want *ebpf.MapSpec, m *ebpf.Map) error {
+	type layout struct {
+		Type                   ebpf.MapType
+		Key, Value, MaxEntries uint32
+	}
+	is, should := layout{m.Type(), m.KeySize(), m.ValueSize(), m.MaxEntries()}, layout{want.Type, want.KeySize, want.ValueSize, want.MaxEntries}
+	if is != should {
+		return fmt.Errorf("it is of another layout: %+v, and not %+v", is, should)
+	}
+	return nil
+}
+
+func (t *Tracer) openPinnedPrograms(r *pinRecord, in func(string) string) error {
+	if len(r.Programs) != len(t.programs) {
+		return fmt.Errorf("it has %d programs, and not %d", len(r.Programs), len(t.programs))
+	}
+	for i, p := range t.programs {
+		if err := p.open(i, &r.Programs[i], in); err != nil {
+			return fmt.Errorf("program %s: %w", p.Name, err)
+		}
+		t.coll.Programs[p.Name] = p.kernel
+	}
+	return nil
+}
+
+// open opens the i-th program and its links.
+func (p *program) open(i int, r *programRecord, in func(string) string) (err error) {
+	if p.kernel, err = ebpf.LoadPinnedProgram(in(programPin(i)), nil); err != nil {
+		return err
+	}
+	p.ran, p.before = r.Ran, r.Before
+	pins := 0
+	for _, l := range r.Links {
+		var parts closers
+		if group, event, ok := strings.Cut(l.Event, "/"); ok {
+			parts = append(parts, returnEvent{l.File, object.Tracepoint{Category: group, Event: event}})
+		}
+		for range l.Pins {
+			one, err := link.LoadPinnedLink(in(linkPin(i, pins)), nil)
+			if err != nil {
+				_ = leave(parts)
+				return err
+			}
+			parts = append(parts, one)
+			pins++
+		}
+		var whole io.Closer = parts
+		if l.Reason != "" {
+			whole = withoutRoom{parts, l.Reason}
+		}
+		p.links = append(p.links, whole)
+	}
+	for _, point := range r.Attached {
+		if point < 0 || point >= len(p.Points) {
+			return fmt.Errorf("no attach point %d", point)
+		}
+		p.attached = append(p.attached, p.Points[point])
+	}
+	for _, left := range r.Refused {
+		if left.Point < 0 || left.Point >= len(p.Points) {
+			return fmt.Errorf("no attach point %d", left.Point)
+		}
+		p.refused = append(p.refused, refused{p.Points[left.Point].Site, errors.New(left.Text)})
+	}
+	return nil
+}
+
+// openPinnedSets opens the links of the programs that follow sets of cgroups, nil where
+// there is none.
+func openPinnedSets(obj *object.Object, r *pinRecord, in func(string) string) ([]io.Closer, error) {
+	if len(r.Sets) != len(obj.Cgroups) {
+		return nil, fmt.Errorf("it has %d sets of cgroups, and not %d", len(r.Sets), len(obj.Cgroups))
+	}
+	links := make([]io.Closer, len(r.Sets))
+	for i, follows := range r.Sets {
+		if !follows {
+			continue
+		}
+		l, err := link.LoadPinnedLink(in(setPin(i)), nil)
+		if err != nil {
+			_ = leave(closers(links[:i]))
+			return nil, err
+		}
+		links[i] = l
+	}
+	return links, nil
+}
+
+// goOn is begin for a script that was taken over.
+func (t *Tracer) goOn() error {
+	if err := t.startClock(); err != nil {
+		return err
+	}
+	for _, c := range t.clearings {
+		if c != nil {
+			c.goOn()
+		}
+	}
+	if err := t.startEvents(); err != nil {
+		return err
+	}
+	t.watchClears()
+	if err := t.startCgroups(); err != nil {
+		return err
+	}
+	t.began = true
+	return nil
+}
