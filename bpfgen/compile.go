@@ -62,6 +62,8 @@ type compiler struct {
 	cpus    int                   // possible ones
 	timings map[probe.Timing]bool // of programs that note when calls begin
 
+	overflow int // bytes of object.OverflowMap
+
 	zeros  int  // how many bytes of zeros programs refer to
 	stacks bool // programs keep stacks
 	clock  bool // programs ask for the time of day

@@ -116,11 +116,16 @@ func (g *gen) cellAt(reg asm.Register, a access, offset int) {
 	if !a.Cleared() {
 		return
 	}
-	with := emit.Pick(reg == asm.R1, asm.R2, asm.R1)
+	g.addPlace(reg, emit.Pick(reg == asm.R1, asm.R2, asm.R1), a, a.CellSize())
+}
+
+// addPlace adds to reg where the generation of an access is, of which each has so many
+// bytes. The register with is lost.
+func (g *gen) addPlace(reg, with asm.Register, a access, stride int) {
 	g.Load(with, a.place)
 	g.Emit(
 		asm.And.Imm(with, object.Generations-1), // old verifiers forget the bounds of what is stored
-		asm.Mul.Imm(with, int32(a.CellSize())),
+		asm.Mul.Imm(with, int32(stride)),
 		asm.Add.Reg(reg, with),
 	)
 }

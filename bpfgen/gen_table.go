@@ -155,7 +155,7 @@ func (g *gen) update(a access, key emit.Mem, flag int32, value func()) {
 
 // feed changes the value at ref: change does it to the value at R7, and first
 // makes the value of a new key at dst; without it that begins as zeros. If the
-// map refuses a new key, that is counted.
+// map refuses a new key, the value is that of all other keys, or the refusal is counted.
 //
 // A reader may come at any time, so a key is inserted with what its first
 // update makes of it; see Map.Written. It is inserted only where nothing is,
@@ -182,11 +182,15 @@ func (g *gen) feed(ref *plylang.MapRef, first func(dst emit.Mem), change func())
 		g.Jump(asm.JEq, asm.R0, 0, end)
 	}
 	g.lookup(a, key)
-	g.leave(a)
 	g.Jump(asm.JNE, asm.R0, 0, found)
-	g.increment(1 + m.ID)
-	g.Goto(end)
+	if m.Overflow != nil {
+		g.other(a)
+	} else {
+		g.increment(1 + m.ID)
+		g.Goto(end)
+	}
 	g.Bind(found)
+	g.leave(a)
 	g.Emit(asm.Mov.Reg(asm.R7, asm.R0))
 	g.Free(key)
 	change()

@@ -75,6 +75,7 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
 	if m.Storage == object.LRUHash {
 		m.Room += lruSpare * c.cpus
 	}
+	c.addOverflow(m, opt)
 	if n := max(m.KeySize, mark) + m.Size; n > maxElementSize {
 		c.errs.Add(c.script.Src, pm.Pos, "%s needs %d bytes for a key and its value, the limit is %d: use fewer buckets or shorter strings", pm.Name, n, maxElementSize)
 	}
@@ -177,6 +178,9 @@ func (c *compiler) ownMaps() {
 	c.beginMaps()
 	if len(c.cleared) > 0 {
 		specs[object.ClearMap] = c.clearSpec()
+	}
+	if c.overflow > 0 {
+		specs[object.OverflowMap] = cellSpec(object.OverflowMap, c.overflow)
 	}
 	if len(c.obj.Events) > 0 {
 		specs[object.RingMap] = &ebpf.MapSpec{Name: object.RingMap, Type: ebpf.RingBuf, MaxEntries: ringSize}

@@ -27,5 +27,6 @@ type Options struct {
 type MapOptions struct {
 	MaxEntries int            // 0: the default
 	Evict      bool           // forget the oldest key instead of refusing a new one
+	Other      bool           // add up in one value what an aggregation has no room for, instead of refusing it
 	Buckets    object.Buckets // histograms: to count into instead of the aggregation's own; nil for those
 }

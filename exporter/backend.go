@@ -20,6 +20,10 @@ type Tracer interface {
 	// Dropped is the number of updates the map refused.
 	Dropped(m *object.Map) uint64
 
+	// Overflowed is the number of updates that are in the value of the map's other
+	// keys, for which it had no room.
+	Overflowed(m *object.Map) uint64
+
 	// LostBegins is the number of calls of which elapsed does not know when they
 	// began.
 	LostBegins() uint64

@@ -25,12 +25,12 @@ func TestMemoryBudget(t *testing.T) {
 	}
 	var out strings.Builder
 	err = Check(&out, cfg, threeSizes(), Limits{Memory: 2 << 20})
-	const want = "c.yaml:1:40: script b needs 1.66 MiB of kernel memory, 903 KiB of the 2 MiB of --bpf.memory-budget are left: " +
+	const want = "c.yaml:1:40: script b needs 1.67 MiB of kernel memory, 895 KiB of the 2 MiB of --bpf.memory-budget are left: " +
 		"lower max_entries (@n takes 1.11 MiB for 10,240 keys) or raise the budget"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
-	for _, line := range []string{"script a: 1 program", "script b: does not run here\n", "script c: 1 program", "at most 10,241 series, about 1.13 MiB of"} {
+	for _, line := range []string{"script a: 1 program", "script b: does not run here\n", "script c: 1 program", "at most 10,242 series, about 1.14 MiB of"} {
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("no %q in\n%s", line, out.String())
 		}

@@ -73,7 +73,14 @@ func (c *compiled) maxSeries() (n int) {
 	return n
 }
 
-func (m *metric) maxSeries(mp *object.Map) int { return mp.MaxEntries * m.seriesPerSample() }
+// maxSeries is how many series the metric can have, with those of the other keys.
+func (m *metric) maxSeries(mp *object.Map) int {
+	n := mp.MaxEntries
+	if mp.Overflow != nil && len(m.labels) > 0 {
+		n++
+	}
+	return n * m.seriesPerSample()
+}
 
 // describe writes what a script exports.
 func (c *compiled) describe(w io.Writer) {

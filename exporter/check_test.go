@@ -71,7 +71,7 @@ func TestCheck(t *testing.T) {
 	}
 	for _, want := range []string{
 		"ply_net_bytes_total{pod} counter\n",
-		"at most 10,240 series, about ",
+		"at most 10,241 series, about ",
 		"latency_ms{cpu} histogram\n",
 		"        le: the powers of 2 from 1 to 1.6777216e+07\n",
 		"at most 56 series, about 8 KiB of kernel memory\n", // of two CPUs
@@ -103,12 +103,12 @@ func TestCheckOfOtherMachine(t *testing.T) {
 	for _, want := range []string{
 		"script net: 1 program, 1 attach point, about 25.7 MiB of kernel memory\n",
 		"ply_net_n_total{comm} counter\n",
-		"at most 10,240 series, about 997 KiB of kernel memory\n",
+		"at most 10,241 series, about 997 KiB of kernel memory\n",
 		"ply_net_most{comm} gauge\n",
-		"at most 10,240 series, about 21.0 MiB of kernel memory\n",
+		"at most 10,241 series, about 21.0 MiB of kernel memory\n",
 		"max() keeps a value for each of 256 CPUs, 21 MiB in all: lower max_entries of @most",
 		"at is not exported, about 3.75 MiB of kernel memory\n",
-		"all scripts together: at most 20,480 series, about 25.7 MiB of kernel memory\n",
+		"all scripts together: at most 20,482 series, about 25.7 MiB of kernel memory\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())

@@ -216,6 +216,9 @@ func (r *running) addMap(self selfFamilies, reading mapReading) {
 		self.add(mapFiltered, float64(reading.filtered), mp.Name, script)
 	}
 	self.add(mapDropped, float64(reading.dropped), mp.Name, script)
+	if mp.Overflow != nil {
+		self.add(mapOverflow, float64(reading.overflowed), mp.Name, script)
+	}
 	if mp.Cleared() {
 		self.add(mapLateClears, float64(r.tracer.LateClears(mp)), mp.Name, script)
 	}

@@ -2,7 +2,6 @@ package exporter
 
 import (
 	"bytes"
-	"slices"
 	"sort"
 
 	"ply-exporter/bpfgen/object"
@@ -31,7 +30,7 @@ func (t *mapSeries) shows(labels []byte) bool {
 	if c == nil {
 		return false
 	}
-	i, ok := slices.BinarySearchFunc(c.order, labels, func(n uint32, l []byte) int { return bytes.Compare(c.labels(n), l) })
+	i, ok := c.find(labels)
 	if !ok {
 		return false
 	}

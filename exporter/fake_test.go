@@ -34,6 +34,8 @@ type fakeTracer struct {
 	rows     map[string][]pair
 	cleared  time.Time
 	dropped  map[string]uint64
+	over     map[string]uint64
+	others   map[string][]byte // values of the other keys
 	late     map[string]uint64 // clears
 	err      error
 	probes   []Probe
@@ -57,7 +59,7 @@ func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
 	for _, p := range f.rows[m.Name] {
 		rows = append(rows, Row{Key: p.key, Value: p.value})
 	}
-	return Contents{Rows: slices.Values(rows), Len: len(rows), Cleared: f.cleared}, f.err
+	return Contents{Rows: slices.Values(rows), Len: len(rows), Other: f.others[m.Name], Cleared: f.cleared}, f.err
 }
 
 // set changes what is in map @.
@@ -68,6 +70,7 @@ func (f *fakeTracer) set(rows []pair, cleared time.Time) {
 }
 
 func (f *fakeTracer) Dropped(m *object.Map) uint64    { return f.dropped[m.Name] }
+func (f *fakeTracer) Overflowed(m *object.Map) uint64 { return f.over[m.Name] }
 func (f *fakeTracer) LateClears(m *object.Map) uint64 { return f.late[m.Name] }
 func (f *fakeTracer) MapMemory(*object.Map) uint64    { return 4096 }
 func (f *fakeTracer) LostBegins() uint64              { return 2 }

@@ -214,8 +214,10 @@ func mapOptions(s *config.Script, m *metric) bpfgen.MapOptions {
 	if m.typ == dto.MetricType_HISTOGRAM && s.MaxEntries > 0 {
 		opt.MaxEntries = min(s.MaxEntries, maxHistogramEntries)
 	}
+	opt.Other = m.decl.Agg != nil
 	if m.given != nil {
-		opt.Evict = m.given.Evict
+		opt.Evict = m.given.Overflow == "evict"
+		opt.Other = opt.Other && (m.given.Overflow == "" || m.given.Overflow == "other")
 		if m.given.MaxEntries > 0 {
 			opt.MaxEntries = m.given.MaxEntries
 		}

@@ -29,6 +29,7 @@ type formerKeys struct {
 	of    []uint32
 	list  []series
 	round uint32
+	other uint32 // the series of the other keys
 
 	unseen startTime // of keys that had no series with a start; 0 where that is not known
 }
@@ -39,10 +40,15 @@ func (f *formerKeys) start(key []byte) (startTime, bool) {
 	if !known {
 		return 0, false
 	}
-	if f.of[n] == noSeries {
+	return f.startOf(f.of[n])
+}
+
+// startOf returns the start of a series.
+func (f *formerKeys) startOf(n uint32) (startTime, bool) {
+	if n == noSeries {
 		return f.unseen, f.unseen != 0
 	}
-	s := &f.list[f.of[n]]
+	s := &f.list[n]
 	if f.round != s.round && f.round != s.last {
 		return 0, false
 	}
@@ -55,7 +61,7 @@ func (t *mapSeries) relabel(c Contents) *formerKeys {
 	if !t.moves() || c.Cleared.After(t.cleared) || !t.anyMoved(c) {
 		return nil
 	}
-	before := &formerKeys{keys: t.keys, of: t.of, round: t.round - 1}
+	before := &formerKeys{keys: t.keys, of: t.of, round: t.round - 1, other: t.other}
 	t.keys, t.of = keys.New(t.mp.KeySize), nil
 	return before
 }
@@ -93,6 +99,12 @@ func (t *mapSeries) inherit(before *formerKeys, c Contents) {
 		}
 		if start, known := before.start(row.Key); known {
 			s := &t.list[t.of[is]]
+			s.start = min(s.start, start)
+		}
+	}
+	if c.Other != nil && before.other != noSeries && t.isNew(t.other) {
+		if start, known := before.startOf(before.other); known {
+			s := &t.list[t.other]
 			s.start = min(s.start, start)
 		}
 	}

@@ -87,6 +87,7 @@ type mapReading struct {
 	surplus         int       // those beyond, in a map that evicts
 	filtered        int       // those that are not exported for their labels
 	dropped, memory uint64
+	overflowed      uint64 // updates that are in the series of the other keys
 }
 
 // scrape reads all maps for a scrape that was requested at a time.
@@ -118,7 +119,7 @@ func (r *running) read(all []*mapSeries, from origin) ([]mapReading, error) {
 		entries := min(t.keysRead, t.mp.MaxEntries)
 		readings[i] = mapReading{
 			series: t, since: latest(r.created, t.cleared), entries: entries, surplus: t.keysRead - entries, filtered: t.filtered,
-			dropped: r.tracer.Dropped(t.mp), memory: r.memory(t.mp),
+			dropped: r.tracer.Dropped(t.mp), overflowed: r.tracer.Overflowed(t.mp), memory: r.memory(t.mp),
 		}
 	}
 	return readings, nil

@@ -38,6 +38,7 @@ var (
 	mapSurplus       = &selfMetric{"ply_map_surplus_entries", gauge, "Keys beyond the maximum that a map which evicts still holds. They are counted, but not exported.", []string{"map", "script"}}
 	mapFiltered      = &selfMetric{"ply_map_filtered_entries", gauge, "Keys in the map that are not exported, because a label with keep: true does not match.", []string{"map", "script"}}
 	mapDropped       = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason; of elapsed, the calls of which it is not known when they began.", []string{"map", "script"}}
+	mapOverflow      = &selfMetric{"ply_map_overflow_total", counter, "Updates of keys for which the map had no room. They are in the series whose labels say other.", []string{"map", "script"}}
 	mapLateClears    = &selfMetric{"ply_map_late_clears_total", counter, "Times that a clear() was carried out late, because the script clears the map faster than it can be read and emptied. Updates in between are cleared, too.", []string{"map", "script"}}
 	mapMemory        = &selfMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
 	mapNegative      = &selfMetric{"ply_map_negative_total", counter, "Negative values counted in the histogram's lowest bucket.", []string{"map", "script"}}
@@ -51,7 +52,7 @@ var (
 
 var selfMetrics = []*selfMetric{
 	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed, eventsLost, linesOmitted,
-	scriptOverBudget, scriptCPU, scriptEvent, mapEntries, mapMaxEntries, mapSurplus, mapFiltered, mapDropped, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
+	scriptOverBudget, scriptCPU, scriptEvent, mapEntries, mapMaxEntries, mapSurplus, mapFiltered, mapDropped, mapOverflow, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
 }
 
 // selfFamilies collects samples of own metrics.

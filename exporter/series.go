@@ -35,6 +35,8 @@ type mapSeries struct {
 
 	filtered int // how many keys this round has that are not exported
 
+	other uint32 // the series of keys for which the map has no room; noSeries until there is one
+
 	values []byte // by series
 	was    []byte // the values of the round before, where they are compared
 
@@ -62,7 +64,7 @@ type series struct {
 const never = math.MaxUint32
 
 func newMapSeries(m *metric, mp *object.Map, text func(object.Value) string) *mapSeries {
-	return &mapSeries{m: m, mp: mp, text: text, keys: keys.New(mp.KeySize), names: m.byName()}
+	return &mapSeries{m: m, mp: mp, text: text, keys: keys.New(mp.KeySize), names: m.byName(), other: noSeries}
 }
 
 // present returns the series of this round, in the order of their labels.
@@ -101,6 +103,7 @@ func (t *mapSeries) update(c Contents, from origin) {
 		t.makeRoom()
 		t.accumulateFrom(c, known)
 	}
+	t.accumulateOther(c)
 	t.setStarts(c.Cleared, from)
 	t.inherit(before, c)
 	t.hide()
@@ -186,6 +189,11 @@ func (t *mapSeries) forget(c Contents) {
 		t.list[number[n]] = s
 		t.order = append(t.order, number[n])
 		t.values = append(t.values, old.value(n)...)
+	}
+	if t.other != noSeries && old.list[t.other].round == t.round {
+		t.other = number[t.other]
+	} else {
+		t.other = noSeries
 	}
 	t.keys, t.of = keys.New(t.mp.KeySize), nil
 	for row := range c.Rows {

@@ -13,6 +13,7 @@ import (
 type seriesModel struct {
 	r      *rand.Rand
 	counts map[int64]int64
+	other  int64 // of keys that found no room
 	recent int64 // keys that come are below it, or shortly above
 	was    map[string]int64
 	starts map[string]time.Time
@@ -24,14 +25,23 @@ const grouped, groups = 40, 7
 func groupTable() string {
 	rows := make([]string, grouped)
 	for key := range rows {
-		rows[key] = fmt.Sprintf("%d: g%d", key, key%groups)
+		rows[key] = fmt.Sprintf("%d: %s", key, groupOf(int64(key)))
 	}
 	return strings.Join(rows, ", ")
 }
 
+// groupOf is the label of keys that share theirs, one of them with the keys that find
+// no room.
+func groupOf(key int64) string {
+	if key%groups == 0 {
+		return otherLabel
+	}
+	return fmt.Sprintf("g%d", key%groups)
+}
+
 func (*seriesModel) label(key int64) string {
 	if key < grouped {
-		return fmt.Sprintf("g%d", key%groups)
+		return groupOf(key)
 	}
 	return fmt.Sprint(key)
 }
@@ -62,6 +72,9 @@ func (m *seriesModel) read(before time.Time) (rows []pair, sums map[string]int64
 		rows = append(rows, pair{words(key), words(n)})
 		sums[m.label(key)] += n
 	}
+	if m.other > 0 {
+		sums[otherLabel] += m.other
+	}
 	for label, n := range sums {
 		if was, there := m.was[label]; !there || n < was {
 			m.starts[label] = before
@@ -74,14 +87,18 @@ func (m *seriesModel) read(before time.Time) (rows []pair, sums map[string]int64
 // However keys come and go, are forgotten and seen by the status page, series
 // have the numbers and starts of a model that keeps nothing but the last scrape.
 func TestSeriesAreThoseOfAModel(t *testing.T) {
-	for seed, overflow := range []string{"drop", "evict", "drop", "evict"} {
-		tracer := &fakeTracer{rows: map[string][]pair{}}
+	for seed, overflow := range []string{"drop", "evict", "other", "other"} {
+		tracer := &fakeTracer{rows: map[string][]pair{}, others: map[string][]byte{}}
 		b := &fakeBackend{scripts: map[string]string{"S": on("op = (u64)pid; @[op] = count();")}, tracers: map[string]*fakeTracer{"S": tracer}}
 		c := run(t, b, oneScriptYAML(`{map: "@", max_entries: 100000, overflow: `+overflow+`, labels: [{map: {`+groupTable()+`}}]}`))
 		m := &seriesModel{r: rand.New(rand.NewPCG(uint64(seed), 1)), counts: map[int64]int64{}, starts: map[string]time.Time{}}
 		before, known, forgotten := tracer.Created(), 0, false
 		for round := range 60 {
 			m.change()
+			if overflow == "other" && m.r.IntN(4) == 0 {
+				m.other += 1 + m.r.Int64N(50)
+				tracer.others["@"] = words(m.other)
+			}
 			var sums map[string]int64
 			tracer.rows["@"], sums = m.read(before)
 			asked := time.Unix(2000+100*int64(round), 0)

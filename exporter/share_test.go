@@ -70,7 +70,7 @@ func TestSharesOfScripts(t *testing.T) {
 
 func TestCheckWarnsOfTooManySeries(t *testing.T) {
 	b := &fakeBackend{scripts: map[string]string{"S": on(`@[comm] = count();`)}}
-	cfg, err := config.Parse("probes.yaml", []byte(oneScriptYAML(`{map: "@", max_entries: 101}`)))
+	cfg, err := config.Parse("probes.yaml", []byte(oneScriptYAML(`{map: "@", max_entries: 100}`)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,6 +88,7 @@ type (
 		Entries  int    `json:"entries"`
 		Max      int    `json:"max_entries"`
 		Dropped  uint64 `json:"dropped"`
+		Overflow uint64 `json:"overflow"` // updates that are in the series whose labels say other
 		Filtered int    `json:"filtered"`
 		Memory   uint64 `json:"memory_bytes"`
 	}
@@ -254,7 +255,7 @@ func (r mapReading) status() mapStatus {
 	m, mp := r.series.m, r.series.mp
 	v := mapStatus{
 		Name: mp.Name, Type: typeName(m.typ), Unit: m.unit, Entries: r.entries, Max: mp.MaxEntries,
-		Dropped: r.dropped, Filtered: r.filtered, Memory: r.memory,
+		Dropped: r.dropped, Overflow: r.overflowed, Filtered: r.filtered, Memory: r.memory,
 	}
 	if m.exported {
 		v.Metric, v.Query = m.name, m.query()

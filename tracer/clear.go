@@ -137,7 +137,11 @@ func (t *Tracer) openClearing(m *object.Map) (*clearing, error) {
 
 func (t *Tracer) openGeneration(m *object.Map, place int) (*mapReader, error) {
 	if m.Storage != object.Cell {
-		return openReader(m, t.coll.Maps[m.GenerationName(place)])
+		r, err := openReader(m, t.coll.Maps[m.GenerationName(place)])
+		if err == nil {
+			t.openOverflow(r, place)
+		}
+		return r, err
 	}
 	r, err := openReader(m, t.coll.Maps[m.SpecName])
 	if err == nil {

@@ -40,6 +40,7 @@ func (c *clearing) empty(place int) error {
 		return nil
 	}
 	r.forgetAll()
+	r.emptyOther()
 	c.words.store(c.ClearDrainWord(), uint64(place))
 	for range emptyRounds {
 		old, err := r.elements.read(r.again[:0]) // data may still be looked at

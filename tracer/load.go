@@ -66,6 +66,11 @@ func (t *Tracer) openMaps() error {
 			return fmt.Errorf("map %s: %w", object.ClearMap, err)
 		}
 	}
+	if m := t.coll.Maps[object.OverflowMap]; m != nil {
+		if t.overflow, err = mapWords(m); err != nil {
+			return fmt.Errorf("map %s: %w", object.OverflowMap, err)
+		}
+	}
 	for _, m := range t.obj.Maps {
 		if err := t.openMap(m); err != nil {
 			return fmt.Errorf("map %s: %w", m.Name, err)
@@ -81,7 +86,9 @@ func (t *Tracer) openMap(m *object.Map) (err error) {
 	if m.Cleared() {
 		c, err = t.openClearing(m)
 	} else {
-		r, err = openReader(m, t.coll.Maps[m.SpecName])
+		if r, err = openReader(m, t.coll.Maps[m.SpecName]); err == nil {
+			t.openOverflow(r, 0)
+		}
 	}
 	t.maps, t.clearings = append(t.maps, r), append(t.clearings, c)
 	return err

@@ -29,6 +29,10 @@ type Contents struct {
 	Rows iter.Seq[Row]
 	Len  int // how many rows there are
 
+	// Other is the value of all keys for which the map had no room, which no row is of;
+	// nil where there is none. See object.Overflow.
+	Other []byte
+
 	// Cleared is when what is in the map began to gather: a time between the
 	// last clear() before the reading and the reading, the same until the next
 	// clear(). It is zero while there was none.
@@ -131,6 +135,7 @@ type mapReader struct {
 	shape    shape
 	memory   words    // of a keyless map, or one of slots
 	cell     words    // what of it this reads: all, or a generation
+	other    words    // of a hash that has an overflow: its mark and its value
 	elements elements // of a hash
 
 	mu    sync.Mutex
@@ -199,7 +204,7 @@ func (r *mapReader) fill() error {
 }
 
 func (r *mapReader) contents(elements []byte) Contents {
-	return Contents{Rows: r.rows(elements), Len: len(elements) / r.shape.stride()}
+	return Contents{Rows: r.rows(elements), Len: len(elements) / r.shape.stride(), Other: r.readOther()}
 }
 
 // rows yields the rows that elements are.

@@ -63,6 +63,7 @@ type Tracer struct {
 	maps     []*mapReader // by Map.ID
 	state    words
 	clock    words // of ClockMap, if the script has it
+	overflow words // of OverflowMap, if the script has it
 	events   *eventReader
 
 	clearings []*clearing // by Map.ID; nil for maps that no clear() names
@@ -265,6 +266,7 @@ func (t *Tracer) Close() error {
 	}
 	t.clears.close()
 	t.state.close()
+	t.overflow.close()
 	t.stopClock()
 	t.stopCgroups()
 	if len(t.sets) < len(t.pinnedSets) { // it did not come so far

@@ -171,6 +171,10 @@ type Map struct {
 	// Slots are where the values of an Array are; nil for all others.
 	Slots *Slots
 
+	// Overflow is where what belongs to keys beyond MaxEntries is added up; nil where it
+	// is refused, or where there are none.
+	Overflow *Overflow
+
 	// MissedBy are programs, by their index in Object.Programs, of which the kernel
 	// counts what it skips, and that would have counted each such event once: who
 	// reads the map adds that, and the value is exact. A program that counts twice

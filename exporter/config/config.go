@@ -48,7 +48,7 @@ type Metric struct {
 	Labels     []Label
 	Buckets    *Buckets
 	MaxEntries int
-	Evict      bool
+	Overflow   string // what becomes of keys beyond MaxEntries: other, drop, evict
 	Export     *bool
 
 	where places

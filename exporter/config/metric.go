@@ -38,7 +38,7 @@ var metricFields = recordPlaces(func(m *Metric) places { return m.where }, []fie
 	{"labels", func(m *Metric, v value) { m.Labels = readLabels(v) }},
 	{"buckets", func(m *Metric, v value) { m.Buckets = readBuckets(v) }},
 	{"max_entries", func(m *Metric, v value) { m.MaxEntries = v.count("max_entries", maxMaxEntries) }},
-	{"overflow", func(m *Metric, v value) { m.Evict = v.choice("overflow", "drop", "evict") == "evict" }},
+	{"overflow", func(m *Metric, v value) { m.Overflow = v.choice("overflow", "other", "drop", "evict") }},
 	{"export", func(m *Metric, v value) { b := v.flag("export"); m.Export = &b }},
 })
 
