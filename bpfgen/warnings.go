@@ -82,7 +82,7 @@ func (c *compiler) warnHidden() {
 		if !inKey && !c.showsFunction(m.Value) {
 			continue
 		}
-		if _, err := c.kernel.Symbols(); err != nil {
+		if err := c.kernel.TellsAddresses(); err != nil {
 			c.obj.Warnings.Add(c.script.Src, m.Pos, "%s shows addresses instead of functions: %v", m.Name, err)
 		}
 	}

@@ -3,6 +3,7 @@ package exporter
 import (
 	"errors"
 	"reflect"
+	"runtime"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
@@ -44,33 +45,38 @@ func compile(cfg *config.Config, b Backend) (scripts []*script, fatal plylang.Er
 // compiled again, so that a kernel which has loaded a module in the meantime does
 // not make another program of the same text.
 func recompile(cfg *config.Config, b Backend, running map[string]*running) (scripts []*script, fatal plylang.ErrorList) {
+	scripts = make([]*script, len(cfg.Scripts))
+	lists, errs := make([]metrics, len(scripts)), make([]plylang.ErrorList, len(scripts))
+	parallel(len(scripts), runtime.GOMAXPROCS(0), func(i int) {
+		scripts[i] = &script{conf: cfg.Scripts[i]}
+		lists[i], errs[i] = scripts[i].compile(b, running[cfg.Scripts[i].Name])
+	})
 	var names nameCheck
-	for _, conf := range cfg.Scripts {
-		s := &script{conf: conf}
-		scripts = append(scripts, s)
-		errs := s.compile(b, &names, running[conf.Name])
-		s.mistaken = len(errs) > 0
-		fatal = append(fatal, errs...)
+	for i, s := range scripts {
+		for _, m := range lists[i].exported() {
+			if err := names.add(m); err != nil && len(errs[i]) == 0 {
+				errs[i] = plylang.ErrorList{err}
+				s.err, s.compiled = errs[i], nil
+			}
+		}
+		s.mistaken = len(errs[i]) > 0
+		fatal = append(fatal, errs[i]...)
 	}
 	fatal.Sort()
 	return scripts, fatal
 }
 
-// compile compiles one script and returns the user's mistakes in it.
-func (s *script) compile(b Backend, names *nameCheck, was *running) plylang.ErrorList {
+// compile compiles one script and returns the metrics that it has, as far as it got,
+// and the user's mistakes in it.
+func (s *script) compile(b Backend, was *running) (metrics, plylang.ErrorList) {
 	if was != nil && was.conf.Source.Text != s.conf.Source.Text {
 		was = nil
 	}
 	checked, err := s.check(b, was)
 	if err != nil {
-		return s.fail(err)
+		return nil, s.fail(err)
 	}
 	list, errs := inferMetrics(s.conf, checked)
-	for _, m := range list.exported() {
-		if err := names.add(m); err != nil && len(errs) == 0 {
-			errs = append(errs, err)
-		}
-	}
 	s.notes = checked.Notes
 	s.warnings = append(s.warnings, checked.Warnings...)
 	s.warnings = append(s.warnings, list.warnings(checked)...)
@@ -78,18 +84,18 @@ func (s *script) compile(b Backend, names *nameCheck, was *running) plylang.Erro
 	s.warnings = append(s.warnings, bpfgen.Misread(checked)...)
 	if len(errs) > 0 {
 		s.err = errs
-		return errs
+		return list, errs
 	}
 	opt := list.options(s.conf)
 	obj, err := s.generate(b, checked, opt, was)
 	if err != nil {
-		return s.fail(err)
+		return list, s.fail(err)
 	}
 	s.warnings = append(s.warnings, movedTo(s.conf.Source, obj.Warnings)...)
 	s.warnings.Sort()
 	list.tellExact(checked, obj)
 	s.compiled = &compiled{s.conf, checked, list, opt, obj}
-	return nil
+	return list, nil
 }
 
 // check checks the script, or returns what was found in the same text before.

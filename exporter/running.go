@@ -3,7 +3,6 @@ package exporter
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"ply-exporter/bpfgen/object"
@@ -164,18 +163,9 @@ func (r *running) peek() ([]mapReading, error) {
 
 // stop closes all scripts, several at a time: each waits for the kernel.
 func stop(scripts []*script) {
-	const atOnce = 8
-	slots := make(chan struct{}, atOnce)
-	var wait sync.WaitGroup
-	for _, s := range scripts {
-		if s.running == nil {
-			continue
+	parallel(len(scripts), 8, func(i int) {
+		if r := scripts[i].running; r != nil {
+			_ = r.tracer.Close()
 		}
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			_ = s.running.tracer.Close()
-		})
-	}
-	wait.Wait()
+	})
 }

@@ -33,7 +33,7 @@ func (k *Kernel) Address(symbol string) (uint64, error) {
 }
 
 func (k *Kernel) findAddress(symbol string) (uint64, error) {
-	if _, err := k.Symbols(); err != nil {
+	if err := k.TellsAddresses(); err != nil {
 		return 0, err
 	}
 	module, name, ok := strings.Cut(symbol, ":")

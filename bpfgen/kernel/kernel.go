@@ -36,6 +36,7 @@ type Kernel struct {
 // A kept is what was read and takes megabytes.
 type kept struct {
 	kallsyms   func() (*Symbols, error)
+	tells      func() error // addresses of symbols
 	traceable  func() *nameSet
 	refuses    func() bool // probes in what is not traceable
 	blacklist  func() map[string]bool
@@ -80,6 +81,7 @@ func OpenArch(files fs.FS, goarch string) (*Kernel, error) {
 func (k *Kernel) Forget() {
 	k.kept.Store(&kept{
 		kallsyms:   sync.OnceValues(k.readKallsyms),
+		tells:      sync.OnceValue(k.readTells),
 		traceable:  sync.OnceValue(k.readTraceable),
 		refuses:    sync.OnceValue(k.refusesNotrace),
 		blacklist:  sync.OnceValue(k.readBlacklist),

@@ -41,6 +41,20 @@ func (k *Kernel) Symbols() (*Symbols, error) {
 	return symbols, nil
 }
 
+// TellsAddresses returns nil if Symbols has an answer, and else its error. It reads
+// no more than the first addresses where the kernel tells them.
+func (k *Kernel) TellsAddresses() error { return k.kept.Load().tells() }
+
+func (k *Kernel) readTells() error {
+	for s := range k.allSymbols() {
+		if s.addr != 0 {
+			return nil
+		}
+	}
+	_, err := k.Symbols()
+	return err
+}
+
 func (k *Kernel) readKallsyms() (*Symbols, error) {
 	file, err := k.files.Open("proc/kallsyms")
 	if err != nil {

@@ -66,12 +66,15 @@ var knownSources = map[string]fieldSources{
 	"sched/sched_migrate_task": taskFields(0, "").and(fieldSources{"dest_cpu": {arg: 1}}),
 	"sched/sched_switch": taskFields(argPrev, "prev_").and(taskFields(2, "next_")).
 		and(fieldSources{"prev_state": {arg: argPrev, member: "exit_state", state: true}}),
-	"sched/sched_wakeup":           taskFields(0, ""),
-	"sched/sched_wakeup_new":       taskFields(0, ""),
-	"sched/sched_waking":           taskFields(0, ""),
-	"task/task_newtask":            {"pid": {arg: 0, member: "pid"}, "clone_flags": {arg: 1}},
-	"exceptions/page_fault_user":   {"address": {arg: 0}, "error_code": {arg: 2}},
-	"exceptions/page_fault_kernel": {"address": {arg: 0}, "error_code": {arg: 2}},
+	"sched/sched_wakeup":                  taskFields(0, ""),
+	"sched/sched_wakeup_new":              taskFields(0, ""),
+	"sched/sched_waking":                  taskFields(0, ""),
+	"task/task_newtask":                   {"pid": {arg: 0, member: "pid"}, "clone_flags": {arg: 1}},
+	"capability/cap_capable":              {"cap": {arg: 3}, "ret": {arg: 4}},
+	"vmscan/mm_vmscan_direct_reclaim_end": {"nr_reclaimed": {arg: 0}},
+	"vmscan/mm_vmscan_memcg_reclaim_end":  {"nr_reclaimed": {arg: 0}},
+	"exceptions/page_fault_user":          {"address": {arg: 0}, "error_code": {arg: 2}},
+	"exceptions/page_fault_kernel":        {"address": {arg: 0}, "error_code": {arg: 2}},
 }
 
 // wholeRecord says whether a clause asks for the record itself.
