@@ -116,11 +116,11 @@ func ValuesOf(f *plylang.Func) object.Values {
 func counted(_ uint64, value []byte) bool { return object.Word(value, 0) != 0 }
 
 func addOne(g *gen, _ *object.Map, _ emit.Mem) {
-	g.Emit(asm.Mov.Imm(asm.R1, 1))
+	g.one(asm.R1)
 	g.Atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
 }
 
-func firstOne(g *gen, _ *object.Map, _, dst emit.Mem) { g.StoreImm(dst, 1) }
+func firstOne(g *gen, _ *object.Map, _, dst emit.Mem) { g.storeOne(dst) }
 
 func addToSum(g *gen, m *object.Map, x emit.Mem) {
 	g.addToTotal(m, x)
@@ -131,13 +131,13 @@ func addToSum(g *gen, m *object.Map, x emit.Mem) {
 
 func addToMean(g *gen, m *object.Map, x emit.Mem) {
 	g.addToTotal(m, x)
-	g.Emit(asm.Mov.Imm(asm.R1, 1))
+	g.one(asm.R1)
 	g.Atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
 }
 
 func firstMean(g *gen, m *object.Map, x, dst emit.Mem) {
 	firstTotal(g, m, x, dst)
-	g.StoreImm(dst.At(8, 8), 1)
+	g.storeOne(dst.At(8, 8))
 }
 
 // countInBucket adds x to the sum of a histogram, and one to its bucket.
@@ -151,8 +151,8 @@ func countInBucket(g *gen, m *object.Map, x emit.Mem) {
 	g.Emit(
 		asm.LSh.Imm(asm.R0, 3),
 		asm.Add.Reg(asm.R7, asm.R0),
-		asm.Mov.Imm(asm.R1, 1),
 	)
+	g.one(asm.R1)
 	g.Atomic(asm.AddAtomic, asm.R7, 8, asm.R1)
 	g.Bind(outside)
 }

@@ -23,7 +23,7 @@ func (g *gen) addToTotal(m *object.Map, x emit.Mem) {
 	g.Load(asm.R2, low)
 	g.jumpIfSmall(m.Value.Signed, small)
 	g.carry(m, low)
-	g.Bind(small)
+	g.weighedElse(small, asm.R1)
 	g.Atomic(asm.AddAtomic, asm.R7, 0, asm.R1)
 }
 
@@ -47,6 +47,7 @@ func (g *gen) jumpIfSmall(signed bool, small string) {
 func (g *gen) carry(m *object.Map, low emit.Mem) {
 	last := m.Size - 8
 	g.splitTotal(m.Value.Signed)
+	g.weigh(asm.R1, asm.R2)
 	g.Atomic(asm.AddAtomic, asm.R7, last, asm.R2)
 	g.Load(asm.R2, low)
 	g.Emit(asm.ArSh.Imm(asm.R2, object.TotalShift))
@@ -69,6 +70,7 @@ func (g *gen) splitTotal(signed bool) {
 func firstTotal(g *gen, m *object.Map, x, dst emit.Mem) {
 	g.Load(asm.R1, x)
 	g.splitTotal(m.Value.Signed)
+	g.weigh(asm.R1, asm.R2)
 	g.Store(dst.At(0, 8), asm.R1)
 	g.Store(dst.At(m.Size-8, 8), asm.R2)
 }

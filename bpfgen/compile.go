@@ -74,7 +74,7 @@ type compiler struct {
 // plylang.ErrorList.
 func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Object, error) {
 	c := &compiler{kernel: k, script: script, opt: opt, maps: map[*plylang.Map]*object.Map{}, writers: map[*plylang.Map][]*probe.Program{}}
-	c.obj = &object.Object{Script: script, Stoppable: opt.Run, Spec: &ebpf.CollectionSpec{
+	c.obj = &object.Object{Script: script, Stoppable: opt.Run, Sampled: opt.Sample, Spec: &ebpf.CollectionSpec{
 		Maps: map[string]*ebpf.MapSpec{}, Programs: map[string]*ebpf.ProgramSpec{},
 	}}
 	var err error
@@ -82,6 +82,9 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 		return nil, err
 	}
 	c.obj.CPUs = c.cpus
+	if opt.Sample {
+		c.refuseSample()
+	}
 	c.compileMaps()
 	c.compileCgroups()
 	if c.errs == nil {
@@ -199,6 +202,7 @@ func (g *gen) programCode() {
 		g.leaveIfStopped(end)
 	}
 	g.FindScratch(end, g.finish)
+	g.draw()
 	g.prepareClock()
 	g.prepareElapsed()
 	for _, clause := range g.program.Clauses {

@@ -16,7 +16,7 @@ import (
 
 // addMisses notes for each map which programs' misses belong to its value.
 func (c *compiler) addMisses(programs []*probe.Program) {
-	if !c.kernel.Has(kernel.MissedCounts) {
+	if !c.kernel.Has(kernel.MissedCounts) || c.opt.Sample {
 		return
 	}
 	for _, m := range c.obj.Maps {

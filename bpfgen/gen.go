@@ -32,6 +32,7 @@ type gen struct {
 	rounds int      // of all loops so far
 	forks  bool     // the clause has so many paths that the verifier must forget them
 	events []*object.Event
+	weight *emit.Mem // how often the event counts; nil: once
 
 	kept       map[string]*keptValue // of the clause, by the text of the expression
 	keptValues int                   // of all clauses so far
@@ -55,9 +56,9 @@ func (g *gen) at(n plylang.Node) {
 	g.From(object.Source{Src: g.script.Src, Pos: g.pos})
 }
 
-// increment adds one to a word of the state map.
+// increment counts the event in a word of the state map.
 func (g *gen) increment(word int) {
 	g.MapValue(asm.R1, object.StateMap, 8*word)
-	g.Emit(asm.Mov.Imm(asm.R2, 1))
+	g.one(asm.R2)
 	g.Atomic(asm.AddAtomic, asm.R1, 0, asm.R2)
 }

@@ -51,7 +51,7 @@ func (c *compiler) beginMaps() {
 // whose beginning was lost, where one is asked for.
 func (c *compiler) stateWords() int {
 	words := 2 + len(c.obj.Maps)
-	if c.obj.Timed {
+	if c.obj.Timed || c.obj.Sampled {
 		words++
 	}
 	return words

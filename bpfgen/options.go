@@ -15,6 +15,10 @@ type Options struct {
 	// says, without looking for a cheaper one.
 	PlainAttach bool
 
+	// Sample lets programs look at a part of the events, which user space chooses
+	// while they run. What they add stands for all.
+	Sample bool
+
 	// MaxEntries is the number of keys of a map that Maps does not mention;
 	// 0 means 10240, and 1024 for histograms.
 	MaxEntries int

@@ -51,6 +51,9 @@ type Tracer interface {
 	// Cost is what the script's programs took while there were Statistics.
 	Cost() tracer.Cost
 
+	// SampleEvery has a script that is sampled look at one event in n.
+	SampleEvery(n int)
+
 	// Pause detaches the script. Its maps stay readable.
 	Pause() error
 

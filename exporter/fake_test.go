@@ -43,6 +43,7 @@ type fakeTracer struct {
 	reads    int
 	closed   bool
 	paused   bool
+	every    int                // one in how many events is looked at
 	cost     func() tracer.Cost // nil: nothing
 	block    chan struct{}      // when not nil, reading waits for it
 	names    map[int64]string   // of numbers
@@ -78,6 +79,7 @@ func (f *fakeTracer) LostEvents() uint64              { return 3 }
 func (f *fakeTracer) OmittedLines() uint64            { return 4 }
 func (f *fakeTracer) CgroupPatterns() []CgroupPattern { return f.patterns }
 func (f *fakeTracer) Probes() []Probe                 { return f.probes }
+func (f *fakeTracer) SampleEvery(n int)               { f.every = n }
 func (f *fakeTracer) Pause() error                    { f.paused = true; return nil }
 func (f *fakeTracer) Created() time.Time              { return time.Unix(1000, 0) }
 func (f *fakeTracer) Close() error                    { f.closed = true; return nil }

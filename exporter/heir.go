@@ -46,6 +46,7 @@ func (h *heir) takeOver() {
 		}
 	}
 	h.running = &next
+	next.sampleEvery(max(1, next.every))
 }
 
 // without are the scripts that run and inherit from none of these, nor are such.

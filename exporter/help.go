@@ -24,7 +24,15 @@ func helpText(checked *plylang.Script, m *metric) string {
 	if text := m.userHelp(); text != "" {
 		return text
 	}
-	return fmt.Sprintf("%s of %s, script %s%s%s", sourceText(m.decl), shortList(storingSpecs(checked, m.decl)), m.script.Name, note(m.decl), m.filterNote())
+	return fmt.Sprintf("%s of %s, script %s%s%s", sourceText(m.decl), shortList(storingSpecs(checked, m.decl)), m.script.Name, note(m.decl), m.filterNote()+m.sampleNote())
+}
+
+// sampleNote says that the numbers are estimated.
+func (m *metric) sampleNote() string {
+	if m.script.Sample == nil {
+		return ""
+	}
+	return "; of a sample of the events (ply_script_sample_ratio), which stands for all"
 }
 
 // tellExact says in the help of counts that they have what the kernel skipped,

@@ -81,7 +81,7 @@ func (list metrics) warnings(checked *plylang.Script) plylang.ErrorList {
 
 // options are what the maps need of the code generator.
 func (list metrics) options(s *config.Script) bpfgen.Options {
-	opt := bpfgen.Options{MaxEntries: s.MaxEntries, Maps: map[string]bpfgen.MapOptions{}}
+	opt := bpfgen.Options{MaxEntries: s.MaxEntries, Sample: s.Sample != nil, Maps: map[string]bpfgen.MapOptions{}}
 	for _, m := range list {
 		opt.Maps[m.decl.Name] = mapOptions(s, m)
 	}

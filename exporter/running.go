@@ -22,6 +22,7 @@ type running struct {
 	reads   readingLog
 
 	spent spending // under the collector's lock
+	every int      // one in how many events is looked at, if the script is sampled
 
 	cut       bool      // whether the last scrape left out series
 	cutLogged time.Time // when that was logged last
@@ -57,6 +58,7 @@ func newRunning(c *compiled, t Tracer) (*running, error) {
 	if r.series, err = r.newSeries(); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
+	r.sampleFirst()
 	return r, nil
 }
 

@@ -47,12 +47,13 @@ var (
 	scriptOverBudget = &selfMetric{"ply_script_over_budget", gauge, "Whether the script is detached because its programs took more of a CPU than its budget.", []string{"script"}}
 	scriptCPU        = &selfMetric{"ply_script_cpu_ratio", gauge, "Share of one CPU that the script's programs take, sampled over a minute. Absent where the exporter may not know.", []string{"script"}}
 	scriptEvent      = &selfMetric{"ply_script_run_seconds", gauge, "Mean time of a run of the script's programs, with the time that measuring takes. Absent where the exporter may not know.", []string{"script"}}
+	scriptSample     = &selfMetric{"ply_script_sample_ratio", gauge, "Part of the events that a script with sample: looks at. What it exports stands for all events.", []string{"script"}}
 	seriesOmitted    = &selfMetric{"ply_scrape_series_omitted", gauge, "Series left out of the last scrape because of the limit on series.", []string{"script"}}
 )
 
 var selfMetrics = []*selfMetric{
 	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed, eventsLost, linesOmitted,
-	scriptOverBudget, scriptCPU, scriptEvent, mapEntries, mapMaxEntries, mapSurplus, mapFiltered, mapDropped, mapOverflow, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
+	scriptOverBudget, scriptCPU, scriptEvent, scriptSample, mapEntries, mapMaxEntries, mapSurplus, mapFiltered, mapDropped, mapOverflow, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
 }
 
 // selfFamilies collects samples of own metrics.

@@ -123,6 +123,7 @@ func (in *instance) watchSpending(ctx context.Context) {
 	for _, s := range in.collector.scripts {
 		switch r := s.running; {
 		case r == nil:
+		case in.adapt(s):
 		case r.spent.exceeds(in.budget(s.conf)):
 			in.detach(s)
 		case r.spent.over && !time.Now().Before(r.spent.until):
@@ -246,6 +247,7 @@ func (in *instance) succeed(s *script, fresh *running) (old *running) {
 	}
 	fresh.spent = spending{pause: s.running.spent.pause, until: s.running.spent.until}
 	fresh.follow(time.Now())
+	fresh.sampleEvery(max(1, s.running.every))
 	old, s.running = s.running, fresh
 	return old
 }
@@ -254,6 +256,9 @@ func (in *instance) succeed(s *script, fresh *running) (old *running) {
 func (r *running) addSpending(self selfFamilies) {
 	name := r.conf.Name
 	self.add(scriptOverBudget, boolValue(r.spent.over), name)
+	if r.object.Sampled {
+		self.add(scriptSample, 1/float64(r.every), name)
+	}
 	if len(r.spent.samples) > 0 {
 		self.add(scriptCPU, r.spent.share(), name)
 	}

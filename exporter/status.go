@@ -3,6 +3,7 @@ package exporter
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"net/http"
 	"strings"
@@ -65,7 +66,8 @@ type (
 		Budget     float64  `json:"budget"`    // share of one CPU; 0 is no bound
 		CPU        *float64 `json:"cpu_ratio"` // of one CPU, in the mean of a minute
 		RunsPerSec *float64 `json:"runs_per_second"`
-		RunSeconds *float64 `json:"run_seconds"` // of one run
+		RunSeconds *float64 `json:"run_seconds"`  // of one run
+		Sample     *float64 `json:"sample_ratio"` // part of the events that is looked at
 	}
 
 	probeStatus struct {
@@ -204,6 +206,10 @@ func (s *script) status(budget float64) scriptStatus {
 	created := r.created.UTC()
 	v.Hash, v.Created = &r.object.Hash, &created
 	v.Cost.add(&r.spent)
+	if r.object.Sampled {
+		ratio := 1 / float64(r.every)
+		v.Cost.Sample = &ratio
+	}
 	for _, p := range r.tracer.Probes() {
 		v.Probes = append(v.Probes, p.status())
 	}
@@ -221,6 +227,9 @@ func (c costStatus) String() string {
 	}
 	if len(parts) == 0 {
 		parts = append(parts, "cost not known yet")
+	}
+	if c.Sample != nil && *c.Sample < 1 {
+		parts = append(parts, fmt.Sprintf("looks at one event in %.0f", 1 / *c.Sample))
 	}
 	if c.Budget > 0 {
 		parts = append(parts, "budget "+config.Share(c.Budget).String())

@@ -10,6 +10,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen/object"
 )
 
 // A Cost is what programs took of all CPUs.
@@ -63,6 +65,16 @@ func refusedStatistics(err error) error {
 func isOn(file string) bool {
 	text, err := os.ReadFile(file)
 	return err == nil && strings.TrimSpace(string(text)) == "1"
+}
+
+// SampleEvery has a script that is sampled look at one event in n from now on, where n is
+// a power of two.
+func (t *Tracer) SampleEvery(n int) {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if !t.closed && t.obj.Sampled {
+		t.state.store(object.SampleWord(len(t.obj.Maps)), uint64(n-1))
+	}
 }
 
 // Pause stops the script and detaches it. Its maps stay readable until Close.

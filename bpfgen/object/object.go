@@ -38,6 +38,10 @@ type Object struct {
 	// word that counts calls whose beginning was lost.
 	Timed bool
 
+	// Sampled says that programs look at one event in as many as a word of StateMap
+	// says, and that what they add stands for all; see SampleWord.
+	Sampled bool
+
 	// Hash identifies what was compiled: objects with equal hashes count the
 	// same things into maps of the same layout.
 	Hash string
@@ -74,6 +78,11 @@ const (
 // the calls of which elapsed has lost the beginning, because the map of beginnings
 // had no room or the kernel skipped the program that notes them.
 func LostBeginWord(maps int) int { return 2 + maps }
+
+// SampleWord is the word of StateMap, in a script of so many maps that is sampled, that
+// says how many of the 32 bits of a random number must be 0: it is a power of two less 1, and
+// one event in that power of two is looked at. Such a script does not ask for elapsed.
+func SampleWord(maps int) int { return 2 + maps }
 
 // Stopped is the bit of StateMap's last word that stops a script from outside.
 // It is none of those that exit() sets, so that END can still call exit().

@@ -29,9 +29,10 @@ type Script struct {
 	Help       string
 	Source     *plylang.Source // nil when it could not be read
 	Metrics    []*Metric
-	Namespace  string // first part of inferred metric names
-	MaxEntries int    // keys of a map that no metric limits; 0: the code generator's default
-	Budget     *Share // of one CPU; nil when not given
+	Namespace  string  // first part of inferred metric names
+	MaxEntries int     // keys of a map that no metric limits; 0: the code generator's default
+	Budget     *Share  // of one CPU; nil when not given
+	Sample     *Sample // nil when all events are looked at
 
 	At Position // of its name
 }

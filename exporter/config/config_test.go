@@ -64,7 +64,9 @@ func TestWrongConfigurations(t *testing.T) {
 
 		{"quoted script with escapes", "scripts:\n  - name: a\n    script: \"S \\\"T\\\"\"\n", `c.yaml:3:13: a script of several lines or with escapes: use | and indent it below`},
 		{"a key that is a mapping", "? {a: b}\n: c\n" + good, `c.yaml:1:3: a key must be a word or a number, not a mapping`},
-		{"a merge key", "scripts:\n  - name: a\n    <<: {script: S}\n", `c.yaml:3:5: a script has no key "<<": it may have name, help, script, file, budget, metrics`},
+		{"a sample that is none", "scripts:\n  - name: a\n    script: S\n    sample: 1/10\n", `c.yaml:4:13: sample "1/10": give auto, or 1/N with a power of two from 2 to 1024, such as 1/16`},
+		{"a sample that is a list", "scripts:\n  - name: a\n    script: S\n    sample: [auto]\n", `c.yaml:4:13: sample must be auto or a part such as 1/16, not a list`},
+		{"a merge key", "scripts:\n  - name: a\n    <<: {script: S}\n", `c.yaml:3:5: a script has no key "<<": it may have name, help, script, file, budget, sample, metrics`},
 
 		{"namespace is empty", "namespace: ''\n" + good, `c.yaml:1:12: namespace must not be empty`},
 		{"namespace is nothing", "namespace:\n" + good, `c.yaml:1:11: namespace must be text, not empty`},

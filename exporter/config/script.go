@@ -90,6 +90,7 @@ var scriptFields = []field[Script]{
 	{"script", func(s *Script, v value) { s.setSource(v, v.script) }},
 	{"file", func(s *Script, v value) { s.setSource(v, v.scriptFile) }},
 	{"budget", func(s *Script, v value) { s.Budget = v.budget() }},
+	{"sample", func(s *Script, v value) { s.Sample = v.sample() }},
 	{"metrics", func(s *Script, v value) { s.Metrics = readMetrics(v) }},
 }
 
