@@ -20,7 +20,7 @@ func (c *compiler) addOverflow(m *object.Map, opt MapOptions) {
 // has no room, and counts the update.
 func (g *gen) other(a access) {
 	g.MapValue(asm.R1, object.OverflowMap, a.Overflow.Offset)
-	g.Emit(asm.Mov.Imm(asm.R2, 1))
+	g.one(asm.R2)
 	g.Atomic(asm.AddAtomic, asm.R1, 0, asm.R2)
 	g.MapValue(asm.R0, object.OverflowMap, a.OtherOffset(0)+mark)
 	if a.Cleared() {
