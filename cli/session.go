@@ -37,7 +37,7 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	s := &session{Streams: p.Streams, flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
 	ready := make(chan struct{})
 	machine := decode.NewMachine(k)
-	t, err := tracer.Start(obj, tracer.Options{Kernel: k, OnCgroup: machine.LearnCgroup, OnEvent: func(e *object.Event, record []byte) {
+	t, err := tracer.Start(obj, tracer.Options{Kernel: k, Cgroups: machine, OnEvent: func(e *object.Event, record []byte) {
 		<-ready
 		s.event(e, record)
 	}})

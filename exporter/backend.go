@@ -45,6 +45,11 @@ type Tracer interface {
 	// Text is a component of a key as people read it; any bytes may be in it.
 	Text(v object.Value) string
 
+	// Labels are the texts of decode.LabelNames, and whether they will stay so. Life
+	// says how old a control group is, or was at its end, and whether it is gone.
+	Labels(v object.Value) (texts []string, settled bool)
+	Life(v object.Value) (age time.Duration, gone bool)
+
 	// Probes tells how each specification of the script is attached.
 	Probes() []Probe
 

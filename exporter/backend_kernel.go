@@ -3,6 +3,7 @@ package exporter
 import (
 	"io"
 	"log/slog"
+	"time"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
@@ -58,7 +59,7 @@ func (b *KernelBackend) Compile(script *plylang.Script, opt bpfgen.Options) (*ob
 // Start loads and attaches objects.
 func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	printer := b.newPrinter(objs)
-	started, errs := tracer.StartAll(objs, tracer.Options{Kernel: b.kernel, Log: b.log, OnEvent: printer.event, OnCgroup: b.machine.LearnCgroup})
+	started, errs := tracer.StartAll(objs, tracer.Options{Kernel: b.kernel, Log: b.log, OnEvent: printer.event, Cgroups: b.machine})
 	out := make([]Tracer, len(objs))
 	for i, t := range started {
 		if t != nil && errs[i] == nil {
@@ -101,6 +102,10 @@ func (t *kernelTracer) Contents(m *object.Map) (Contents, error) {
 }
 
 func (t *kernelTracer) Text(v object.Value) string { return t.decoder.Text(v) }
+
+func (t *kernelTracer) Labels(v object.Value) ([]string, bool) { return t.decoder.Labels(v) }
+
+func (t *kernelTracer) Life(v object.Value) (time.Duration, bool) { return t.decoder.Life(v) }
 
 func (t *kernelTracer) Probes() []Probe {
 	var out []Probe

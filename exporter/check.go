@@ -141,6 +141,9 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 			fmt.Fprintf(w, "        %s\n", text)
 		}
 	}
+	for _, line := range m.groupNotes() {
+		fmt.Fprintf(w, "        %s\n", line)
+	}
 	if m.typ == dto.MetricType_HISTOGRAM {
 		fmt.Fprintf(w, "        le: %s\n", m.bounds.text())
 	}

@@ -190,7 +190,7 @@ func TestGoneKeysAreForgotten(t *testing.T) {
 		tracers: map[string]*fakeTracer{"S": tracer},
 	}, oneScriptYAML(`{map: "@", labels: [{map: {0: x, 1: x, 2: x, 3: x}}]}`))
 	known := c.scripts[0].running.series[0]
-	known.text = func(v object.Value) string { return strconv.FormatInt(v.Int()%4, 10) }
+	tracer.text = func(v object.Value) string { return strconv.FormatInt(v.Int()%4, 10) }
 	for i := range int64(5000) {
 		tracer.rows = map[string][]pair{"@": {{words(i), words(1)}}}
 		if got := scrape(t, c); !strings.HasSuffix(got, "ply_net_total{pid=\"x\"} 1\n") {

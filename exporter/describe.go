@@ -169,15 +169,15 @@ func (m *metric) asGiven() {
 	if m.given.Help != "" {
 		m.help = m.given.Help
 	}
-	if len(m.given.Labels) == len(m.decl.Keys) { // constant ones are wanted, too
-		m.labels = labelsOf(m.decl, func(bool) bool { return true })
-	}
-	for i := range min(len(m.given.Labels), len(m.labels)) {
-		m.labels[i].rules = m.given.Labels[i]
-		if name := m.given.Labels[i].Name; name != "" {
-			m.labels[i].name = name
+	var labels []label
+	for i, l := range labelsFor(m.decl, m.given) {
+		if i < len(m.given.Labels) {
+			labels = append(labels, l.written(m.given.Labels[i])...)
+		} else {
+			labels = append(labels, l)
 		}
 	}
+	m.labels = labels
 }
 
 // info is what is known of a metric without its map.

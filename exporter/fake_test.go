@@ -47,6 +47,8 @@ type fakeTracer struct {
 	cost     func() tracer.Cost // nil: nothing
 	block    chan struct{}      // when not nil, reading waits for it
 	names    map[int64]string   // of numbers
+	groups   map[int64]fakeGroup
+	text     func(v object.Value) string // nil: as numbers and strings are
 }
 
 func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
@@ -92,6 +94,9 @@ func (f *fakeTracer) Cost() tracer.Cost {
 }
 
 func (f *fakeTracer) Text(v object.Value) string {
+	if f.text != nil {
+		return f.text(v)
+	}
 	if v.Type.Kind == plylang.String {
 		text, _, _ := strings.Cut(string(v.Raw), "\x00")
 		return text
@@ -100,6 +105,24 @@ func (f *fakeTracer) Text(v object.Value) string {
 		return name
 	}
 	return fmt.Sprint(v.Int())
+}
+
+// A fakeGroup is a control group.
+type fakeGroup struct {
+	texts   []string // empty ones may be left out at the end
+	unknown bool     // its texts may become others
+	age     time.Duration
+	gone    bool
+}
+
+func (f *fakeTracer) Labels(v object.Value) ([]string, bool) {
+	g := f.groups[v.Int()]
+	return append(slices.Clip(g.texts), make([]string, 7-len(g.texts))...), !g.unknown
+}
+
+func (f *fakeTracer) Life(v object.Value) (time.Duration, bool) {
+	g := f.groups[v.Int()]
+	return g.age, g.gone
 }
 
 // typed gives an expression its type.

@@ -36,7 +36,7 @@ func (m *metric) continues(was *metric) bool {
 
 // same says that a label has the same values.
 func (l label) same(as label) bool {
-	return l.name == as.name && l.part == as.part && l.rules.Written == as.rules.Written && l.rules.Keep == as.rules.Keep && maps.Equal(l.rules.Map, as.rules.Map)
+	return l.name == as.name && l.part == as.part && l.of.same(as.of) && l.rules.Written == as.rules.Written && l.rules.Keep == as.rules.Keep && maps.Equal(l.rules.Map, as.rules.Map)
 }
 
 // labelNames are the names of its labels, in their order.

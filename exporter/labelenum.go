@@ -57,19 +57,19 @@ func enumText(t *plylang.Type, value int64) string {
 // not have.
 func (m *metric) tableWarnings() plylang.ErrorList {
 	var list plylang.ErrorList
-	if m.given == nil || len(m.given.Labels) != len(m.labels) {
+	if m.given == nil {
 		return nil
 	}
-	for i, l := range m.labels {
-		e := enumOf(m.decl.Keys[l.part])
-		if e == nil {
+	parts := labelsFor(m.decl, m.given)
+	if len(m.given.Labels) != len(parts) {
+		return nil
+	}
+	for i, l := range m.given.Labels {
+		e := enumOf(m.decl.Keys[parts[i].part])
+		if e == nil || l.Regexp != nil { // with an expression, keys are texts that it leaves
 			continue
 		}
-		table := m.given.Labels[i].Map
-		if l.rules.Regexp != nil {
-			continue // its keys are texts that the expression leaves
-		}
-		for _, key := range slices.Sorted(maps.Keys(table)) {
+		for _, key := range slices.Sorted(maps.Keys(l.Map)) {
 			if doubt := doubtfulKey(e, key); doubt != "" {
 				list = append(list, m.given.At("labels").Errorf("key %s of a label table %s", key, doubt))
 			}

@@ -17,6 +17,7 @@ type label struct {
 	name  string
 	part  int
 	rules config.Label
+	of    *groupLabel // nil: the text of the part itself
 }
 
 // value is the label's value for a text, and whether the user wants it: first the
@@ -177,31 +178,47 @@ var scrapeLabels = []string{"job", "instance", "pod", "namespace", "container"}
 // resolveLabels returns the labels of a map: as inferred, or as the user names
 // them.
 func resolveLabels(decl *plylang.Map, m *config.Metric) ([]label, *plylang.Error) {
-	labels := inferLabels(decl)
 	if m == nil || m.Labels == nil {
-		return labels, nil
+		return inferLabels(decl), nil
 	}
-	if len(m.Labels) == len(decl.Keys) { // constant ones are wanted too
-		labels = labelsOf(decl, func(bool) bool { return true })
-	}
+	labels := labelsFor(decl, m)
 	if len(m.Labels) != len(labels) {
 		return nil, m.At("labels").Errorf("%s for %s of %s", plural(len(m.Labels), "label"), plural(len(labels), "key"), decl.Name)
 	}
-	for i, l := range m.Labels {
-		names, err := valueNames(decl.Keys[labels[i].part], m, l)
+	var out []label
+	for i, given := range m.Labels {
+		several, err := labels[i].given(decl, m, given)
 		if err != nil {
 			return nil, err
 		}
-		labels[i].rules = l
-		labels[i].rules.Map = names
-		if l.Name != "" {
-			labels[i].name = l.Name
-		}
+		out = append(out, several...)
 	}
-	if dup := duplicateLabel(labels); dup != "" {
+	if dup := duplicateLabel(out); dup != "" {
 		return nil, m.At("labels").Errorf("label %q would be there twice: name both", dup)
 	}
-	return labels, nil
+	return out, nil
+}
+
+// labelsFor returns what is inferred of the parts that the configuration gives labels.
+func labelsFor(decl *plylang.Map, m *config.Metric) []label {
+	if len(m.Labels) == len(decl.Keys) { // constant ones are wanted, too
+		return labelsOf(decl, func(bool) bool { return true })
+	}
+	return inferLabels(decl)
+}
+
+// given returns the labels that the configuration makes of one.
+func (l label) given(decl *plylang.Map, m *config.Metric, given config.Label) ([]label, *plylang.Error) {
+	t := decl.Keys[l.part]
+	if given.As != nil {
+		return l.as(decl, given)
+	}
+	names, err := valueNames(t, m, given)
+	if err != nil {
+		return nil, err
+	}
+	given.Map = names
+	return l.written(given), nil
 }
 
 func duplicateLabel(labels []label) string {

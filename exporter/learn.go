@@ -23,29 +23,29 @@ const noSeries = math.MaxUint32
 
 func (l *lesson) labels(k newKey) []byte { return l.texts[k.begin:k.end] }
 
-// note makes the labels of the key that got its number last.
-func (t *mapSeries) note(l *lesson, key []byte) {
+// note makes the labels of a key. Unless they are settled, they may be others later.
+func (t *mapSeries) note(l *lesson, n int, key []byte) (settled bool) {
 	begin := len(l.texts)
-	texts, wanted := t.appendLabels(l.texts, key)
-	if t.of = append(t.of, noSeries); !wanted {
-		return
+	texts, wanted, settled := t.appendLabels(l.texts, key)
+	if t.of[n] = noSeries; wanted {
+		l.texts = texts
+		l.keys = append(l.keys, newKey{uint32(n), uint32(begin), uint32(len(l.texts))})
 	}
-	l.texts = texts
-	l.keys = append(l.keys, newKey{uint32(t.keys.Len() - 1), uint32(begin), uint32(len(l.texts))})
+	return settled
 }
 
 // appendLabels appends the labels of a key, as the encoder wants them, if it is
 // exported.
-func (t *mapSeries) appendLabels(texts []byte, key []byte) (_ []byte, wanted bool) {
-	values, wanted := t.labelValues(key)
+func (t *mapSeries) appendLabels(texts []byte, key []byte) (_ []byte, wanted, settled bool) {
+	values, wanted, settled := t.labelValues(key)
 	if !wanted {
-		return texts, false
+		return texts, false, settled
 	}
 	begin := len(texts)
 	for _, i := range t.names {
 		texts = encode.AppendLabel(texts, begin, t.m.labels[i].name, values[i])
 	}
-	return texts, true
+	return texts, true, settled
 }
 
 // learn gives each new key its series: one that has its labels, or a new one.
@@ -88,19 +88,20 @@ func (t *mapSeries) labels(n uint32) []byte {
 
 // labelValues are those of a key, in the order of the metric's labels; wanted is
 // false where the key is not exported.
-func (t *mapSeries) labelValues(key []byte) (values []string, wanted bool) {
+func (t *mapSeries) labelValues(key []byte) (values []string, wanted, settled bool) {
 	values = make([]string, len(t.m.labels))
 	if len(values) == 0 {
-		return values, true
+		return values, true, true
 	}
-	parts := t.mp.Split(key)
+	parts, groups := t.mp.Split(key), newGroupReader(t.tracer)
+	wanted = true
 	for i := range t.m.labels {
 		l := &t.m.labels[i]
-		if values[i], wanted = l.value(t.text(parts[l.part])); !wanted {
-			return nil, false
-		}
+		var matches bool
+		values[i], matches = l.value(groups.text(l, parts))
+		wanted = wanted && matches
 	}
-	return values, true
+	return values, wanted, groups.settled
 }
 
 // byName returns the metric's labels in the order of their names, in which they

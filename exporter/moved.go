@@ -17,9 +17,9 @@ import (
 // it continues.
 
 // moves says that the labels of a key may change.
-func (t *mapSeries) moves() bool {
-	return slices.ContainsFunc(t.m.labels, func(l label) bool {
-		return t.mp.Key[l.part].Type.Display == plylang.DisplayInterface
+func (m *metric) moves() bool {
+	return slices.ContainsFunc(m.labels, func(l label) bool {
+		return m.decl.Keys[l.part].Display == plylang.DisplayInterface
 	})
 }
 
@@ -58,7 +58,7 @@ func (f *formerKeys) startOf(n uint32) (startTime, bool) {
 // relabel lets all keys learn their labels again if those of one have moved. It
 // returns what they were, nil if they still are.
 func (t *mapSeries) relabel(c Contents) *formerKeys {
-	if !t.moves() || c.Cleared.After(t.cleared) || !t.anyMoved(c) {
+	if t.ledger != nil || !t.m.moves() || c.Cleared.After(t.cleared) || !t.anyMoved(c) {
 		return nil
 	}
 	before := &formerKeys{keys: t.keys, of: t.of, round: t.round - 1, other: t.other}
@@ -74,7 +74,7 @@ func (t *mapSeries) anyMoved(c Contents) bool {
 			continue
 		}
 		var wanted bool
-		now, wanted = t.appendLabels(now[:0], row.Key)
+		now, wanted, _ = t.appendLabels(now[:0], row.Key)
 		of := t.of[n]
 		if wanted != (of != noSeries) || wanted && !bytes.Equal(now, t.labels(of)) {
 			return true

@@ -13,7 +13,8 @@ import (
 // "other"; see object.Overflow. It is there once there was such a key. A key of the map
 // whose labels say so, too, is added to it, as keys with equal labels are.
 
-// otherLabel is the value of all labels of what has no room in a map.
+// otherLabel is the value of all labels of what has no room in a map, and of labels of
+// what is not told apart.
 const otherLabel = "other"
 
 // accumulateOther takes in the value of the other keys.
@@ -24,6 +25,10 @@ func (t *mapSeries) accumulateOther(c Contents) {
 	if t.other == noSeries {
 		t.other = t.addOther()
 		t.makeRoom()
+	}
+	if t.ledger != nil {
+		t.ledger.takeOther(t, c.Other)
+		return
 	}
 	t.accumulate(t.other, c.Other)
 }

@@ -297,7 +297,7 @@ func (t *mapSeries) size(n uint32) float64 {
 
 func (t *mapSeries) valueText(n uint32) string {
 	if r := t.read(n); r.Shape == object.ShapeRaw && !t.m.exported {
-		return decode.ForLabel.Escape(t.text(r.Raw))
+		return decode.ForLabel.Escape(t.tracer.Text(r.Raw))
 	}
 	return unitText(t.size(n), t.m.unit)
 }

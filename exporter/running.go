@@ -67,7 +67,7 @@ func (r *running) newSeries() ([]*mapSeries, error) {
 	all := make([]*mapSeries, len(r.metrics))
 	for i, m := range r.metrics {
 		mp := r.object.Maps[i]
-		all[i] = newMapSeries(m, mp, r.tracer.Text)
+		all[i] = newMapSeries(m, mp, r.tracer)
 		if mp.Shape == object.ShapeHistogram {
 			var err error
 			if all[i].fold, err = object.Fold(mp.Buckets, m.bounds.thresholds); err != nil {
@@ -158,7 +158,9 @@ func (r *running) peek() ([]mapReading, error) {
 		return nil, err
 	}
 	for i, t := range all {
-		t.scraped = r.series[i]
+		if t.scraped = r.series[i]; t.ledger != nil {
+			t.goOn(r.series[i])
+		}
 	}
 	return r.read(all, origin{})
 }

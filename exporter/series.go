@@ -16,9 +16,9 @@ import (
 // There may be 100,000 of them. They have numbers, and no pointers: the garbage
 // collector has nothing to go through, and what belongs together lies together.
 type mapSeries struct {
-	m    *metric
-	mp   *object.Map
-	text func(object.Value) string
+	m      *metric
+	mp     *object.Map
+	tracer labelNames
 
 	keys  *keys.Table
 	of    []uint32 // the series of each key
@@ -47,6 +47,8 @@ type mapSeries struct {
 	cleared time.Time   // as of the last reading
 	scraped *mapSeries  // of the status page's: those of the scrapes; or those before a reload
 	former  *formerKeys // until the first reading after a reload
+
+	ledger *ledger // where labels are of what comes and goes; nil elsewhere
 }
 
 // A series is one line of a metric, or the lines of one histogram.
@@ -63,8 +65,10 @@ type series struct {
 // never is no round.
 const never = math.MaxUint32
 
-func newMapSeries(m *metric, mp *object.Map, text func(object.Value) string) *mapSeries {
-	return &mapSeries{m: m, mp: mp, text: text, keys: keys.New(mp.KeySize), names: m.byName(), other: noSeries}
+func newMapSeries(m *metric, mp *object.Map, names labelNames) *mapSeries {
+	return &mapSeries{
+		m: m, mp: mp, tracer: names, keys: keys.New(mp.KeySize), names: m.byName(), other: noSeries, ledger: newLedger(m, mp.Size, mp.Reduce == object.ReduceSum),
+	}
 }
 
 // present returns the series of this round, in the order of their labels.
@@ -89,7 +93,10 @@ func (t *mapSeries) update(c Contents, from origin) {
 	}
 	t.round++
 	t.count, t.filtered = 0, 0
-	if t.m.starts() || t.evicts() {
+	switch {
+	case t.ledger != nil:
+		t.ledger.begin(t, c)
+	case t.m.starts() || t.evicts():
 		t.values, t.was = t.was, t.values
 	}
 	t.makeRoom()
@@ -104,6 +111,9 @@ func (t *mapSeries) update(c Contents, from origin) {
 		t.accumulateFrom(c, known)
 	}
 	t.accumulateOther(c)
+	if t.ledger != nil {
+		t.ledger.end(t)
+	}
 	t.setStarts(c.Cleared, from)
 	t.inherit(before, c)
 	t.hide()
@@ -124,9 +134,13 @@ func (t *mapSeries) accumulateOld(c Contents) {
 	var news lesson
 	for row := range c.Rows {
 		if n, fresh := t.keys.Number(row.Key); fresh {
-			t.note(&news, row.Key)
+			t.of = append(t.of, noSeries)
+			settled := t.note(&news, n, row.Key)
+			if t.ledger != nil {
+				t.ledger.add(settled)
+			}
 		} else {
-			t.accumulate(t.of[n], row.Value)
+			t.take(n, row.Value)
 		}
 	}
 	t.learn(&news)
@@ -137,9 +151,18 @@ func (t *mapSeries) accumulateOld(c Contents) {
 func (t *mapSeries) accumulateFrom(c Contents, first int) {
 	for row := range c.Rows {
 		if n, _ := t.keys.Number(row.Key); n >= first {
-			t.accumulate(t.of[n], row.Value)
+			t.take(n, row.Value)
 		}
 	}
+}
+
+// take takes in the value of a key that has a series.
+func (t *mapSeries) take(n int, value []byte) {
+	if t.ledger != nil {
+		t.ledger.take(t, n, value)
+		return
+	}
+	t.accumulate(t.of[n], value)
 }
 
 // accumulate joins a value to that of a series: to nothing when the series is
@@ -176,13 +199,19 @@ func (t *mapSeries) read(n uint32) object.Reading { return t.mp.Read(t.value(n))
 // forget drops keys and series that are gone, once they are more than those
 // that are there.
 func (t *mapSeries) forget(c Contents) {
-	if max(t.keys.Len(), len(t.list)) <= 2*c.Len+1024 {
+	if max(t.keys.Len(), len(t.list)) <= 2*max(c.Len, t.count)+1024 {
 		return
 	}
 	old := *t
 	t.list, t.texts, t.values, t.order = nil, nil, nil, nil
-	number := make([]uint32, len(old.list))
-	for _, n := range old.present() {
+	number, kept := make([]uint32, len(old.list)), old.kept(c)
+	for i := range number {
+		number[i] = noSeries
+	}
+	for _, n := range old.order {
+		if !kept[n] {
+			continue
+		}
 		number[n] = t.add(old.labels(n))
 		s := old.list[n]
 		s.end = uint32(len(t.texts))
@@ -196,13 +225,32 @@ func (t *mapSeries) forget(c Contents) {
 		t.other = noSeries
 	}
 	t.keys, t.of = keys.New(t.mp.KeySize), nil
+	var numbers []int
 	for row := range c.Rows {
 		n, _ := old.keys.Find(row.Key)
 		t.keys.Number(row.Key)
+		numbers = append(numbers, n)
 		if n := old.of[n]; n == noSeries {
 			t.of = append(t.of, noSeries)
 		} else {
 			t.of = append(t.of, number[n])
 		}
 	}
+	if t.ledger != nil {
+		t.ledger.renumber(numbers, number)
+	}
+}
+
+// kept says which series are of this round or of a key that is there.
+func (t *mapSeries) kept(c Contents) []bool {
+	kept := make([]bool, len(t.list))
+	for n := range t.list {
+		kept[n] = t.list[n].round == t.round
+	}
+	for row := range c.Rows {
+		if n, _ := t.keys.Find(row.Key); t.of[n] != noSeries {
+			kept[t.of[n]] = true
+		}
+	}
+	return kept
 }

@@ -22,7 +22,7 @@ func TestSeriesAreWhatIsInTheMap(t *testing.T) {
 	}, oneScriptYAML(""))
 	known := c.scripts[0].running.series[0]
 	labelOf := func(key int64) string { return strconv.FormatInt(key*key%1789, 36) }
-	known.text = func(v object.Value) string { return labelOf(v.Int()) }
+	tracer.text = func(v object.Value) string { return labelOf(v.Int()) }
 	r := rand.New(rand.NewPCG(1, 2))
 	for round := range 60 {
 		want := map[string]int64{}

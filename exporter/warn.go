@@ -14,7 +14,7 @@ import (
 func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 	var list plylang.ErrorList
 	for _, l := range m.labels {
-		if slices.Contains(scrapeLabels, l.name) {
+		if l.of == nil && slices.Contains(scrapeLabels, l.name) {
 			list = append(list, m.labelError(checked, l, "label %q is set by scraping itself, this one becomes exported_%s: name it with labels:", l.name, l.name))
 		}
 	}

@@ -102,8 +102,8 @@ func (c *cgroupKeeper) tell(e cgroupEvent) {
 	defer c.mu.Unlock()
 	_, hierarchy := object.SplitCgroup(e.key)
 	for t := range c.tracers {
-		if t.opt.OnCgroup != nil && !e.removed && !c.partial[hierarchy] {
-			t.opt.OnCgroup(e.key, e.path)
+		if listener := t.opt.Cgroups; listener != nil {
+			e.tell(listener, c.partial[hierarchy])
 		}
 		for _, s := range t.sets {
 			s.tell(e)
@@ -111,11 +111,26 @@ func (c *cgroupKeeper) tell(e cgroupEvent) {
 	}
 }
 
-// compare lets all sets look by themselves.
+// tell passes the event to a listener: of a path only where it is the whole one.
+func (e cgroupEvent) tell(listener CgroupListener, partial bool) {
+	switch {
+	case e.removed:
+		listener.CgroupRemoved(e.key)
+	case !partial:
+		listener.CgroupMade(e.key, e.path)
+	}
+}
+
+// compare lets all sets look by themselves, and all listeners.
 func (c *cgroupKeeper) compare() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	told := map[CgroupListener]bool{}
 	for t := range c.tracers {
+		if listener := t.opt.Cgroups; listener != nil && !told[listener] {
+			told[listener] = true
+			listener.CgroupsMissed()
+		}
 		for _, s := range t.sets {
 			s.compare()
 		}

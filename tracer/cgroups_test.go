@@ -184,6 +184,31 @@ func deepGroup(t *testing.T, folder string, length int) string {
 	return folder
 }
 
+// A listener calls functions, of which any may be nil.
+type listener struct {
+	made    func(key uint64, path string)
+	removed func(key uint64)
+	missed  func()
+}
+
+func (l *listener) CgroupMade(key uint64, path string) {
+	if l.made != nil {
+		l.made(key, path)
+	}
+}
+
+func (l *listener) CgroupRemoved(key uint64) {
+	if l.removed != nil {
+		l.removed(key)
+	}
+}
+
+func (l *listener) CgroupsMissed() {
+	if l.missed != nil {
+		l.missed()
+	}
+}
+
 // makeGroup makes a group and returns its value.
 func makeGroup(t *testing.T, folder string) uint64 {
 	t.Helper()
@@ -235,7 +260,7 @@ func TestCgroupsWithoutTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	names := make(chan string, 1000)
-	opt.OnCgroup = func(_ uint64, path string) { names <- path }
+	opt.Cgroups = &listener{made: func(_ uint64, path string) { names <- path }}
 	tr := start(t, obj, opt)
 	_, folders := makeGroups(t, 2)
 	waitPattern(t, tr, 2, 0)
@@ -323,7 +348,7 @@ func TestCgroupsAreToldBeforeMapsAreRead(t *testing.T) {
 	opt := testOptions(t)
 	opt.Kernel = runningKernel(t)
 	names := make(chan string, 1000)
-	opt.OnCgroup = func(key uint64, path string) { names <- fmt.Sprint(key, filepath.Base(path)) }
+	opt.Cgroups = &listener{made: func(key uint64, path string) { names <- fmt.Sprint(key, filepath.Base(path)) }}
 	tr := start(t, compile(t, `BEGIN { @[cgroup] = count(); }`), opt)
 	for range 20 {
 		keys, folders := makeGroups(t, 1)

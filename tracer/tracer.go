@@ -34,16 +34,25 @@ type Options struct {
 	// exit(). With nil, output is thrown away.
 	OnEvent func(e *object.Event, record []byte)
 
-	// OnCgroup is called for each control group that is made while a script runs
-	// that shows some, with the value that programs have of it; see
-	// object.CgroupKey. It must not call methods of the tracer.
-	OnCgroup func(key uint64, path string)
+	// Cgroups is told of control groups while a script runs that shows some. It must
+	// not call methods of the tracer. It may be nil.
+	Cgroups CgroupListener
 
 	// Pins keep scripts over the end of this process: those that the process before
 	// has left are taken over, if PinAs, by the index of the object, names them and
 	// they have not changed. They may be nil.
 	Pins  *Pins
 	PinAs []PinName
+}
+
+// A CgroupListener is told what becomes of control groups, by the values that programs
+// have of them; see object.CgroupKey.
+type CgroupListener interface {
+	CgroupMade(key uint64, path string)
+	CgroupRemoved(key uint64)
+
+	// CgroupsMissed says that some were made or removed of which it was not told.
+	CgroupsMissed()
 }
 
 func (o Options) log() *slog.Logger {

@@ -52,6 +52,9 @@ type kept struct {
 // Running returns the running kernel.
 func Running() (*Kernel, error) { return Open(root{}) }
 
+// Files are those of the machine, from its root folder.
+func (k *Kernel) Files() fs.FS { return k.files }
+
 // Open returns the kernel that has these files, named as under / without the
 // slash: "proc/kallsyms".
 func Open(files fs.FS) (*Kernel, error) {
@@ -107,8 +110,10 @@ func (k *Kernel) Memo(key any, make func() any) any {
 // which those of os.DirFS("/") do not.
 type root struct{}
 
-func (root) Open(name string) (fs.File, error)     { return os.Open("/" + name) }
-func (root) Stat(name string) (fs.FileInfo, error) { return os.Stat("/" + name) }
+func (root) Open(name string) (fs.File, error)      { return os.Open("/" + name) }
+func (root) Stat(name string) (fs.FileInfo, error)  { return os.Stat("/" + name) }
+func (root) ReadLink(name string) (string, error)   { return os.Readlink("/" + name) }
+func (root) Lstat(name string) (fs.FileInfo, error) { return os.Lstat("/" + name) }
 
 // machine returns Go's name of the architecture. Kernels before 6.1 do
 // not tell theirs: a recorded one has the file all the same, and a running one

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -39,6 +40,21 @@ func TestVersion(t *testing.T) {
 		if !k.AtLeast(tt.major, tt.minor) || k.AtLeast(tt.major, tt.minor+1) || k.AtLeast(tt.major+1, 0) {
 			t.Errorf("%q does not compare with %d.%d", tt.release, tt.major, tt.minor)
 		}
+	}
+}
+
+// Links of the machine are read as links.
+func TestLinksOfTheMachine(t *testing.T) {
+	k, err := Running()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := fs.ReadLink(k.Files(), "proc/self/exe"); got != want || err != nil {
+		t.Errorf("%s, %v, want %s", got, err, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"encoding/binary"
 	"math/big"
 	"math/bits"
 )
@@ -21,4 +22,16 @@ func total(value []byte, signed bool) Number {
 		n.Wide.Add(n.Wide, new(big.Int).SetUint64(word))
 	}
 	return n
+}
+
+// Carry moves what a total's first word has too much into the last one, so that any
+// number of values can be joined one after another.
+func (m *Map) Carry(value []byte) {
+	if !m.Total {
+		return
+	}
+	last := len(value) - 8
+	low, high := int64(Word(value, 0)), int64(Word(value, last/8))
+	binary.LittleEndian.PutUint64(value, uint64(low&(1<<TotalShift-1)))
+	binary.LittleEndian.PutUint64(value[last:], uint64(high+low>>TotalShift))
 }

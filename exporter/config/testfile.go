@@ -273,14 +273,17 @@ func readEnv(v value) []string {
 	return out
 }
 
-func (v value) timeout() time.Duration {
-	word := v.word("timeout")
+func (v value) timeout() time.Duration { return v.duration("timeout", time.Nanosecond, maxTimeout) }
+
+// duration reads a time with its unit.
+func (v value) duration(what string, least, most time.Duration) time.Duration {
+	word := v.word(what)
 	if word == "" {
 		return 0
 	}
 	d, err := time.ParseDuration(word)
-	if err != nil || d <= 0 || d > maxTimeout {
-		v.fail("timeout must be a time such as 10s or 2m, not %q", word)
+	if err != nil || d < least || d > most {
+		v.fail("%s must be a time such as 10s or 2m, not %q", what, word)
 		return 0
 	}
 	return d

@@ -76,20 +76,20 @@ func (d *Decoder) JSON(v object.Value) any {
 	return d.Text(v)
 }
 
-// LabelNames are the names of the labels that a key part of type t gives; nil is
-// one label, which is named after what the script's key is.
+// LabelNames are what labels of a key part of type t can be of, besides its text; nil
+// where they are of its text only.
 func LabelNames(t *plylang.Type) []string {
 	row, _ := decoderOf(t)
 	return row.labels
 }
 
-// Labels returns the text of each label that the value gives: as many as
-// LabelNames has, or Text alone.
-func (d *Decoder) Labels(v object.Value) []string {
+// Labels returns the text of each of LabelNames. They are settled when they will stay
+// as they are.
+func (d *Decoder) Labels(v object.Value) (texts []string, settled bool) {
 	if row, _ := decoderOf(v.Type); row.labels != nil {
 		return row.texts(d, v)
 	}
-	return []string{d.Text(v)}
+	return nil, true
 }
 
 // Number returns an integer in decimal, by its own sign.

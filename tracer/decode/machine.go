@@ -1,11 +1,13 @@
 package decode
 
 import (
+	"io/fs"
 	"maps"
 	"sync"
 	"time"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/tracer/containers"
 )
 
 // A Machine has the names of this machine that numbers stand for: users, block
@@ -20,11 +22,17 @@ type Machine struct {
 	cgroups    names[uint64] // of version 2
 	oldCgroups names[uint64] // of version 1
 	interfaces names[int64]
+	nodeNames  names[string] // of pods and containers; see containers.ReadNames
+
+	files fs.FS // of this node
+	node  string
+	lives lives
 }
 
 // NewMachine returns the names of the machine whose kernel is k. Without a
 // kernel it knows neither symbols nor system calls, and must not be asked.
 func NewMachine(k *kernel.Kernel) *Machine {
+	files := running(k).Files()
 	return &Machine{
 		kernel:     k,
 		symbols:    sync.OnceValue(func() *kernel.Symbols { return readSymbols(k) }),
@@ -33,6 +41,9 @@ func NewMachine(k *kernel.Kernel) *Machine {
 		cgroups:    names[uint64]{read: func() map[uint64]string { return readCgroups(running(k), false) }, keep: true},
 		oldCgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(running(k), true) }, keep: true},
 		interfaces: names[int64]{read: readInterfaces, keep: true, moving: true},
+		nodeNames:  names[string]{read: func() map[string]string { return containers.ReadNames(files, maxNames) }, keep: true},
+		files:      files,
+		node:       nodeName(),
 	}
 }
 
@@ -74,11 +85,8 @@ func (m *Machine) numbersRead(event bool) {
 	m.cgroups.numbersRead(now, event)
 	m.oldCgroups.numbersRead(now, event)
 	m.interfaces.numbersRead(now, event)
+	m.nodeNames.numbersRead(now, event)
 }
-
-// LearnCgroup makes the path of a control group known that was just made, by the
-// value that programs have of it.
-func (m *Machine) LearnCgroup(key uint64, path string) { m.groupsOf(key).learn(key, path) }
 
 // names are what numbers of one kind stand for. They are read as a whole.
 type names[K comparable] struct {

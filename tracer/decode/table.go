@@ -13,11 +13,10 @@ type decoder struct {
 	// json is nil where the text is what JSON shows too.
 	json func(d *Decoder, v object.Value) any
 
-	// labels are the names of the labels that a key part gives where it is more
-	// than its text, and texts makes what they hold, in the same order. Both are
-	// nil for most.
+	// labels are what labels of a key part can be of, where that is more than its
+	// text, and texts makes what they hold, in the same order. Both are nil for most.
 	labels []string
-	texts  func(d *Decoder, v object.Value) []string
+	texts  func(d *Decoder, v object.Value) (texts []string, settled bool)
 }
 
 var decoders map[string]decoder
@@ -37,7 +36,7 @@ func init() {
 		"syscall":  {text: (*Decoder).syscall},
 		"device":   {text: (*Decoder).device},
 		"username": {text: (*Decoder).user},
-		"cgroup":   {text: (*Decoder).cgroup},
+		"cgroup":   {text: (*Decoder).cgroup, labels: groupLabels, texts: (*Decoder).groupTexts},
 		"ntop":     {text: inet},
 		"hex":      {text: hexText},
 		"mac":      {text: macText},

@@ -28,6 +28,13 @@ type Table struct {
 // New returns a table of keys of so many bytes, which may be 0.
 func New(size int) *Table { return &Table{size: size, seed: maphash.MakeSeed()} }
 
+// Clone returns a table with the same keys.
+func (t *Table) Clone() *Table {
+	c := *t
+	c.keys, c.slots = slices.Clone(t.keys), slices.Clone(t.slots)
+	return &c
+}
+
 // Len returns how many keys have a number.
 func (t *Table) Len() int { return t.n }
 
