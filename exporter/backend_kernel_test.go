@@ -13,7 +13,7 @@ import (
 	"ply-exporter/plylang"
 )
 
-func runningKernel(t *testing.T) *kernel.Kernel {
+func runningKernel(t testing.TB) *kernel.Kernel {
 	t.Helper()
 	k, err := kernel.Running()
 	if err != nil {

@@ -204,6 +204,9 @@ func TestBudgetOfARealScript(t *testing.T) {
     script: kprobe:SyS_getpriority { unroll (64) { @[rand % 100] = count(); } }
   - name: cheap
     script: kprobe:SyS_getpriority { @ = count(); }
+  - name: part
+    sample: auto
+    script: kprobe:SyS_getpriority { unroll (64) { @[rand % 100] = count(); } }
 `)
 	scripts, fatal := compile(cfg, backend)
 	if len(fatal) > 0 {
@@ -231,6 +234,9 @@ func TestBudgetOfARealScript(t *testing.T) {
 		if in.watchSpending(t.Context()); in.blind {
 			t.Fatal("this process may not know")
 		}
+	}
+	if part := scripts[2].running; part.spent.over || part.every < 2 {
+		t.Errorf("what is sampled is detached, or looks at one event in %d", part.every)
 	}
 	if !dear.spent.over || cheap.spent.over {
 		t.Errorf("dear: took %v, over budget %v; cheap: %v, %v", dear.spent.took, dear.spent.over, cheap.spent.share(), cheap.spent.over)
