@@ -16,11 +16,11 @@ import (
 // Starting takes more than counting: the kernel's types are decoded, scripts are
 // compiled, and half of the program runs that never runs again. What that took
 // is given back once, when all scripts were started. Later the heap may grow by
-// three quarters, instead of by all, of what is in use before it is collected:
+// a half, instead of by all, of what is in use before it is collected:
 // keys and series are memory without pointers, so a collection costs little.
 
 // gcPercent is how much the heap may grow by, unless the user says it.
-const gcPercent = 75
+const gcPercent = 50
 
 func limitGarbage() {
 	if os.Getenv("GOGC") == "" {
