@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +24,7 @@ import (
 // A node is this machine with other names of pods.
 type node struct {
 	fs.FS
-	names fstest.MapFS
+	names fs.FS
 }
 
 func (n node) of(name string) fs.FS {
@@ -49,14 +48,21 @@ type testPod struct {
 
 // makePods makes groups of pods in the hierarchy of version 2, and the files that the
 // kubelet would make. The first container of each pod holds it together.
-func makePods(t *testing.T, pods, containers int) (list []testPod, names fstest.MapFS) {
+func makePods(t *testing.T, pods, containers int) (list []testPod, names fs.FS) {
 	t.Helper()
 	top, err := os.MkdirTemp(groupRoot(t), "ply-kubepods-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeGroups(top) })
-	names = fstest.MapFS{}
+	root := t.TempDir()
+	links := filepath.Join(root, "var/log/containers")
+	make := func(folder string) {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	make(links)
 	for p := range pods {
 		uid := fmt.Sprintf("%08x-0000-4000-8000-000000000000", p)
 		pod := testPod{folder: filepath.Join(top, "kubepods-burstable-pod"+strings.ReplaceAll(uid, "-", "_")+".slice")}
@@ -67,18 +73,18 @@ func makePods(t *testing.T, pods, containers int) (list []testPod, names fstest.
 			if c == 0 {
 				continue
 			}
-			log := fmt.Sprintf("var/log/pods/prod_%s_%s/c%d/0.log", name, uid, c)
-			names[log] = &fstest.MapFile{}
-			names[fmt.Sprintf("var/log/containers/%s_prod_c%d-%s.log", name, c, id)] = &fstest.MapFile{Data: []byte("/" + log), Mode: fs.ModeSymlink}
-		}
-		for _, folder := range append([]string{pod.folder}, pod.containers...) {
-			if err := os.Mkdir(folder, 0o755); err != nil {
+			logs := fmt.Sprintf("var/log/pods/prod_%s_%s/c%d", name, uid, c)
+			make(filepath.Join(root, logs))
+			if err := os.Symlink("/"+logs+"/0.log", filepath.Join(links, fmt.Sprintf("%s_prod_c%d-%s.log", name, c, id))); err != nil {
 				t.Fatal(err)
 			}
 		}
+		for _, folder := range append([]string{pod.folder}, pod.containers...) {
+			make(folder)
+		}
 		list = append(list, pod)
 	}
-	return list, names
+	return list, os.DirFS(root)
 }
 
 // random5 is what Kubernetes would take for random, and another one for each number.
@@ -136,7 +142,7 @@ func runIn(t *testing.T, group string) {
 // A node with as many pods as the kubelet allows, and a thousand groups.
 func TestNodeOfPods(t *testing.T) {
 	need.BPF(t)
-	machine := node{FS: runningKernel(t).Files(), names: fstest.MapFS{}}
+	machine := node{FS: runningKernel(t).Files(), names: os.DirFS(t.TempDir())}
 	k, err := kernel.Open(&machine)
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@
 package containers
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -40,15 +39,8 @@ func (p Place) ID() string {
 	return ""
 }
 
-// What a part of a path is. Runtimes write a word of theirs before the ID, with
-// systemd's driver also .scope behind it: docker-ID.scope, crio-ID, ID.
-var (
-	idPart  = regexp.MustCompile(`^(.*-)?([0-9a-f]{64})(?:\.scope)?$`)
-	podPart = regexp.MustCompile(`(?:^|-)pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?$`)
-	machine = regexp.MustCompile(`^(?:lxc\.payload\.(.+)|machine-(.+)\.scope|systemd-nspawn@(.+)\.service)$`)
-)
-
 const (
+	idDigits     = 64
 	podmanParent = "libpod_parent" // a part without a word of podman's is a pod's in it
 	supervisor   = "supervisor"    // what systemd-nspawn itself runs in, beside its payload
 )
@@ -75,24 +67,71 @@ func parts(path string) []string {
 
 // add takes in a part and the one before it.
 func (p *Place) add(part, before string) {
-	if part == supervisor && machine.MatchString(before) {
-		p.Name = ""
+	if uid := podUID(part); uid != "" {
+		*p = Place{Pod: uid}
 		return
 	}
-	if m := podPart.FindStringSubmatch(part); m != nil {
-		*p = Place{Pod: strings.ReplaceAll(m[1], "_", "-")}
-		return
-	}
-	if m := idPart.FindStringSubmatch(part); m != nil {
-		if prefix := m[1]; !strings.HasSuffix(prefix, "conmon-") && (prefix != "" || before != podmanParent) {
-			p.IDs, p.Name = append(p.IDs, m[2]), ""
+	if word, id := splitID(part); id != "" {
+		if !strings.HasSuffix(word, "conmon-") && (word != "" || before != podmanParent) {
+			p.IDs, p.Name = append(p.IDs, id), ""
 		}
 		return
 	}
-	if m := machine.FindStringSubmatch(part); m != nil {
-		p.Name = unescape(strings.Join(m[1:], ""))
+	if name := machineName(part); name != "" {
+		p.Name = name
+	} else if part == supervisor && machineName(before) != "" {
+		p.Name = ""
 	}
 }
+
+// splitID splits the part of a container into a word of its runtime and the ID, as
+// docker-ID.scope or ID.
+func splitID(part string) (word, id string) {
+	part = strings.TrimSuffix(part, ".scope")
+	at := len(part) - idDigits
+	if at < 0 || !isHex(part[at:]) || at > 0 && part[at-1] != '-' {
+		return "", ""
+	}
+	return part[:at], part[at:]
+}
+
+// podUID is the UID in the part of a pod, as podUID or kubepods-podUID.slice: in the name
+// of a unit it has _ for -.
+func podUID(part string) string {
+	part = strings.TrimSuffix(part, ".slice")
+	at := strings.LastIndex(part, "pod")
+	if at < 0 || at > 0 && part[at-1] != '-' {
+		return ""
+	}
+	uid := strings.ReplaceAll(part[at+len("pod"):], "_", "-")
+	digits := uid
+	if len(uid) == len("12345678-9abc-def0-1234-56789abcdef0") {
+		for _, hyphen := range []int{23, 18, 13, 8} {
+			if uid[hyphen] != '-' {
+				return ""
+			}
+			digits = digits[:hyphen] + digits[hyphen+1:]
+		}
+	}
+	if len(digits) != staticUID || !isHex(digits) {
+		return ""
+	}
+	return uid
+}
+
+// machineName is the name in the part of a container that has one.
+func machineName(part string) string {
+	for _, unit := range []struct{ before, after string }{{"lxc.payload.", ""}, {"machine-", ".scope"}, {"systemd-nspawn@", ".service"}} {
+		if name, ok := strings.CutPrefix(part, unit.before); ok {
+			if name, ok := strings.CutSuffix(name, unit.after); ok {
+				return unescape(name)
+			}
+		}
+	}
+	return ""
+}
+
+func isHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
 // unescape reads the name of a unit: systemd writes bytes that have a meaning in
 // one as \x2d.

@@ -36,7 +36,7 @@ func (d *Decoder) groupTexts(v object.Value) (texts []string, settled bool) {
 	}
 	place := containers.Parse(path)
 	pod, podKnown := d.machine.podOf(place)
-	container, containerKnown := d.machine.containerOf(place)
+	container, containerKnown := d.machine.containerOf(place, podKnown)
 	if !containerKnown && !podKnown {
 		container = place.ID()[:min(shortID, len(place.ID()))]
 	}
@@ -63,7 +63,7 @@ func (m *Machine) podOf(p containers.Place) (pod string, known bool) {
 
 // containerOf is the name of the innermost container that has one. In a pod whose own
 // name is known, a container without one holds the pod together.
-func (m *Machine) containerOf(p containers.Place) (name string, known bool) {
+func (m *Machine) containerOf(p containers.Place, podKnown bool) (name string, known bool) {
 	if p.Name != "" {
 		return p.Name, true
 	}
@@ -71,6 +71,9 @@ func (m *Machine) containerOf(p containers.Place) (name string, known bool) {
 		id := p.IDs[i]
 		if name, ok := m.nodeNames.of(id); ok {
 			return name, true
+		}
+		if podKnown {
+			continue // the kubelet's files have all names
 		}
 		if name := containers.DockerName(m.files, id); name != "" {
 			m.nodeNames.learn(id, name)
