@@ -53,6 +53,9 @@ type compiler struct {
 	// cleared numbers the maps that are cleared, from 1 on.
 	cleared map[*plylang.Map]int
 
+	// expiring is how many maps expire.
+	expiring int
+
 	// writers are the programs that store to a map of copies.
 	writers map[*plylang.Map][]*probe.Program
 

@@ -64,12 +64,17 @@ func (c *compiler) addMap(m *object.Map) {
 		spec = outer
 	}
 	all[m.SpecName] = spec
+	if m.Expiry != nil {
+		all[m.LateName()] = c.lateSpec(m)
+	}
 }
 
 // An access is one use of a map, all of it in one generation.
 type access struct {
 	*object.Map
 	place emit.Mem // of the generation; only of a map that is cleared
+	now   emit.Mem // the time and the mode; only of a map that expires
+	late  bool     // it is of the late hash of such a map
 }
 
 // access begins to use a map, in the generation that is current now.
@@ -80,6 +85,9 @@ func (g *gen) access(ref *plylang.MapRef) access {
 		g.Emit(asm.RSh.Imm(asm.R0, 1), asm.And.Imm(asm.R0, object.Generations-1))
 		a.place = g.Spill()
 	}
+	if a.Expiry != nil {
+		a.now = g.loadTime(a.Map)
+	}
 	return a
 }
 
@@ -87,6 +95,9 @@ func (g *gen) access(ref *plylang.MapRef) access {
 func (g *gen) leave(a access) {
 	if a.Cleared() {
 		g.Free(a.place)
+	}
+	if a.Expiry != nil {
+		g.Free(a.now)
 	}
 }
 
@@ -146,7 +157,7 @@ func (g *gen) findHash(a access) {
 // hashPtr puts the address of the hash into R1, where findHash has not.
 func (g *gen) hashPtr(a access) {
 	if !a.Cleared() {
-		g.MapPtr(asm.R1, a.SpecName)
+		g.MapPtr(asm.R1, emit.Pick(a.late, a.LateName(), a.SpecName))
 	}
 }
 

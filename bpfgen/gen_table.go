@@ -54,6 +54,10 @@ func (g *gen) readTable(ref *plylang.MapRef) {
 	}
 	key := g.key(ref)
 	a := g.access(ref)
+	if a.Expiry != nil {
+		g.readExpiring(a, key)
+		return
+	}
 	g.lookup(a, key)
 	g.leave(a)
 	g.Free(key)
@@ -74,10 +78,14 @@ func (g *gen) readTableMem(ref *plylang.MapRef, dst emit.Mem) {
 	}
 	key := g.key(ref)
 	a := g.access(ref)
-	g.lookup(a, key)
+	missing, end := g.Label(), g.Label()
+	if a.Expiry != nil {
+		g.findToRead(a, key)
+	} else {
+		g.lookup(a, key)
+	}
 	g.leave(a)
 	g.Free(key)
-	missing, end := g.Label(), g.Label()
 	g.Jump(asm.JEq, asm.R0, 0, missing)
 	g.Copy(dst, emit.Mem{Reg: asm.R0, Off: 0, Size: m.Size})
 	g.Goto(end)
@@ -107,10 +115,11 @@ func (g *gen) storeTable(ref *plylang.MapRef, x plylang.Expr) {
 		g.storeSlot(m, ref, x)
 		return
 	}
-	value := g.Slot(m.Size)
-	g.storeValue(value, x)
+	value := g.Slot(m.StoredSize())
+	g.storeValue(value.At(0, m.Size), x)
 	key := g.key(ref)
-	g.update(g.access(ref), key, bpfAny, func() { g.Address(asm.R3, value) })
+	a := g.access(ref)
+	g.storeAt(a, key, value)
 	stored := g.Label()
 	g.Jump(asm.JEq, asm.R0, 0, stored)
 	g.increment(1 + m.ID)
@@ -175,6 +184,25 @@ func (g *gen) feed(ref *plylang.MapRef, first func(dst emit.Mem), change func())
 	}
 	key, found, end := g.key(ref), g.Label(), g.Label()
 	a := g.access(ref)
+	if a.Expiry != nil {
+		g.findToUpdate(a, key, first, found, end)
+	} else {
+		g.findOrInsert(a, key, first, found, end)
+	}
+	g.Bind(found)
+	g.Emit(asm.Mov.Reg(asm.R7, asm.R0))
+	if a.Expiry != nil {
+		g.noteTime(a)
+	}
+	g.leave(a)
+	g.Free(key)
+	change()
+	g.Bind(end)
+}
+
+// findOrInsert goes to found with the address of the value at key in R0, or to end
+// where first has made it, or the map refuses the key.
+func (g *gen) findOrInsert(a access, key emit.Mem, first func(dst emit.Mem), found, end string) {
 	g.lookup(a, key)
 	g.Jump(asm.JNE, asm.R0, 0, found)
 	g.insert(a, key, first)
@@ -183,29 +211,25 @@ func (g *gen) feed(ref *plylang.MapRef, first func(dst emit.Mem), change func())
 	}
 	g.lookup(a, key)
 	g.Jump(asm.JNE, asm.R0, 0, found)
-	if m.Overflow != nil {
+	if a.Overflow != nil {
 		g.other(a)
+		g.Goto(found)
 	} else {
-		g.increment(1 + m.ID)
+		g.increment(1 + a.ID)
 		g.Goto(end)
 	}
-	g.Bind(found)
-	g.leave(a)
-	g.Emit(asm.Mov.Reg(asm.R7, asm.R0))
-	g.Free(key)
-	change()
-	g.Bind(end)
 }
 
 // insert makes the value of a new key; R0 is 0 when it is in the map then.
 func (g *gen) insert(a access, key emit.Mem, first func(dst emit.Mem)) {
 	if first == nil {
-		g.zeros = max(g.zeros, a.Size)
+		g.zeros = max(g.zeros, a.StoredSize())
 		g.update(a, key, bpfNoExist, func() { g.MapValue(asm.R3, zeroMap, 0) })
 		return
 	}
-	value := g.Slot(a.Size)
-	first(value)
+	value := g.Slot(a.StoredSize())
+	first(value.At(0, a.Size))
+	g.storeTime(a, value)
 	g.update(a, key, bpfNoExist, func() { g.Address(asm.R3, value) })
 	g.Free(value)
 }
@@ -270,6 +294,13 @@ func (g *gen) delete(ref *plylang.MapRef) {
 	}
 	key := g.key(ref)
 	a := g.access(ref)
+	g.deleteAt(a, key)
+	if a.Expiry != nil {
+		g.deleteLate(a, key)
+	}
+}
+
+func (g *gen) deleteAt(a access, key emit.Mem) {
 	g.findHash(a)
 	g.Address(asm.R2, key)
 	g.hashPtr(a)

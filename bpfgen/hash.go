@@ -38,6 +38,9 @@ func (c *compiler) hash() string {
 		if m.Slots != nil {
 			fmt.Fprintf(h, "slots %v\n", *m.Slots)
 		}
+		if m.Expiry != nil {
+			fmt.Fprintf(h, "expire %v\n", *m.Expiry)
+		}
 		hashBuckets(h, m.Buckets)
 		if len(m.MissedBy) > 0 {
 			fmt.Fprintf(h, "and misses of programs %v\n", m.MissedBy)

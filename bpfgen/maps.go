@@ -69,14 +69,18 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
 	}
 	m.Storage = c.storage(m, opt)
 	m.Room = m.MaxEntries
-	if slots := c.slotsOf(m); slots != nil {
+	slots := c.slotsOf(m)
+	if m.Expiry = c.expiry(m, opt, slots != nil); m.Expiry != nil { // a slot cannot be emptied
+		m.Storage, slots = c.storage(m, opt), nil
+	}
+	if slots != nil {
 		m.Storage, m.Slots, m.MaxEntries, m.Room = object.Array, slots, slots.Keys(), slots.Keys()
 	}
 	if m.Storage == object.LRUHash {
 		m.Room += lruSpare * c.cpus
 	}
 	c.addOverflow(m, opt)
-	if n := max(m.KeySize, mark) + m.Size; n > maxElementSize {
+	if n := max(m.KeySize, mark) + m.StoredSize(); n > maxElementSize {
 		c.errs.Add(c.script.Src, pm.Pos, "%s needs %d bytes for a key and its value, the limit is %d: use fewer buckets or shorter strings", pm.Name, n, maxElementSize)
 	}
 	return m
@@ -155,7 +159,7 @@ func (c *compiler) mapSpec(m *object.Map) *ebpf.MapSpec {
 		Name:       m.SpecName,
 		Type:       m.Storage.MapType(),
 		KeySize:    uint32(m.KeySize),
-		ValueSize:  uint32(m.Size),
+		ValueSize:  uint32(m.StoredSize()),
 		MaxEntries: uint32(m.Room),
 	}
 }
@@ -181,6 +185,9 @@ func (c *compiler) ownMaps() {
 	}
 	if c.overflow > 0 {
 		specs[object.OverflowMap] = cellSpec(object.OverflowMap, c.overflow)
+	}
+	if c.expiring > 0 {
+		specs[object.ExpireMap] = c.expireSpec()
 	}
 	if len(c.obj.Events) > 0 {
 		specs[object.RingMap] = &ebpf.MapSpec{Name: object.RingMap, Type: ebpf.RingBuf, MaxEntries: ringSize}

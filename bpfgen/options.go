@@ -3,7 +3,11 @@
 // same kernel facts give the same Object.
 package bpfgen
 
-import "ply-exporter/bpfgen/object"
+import (
+	"time"
+
+	"ply-exporter/bpfgen/object"
+)
 
 // Options say what the script cannot.
 type Options struct {
@@ -29,8 +33,14 @@ type Options struct {
 
 // MapOptions refine one map.
 type MapOptions struct {
-	MaxEntries int            // 0: the default
-	Evict      bool           // forget the oldest key instead of refusing a new one
-	Other      bool           // add up in one value what an aggregation has no room for, instead of refusing it
-	Buckets    object.Buckets // histograms: to count into instead of the aggregation's own; nil for those
+	MaxEntries int           // 0: the default
+	Evict      bool          // forget the oldest key instead of refusing a new one
+	Other      bool          // add up in one value what an aggregation has no room for, instead of refusing it
+	Expire     time.Duration // forget keys not updated for so long; 0: never
+
+	// ExpireDefault says that Expire is for maps that it suits: not for those whose
+	// keys are few, nor for those that the script clears.
+	ExpireDefault bool
+
+	Buckets object.Buckets // histograms: to count into instead of the aggregation's own; nil for those
 }

@@ -73,7 +73,6 @@ func (p *program) define() {
 	p.app.UsageWriter(help)
 	p.app.Terminate(func(code int) { panic(terminated(max(code, p.failOutput(help.err)))) })
 	p.addServe()
-	p.addUnpin()
 	p.addRun()
 	p.addCheck()
 	p.addRecord()

@@ -28,6 +28,15 @@ type Tracer interface {
 	// began.
 	LostBegins() uint64
 
+	// Expired is how many keys of the map have expired. TakeExpired says that the first
+	// n of them need not be among Contents.Expired any more.
+	Expired(m *object.Map) uint64
+	TakeExpired(m *object.Map, n uint64)
+
+	// DependOnPast says whether what is exported is more than what the maps have, so that
+	// no later process must go on with them.
+	DependOnPast(does bool)
+
 	// LateClears is how often a clear() of the map came late.
 	LateClears(m *object.Map) uint64
 
@@ -65,21 +74,7 @@ type Tracer interface {
 	// Created is when the script started.
 	Created() time.Time
 
-	// Claim notes what exports the counts from now on, for the next process: see
-	// tracer.PinName.
-	Claim(claims map[string]string)
-
-	// Leave ends what this process does for the script: if it is pinned, it goes on,
-	// and is the next process's; if not, it is closed.
-	Leave() error
-
 	Close() error
-}
-
-// A Start is an object to start, and what its pins are known by.
-type Start struct {
-	Object *object.Object
-	Pin    tracer.PinName
 }
 
 // A Row is one key of a map and its value; Contents are all of one map. A
@@ -112,10 +107,9 @@ type Backend interface {
 	// Compile generates the programs of a checked script.
 	Compile(script *plylang.Script, opt bpfgen.Options) (*object.Object, error)
 
-	// Start loads and attaches objects, or takes over those that are pinned. The
-	// results have the length of list; one that fails has an error and does not
-	// affect the others.
-	Start(list []Start) ([]Tracer, []error)
+	// Start loads and attaches objects. The results have the length of objs;
+	// one that fails has an error and does not affect the others.
+	Start(objs []*object.Object) ([]Tracer, []error)
 
 	// Statistics has the kernel measure how long programs run, until they are closed.
 	Statistics() (io.Closer, error)

@@ -9,6 +9,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/prometheus/common/model"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
@@ -34,7 +35,7 @@ func Check(w io.Writer, cfg *config.Config, b Backend, limits Limits) error {
 			fmt.Fprintf(w, "script %s: %s\n", s.conf.Name, s.whyNot())
 			continue
 		}
-		s.compiled.describe(w, s.fullKeys(b))
+		s.compiled.describe(w)
 		series += s.compiled.maxSeries()
 		memory += s.compiled.object.Memory()
 		for _, note := range s.notes {
@@ -83,7 +84,7 @@ func (m *metric) maxSeries(mp *object.Map) int {
 }
 
 // describe writes what a script exports.
-func (c *compiled) describe(w io.Writer, full map[string]fullKey) {
+func (c *compiled) describe(w io.Writer) {
 	fmt.Fprintf(w, "script %s: %s, %s, about %s of kernel memory\n", c.conf.Name,
 		plural(len(c.object.Programs), "program"), plural(c.sites(), "attach point"), memoryText(c.object.Memory()))
 	for _, line := range c.programLines() {
@@ -92,14 +93,13 @@ func (c *compiled) describe(w io.Writer, full map[string]fullKey) {
 	for i, m := range c.metrics {
 		if m.exported {
 			m.describe(w, c.object.Maps[i], c.object.CPUs, c.checked)
-			if key, dropped := full[m.decl.Name]; dropped {
-				fmt.Fprintf(w, "        dropped from the key: %s; with all of it at most %s series, about %s of kernel memory\n",
-					strings.Join(key.parts, ", "), groupDigits(uint64(key.series)), memoryText(key.memory))
-			}
 			continue
 		}
-		fmt.Fprintf(w, "    %s is not exported, about %s of kernel memory\n",
-			m.decl.Name, memoryText(c.object.Maps[i].Memory(c.object.CPUs)))
+		mp := c.object.Maps[i]
+		fmt.Fprintf(w, "    %s is not exported, about %s of kernel memory\n", m.decl.Name, memoryText(mp.Memory(c.object.CPUs)))
+		if mp.Expiry != nil {
+			fmt.Fprintf(w, "        %s\n", expiryText(mp.Expiry))
+		}
 	}
 }
 
@@ -156,6 +156,14 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 	if mp.KeySize > 0 {
 		fmt.Fprintf(w, "        keys: %s, %s\n", groupDigits(uint64(mp.MaxEntries)), m.maxKeysBy(mp))
 	}
+	if mp.Expiry != nil {
+		fmt.Fprintf(w, "        %s\n", expiryText(mp.Expiry))
+	}
+}
+
+// expiryText says when keys go.
+func expiryText(e *object.Expiry) string {
+	return fmt.Sprintf("keys not updated for %s expire, at most %s later", model.Duration(e.After), model.Duration(e.Tick()))
 }
 
 // signature is a metric's name, labels and type.

@@ -219,6 +219,9 @@ func (r *running) addMap(self selfFamilies, reading mapReading) {
 	if mp.Overflow != nil {
 		self.add(mapOverflow, float64(reading.overflowed), mp.Name, script)
 	}
+	if mp.Expiry != nil {
+		self.add(mapExpired, float64(reading.expired), mp.Name, script)
+	}
 	if mp.Cleared() {
 		self.add(mapLateClears, float64(r.tracer.LateClears(mp)), mp.Name, script)
 	}

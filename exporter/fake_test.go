@@ -33,6 +33,9 @@ type fakeTracer struct {
 	lock     sync.Mutex // of rows and cleared, where a test changes them meanwhile
 	rows     map[string][]pair
 	cleared  time.Time
+	expired  []pair
+	taken    uint64
+	past     bool
 	dropped  map[string]uint64
 	over     map[string]uint64
 	others   map[string][]byte // values of the other keys
@@ -62,7 +65,15 @@ func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
 	for _, p := range f.rows[m.Name] {
 		rows = append(rows, Row{Key: p.key, Value: p.value})
 	}
-	return Contents{Rows: slices.Values(rows), Len: len(rows), Other: f.others[m.Name], Cleared: f.cleared}, f.err
+	var expired []Row
+	for _, p := range f.expired {
+		expired = append(expired, Row{Key: p.key, Value: p.value})
+	}
+	return Contents{Rows: slices.Values(rows), Len: len(rows), Other: f.others[m.Name], Cleared: f.cleared, Expired: expired, ExpiredEnd: f.taken + uint64(len(expired))}, f.err
+}
+
+func (f *fakeTracer) TakeExpired(_ *object.Map, n uint64) {
+	f.expired, f.taken = f.expired[n-f.taken:], n
 }
 
 // set changes what is in map @.
@@ -75,6 +86,8 @@ func (f *fakeTracer) set(rows []pair, cleared time.Time) {
 func (f *fakeTracer) Dropped(m *object.Map) uint64    { return f.dropped[m.Name] }
 func (f *fakeTracer) Overflowed(m *object.Map) uint64 { return f.over[m.Name] }
 func (f *fakeTracer) LateClears(m *object.Map) uint64 { return f.late[m.Name] }
+func (f *fakeTracer) Expired(*object.Map) uint64      { return f.taken + uint64(len(f.expired)) }
+func (f *fakeTracer) DependOnPast(does bool)          { f.past = does }
 func (f *fakeTracer) MapMemory(*object.Map) uint64    { return 4096 }
 func (f *fakeTracer) LostBegins() uint64              { return 2 }
 func (f *fakeTracer) LostEvents() uint64              { return 3 }
@@ -84,8 +97,6 @@ func (f *fakeTracer) Probes() []Probe                 { return f.probes }
 func (f *fakeTracer) SampleEvery(n int)               { f.every = n }
 func (f *fakeTracer) Pause() error                    { f.paused = true; return nil }
 func (f *fakeTracer) Created() time.Time              { return time.Unix(1000, 0) }
-func (f *fakeTracer) Claim(map[string]string)         {}
-func (f *fakeTracer) Leave() error                    { return f.Close() }
 func (f *fakeTracer) Close() error                    { f.closed = true; return nil }
 
 func (f *fakeTracer) Cost() tracer.Cost {
@@ -195,12 +206,12 @@ func (b *fakeBackend) Compile(s *plylang.Script, opt bpfgen.Options) (*object.Ob
 	return compiler().Compile(s, opt)
 }
 
-func (b *fakeBackend) Start(list []Start) ([]Tracer, []error) {
-	tracers, errs := make([]Tracer, len(list)), make([]error, len(list))
-	for i, start := range list {
+func (b *fakeBackend) Start(objs []*object.Object) ([]Tracer, []error) {
+	tracers, errs := make([]Tracer, len(objs)), make([]error, len(objs))
+	for i, obj := range objs {
 		t := &fakeTracer{}
 		for text, tracer := range b.tracers {
-			if b.long(text) == strings.TrimSpace(start.Object.Script.Src.Text) {
+			if b.long(text) == strings.TrimSpace(obj.Script.Src.Text) {
 				t = tracer
 			}
 		}

@@ -215,11 +215,17 @@ func mapOptions(s *config.Script, m *metric) bpfgen.MapOptions {
 		opt.MaxEntries = min(s.MaxEntries, maxHistogramEntries)
 	}
 	opt.Other = m.decl.Agg != nil
+	if s.Expire != nil && m.exported && len(m.decl.Keys) > 0 {
+		opt.Expire, opt.ExpireDefault = *s.Expire, true
+	}
 	if m.given != nil {
 		opt.Evict = m.given.Overflow == "evict"
 		opt.Other = opt.Other && (m.given.Overflow == "" || m.given.Overflow == "other")
 		if m.given.MaxEntries > 0 {
 			opt.MaxEntries = m.given.MaxEntries
+		}
+		if m.given.Expire != nil {
+			opt.Expire, opt.ExpireDefault = *m.given.Expire, false
 		}
 	}
 	return opt

@@ -17,6 +17,7 @@ func (m *metric) withoutEffect() plylang.ErrorList {
 	case len(m.decl.Keys) == 0:
 		add("max_entries", "%s has no keys to limit: remove it")
 		add("overflow", "%s has no keys, so it cannot overflow: remove it")
+		add("expire", "%s has no keys that could expire: remove it")
 	case m.decl.Agg == nil && m.given.Overflow != "evict":
 		add("overflow", "%s is a table, which always forgets its oldest key: remove it, or write evict")
 	}

@@ -32,13 +32,16 @@ type running struct {
 // Those that run already are left alone.
 func start(scripts []*script, b Backend) {
 	var ready []*script
-	var list []Start
+	var objects []*object.Object
 	for _, s := range scripts {
 		if s.compiled != nil && s.running == nil {
-			ready, list = append(ready, s), append(list, Start{s.compiled.object, s.compiled.pinName()})
+			ready, objects = append(ready, s), append(objects, s.compiled.object)
 		}
 	}
-	tracers, errs := b.Start(list)
+	if len(ready) == 0 {
+		return
+	}
+	tracers, errs := b.Start(objects)
 	for i, s := range ready {
 		if s.err = errs[i]; s.err == nil {
 			s.running, s.err = newRunning(s.compiled, tracers[i])
@@ -86,12 +89,29 @@ type mapReading struct {
 	filtered        int       // those that are not exported for their labels
 	dropped, memory uint64
 	overflowed      uint64 // updates that are in the series of the other keys
+	expired         uint64 // keys
+	expiredEnd      uint64 // those of them that the series know of
 }
 
 // scrape reads all maps for a scrape that was requested at a time.
 func (r *running) scrape(asked time.Time) (err error) {
 	r.last, err = r.read(r.series, origin{asked, r.reads.before(asked, r.created)})
+	r.noteExpired()
 	return err
+}
+
+// noteExpired notes that the series know of the keys that have expired.
+func (r *running) noteExpired() {
+	expires, past := false, false
+	for _, reading := range r.last {
+		if t := reading.series; t.mp.Expiry != nil {
+			expires, past = true, past || t.past
+			r.tracer.TakeExpired(t.mp, reading.expiredEnd)
+		}
+	}
+	if expires {
+		r.tracer.DependOnPast(past)
+	}
 }
 
 // read reads all maps into series: those of the scrapes, or others, which
@@ -118,6 +138,7 @@ func (r *running) read(all []*mapSeries, from origin) ([]mapReading, error) {
 		readings[i] = mapReading{
 			series: t, since: latest(r.created, t.cleared), entries: entries, surplus: t.keysRead - entries, filtered: t.filtered,
 			dropped: r.tracer.Dropped(t.mp), overflowed: r.tracer.Overflowed(t.mp), memory: r.memory(t.mp),
+			expired: r.tracer.Expired(t.mp), expiredEnd: contents[i].ExpiredEnd,
 		}
 	}
 	return readings, nil
@@ -162,17 +183,11 @@ func (r *running) peek() ([]mapReading, error) {
 	return r.read(all, origin{})
 }
 
-// stop closes all scripts.
-func stop(scripts []*script) { endEach(scripts, Tracer.Close) }
-
-// leave leaves all scripts that are pinned to the next process, and closes the others.
-func leave(scripts []*script) { endEach(scripts, Tracer.Leave) }
-
-// endEach ends scripts, several at a time: each waits for the kernel.
-func endEach(scripts []*script, end func(Tracer) error) {
+// stop closes all scripts, several at a time: each waits for the kernel.
+func stop(scripts []*script) {
 	parallel(len(scripts), 8, func(i int) {
 		if r := scripts[i].running; r != nil {
-			_ = end(r.tracer)
+			_ = r.tracer.Close()
 		}
 	})
 }

@@ -39,6 +39,7 @@ var (
 	mapFiltered      = &selfMetric{"ply_map_filtered_entries", gauge, "Keys in the map that are not exported, because a label with keep: true does not match.", []string{"map", "script"}}
 	mapDropped       = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason; of elapsed, the calls of which it is not known when they began.", []string{"map", "script"}}
 	mapOverflow      = &selfMetric{"ply_map_overflow_total", counter, "Updates of keys for which the map had no room. They are in the series whose labels say other.", []string{"map", "script"}}
+	mapExpired       = &selfMetric{"ply_map_expired_total", counter, "Keys that have expired: they were not updated for as long as expire says.", []string{"map", "script"}}
 	mapLateClears    = &selfMetric{"ply_map_late_clears_total", counter, "Times that a clear() was carried out late, because the script clears the map faster than it can be read and emptied. Updates in between are cleared, too.", []string{"map", "script"}}
 	mapMemory        = &selfMetric{"ply_map_memory_bytes", gauge, "Kernel memory of the map.", []string{"map", "script"}}
 	mapNegative      = &selfMetric{"ply_map_negative_total", counter, "Negative values counted in the histogram's lowest bucket.", []string{"map", "script"}}
@@ -53,7 +54,7 @@ var (
 
 var selfMetrics = []*selfMetric{
 	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed, eventsLost, linesOmitted,
-	scriptOverBudget, scriptCPU, scriptEvent, scriptSample, mapEntries, mapMaxEntries, mapSurplus, mapFiltered, mapDropped, mapOverflow, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
+	scriptOverBudget, scriptCPU, scriptEvent, scriptSample, mapEntries, mapMaxEntries, mapSurplus, mapFiltered, mapDropped, mapOverflow, mapExpired, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
 }
 
 // selfFamilies collects samples of own metrics.

@@ -39,6 +39,8 @@ type mapSeries struct {
 
 	values []byte // by series
 	was    []byte // the values of the round before, where they are compared
+	past   bool   // a series has counts that the map has not, because their keys have expired
+	bases  []byte // by series, of a map that expires: what keys had that are gone; nil while there was none
 
 	names    []int // the metric's labels in the order of their names
 	fold     []int // histograms: the exported bucket of each of the map's
@@ -104,6 +106,9 @@ func (t *mapSeries) update(c Contents, from origin) {
 	if before == nil {
 		before = t.relabel(c)
 	}
+	if t.ledger != nil {
+		t.ledger.takeExpired(t, c)
+	}
 	known := t.keys.Len()
 	t.accumulateOld(c)
 	if t.keys.Len() > known {
@@ -111,6 +116,7 @@ func (t *mapSeries) update(c Contents, from origin) {
 		t.accumulateFrom(c, known)
 	}
 	t.accumulateOther(c)
+	t.accumulateExpired(c)
 	if t.ledger != nil {
 		t.ledger.end(t)
 	}
@@ -203,7 +209,7 @@ func (t *mapSeries) forget(c Contents) {
 		return
 	}
 	old := *t
-	t.list, t.texts, t.values, t.order = nil, nil, nil, nil
+	t.list, t.texts, t.values, t.bases, t.order = nil, nil, nil, nil, nil
 	number, kept := make([]uint32, len(old.list)), old.kept(c)
 	for i := range number {
 		number[i] = noSeries
@@ -218,6 +224,9 @@ func (t *mapSeries) forget(c Contents) {
 		t.list[number[n]] = s
 		t.order = append(t.order, number[n])
 		t.values = append(t.values, old.value(n)...)
+		if old.bases != nil {
+			t.bases = append(t.bases, old.base(n)...)
+		}
 	}
 	if t.other != noSeries && old.list[t.other].round == t.round {
 		t.other = number[t.other]

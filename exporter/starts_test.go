@@ -15,6 +15,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/promtest"
 )
 
@@ -256,10 +257,10 @@ type slowBackend struct {
 	created time.Time
 }
 
-func (b *slowBackend) Start(list []Start) ([]Tracer, []error) {
+func (b *slowBackend) Start(objs []*object.Object) ([]Tracer, []error) {
 	b.waiting()
 	b.created = time.Now()
-	tracers, errs := b.fakeBackend.Start(list)
+	tracers, errs := b.fakeBackend.Start(objs)
 	for i := range tracers {
 		tracers[i] = lateTracer{tracers[i], b.created}
 	}

@@ -32,14 +32,23 @@ type shape struct {
 	words   int // 8-byte words of one value
 	cpus    int // values per key: the possible CPUs, or 1
 	reduce  object.Reduce
+	timed   bool // the last word says when a value was updated: the latest counts
 }
 
 func shapeOf(m *object.Map, cpus int) shape {
-	s := shape{keySize: m.KeySize, words: m.Size / 8, cpus: 1}
+	s := shape{keySize: m.KeySize, words: m.StoredSize() / 8, cpus: 1}
 	if m.Storage == object.PerCPUHash {
-		s.cpus, s.reduce = cpus, m.Reduce
+		s.cpus, s.reduce, s.timed = cpus, m.Reduce, m.Expiry != nil
 	}
 	return s
+}
+
+// joined is how many words of a value are joined by reduce.
+func (s shape) joined() int {
+	if s.timed {
+		return s.words - 1
+	}
+	return s.words
 }
 
 // stride is the size of an element as read appends it.

@@ -14,6 +14,8 @@ import (
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen/object"
 )
 
 // Offsets of struct bpf_iter__bpf_map_elem and of struct bpf_iter_meta, which
@@ -59,23 +61,33 @@ func (s shape) iterProgram() *ebpf.ProgramSpec {
 // reduceValues emits two loops: R1 goes over the words of the first CPU's
 // value, R3 over the same word of all CPUs.
 func (s shape) reduceValues() asm.Instructions {
+	ins := append(asm.Instructions{asm.Mov.Reg(asm.R1, asm.R9)}, s.reduceWords(s.joined(), s.reduce, "")...)
+	if s.timed {
+		ins = append(ins, s.reduceWords(1, object.ReduceMax, "_time")...)
+	}
+	return ins
+}
+
+// reduceWords reduces n words from R1 on, which is behind them afterwards. The ending
+// makes labels different.
+func (s shape) reduceWords(n int, reduce object.Reduce, ending string) asm.Instructions {
+	next := "next" + ending
 	ins := asm.Instructions{
-		asm.Mov.Reg(asm.R1, asm.R9),
-		asm.Mov.Imm(asm.R2, int32(s.words)),
-		asm.Mov.Reg(asm.R3, asm.R1).WithSymbol("word"),
+		asm.Mov.Imm(asm.R2, int32(n)),
+		asm.Mov.Reg(asm.R3, asm.R1).WithSymbol("word" + ending),
 		asm.Mov.Imm(asm.R4, int32(s.cpus)),
 		asm.Mov.Imm(asm.R0, 0),
-		asm.LoadMem(asm.R5, asm.R3, 0, asm.DWord).WithSymbol("cpu"),
+		asm.LoadMem(asm.R5, asm.R3, 0, asm.DWord).WithSymbol("cpu" + ending),
 	}
-	ins = append(ins, s.reduce.Code()...)
+	ins = append(ins, reduce.Code(next)...)
 	return append(ins,
-		asm.Add.Imm(asm.R3, int32(8*s.words)).WithSymbol("next"),
+		asm.Add.Imm(asm.R3, int32(8*s.words)).WithSymbol(next),
 		asm.Sub.Imm(asm.R4, 1),
-		asm.JNE.Imm(asm.R4, 0, "cpu"),
+		asm.JNE.Imm(asm.R4, 0, "cpu"+ending),
 		asm.StoreMem(asm.R1, 0, asm.R0, asm.DWord),
 		asm.Add.Imm(asm.R1, 8),
 		asm.Sub.Imm(asm.R2, 1),
-		asm.JNE.Imm(asm.R2, 0, "word"),
+		asm.JNE.Imm(asm.R2, 0, "word"+ending),
 	)
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen/object"
 )
 
 // A lister reads a map through a program that goes through it, element by
@@ -145,7 +147,7 @@ func (s shape) listElement(m, box *ebpf.Map) asm.Instructions {
 	if s.cpus > 1 {
 		ins = append(ins, s.joinCPUs(m)...)
 	} else {
-		ins = append(ins, s.eachWord("copy", asm.LoadMem(asm.R0, asm.R3, 0, asm.DWord))...)
+		ins = append(ins, s.eachWord(0, s.words, "copy", asm.LoadMem(asm.R0, asm.R3, 0, asm.DWord))...)
 	}
 	return append(ins,
 		asm.LoadMem(asm.R1, asm.R8, 0, asm.DWord),
@@ -161,7 +163,7 @@ func (s shape) listElement(m, box *ebpf.Map) asm.Instructions {
 // the CPU. An element that is not there under the key that was copied went away
 // meanwhile, and is left out.
 func (s shape) joinCPUs(m *ebpf.Map) asm.Instructions {
-	ins := append(s.eachWord("clear", asm.Mov.Imm(asm.R0, 0)),
+	ins := append(s.eachWord(0, s.words, "clear", asm.Mov.Imm(asm.R0, 0)),
 		asm.Mov.Imm(asm.R6, 0),
 		asm.LoadMapPtr(asm.R1, m.FD()).WithSymbol("cpu"),
 		asm.Mov.Reg(asm.R2, asm.R9),
@@ -169,22 +171,33 @@ func (s shape) joinCPUs(m *ebpf.Map) asm.Instructions {
 		asm.FnMapLookupPercpuElem.Call(),
 		asm.JEq.Imm(asm.R0, 0, "done"),
 		asm.Mov.Reg(asm.R7, asm.R0))
-	body := append(asm.Instructions{
-		asm.LoadMem(asm.R0, asm.R1, 0, asm.DWord),
-		asm.LoadMem(asm.R5, asm.R3, 0, asm.DWord),
-	}, s.reduce.Code()...)
-	ins = append(ins, s.eachWord("join", append(body, asm.Mov.Reg(asm.R0, asm.R0).WithSymbol("next"))...)...)
+	ins = append(ins, s.joinWords(0, s.joined(), s.reduce, "")...)
+	if s.timed {
+		ins = append(ins, s.joinWords(s.words-1, 1, object.ReduceMax, "_time")...)
+	}
 	return append(ins, asm.Add.Imm(asm.R6, 1), asm.JNE.Imm(asm.R6, int32(s.cpus), "cpu"))
 }
 
-// eachWord emits a loop over the words of a value: R3 goes over those at R7, R1
+// joinWords joins n words of a CPU's value to those of the element. The ending makes
+// labels different.
+func (s shape) joinWords(first, n int, reduce object.Reduce, ending string) asm.Instructions {
+	next := "next" + ending
+	body := append(asm.Instructions{
+		asm.LoadMem(asm.R0, asm.R1, 0, asm.DWord),
+		asm.LoadMem(asm.R5, asm.R3, 0, asm.DWord),
+	}, reduce.Code(next)...)
+	return s.eachWord(first, n, "join"+ending, append(body, asm.Mov.Reg(asm.R0, asm.R0).WithSymbol(next))...)
+}
+
+// eachWord emits a loop over n words of a value: R3 goes over those at R7, R1
 // over those of the element, where what the body leaves in R0 is stored.
-func (s shape) eachWord(label string, body ...asm.Instruction) asm.Instructions {
+func (s shape) eachWord(first, n int, label string, body ...asm.Instruction) asm.Instructions {
 	ins := asm.Instructions{
 		asm.Mov.Reg(asm.R3, asm.R7),
+		asm.Add.Imm(asm.R3, int32(8*first)),
 		asm.Mov.Reg(asm.R1, asm.R9),
-		asm.Add.Imm(asm.R1, int32(s.keySize)),
-		asm.Mov.Imm(asm.R2, int32(s.words)),
+		asm.Add.Imm(asm.R1, int32(s.keySize+8*first)),
+		asm.Mov.Imm(asm.R2, int32(n)),
 		body[0].WithSymbol(label),
 	}
 	ins = append(ins, body[1:]...)

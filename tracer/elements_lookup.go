@@ -7,6 +7,8 @@ import (
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen/object"
 )
 
 // lookups read a map by bpf(2), which keeps its CPU from running perf-attached
@@ -111,8 +113,12 @@ func (l lookups) lookup(key []byte) ([]byte, error) {
 // into the first.
 func (s shape) reduceBytes(value []byte) []byte {
 	size := 8 * s.words
+	joined := 8 * s.joined()
 	for cpu := 1; cpu < s.cpus; cpu++ {
-		s.reduce.Join(value[:size], value[cpu*size:])
+		s.reduce.Join(value[:joined], value[cpu*size:])
+		if s.timed {
+			object.ReduceMax.Join(value[joined:size], value[cpu*size+joined:])
+		}
 	}
 	return value[:size:size]
 }

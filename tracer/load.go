@@ -71,6 +71,11 @@ func (t *Tracer) openMaps() error {
 			return fmt.Errorf("map %s: %w", object.OverflowMap, err)
 		}
 	}
+	if m := t.coll.Maps[object.ExpireMap]; m != nil {
+		if t.expiries, err = mapWords(m); err != nil {
+			return fmt.Errorf("map %s: %w", object.ExpireMap, err)
+		}
+	}
 	for _, m := range t.obj.Maps {
 		if err := t.openMap(m); err != nil {
 			return fmt.Errorf("map %s: %w", m.Name, err)
@@ -91,6 +96,11 @@ func (t *Tracer) openMap(m *object.Map) (err error) {
 		}
 	}
 	t.maps, t.clearings = append(t.maps, r), append(t.clearings, c)
+	if err == nil && m.Expiry != nil {
+		var x *expiring
+		x, err = t.openExpiring(m, r)
+		t.expirings = append(t.expirings, x)
+	}
 	return err
 }
 
@@ -110,7 +120,7 @@ func (l *loader) openReaders(tracers []*Tracer, errs []error, log *slog.Logger) 
 		if t == nil {
 			continue
 		}
-		errs[i] = errors.Join(errs[i], t.openHashes(errLoad, log), t.openEmptiers(l.types))
+		errs[i] = errors.Join(errs[i], t.openHashes(errLoad, log), t.openEmptiers(l.types), t.openPrograms())
 		if errs[i] != nil {
 			t.Close()
 			tracers[i] = nil

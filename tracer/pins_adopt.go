@@ -24,7 +24,6 @@ func (l *loader) adopt(obj *object.Object, as PinName, opt Options) *Tracer {
 	}
 	t, err := l.open(obj, left, opt)
 	if err == nil {
-		opt.log().Info("script taken over from the exporter before", "script", as.Name, "counting_since", t.created.UTC().Format(time.RFC3339))
 		return t
 	}
 	opt.log().Warn("pinned script cannot be taken over: it starts afresh", "script", as.Name, "err", err)
@@ -62,7 +61,7 @@ func (l *loader) open(obj *object.Object, left *leftover, opt Options) (_ *Trace
 	if err := t.openMaps(); err != nil {
 		return nil, err
 	}
-	t.folder, t.record = left.folder, r
+	t.folder = left.folder
 	return t, nil
 }
 
@@ -97,8 +96,13 @@ func (t *Tracer) openPinnedMaps(r *pinRecord, in func(string) string) (err error
 	if have, want := int(t.notesIn.ValueSize()), 8*noteWords(t.obj); have != want {
 		return fmt.Errorf("it has %d bytes of notes, and not %d", have, want)
 	}
-	t.notes, err = mapWords(t.notesIn)
-	return err
+	if t.notes, err = mapWords(t.notesIn); err != nil {
+		return err
+	}
+	if t.notes.load(notePast) != 0 {
+		return errors.New("its series have counts of keys that have expired, which only the process before knew")
+	}
+	return nil
 }
 
 // sameLayout compares a map with what it should be.
@@ -204,6 +208,7 @@ func (t *Tracer) goOn() error {
 		return err
 	}
 	t.watchClears()
+	t.watchExpiry()
 	if err := t.startCgroups(); err != nil {
 		return err
 	}

@@ -17,15 +17,22 @@ const (
 	notesPerMap
 )
 
-// noteForgotten is the word for Tracer.forgotten. Those of the maps follow.
-const noteForgotten = 0
+// Words of the script.
+const (
+	noteForgotten = iota // how many prints came too late
+	notePast             // see Tracer.DependOnPast
+	noteMaps             // those of the maps follow
+)
 
 // noteWords is how many words are kept of a script.
 func noteWords(obj *object.Object) int {
-	n := noteForgotten + 1
+	n := noteMaps
 	for _, m := range obj.Maps {
-		if m.Cleared() {
+		switch {
+		case m.Cleared():
 			n += notesPerMap
+		case m.Expiry != nil:
+			n++ // how many keys have expired
 		}
 	}
 	return n
@@ -46,8 +53,29 @@ func (t *Tracer) makeNotes() (err error) {
 
 // notesOf are the words of a map that is cleared.
 func (t *Tracer) notesOf(m *object.Map) words {
-	at := noteForgotten + 1 + (m.ClearID-1)*notesPerMap
+	at := noteMaps + (m.ClearID-1)*notesPerMap
 	return t.notes[at : at+notesPerMap]
+}
+
+// expiredNote is the word that says how many keys of a map have expired.
+func (t *Tracer) expiredNote(m *object.Map) *uint64 {
+	return &t.notes[noteWords(t.obj)-1-m.Expiry.ID]
+}
+
+// DependOnPast says whether what is shown of the script is more than what its maps have:
+// counts of keys that have expired, which only this process knows. The next process must
+// not go on with the maps then, as counts would fall.
+func (t *Tracer) DependOnPast(does bool) {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if t.closed {
+		return
+	}
+	word := uint64(0)
+	if does {
+		word = 1
+	}
+	t.notes.store(notePast, word)
 }
 
 // see notes since when a generation is current, for who holds the lock. The time is

@@ -37,6 +37,12 @@ type Contents struct {
 	// last clear() before the reading and the reading, the same until the next
 	// clear(). It is zero while there was none.
 	Cleared time.Time
+
+	// Expired are the keys that have expired, with their last values, and were not
+	// taken by TakeExpired; a key may be there several times, and among the rows, if
+	// it has come back. ExpiredEnd is how many have expired with them.
+	Expired    []Row
+	ExpiredEnd uint64
 }
 
 // Contents reads a map.
@@ -61,6 +67,9 @@ func (t *Tracer) readMap(m *object.Map) (Contents, error) {
 	if c := t.clearings[m.ID]; c != nil {
 		return c.read()
 	}
+	if x := t.expiryOf(m); x != nil {
+		return x.read()
+	}
 	c, err := t.maps[m.ID].read()
 	if err != nil || len(m.MissedBy) == 0 {
 		return c, err
@@ -72,6 +81,9 @@ func (t *Tracer) readMap(m *object.Map) (Contents, error) {
 func (t *Tracer) readersOf(m *object.Map) []*mapReader {
 	if c := t.clearings[m.ID]; c != nil {
 		return c.generations[:]
+	}
+	if x := t.expiryOf(m); x != nil {
+		return []*mapReader{x.main, x.main.late}
 	}
 	return t.maps[m.ID : m.ID+1]
 }
@@ -133,10 +145,11 @@ type mapReader struct {
 	*object.Map
 	kernel   *ebpf.Map
 	shape    shape
-	memory   words    // of a keyless map, or one of slots
-	cell     words    // what of it this reads: all, or a generation
-	other    words    // of a hash that has an overflow: its mark and its value
-	elements elements // of a hash
+	memory   words      // of a keyless map, or one of slots
+	cell     words      // what of it this reads: all, or a generation
+	other    words      // of a hash that has an overflow: its mark and its value
+	elements elements   // of a hash
+	late     *mapReader // of the late hash of a map that expires
 
 	mu    sync.Mutex
 	data  []byte // elements side by side: key, value
@@ -144,6 +157,8 @@ type mapReader struct {
 	known *keys.Table
 	seen  []uint32 // by a key's number: the round in which it was there last
 	round uint32
+
+	beside bool // there may be something in the late hash
 
 	charged uint64 // bytes of kernel memory; 0 is not known yet
 }
@@ -200,18 +215,27 @@ func (r *mapReader) fill() error {
 		r.readSlots()
 		return nil
 	}
-	return r.readHash()
+	err := r.readHash()
+	if err == nil && r.beside {
+		err = r.readLate()
+	}
+	return err
 }
 
 func (r *mapReader) contents(elements []byte) Contents {
 	return Contents{Rows: r.rows(elements), Len: len(elements) / r.shape.stride(), Other: r.readOther()}
 }
 
+// each yields elements one by one.
+func (r *mapReader) each(elements []byte) iter.Seq[[]byte] {
+	return slices.Chunk(elements, r.shape.stride())
+}
+
 // rows yields the rows that elements are.
 func (r *mapReader) rows(elements []byte) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
-		for element := range slices.Chunk(elements, r.shape.stride()) {
-			row := Row{Value: element[r.KeySize:]}
+		for element := range r.each(elements) {
+			row := Row{Value: element[r.KeySize : r.KeySize+r.Size : r.KeySize+r.Size]}
 			if r.KeySize > 0 {
 				row.Key = element[:r.KeySize:r.KeySize]
 			}
@@ -267,16 +291,54 @@ func (r *mapReader) readElements() (err error) {
 // reached. It returns how many are wanted.
 func (r *mapReader) keep(kept, elements []byte, wanted func(key []byte) bool) ([]byte, int) {
 	n := 0
-	for row := range r.rows(elements) {
-		if !wanted(row.Key) {
+	for element := range r.each(elements) {
+		if !wanted(element[:r.KeySize]) {
 			continue
 		}
 		n++
-		if r.Written(1, row.Value) {
-			kept = append(append(kept, row.Key...), row.Value...)
+		if r.written(element) {
+			kept = append(kept, element...)
 		}
 	}
 	return kept, n
+}
+
+// written says whether an update has reached an element.
+func (r *mapReader) written(element []byte) bool {
+	return r.Written(1, element[r.KeySize:r.KeySize+r.Size])
+}
+
+// readLate adds to data what is in the late hash.
+func (r *mapReader) readLate() error {
+	if err := r.late.readElements(); err != nil {
+		return err
+	}
+	late := map[string][]byte{}
+	for element := range r.each(r.late.data) {
+		if r.written(element) {
+			late[string(element[:r.KeySize])] = element[r.KeySize:]
+		}
+	}
+	for element := range r.each(r.data) {
+		if value, both := late[string(element[:r.KeySize])]; both {
+			r.joinLate(element[r.KeySize:], value)
+			delete(late, string(element[:r.KeySize]))
+		}
+	}
+	for key, value := range late {
+		r.data = append(append(r.data, key...), value...)
+	}
+	return nil
+}
+
+// joinLate joins a value of the late hash to the one in the map. Of a table that is
+// not only added to the newer one is kept.
+func (r *mapReader) joinLate(value, late []byte) {
+	if r.Expiry.Adds {
+		r.Reduce.Join(value[:r.Size], late[:r.Size])
+	} else if object.Word(late, r.Size/8) > object.Word(value, r.Size/8) {
+		copy(value, late)
+	}
 }
 
 // see notes that a key is there; false when it was already seen this round.

@@ -42,13 +42,17 @@ var sharedKernel = sync.OnceValues(func() (*kernel.Kernel, error) {
 func compile(t testing.TB, script string) *object.Object {
 	t.Helper()
 	need.BPF(t)
-	numbers := strings.NewReplacer("GETPPID", fmt.Sprint(unix.SYS_GETPPID), "PID", fmt.Sprint(os.Getpid()))
-	src := &plylang.Source{Text: numbers.Replace(script)}
+	src := &plylang.Source{Text: numbered(script)}
 	obj, err := bpfgen.Build(src, runningKernel(t), bpfgen.Options{Run: true}, nil)
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
 	return obj
+}
+
+// numbered is a script with the numbers that PID and GETPPID stand for.
+func numbered(script string) string {
+	return strings.NewReplacer("GETPPID", fmt.Sprint(unix.SYS_GETPPID), "PID", fmt.Sprint(os.Getpid())).Replace(script)
 }
 
 // What the compiler makes is loaded, attached and read: the first word of

@@ -79,6 +79,10 @@ type Tracer struct {
 	clears    words       // of ClearMap, if the script has it
 	watcher   *watcher    // of the clearings, if there are any
 
+	expirings []*expiring // by Expiry.ID
+	expiries  words       // of ExpireMap, if the script has it
+	expirer   *expirer    // of the expirings, if there are any
+
 	sets         []*cgroupSet // of obj.Cgroups
 	showsCgroups bool
 
@@ -89,8 +93,7 @@ type Tracer struct {
 
 	countsMisses bool
 
-	folder     string // of its pins, if it has any
-	record     *pinRecord
+	folder     string    // of its pins, if it has any
 	adopted    bool      // from the process before
 	leaving    bool      // to the next one
 	notesIn    *ebpf.Map // what is kept of it with the pins; nil where nothing is pinned
@@ -131,9 +134,6 @@ func StartAll(objs []*object.Object, opt Options) ([]*Tracer, []error) {
 	for i, obj := range objs {
 		if opt.Pins != nil {
 			tracers[i] = l.adopt(obj, opt.PinAs[i], opt)
-			if tracers[i] != nil {
-				tracers[i].Claim(opt.PinAs[i].Claims)
-			}
 		}
 	}
 	opt.Pins.removeLeft()
@@ -197,6 +197,7 @@ func (t *Tracer) begin() error {
 		return err
 	}
 	t.watchClears()
+	t.watchExpiry()
 	if err := t.startCgroups(); err != nil {
 		return err
 	}
@@ -246,6 +247,7 @@ func (t *Tracer) stopOnce() error {
 	if t.leaving {
 		t.events.interrupt()
 		t.watcher.end()
+		t.expirer.end()
 		return nil
 	}
 	errs := []error{t.unpin()}
@@ -257,6 +259,7 @@ func (t *Tracer) stopOnce() error {
 	}
 	t.events.drain()
 	t.watcher.end()
+	t.expirer.end()
 	return errors.Join(errs...)
 }
 
@@ -277,7 +280,11 @@ func (t *Tracer) Close() error {
 	for _, c := range t.clearings {
 		c.close()
 	}
+	for _, x := range t.expirings {
+		x.close()
+	}
 	t.clears.close()
+	t.expiries.close()
 	t.state.close()
 	t.overflow.close()
 	t.stopClock()

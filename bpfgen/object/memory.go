@@ -33,10 +33,15 @@ func (o *Object) Memory() (n int) {
 // Memory is the kernel memory of the map in bytes, before it is made; cpus is
 // how many the kernel may ever have.
 func (m *Map) Memory(cpus int) int {
-	spec := &ebpf.MapSpec{Type: m.Storage.MapType(), KeySize: uint32(m.KeySize), ValueSize: uint32(m.Size), MaxEntries: uint32(m.Room)}
+	spec := &ebpf.MapSpec{Type: m.Storage.MapType(), KeySize: uint32(m.KeySize), ValueSize: uint32(m.StoredSize()), MaxEntries: uint32(m.Room)}
 	if size := m.sharedSize(); size > 0 {
 		spec.ValueSize, spec.MaxEntries, spec.Flags = uint32(size), 1, Mmapable
 		return specMemory(spec, cpus)
+	}
+	if m.Expiry != nil {
+		late := *spec
+		late.Type, late.MaxEntries = m.LateStorage().MapType(), uint32(m.LateRoom())
+		return specMemory(spec, cpus) + specMemory(&late, cpus)
 	}
 	return m.generations() * specMemory(spec, cpus)
 }
@@ -53,7 +58,7 @@ func (m *Map) sharedSize() int {
 }
 
 // ValueMemory is what the values of one key take, a value for each of cpus.
-func (m *Map) ValueMemory(cpus int) int { return m.Size * cpus }
+func (m *Map) ValueMemory(cpus int) int { return m.StoredSize() * cpus }
 
 // specMemory is the kernel memory of a map of any type that programs use here.
 func specMemory(s *ebpf.MapSpec, cpus int) int {

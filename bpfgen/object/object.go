@@ -197,6 +197,10 @@ type Map struct {
 	// ClearID is the map's place among those that a clear() names, from 1 on; 0
 	// where none does. See Generations.
 	ClearID int
+
+	// Expiry says how the map forgets keys that are not updated any more; nil where
+	// it does not.
+	Expiry *Expiry
 }
 
 // A KeyPart is one component of a key.

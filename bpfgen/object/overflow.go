@@ -20,7 +20,7 @@ type Overflow struct {
 // OverflowSize is how many bytes of OverflowMap the map takes.
 func (m *Map) OverflowSize() int { return 8 + m.generations()*m.otherSize() }
 
-func (m *Map) otherSize() int { return 8 + m.Size }
+func (m *Map) otherSize() int { return 8 + m.StoredSize() }
 
 // OtherOffset is where in OverflowMap the mark before the value of a generation is,
 // by its place; that of 0 where the map is not cleared.

@@ -19,19 +19,21 @@ const (
 )
 
 // reductions has a row for each: what it does here, and in the programs that
-// read maps, where it joins R5 to R0 and jumps to "next" when R0 is the result
+// read maps, where it joins R5 to R0 and jumps to a label when R0 is the result
 // already.
 var reductions = map[Reduce]struct {
 	join func(x, y uint64) uint64
-	code asm.Instructions
+	code func(done string) asm.Instructions
 }{
 	ReduceSum: {
 		func(x, y uint64) uint64 { return x + y },
-		asm.Instructions{asm.Add.Reg(asm.R0, asm.R5)},
+		func(string) asm.Instructions { return asm.Instructions{asm.Add.Reg(asm.R0, asm.R5)} },
 	},
 	ReduceMax: {
 		func(x, y uint64) uint64 { return max(x, y) },
-		asm.Instructions{asm.JGE.Reg(asm.R0, asm.R5, "next"), asm.Mov.Reg(asm.R0, asm.R5)},
+		func(done string) asm.Instructions {
+			return asm.Instructions{asm.JGE.Reg(asm.R0, asm.R5, done), asm.Mov.Reg(asm.R0, asm.R5)}
+		},
 	},
 }
 
@@ -48,5 +50,5 @@ func (r Reduce) Join(a, b []byte) {
 }
 
 // Code returns instructions that join R5 to R0, for a program that has the label
-// "next" behind them.
-func (r Reduce) Code() asm.Instructions { return append(asm.Instructions{}, reductions[r].code...) }
+// done behind them.
+func (r Reduce) Code(done string) asm.Instructions { return reductions[r].code(done) }

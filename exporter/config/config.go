@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/big"
+	"time"
 
 	"ply-exporter/plylang"
 )
@@ -29,10 +30,11 @@ type Script struct {
 	Help       string
 	Source     *plylang.Source // nil when it could not be read
 	Metrics    []*Metric
-	Namespace  string  // first part of inferred metric names
-	MaxEntries int     // keys of a map that no metric limits; 0: the code generator's default
-	Budget     *Share  // of one CPU; nil when not given
-	Sample     *Sample // nil when all events are looked at
+	Namespace  string         // first part of inferred metric names
+	MaxEntries int            // keys of a map that no metric limits; 0: the code generator's default
+	Expire     *time.Duration // of keys of exported maps whose metric says nothing of it; nil when not given
+	Budget     *Share         // of one CPU; nil when not given
+	Sample     *Sample        // nil when all events are looked at
 
 	At Position // of its name
 }
@@ -49,7 +51,8 @@ type Metric struct {
 	Labels     []Label
 	Buckets    *Buckets
 	MaxEntries int
-	Overflow   string // what becomes of keys beyond MaxEntries: other, drop, evict
+	Overflow   string         // what becomes of keys beyond MaxEntries: other, drop, evict
+	Expire     *time.Duration // after which keys go that are not updated; 0: never; nil when not given
 	Export     *bool
 
 	where places

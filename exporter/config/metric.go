@@ -39,6 +39,7 @@ var metricFields = recordPlaces(func(m *Metric) places { return m.where }, []fie
 	{"buckets", func(m *Metric, v value) { m.Buckets = readBuckets(v) }},
 	{"max_entries", func(m *Metric, v value) { m.MaxEntries = v.count("max_entries", maxMaxEntries) }},
 	{"overflow", func(m *Metric, v value) { m.Overflow = v.choice("overflow", "other", "drop", "evict") }},
+	{"expire", func(m *Metric, v value) { m.Expire = v.expire() }},
 	{"export", func(m *Metric, v value) { b := v.flag("export"); m.Export = &b }},
 })
 

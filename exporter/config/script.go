@@ -4,16 +4,23 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"time"
 
 	"ply-exporter/plylang"
 )
 
 // topLevel is what one file says.
 type topLevel struct {
-	namespace  string
+	namespace string
+	defaults  defaults
+	scripts   []*Script
+	Given     bool
+}
+
+// defaults hold for the maps of one file that do not say otherwise.
+type defaults struct {
 	maxEntries int
-	scripts    []*Script
-	Given      bool
+	expire     *time.Duration
 }
 
 // readConfig reads one file's text.
@@ -35,14 +42,14 @@ func (l Loader) readConfig(file string, data []byte) ([]*Script, plylang.ErrorLi
 
 var configFields = []field[topLevel]{
 	{"namespace", func(t *topLevel, v value) { t.namespace = v.namespace() }},
-	{"defaults", func(t *topLevel, v value) { t.maxEntries = readDefaults(v) }},
+	{"defaults", func(t *topLevel, v value) { readMapping(v, "defaults", &t.defaults, defaultFields) }},
 	{"scripts", func(t *topLevel, v value) { t.scripts, t.Given = readScripts(v), true }},
 }
 
 // defaulted are the scripts with what holds for their file.
 func (t *topLevel) defaulted() []*Script {
 	for _, s := range t.scripts {
-		s.Namespace, s.MaxEntries = cmp.Or(t.namespace, defaultNamespace), t.maxEntries
+		s.Namespace, s.MaxEntries, s.Expire = cmp.Or(t.namespace, defaultNamespace), t.defaults.maxEntries, t.defaults.expire
 	}
 	return t.scripts
 }
@@ -65,11 +72,9 @@ func (v value) namespace() string {
 	return name
 }
 
-func readDefaults(v value) (maxEntries int) {
-	readMapping(v, "defaults", &maxEntries, []field[int]{
-		{"max_entries", func(n *int, v value) { *n = v.count("max_entries", maxMaxEntries) }},
-	})
-	return maxEntries
+var defaultFields = []field[defaults]{
+	{"max_entries", func(d *defaults, v value) { d.maxEntries = v.count("max_entries", maxMaxEntries) }},
+	{"expire", func(d *defaults, v value) { d.expire = v.expire() }},
 }
 
 func readScripts(v value) []*Script {

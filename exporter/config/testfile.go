@@ -125,7 +125,7 @@ func (t *testTop) finish(root value) plylang.ErrorList {
 		root.doc.errs = append(root.doc.errs, t.at.Errorf(`"config:" and "scripts:" are both given: keep one`))
 	case len(t.files) == 0 && !t.Given:
 		root.fail(`nothing to test here: name a configuration with "config:", or write "scripts:" as in one`)
-	case len(t.files) > 0 && (t.namespace != "" || t.maxEntries != 0):
+	case len(t.files) > 0 && (t.namespace != "" || t.defaults != (defaults{})):
 		root.fail(`"namespace:" and "defaults:" are for "scripts:" in this file, not for "config:"`)
 	case !t.tested:
 		root.fail(`no "tests:" here: a test file needs at least one`)

@@ -1,0 +1,224 @@
+package tracer
+
+import (
+	"maps"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/bpfgen"
+	"ply-exporter/bpfgen/object"
+	"ply-exporter/internal/need"
+	"ply-exporter/plylang"
+)
+
+// expireAll compiles a script whose maps with keys all expire.
+func expireAll(t testing.TB, script string, entries int) *object.Object {
+	t.Helper()
+	parsed, err := plylang.Parse(&plylang.Source{Text: numbered(script)})
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	k := runningKernel(t)
+	if err := plylang.Check(parsed, bpfgen.NewEnv(k, bpfgen.Options{Run: true}, nil)); err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	opt := bpfgen.Options{Run: true, MaxEntries: entries, Maps: map[string]bpfgen.MapOptions{}}
+	for _, m := range parsed.Maps {
+		if len(m.Keys) > 0 {
+			opt.Maps[m.Name] = bpfgen.MapOptions{Expire: time.Hour}
+		}
+	}
+	obj, err := bpfgen.Compile(parsed, k, opt)
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	return obj
+}
+
+// rareKeys is how many keys rarely makes events with.
+const rareKeys = 512
+
+// rarely makes n calls of getppid in all, from threads on all CPUs, with arguments
+// some of which come a thousand times as often as others. It returns how many there
+// were of each.
+func rarely(n int) *[rareKeys]atomic.Uint64 {
+	var made [rareKeys]atomic.Uint64
+	threads := runtime.NumCPU() * threadsPerCPU
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads + 2))
+	var wait sync.WaitGroup
+	for i := range threads {
+		wait.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			r := rand.New(rand.NewPCG(1, uint64(i)))
+			for range n / threads {
+				key := int(rareKeys * math.Pow(r.Float64(), 10))
+				getppid(uintptr(key))
+				made[key].Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	return &made
+}
+
+const expiringMaps = `
+	tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ {
+		@all = count(); key = data->args[0];
+		@count[key] = count(); @sum[key] = sum(1); @sizes[key] = quantize(1); @mean[key] = avg(1); table[key]++;
+		@max[key] = max(key + 1); last[key] = key + 1; mixed[key] |= key + 1; name[key] = "x";
+	}`
+
+// What is stored, has expired and was refused adds up to all events, while keys expire
+// as fast as they can and come back at the same time.
+func TestExactBesideExpiry(t *testing.T) {
+	need.OldAndNew(t)
+	need.BPF(t)
+	tr := start(t, expireAll(t, expiringMaps, 0), testOptions(t))
+	checkExactBesideExpiry(t, tr)
+}
+
+func checkExactBesideExpiry(t *testing.T, tr *Tracer) {
+	t.Helper()
+	events := int(exactEvents / 4)
+	gone := make([]map[uint64]uint64, len(tr.obj.Maps))
+	for i := range gone {
+		gone[i] = map[uint64]uint64{}
+	}
+	var stop atomic.Bool
+	var wait sync.WaitGroup
+	for _, x := range tr.expirings {
+		wait.Go(func() {
+			for !stop.Load() {
+				if err := x.tick(waitForPrograms); err != nil {
+
+					t.Error(err)
+				}
+				x.gather(t, gone[x.ID], nil)
+			}
+		})
+	}
+	made := rarely(events)
+	stop.Store(true)
+	wait.Wait()
+	var all uint64
+	for i := range made {
+		all += made[i].Load()
+	}
+	for _, m := range tr.obj.Maps {
+		if m.Expiry == nil {
+			continue
+		}
+		x := tr.expiryOf(m)
+		stored := map[uint64]uint64{}
+		x.gather(t, gone[m.ID], stored)
+		var sum, expired uint64
+		for key, n := range stored {
+			sum += n
+			if _, adds := additive[m.Name]; !adds && n != key+1 && m.Name != "name" {
+				t.Errorf("%s[%d] is %d", m.Name, key, n)
+			}
+		}
+		for _, n := range gone[m.ID] {
+			expired += n
+		}
+		t.Logf("%s: %d events are stored, %d have expired with %d keys, %d were refused", m.Name, sum, expired, tr.Expired(m), tr.Dropped(m))
+		if tr.Expired(m) < 10 {
+			t.Errorf("%d keys of %s have expired: too few to show anything", tr.Expired(m), m.Name)
+		}
+		if !additive[m.Name] {
+			continue
+		}
+		if sum+expired+tr.Dropped(m) != all {
+			t.Errorf("%s: %d events are stored, expired or refused, want %d", m.Name, sum+expired+tr.Dropped(m), all)
+		}
+		for key := range made {
+			if got, want := stored[uint64(key)]+gone[m.ID][uint64(key)], made[key].Load(); got != want && tr.Dropped(m) == 0 {
+				t.Errorf("%s[%d] is %d, want %d", m.Name, key, got, want)
+			}
+		}
+	}
+}
+
+// additive are the maps whose values are numbers of events.
+var additive = map[string]bool{"@count": true, "@sum": true, "@sizes": true, "@mean": true, "table": true}
+
+// gather adds what has expired to gone, and takes what is in the map into stored.
+func (x *expiring) gather(t testing.TB, gone, stored map[uint64]uint64) {
+	c, err := x.read()
+	if err != nil {
+		t.Error(err)
+	}
+	for _, row := range c.Expired {
+		gone[object.Word(row.Key, 0)] += object.Word(row.Value, 0)
+	}
+	if stored != nil {
+		for _, row := range c.list() {
+			stored[object.Word(row.Key, 0)] += object.Word(row.Value, 0)
+		}
+	}
+	x.main.mu.Lock()
+	defer x.main.mu.Unlock()
+	x.gone, x.taken = nil, c.ExpiredEnd
+}
+
+// A process that ends while old elements are deleted leaves counts in the late hash,
+// which the next one reads, and adds to the map. What depends on the process before is
+// not taken over.
+func TestPinnedExpiry(t *testing.T) {
+	need.OneGuest(t)
+	need.BPF(t)
+	need.Kernel(t, "5.15", "links of tracepoints")
+	path := bpfFolder(t)
+	obj := func() *object.Object {
+		return expireAll(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @[data->args[0]] = count(); }`, 0)
+	}
+	first := runPinned(t, path, obj())
+	x := first.tracers[0].expirings[0]
+	syscalls(unix.SYS_GETPPID, 100, 1)
+	for range object.ExpireTicks + 2 {
+		if err := x.tick(waitForPrograms); err != nil {
+			t.Fatal(err)
+		}
+	}
+	syscalls(unix.SYS_GETPPID, 10, 2)
+	x.words.store(x.Expiry.ID, x.now()|object.ExpireLate)
+	syscalls(unix.SYS_GETPPID, 7, 3)
+	first.leave(t)
+	syscalls(unix.SYS_GETPPID, 5, 3)
+	next := runPinned(t, path, obj())
+	tr := next.tracers[0]
+	for range 2 {
+		got := rowsOf(tr.obj.Maps[0], must(tr.Rows(tr.obj.Maps[0])))
+		if want := map[uint64]uint64{2: 10, 3: 12}; !maps.Equal(got, want) || tr.Expired(tr.obj.Maps[0]) != 1 {
+			t.Errorf("%v, and %d keys have expired, want %v and 1", got, tr.Expired(tr.obj.Maps[0]), want)
+		}
+		if err := tr.expirings[0].tick(waitForPrograms); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if x := tr.expirings[0]; x.main.beside || x.now()&object.ExpireMode != 0 {
+		t.Error("the late hash is still in use")
+	}
+	tr.DependOnPast(true)
+	next.leave(t)
+	last := runPinned(t, path, obj())
+	if rows := must(last.tracers[0].Rows(last.tracers[0].obj.Maps[0])); len(rows) > 0 {
+		t.Errorf("%d rows were taken over", len(rows))
+	}
+	last.end(t)
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
