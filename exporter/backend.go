@@ -68,6 +68,9 @@ type Tracer interface {
 	// SampleEvery has a script that is sampled look at one event in n.
 	SampleEvery(n int)
 
+	// FollowCPUs lets timers and counters begin again on CPUs that were offline.
+	FollowCPUs() error
+
 	// Pause detaches the script. Its maps stay readable.
 	Pause() error
 

@@ -95,6 +95,7 @@ func (f *fakeTracer) OmittedLines() uint64            { return 4 }
 func (f *fakeTracer) CgroupPatterns() []CgroupPattern { return f.patterns }
 func (f *fakeTracer) Probes() []Probe                 { return f.probes }
 func (f *fakeTracer) SampleEvery(n int)               { f.every = n }
+func (f *fakeTracer) FollowCPUs() error               { return nil }
 func (f *fakeTracer) Pause() error                    { f.paused = true; return nil }
 func (f *fakeTracer) Created() time.Time              { return time.Unix(1000, 0) }
 func (f *fakeTracer) Close() error                    { f.closed = true; return nil }

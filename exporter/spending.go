@@ -121,7 +121,11 @@ func (in *instance) watchSpending(ctx context.Context) {
 	}
 	in.noteStatistics(err)
 	for _, s := range in.collector.scripts {
-		switch r := s.running; {
+		r := s.running
+		if r != nil {
+			in.followCPUs(r)
+		}
+		switch {
 		case r == nil:
 		case in.adapt(s):
 		case r.spent.exceeds(in.budget(s.conf)):
@@ -147,6 +151,13 @@ func (in *instance) keepStatistics() io.Closer {
 
 // timed says whether the kernel always keeps statistics.
 func (in *instance) timed() bool { return in.measures || tracer.StatisticsOn() }
+
+// followCPUs lets timers begin again on CPUs that were offline.
+func (in *instance) followCPUs(r *running) {
+	if err := r.tracer.FollowCPUs(); err != nil {
+		in.opt.Log.Warn("which CPUs are online is not known, so that timers do not begin again on those which were not", "script", r.conf.Name, "err", err)
+	}
+}
 
 // noteStatistics logs when it begins and ends that nothing is known.
 func (in *instance) noteStatistics(err error) {

@@ -33,29 +33,6 @@ func openPerfEvents(e object.PerfEvent) (io.Closer, error) {
 	return onEachCPU(e, func(event fd) (io.Closer, error) { return event, nil })
 }
 
-// onEachCPU opens the event on each of its CPUs and uses it there. What use
-// returns owns the event.
-func onEachCPU(e object.PerfEvent, use func(fd) (io.Closer, error)) (io.Closer, error) {
-	var all closers
-	for _, cpu := range e.CPUs {
-		attr := unix.PerfEventAttr{Type: e.Type, Config: e.Config, Sample: e.Period}
-		if e.Period == 0 {
-			attr.Sample, attr.Bits = e.Freq, unix.PerfBitFreq
-		}
-		event, err := openPerfEvent(&attr, cpu)
-		if err == nil {
-			var c io.Closer
-			if c, err = use(event); err == nil {
-				all = append(all, c)
-				continue
-			}
-		}
-		all.Close()
-		return nil, fmt.Errorf("cpu %d: %w", cpu, err)
-	}
-	return all, nil
-}
-
 // closers are closed as one.
 type closers []io.Closer
 
@@ -76,6 +53,7 @@ func (f fd) Close() error { return os.NewSyscallError("close", unix.Close(int(f)
 
 // openPerfEvent opens an event on one CPU, for all processes. It does not run yet.
 func openPerfEvent(attr *unix.PerfEventAttr, cpu int) (fd, error) {
+	attr.Read_format = unix.PERF_FORMAT_TOTAL_TIME_ENABLED
 	attr.Size, attr.Bits = unix.PERF_ATTR_SIZE_VER1, attr.Bits|unix.PerfBitDisabled
 	event, err := unix.PerfEventOpen(attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 	return fd(event), os.NewSyscallError("perf_event_open", err)

@@ -126,6 +126,8 @@ func linksOf(l io.Closer) (parts linkParts, err error) {
 		parts.record.Reason = l.reason
 	case returnEvent:
 		parts.record.Event, parts.record.File = l.Category+"/"+l.Event, l.file
+	case *cpuEvents:
+		return linksOf(l.parts())
 	case closers:
 		for _, one := range l {
 			if _, ok := one.(fd); ok {
@@ -181,6 +183,8 @@ func leave(l io.Closer) error {
 		return nil
 	case withoutRoom:
 		return leave(l.Closer)
+	case *cpuEvents:
+		return leave(l.parts())
 	case closers:
 		var left error
 		for _, one := range l {

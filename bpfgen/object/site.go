@@ -78,9 +78,12 @@ type PerfEvent struct {
 	Period uint64 // events or nanoseconds between two samples; 0: use Freq
 	Freq   uint64 // samples per second
 	CPUs   []int  // on which CPUs
+
+	// Anywhere says that it is to be on one CPU, whichever; others are on all that run.
+	Anywhere bool
 }
 
-// Key spells out all fields.
+// Key spells out the fields that say when and where the event is.
 func (e PerfEvent) Key() string {
 	return fmt.Sprintf("%s %d %#x %d %d %v", e.Name, e.Type, e.Config, e.Period, e.Freq, e.CPUs)
 }

@@ -64,7 +64,7 @@ func intervalScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scop
 	if err != nil {
 		return nil, err
 	}
-	event := object.PerfEvent{Name: intervalText(period), Type: perfTypeSoftware, Config: perfCPUClock, Period: uint64(period), CPUs: cpus[:1]}
+	event := object.PerfEvent{Name: intervalText(period), Type: perfTypeSoftware, Config: perfCPUClock, Period: uint64(period), CPUs: cpus[:1], Anywhere: true}
 	return timerScope(intervalProvider, spec, uses, event, "cpu-clock timer on one CPU"), nil
 }
 
