@@ -73,6 +73,7 @@ func (p *program) define() {
 	p.app.UsageWriter(help)
 	p.app.Terminate(func(code int) { panic(terminated(max(code, p.failOutput(help.err)))) })
 	p.addServe()
+	p.addUnpin()
 	p.addRun()
 	p.addCheck()
 	p.addRecord()

@@ -14,6 +14,7 @@ import (
 	"ply-exporter/exporter"
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
+	"ply-exporter/tracer"
 )
 
 func (p *program) addServe() {
@@ -27,6 +28,7 @@ func (p *program) addServe() {
 	c.Flag("bpf.cpu-budget", "Share of one CPU that the programs of each script may take in the mean of a minute; a script that exceeds it is detached for some time (0 = unlimited).").Default("5%").SetValue(share{&opt.CPUBudget})
 	c.Flag("bpf.stats", "Have the kernel always measure how long BPF programs run, which makes each run of each program of the machine 20 to 80 ns longer.").BoolVar(&opt.Statistics)
 	c.Flag("collector.bpf-programs", "Expose what every BPF program of the machine costs, by name and type.").BoolVar(&opt.HostPrograms)
+	pinPath := c.Flag("bpf.pin-path", "Folder of a BPF file system, such as /sys/fs/bpf/ply-exporter, in which scripts stay pinned: they count on when the exporter ends, and the next one takes them over.").PlaceHolder("PATH").String()
 	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)
 	c.Flag("keep-going", "Serve even if no script can run on this kernel, and be ready.").BoolVar(&opt.KeepGoing)
 	c.Flag("web.enable-lifecycle", "Let a POST to /-/reload reload the configuration.").BoolVar(&opt.Lifecycle)
@@ -51,13 +53,13 @@ func (p *program) addServe() {
 			}
 		}
 		opt.Log = promslog.New(&promslog.Config{Level: level, Format: format, Writer: p.Err})
-		return p.serve(load, *attach, opt)
+		return p.serve(load, *attach, *pinPath, opt)
 	})
 }
 
 // serve runs until SIGTERM or ^C, which is a normal end. Before anything is
 // attached, these signals have their default effect.
-func (p *program) serve(load loadFunc, attach string, opt exporter.Options) int {
+func (p *program) serve(load loadFunc, attach, pinPath string, opt exporter.Options) int {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // from now on it ends nothing
 	defer signal.Stop(hangups)
@@ -67,9 +69,19 @@ func (p *program) serve(load loadFunc, attach string, opt exporter.Options) int 
 	if err != nil {
 		return p.fail(plylang.Detail(err))
 	}
-	if opt.Backend, err = openBackend(opt.Log, attach); err != nil {
+	backend, err := openBackend(opt.Log, attach)
+	if err != nil {
 		return p.fail(p.prefix() + plylang.Detail(err))
 	}
+	if pinPath != "" {
+		pins, err := tracer.OpenPins(pinPath, opt.Log)
+		if err != nil {
+			return p.fail(p.prefix() + err.Error())
+		}
+		defer pins.Close()
+		backend.UsePins(pins)
+	}
+	opt.Backend = backend
 	warnPIDNamespace(opt.Log)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -77,7 +77,21 @@ type Tracer interface {
 	// Created is when the script started.
 	Created() time.Time
 
+	// Claim notes what exports the counts from now on, for the next process: see
+	// tracer.PinName.
+	Claim(claims map[string]string)
+
+	// Leave ends what this process does for the script: if it is pinned, it goes on,
+	// and is the next process's; if not, it is closed.
+	Leave() error
+
 	Close() error
+}
+
+// A Start is an object to start, and what its pins are known by.
+type Start struct {
+	Object *object.Object
+	Pin    tracer.PinName
 }
 
 // A Row is one key of a map and its value; Contents are all of one map. A
@@ -110,9 +124,10 @@ type Backend interface {
 	// Compile generates the programs of a checked script.
 	Compile(script *plylang.Script, opt bpfgen.Options) (*object.Object, error)
 
-	// Start loads and attaches objects. The results have the length of objs;
-	// one that fails has an error and does not affect the others.
-	Start(objs []*object.Object) ([]Tracer, []error)
+	// Start loads and attaches objects, or takes over those that are pinned. The
+	// results have the length of list; one that fails has an error and does not
+	// affect the others.
+	Start(list []Start) ([]Tracer, []error)
 
 	// Statistics has the kernel measure how long programs run, until they are closed.
 	Statistics() (io.Closer, error)

@@ -19,6 +19,7 @@ type KernelBackend struct {
 	machine *decode.Machine // of all scripts
 	log     *slog.Logger
 	plain   bool
+	pins    *tracer.Pins // may be nil
 }
 
 // NewBackend returns the backend of this machine. plainAttach attaches probes
@@ -38,6 +39,9 @@ func (Unverified) Verify(*object.Object) error { return nil }
 // CPUs.
 func (b *KernelBackend) AssumeCPUs(n int) { b.kernel.AssumeCPUs(n) }
 
+// UsePins keeps what is started from now on pinned.
+func (b *KernelBackend) UsePins(p *tracer.Pins) { b.pins = p }
+
 // Check parses and checks a script against this kernel.
 func (b *KernelBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 	script, err := plylang.Parse(src)
@@ -56,10 +60,16 @@ func (b *KernelBackend) Compile(script *plylang.Script, opt bpfgen.Options) (*ob
 	return bpfgen.Compile(script, b.kernel, opt)
 }
 
-// Start loads and attaches objects.
-func (b *KernelBackend) Start(objs []*object.Object) ([]Tracer, []error) {
+// Start loads and attaches objects, or takes over what is pinned of them.
+func (b *KernelBackend) Start(list []Start) ([]Tracer, []error) {
+	objs, names := make([]*object.Object, len(list)), make([]tracer.PinName, len(list))
+	for i, s := range list {
+		objs[i], names[i] = s.Object, s.Pin
+	}
 	printer := b.newPrinter(objs)
-	started, errs := tracer.StartAll(objs, tracer.Options{Kernel: b.kernel, Log: b.log, OnEvent: printer.event, Cgroups: b.machine})
+	started, errs := tracer.StartAll(objs, tracer.Options{
+		Kernel: b.kernel, Log: b.log, OnEvent: printer.event, Cgroups: b.machine, Pins: b.pins, PinAs: names,
+	})
 	out := make([]Tracer, len(objs))
 	for i, t := range started {
 		if t != nil && errs[i] == nil {

@@ -98,6 +98,8 @@ func (f *fakeTracer) SampleEvery(n int)               { f.every = n }
 func (f *fakeTracer) FollowCPUs() error               { return nil }
 func (f *fakeTracer) Pause() error                    { f.paused = true; return nil }
 func (f *fakeTracer) Created() time.Time              { return time.Unix(1000, 0) }
+func (f *fakeTracer) Claim(map[string]string)         {}
+func (f *fakeTracer) Leave() error                    { return f.Close() }
 func (f *fakeTracer) Close() error                    { f.closed = true; return nil }
 
 func (f *fakeTracer) Cost() tracer.Cost {
@@ -207,12 +209,12 @@ func (b *fakeBackend) Compile(s *plylang.Script, opt bpfgen.Options) (*object.Ob
 	return compiler().Compile(s, opt)
 }
 
-func (b *fakeBackend) Start(objs []*object.Object) ([]Tracer, []error) {
-	tracers, errs := make([]Tracer, len(objs)), make([]error, len(objs))
-	for i, obj := range objs {
+func (b *fakeBackend) Start(list []Start) ([]Tracer, []error) {
+	tracers, errs := make([]Tracer, len(list)), make([]error, len(list))
+	for i, start := range list {
 		t := &fakeTracer{}
 		for text, tracer := range b.tracers {
-			if b.long(text) == strings.TrimSpace(obj.Script.Src.Text) {
+			if b.long(text) == strings.TrimSpace(start.Object.Script.Src.Text) {
 				t = tracer
 			}
 		}

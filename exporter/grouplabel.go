@@ -65,12 +65,12 @@ func (l label) written(given config.Label) []label {
 
 func isSingle(of string) bool { return of != "namespace" && of != "workload" }
 
-// same says that labels are of the same.
-func (g *groupLabel) same(as *groupLabel) bool {
-	if g == nil || as == nil {
-		return g == as
+// meaning is the same for labels that are of the same.
+func (g *groupLabel) meaning() string {
+	if g == nil {
+		return ""
 	}
-	return g.of == as.of && g.minAge == as.minAge
+	return fmt.Sprintf(" %s %s", g.of, g.minAge)
 }
 
 // A groupReader reads what labels of one key have of a control group: once for all of

@@ -47,6 +47,7 @@ func (h *heir) takeOver() {
 	}
 	h.running = &next
 	next.sampleEvery(max(1, next.every))
+	h.running.tracer.Claim(next.pinName().Claims)
 }
 
 // without are the scripts that run and inherit from none of these, nor are such.

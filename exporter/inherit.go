@@ -1,9 +1,10 @@
 package exporter
 
 import (
-	"maps"
-	"reflect"
+	"fmt"
 	"slices"
+
+	"ply-exporter/tracer"
 )
 
 // exportedBy returns what scripts export, by name.
@@ -29,14 +30,25 @@ func (c *compiled) takesNames(before map[string]*metric) bool {
 }
 
 // continues says that equal series of both metrics have the counts of the same keys.
-func (m *metric) continues(was *metric) bool {
-	return m.script.Name == was.script.Name && m.decl.Name == was.decl.Name &&
-		reflect.DeepEqual(m.scale, was.scale) && slices.EqualFunc(m.labels, was.labels, label.same)
+func (m *metric) continues(was *metric) bool { return m.meaning() == was.meaning() }
+
+// pinName is what the script's pins are known by. Of other scripts under its name, and of
+// others under its metrics' names, it takes over nothing: see takesNames.
+func (c *compiled) pinName() tracer.PinName {
+	claims := map[string]string{}
+	for _, m := range c.metrics.exported() {
+		claims[fmt.Sprintf("%s%q", m.name, m.labelNames())] = m.meaning()
+	}
+	return tracer.PinName{Name: c.conf.Name, Claims: claims}
 }
 
-// same says that a label has the same values.
-func (l label) same(as label) bool {
-	return l.name == as.name && l.part == as.part && l.of.same(as.of) && l.rules.Written == as.rules.Written && l.rules.Keep == as.rules.Keep && maps.Equal(l.rules.Map, as.rules.Map)
+// meaning is the same for metrics that continue each other.
+func (m *metric) meaning() string {
+	text := fmt.Sprintf("%s %s * %s", m.script.Name, m.decl.Name, m.scale.factor)
+	for _, l := range m.labels {
+		text += fmt.Sprintf(", %s of %d%s: %q %t %q", l.name, l.part, l.of.meaning(), l.rules.Written, l.rules.Keep, l.rules.Map)
+	}
+	return text
 }
 
 // labelNames are the names of its labels, in their order.

@@ -16,7 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
 	"ply-exporter/internal/promtest"
 	"ply-exporter/plylang"
@@ -33,12 +32,12 @@ type reloadBackend struct {
 	rows    map[string][]pair
 }
 
-func (b *reloadBackend) Start(objs []*object.Object) ([]Tracer, []error) {
+func (b *reloadBackend) Start(list []Start) ([]Tracer, []error) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	tracers, errs := make([]Tracer, len(objs)), make([]error, len(objs))
-	for i, o := range objs {
-		text := strings.TrimSpace(o.Script.Src.Text)
+	tracers, errs := make([]Tracer, len(list)), make([]error, len(list))
+	for i, s := range list {
+		text := strings.TrimSpace(s.Object.Script.Src.Text)
 		if b.refuse != "" && strings.Contains(text, b.refuse) {
 			errs[i] = errors.New("the kernel refuses it")
 			continue
@@ -336,13 +335,13 @@ type heldBackend struct {
 	begun, released chan bool
 }
 
-func (b heldBackend) Start(objs []*object.Object) ([]Tracer, []error) {
+func (b heldBackend) Start(list []Start) ([]Tracer, []error) {
 	select {
 	case b.begun <- true:
 	default:
 	}
 	<-b.released
-	return b.reloadBackend.Start(objs)
+	return b.reloadBackend.Start(list)
 }
 
 // A reload that is asked for during the first start comes after it.

@@ -32,16 +32,13 @@ type running struct {
 // Those that run already are left alone.
 func start(scripts []*script, b Backend) {
 	var ready []*script
-	var objects []*object.Object
+	var list []Start
 	for _, s := range scripts {
 		if s.compiled != nil && s.running == nil {
-			ready, objects = append(ready, s), append(objects, s.compiled.object)
+			ready, list = append(ready, s), append(list, Start{s.compiled.object, s.compiled.pinName()})
 		}
 	}
-	if len(ready) == 0 {
-		return
-	}
-	tracers, errs := b.Start(objects)
+	tracers, errs := b.Start(list)
 	for i, s := range ready {
 		if s.err = errs[i]; s.err == nil {
 			s.running, s.err = newRunning(s.compiled, tracers[i])
@@ -183,11 +180,17 @@ func (r *running) peek() ([]mapReading, error) {
 	return r.read(all, origin{})
 }
 
-// stop closes all scripts, several at a time: each waits for the kernel.
-func stop(scripts []*script) {
+// stop closes all scripts.
+func stop(scripts []*script) { endEach(scripts, Tracer.Close) }
+
+// leave leaves all scripts that are pinned to the next process, and closes the others.
+func leave(scripts []*script) { endEach(scripts, Tracer.Leave) }
+
+// endEach ends scripts, several at a time: each waits for the kernel.
+func endEach(scripts []*script, end func(Tracer) error) {
 	parallel(len(scripts), 8, func(i int) {
 		if r := scripts[i].running; r != nil {
-			_ = r.tracer.Close()
+			_ = end(r.tracer)
 		}
 	})
 }

@@ -194,12 +194,12 @@ func (in *instance) run(ctx context.Context, failed <-chan error) error {
 	}
 }
 
-// end stops all scripts, after a reload that is under way.
+// end stops all scripts that are not pinned, after a reload that is under way.
 func (in *instance) end() {
 	in.reloads.lock.Lock()
 	defer in.reloads.lock.Unlock()
 	in.reloads.ended = true
-	stop(in.collector.scripts)
+	leave(in.collector.scripts)
 }
 
 // joined is several errors as one whose Detail has all source lines.

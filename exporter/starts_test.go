@@ -15,7 +15,6 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/internal/promtest"
 )
 
@@ -257,10 +256,10 @@ type slowBackend struct {
 	created time.Time
 }
 
-func (b *slowBackend) Start(objs []*object.Object) ([]Tracer, []error) {
+func (b *slowBackend) Start(list []Start) ([]Tracer, []error) {
 	b.waiting()
 	b.created = time.Now()
-	tracers, errs := b.fakeBackend.Start(objs)
+	tracers, errs := b.fakeBackend.Start(list)
 	for i := range tracers {
 		tracers[i] = lateTracer{tracers[i], b.created}
 	}

@@ -24,6 +24,7 @@ func (l *loader) adopt(obj *object.Object, as PinName, opt Options) *Tracer {
 	}
 	t, err := l.open(obj, left, opt)
 	if err == nil {
+		opt.log().Info("script taken over from the exporter before", "script", as.Name, "counting_since", t.created.UTC().Format(time.RFC3339))
 		return t
 	}
 	opt.log().Warn("pinned script cannot be taken over: it starts afresh", "script", as.Name, "err", err)
@@ -61,7 +62,7 @@ func (l *loader) open(obj *object.Object, left *leftover, opt Options) (_ *Trace
 	if err := t.openMaps(); err != nil {
 		return nil, err
 	}
-	t.folder = left.folder
+	t.folder, t.record = left.folder, r
 	return t, nil
 }
 

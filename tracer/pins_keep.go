@@ -3,6 +3,7 @@ package tracer
 import (
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -62,7 +63,21 @@ func (t *Tracer) pin(folder string, as PinName) error {
 			return fmt.Errorf("cgroups of %q: %w", s.Text, err)
 		}
 	}
+	t.record = r
 	return r.write(folder)
+}
+
+// Claim notes what has the script's counts from now on, if it is pinned.
+func (t *Tracer) Claim(claims map[string]string) {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if t.closed || t.folder == "" || maps.Equal(claims, t.record.Claims) {
+		return
+	}
+	t.record.Claims = claims
+	if err := t.record.write(t.folder); err != nil {
+		t.opt.log().Warn("what is pinned of a script is known by its old metrics: the next exporter may start it afresh", "script", t.record.Name, "err", err)
+	}
 }
 
 // mapNames are the names of a script's maps in the kernel.

@@ -93,7 +93,8 @@ type Tracer struct {
 
 	countsMisses bool
 
-	folder     string    // of its pins, if it has any
+	folder     string // of its pins, if it has any
+	record     *pinRecord
 	adopted    bool      // from the process before
 	leaving    bool      // to the next one
 	notesIn    *ebpf.Map // what is kept of it with the pins; nil where nothing is pinned
@@ -134,6 +135,9 @@ func StartAll(objs []*object.Object, opt Options) ([]*Tracer, []error) {
 	for i, obj := range objs {
 		if opt.Pins != nil {
 			tracers[i] = l.adopt(obj, opt.PinAs[i], opt)
+			if tracers[i] != nil {
+				tracers[i].Claim(opt.PinAs[i].Claims)
+			}
 		}
 	}
 	opt.Pins.removeLeft()

@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/internal/need"
+)
+
+// pinFolder mounts a BPF file system for a test, and returns a path in it.
+func pinFolder(t *testing.T) string {
+	t.Helper()
+	need.BPF(t)
+	root := t.TempDir()
+	if err := unix.Mount("bpf", root, "bpf", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(root, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return filepath.Join(root, "ply-exporter")
+}
+
+// restart ends the server by a signal and starts another one with the same arguments.
+func (s *server) restart(t *testing.T, by os.Signal) *server {
+	t.Helper()
+	if err := s.cmd.Process.Signal(by); err != nil {
+		t.Fatal(err)
+	}
+	err := s.cmd.Wait()
+	if by == syscall.SIGTERM && err != nil {
+		t.Errorf("SIGTERM: %v\n%s", err, s.logText(t))
+	}
+	next := &server{address: s.address, log: writeFile(t, "log", "")}
+	next.cmd = plyCommand(context.Background(), s.cmd.Args[1:]...)
+	next.start(t)
+	return next
+}
+
+// A load that does not stop is counted to the last event over restarts, of which some are
+// by kill -9, while other scripts change, come and go.
+func TestRestartLosesNothing(t *testing.T) {
+	path := pinFolder(t)
+	s, write := startReloadable(t, exactConfig, "--bpf.pin-path", path)
+	const n, restarts = 20_000, 9
+	runWorkload(t, n)
+	before := s.counters(t, "ply_calls_total")["sys_getpriority"]
+	over := make(chan bool)
+	made := make(chan int)
+	go func() {
+		all := n
+		for {
+			select {
+			case <-over:
+				made <- all
+				return
+			default:
+				runWorkload(t, n)
+				all += n
+			}
+		}
+	}()
+	for i := range restarts {
+		write(exactConfig + []string{"", "  - name: more\n    script: 'kprobe:SyS_getppid { @ = count(); }'\n", "  - name: more\n    script: 'kprobe:SyS_getppid { @ = sum(2); }'\n"}[i%3])
+		by := os.Signal(syscall.SIGTERM)
+		if i%3 == 1 {
+			by = syscall.SIGKILL
+		}
+		s = s.restart(t, by)
+		s.get(t, "/metrics")
+	}
+	close(over)
+	want := <-made
+	_, text := s.get(t, "/metrics")
+	for series, want := range map[string]int{
+		`ply_calls_total{func="sys_getpriority"}`: want,
+		`ply_reads_size_count`:                    want,
+		`ply_reads_bytes_total`:                   want * 4096,
+	} {
+		if got := sampleOf(t, text, series); got != float64(want) {
+			t.Errorf("%s is %v after %d restarts, want %d", series, got, restarts, want)
+		}
+	}
+	if after := s.counters(t, "ply_calls_total")["sys_getpriority"]; !after.at.Equal(before.at) {
+		t.Errorf("it starts at %s, and at %s before", after.at, before.at)
+	}
+	if text := s.logText(t); strings.Count(text, "taken over") != 2 || !strings.Contains(text, "pinned script removed") {
+		t.Errorf("log %s", text)
+	}
+}
+
+// One exporter has the folder. What it leaves can be removed when it has ended.
+func TestPinsOfTwoExporters(t *testing.T) {
+	path := pinFolder(t)
+	s := startServer(t, exactConfig, "--bpf.pin-path", path)
+	second := ply(t, "--config", writeFile(t, "probes.yaml", exactConfig), "--web.listen-address", freeAddress(t), "--bpf.pin-path", path)
+	if second.status != statusError || !strings.Contains(second.stderr, "is used by another exporter (process ") {
+		t.Errorf("%+v", second)
+	}
+	if r := ply(t, "unpin", "--bpf.pin-path", path); r.status != statusError || !strings.Contains(r.stderr, "is used by another exporter (process ") {
+		t.Errorf("%+v", r)
+	}
+	if status, _ := s.get(t, "/metrics"); status != http.StatusOK {
+		t.Errorf("status %d", status)
+	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	for _, want := range []string{"calls: removed\nreads: removed\n", "nothing is pinned\n"} {
+		if r := ply(t, "unpin", "--bpf.pin-path", path); r.status != statusOK || r.stdout != want {
+			t.Errorf("%+v, want %q", r, want)
+		}
+	}
+	if r := ply(t, "--bpf.pin-path", t.TempDir()); r.status != statusError || !strings.Contains(r.stderr, "is not in a BPF file system: give a folder of one") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What a reload starts is pinned, and what it ends is not; a script whose metric takes the
+// name of another does not go on with its counts.
+func TestPinsAndReloads(t *testing.T) {
+	path := pinFolder(t)
+	scripts := func() (names []string) {
+		folders, err := filepath.Glob(filepath.Join(path, "v1", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range folders {
+			name, _, _ := strings.Cut(filepath.Base(f), "-")
+			names = append(names, name)
+		}
+		return names
+	}
+	pinned := func(what string, want ...string) {
+		t.Helper()
+		if got := scripts(); strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("%s: %q are pinned, want %q", what, got, want)
+		}
+	}
+	named := func(names ...string) string {
+		text := "scripts:\n"
+		for _, name := range names {
+			script, metric, _ := strings.Cut(name, "/")
+			text += strings.Replace(strings.Replace(scriptNamed, "%", script, 1), "%", metric, 1)
+		}
+		return text
+	}
+	s, write := startReloadable(t, named("a/a_total", "b/b_total"), "--web.enable-lifecycle", "--bpf.pin-path", path)
+	pinned("start", "a", "b")
+	write(named("b/b_total", "c/c_total"))
+	if status, body := s.reload(t); status != http.StatusOK {
+		t.Fatal(status, body)
+	}
+	pinned("reload", "b", "c")
+	runWorkload(t, 100)
+	write(named("b/b_total", "c/d_total"))
+	s = s.restart(t, syscall.SIGKILL)
+	_, text := s.get(t, "/metrics")
+	if b, d := sampleOf(t, text, "ply_b_total"), sampleOf(t, text, "ply_d_total"); b < 100 || d < 100 {
+		t.Errorf("b %v, d %v, want what was counted before", b, d)
+	}
+	write(named("b/d_total", "c/b_total"))
+	s = s.restart(t, syscall.SIGTERM)
+	_, text = s.get(t, "/metrics")
+	if b, d := sampleOf(t, text, "ply_b_total"), sampleOf(t, text, "ply_d_total"); b >= 100 || d >= 100 {
+		t.Errorf("b %v, d %v: names with the counts of something else", b, d)
+	}
+	pinned("end", "b", "c")
+}
+
+const scriptNamed = "  - name: %\n    metrics: [{map: '@', name: ply_%}]\n    script: 'kprobe:SyS_getpriority { @ = count(); }'\n"
