@@ -35,7 +35,7 @@ func Check(w io.Writer, cfg *config.Config, b Backend, limits Limits) error {
 			fmt.Fprintf(w, "script %s: %s\n", s.conf.Name, s.whyNot())
 			continue
 		}
-		s.compiled.describe(w)
+		s.compiled.describe(w, s.fullKeys(b))
 		series += s.compiled.maxSeries()
 		memory += s.compiled.object.Memory()
 		for _, note := range s.notes {
@@ -84,7 +84,7 @@ func (m *metric) maxSeries(mp *object.Map) int {
 }
 
 // describe writes what a script exports.
-func (c *compiled) describe(w io.Writer) {
+func (c *compiled) describe(w io.Writer, full map[string]fullKey) {
 	fmt.Fprintf(w, "script %s: %s, %s, about %s of kernel memory\n", c.conf.Name,
 		plural(len(c.object.Programs), "program"), plural(c.sites(), "attach point"), memoryText(c.object.Memory()))
 	for _, line := range c.programLines() {
@@ -93,6 +93,10 @@ func (c *compiled) describe(w io.Writer) {
 	for i, m := range c.metrics {
 		if m.exported {
 			m.describe(w, c.object.Maps[i], c.object.CPUs, c.checked)
+			if key, dropped := full[m.decl.Name]; dropped {
+				fmt.Fprintf(w, "        dropped from the key: %s; with all of it at most %s series, about %s of kernel memory\n",
+					strings.Join(key.parts, ", "), groupDigits(uint64(key.series)), memoryText(key.memory))
+			}
 			continue
 		}
 		mp := c.object.Maps[i]

@@ -69,14 +69,20 @@ func recompile(cfg *config.Config, b Backend, running map[string]*running) (scri
 // compile compiles one script and returns the metrics that it has, as far as it got,
 // and the user's mistakes in it.
 func (s *script) compile(b Backend, was *running) (metrics, plylang.ErrorList) {
-	if was != nil && was.conf.Source.Text != s.conf.Source.Text {
+	if was != nil && (was.conf.Source.Text != s.conf.Source.Text || !reflect.DeepEqual(drops(was.conf), drops(s.conf))) {
 		was = nil
 	}
 	checked, err := s.check(b, was)
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	list, errs := inferMetrics(s.conf, checked)
+	if was == nil {
+		if errs := dropParts(s.conf, checked.Maps, checked.Clauses); len(errs) > 0 {
+			s.err = errs
+			return nil, errs
+		}
+	}
+	list, errs := inferMetrics(keptLabels(s.conf), checked)
 	s.notes = checked.Notes
 	s.warnings = append(s.warnings, checked.Warnings...)
 	s.warnings = append(s.warnings, list.warnings(checked)...)

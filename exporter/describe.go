@@ -58,7 +58,10 @@ func (s *script) metricsAnywhere(b Backend) (metrics, plylang.ErrorList) {
 	if err != nil {
 		return nil, s.fail(err)
 	}
-	list, errs := inferMetrics(s.conf, checked)
+	if errs := dropParts(s.conf, checked.Maps, checked.Clauses); len(errs) > 0 {
+		return nil, errs
+	}
+	list, errs := inferMetrics(keptLabels(s.conf), checked)
 	if len(errs) > 0 || len(checked.Absent) == 0 {
 		return list, errs
 	}
@@ -74,8 +77,9 @@ func (s *script) metricsAsWritten(only []*plylang.Map, why error) (metrics, plyl
 		return nil, s.fail(err)
 	}
 	var list metrics
-	var errs plylang.ErrorList
-	for _, decl := range mapsAsWritten(parsed) {
+	all := mapsAsWritten(parsed)
+	errs := dropParts(s.conf, all, nil)
+	for _, decl := range all {
 		if len(only) > 0 && !slices.ContainsFunc(only, func(m *plylang.Map) bool { return m.Name == decl.Name }) {
 			continue
 		}
@@ -144,7 +148,7 @@ func aggregation(name string) *plylang.Func {
 // too little.
 func (s *script) metricAsWritten(decl *plylang.Map) *metric {
 	m := &metric{script: s.conf, decl: decl, nameAt: s.conf.At}
-	for _, given := range s.conf.Metrics {
+	for _, given := range keptLabels(s.conf).Metrics {
 		if given.Map == decl.Name {
 			m.given, m.nameAt = given, given.At("name")
 		}

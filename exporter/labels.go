@@ -183,7 +183,7 @@ func resolveLabels(decl *plylang.Map, m *config.Metric) ([]label, *plylang.Error
 	}
 	labels := labelsFor(decl, m)
 	if len(m.Labels) != len(labels) {
-		return nil, m.At("labels").Errorf("%s for %s of %s", plural(len(m.Labels), "label"), plural(len(labels), "key"), decl.Name)
+		return nil, wrongCount(decl, m, labels)
 	}
 	var out []label
 	for i, given := range m.Labels {
@@ -197,6 +197,10 @@ func resolveLabels(decl *plylang.Map, m *config.Metric) ([]label, *plylang.Error
 		return nil, m.At("labels").Errorf("label %q would be there twice: name both", dup)
 	}
 	return out, nil
+}
+
+func wrongCount(decl *plylang.Map, m *config.Metric, labels []label) *plylang.Error {
+	return m.At("labels").Errorf("%s for %s of %s", plural(len(m.Labels), "label"), plural(len(labels), "key"), decl.Name)
 }
 
 // labelsFor returns what is inferred of the parts that the configuration gives labels.

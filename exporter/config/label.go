@@ -21,6 +21,9 @@ type Label struct {
 	Written string
 	Keep    bool
 
+	// Drop leaves the part out of the key; nothing but Name may be given then.
+	Drop bool
+
 	// As are the labels of a key that gives several: what each one says of it is in
 	// Of. The other rules are then theirs. TTL, nil for the default, is how long series
 	// stay after what they are of has ended, and keys younger than MinAge are not told
@@ -49,10 +52,10 @@ func readLabels(v value) []Label {
 	out := []Label{}
 	seen := map[string]bool{}
 	once := func(l Label) {
-		if seen[l.Name] && l.Name != "" {
+		if seen[l.Name] && l.Name != "" && !l.Drop {
 			v.doc.errs = append(v.doc.errs, l.at.Errorf("label %q is given twice", l.Name))
 		}
-		seen[l.Name] = true
+		seen[l.Name] = seen[l.Name] || !l.Drop
 	}
 	for _, e := range v.list("labels") {
 		l := readLabel(e, "a label", labelFields)
@@ -77,6 +80,10 @@ func readLabel(e value, what string, fields []field[Label]) Label {
 	}
 	if l.As == nil && (l.TTL != nil || l.MinAge != 0) {
 		e.fail(`"ttl:" and "min_age:" are for labels of containers: they need "as:"`)
+	}
+	if l.Drop && (l.Map != nil || l.Written != "" || l.Keep || l.As != nil) {
+		e.fail(`a label with "drop: true" has no values: only its name can be said besides`)
+		return l
 	}
 	if l.As != nil && (l.Name != "" || l.Map != nil || l.Written != "" || l.Keep) {
 		e.fail(`a label with "as:" has no name, map, regexp and keep of its own: give them to those in "as:"`)
@@ -111,6 +118,7 @@ func readAs(v value) []Label {
 // Labels have other fields than those in "as:".
 var (
 	labelFields = append(slices.Clone(ruleFields), []field[Label]{
+		{"drop", func(l *Label, v value) { l.Drop = v.flag("drop") }},
 		{"as", func(l *Label, v value) { l.As = readAs(v) }},
 		{"ttl", func(l *Label, v value) { d := v.duration("ttl", 0, maxAge); l.TTL = &d }},
 		{"min_age", func(l *Label, v value) { l.MinAge = v.duration("min_age", 0, maxAge) }},
