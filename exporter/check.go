@@ -76,8 +76,14 @@ func (c *compiled) maxSeries() (n int) {
 
 // maxSeries is how many series the metric can have, with those of the other keys.
 func (m *metric) maxSeries(mp *object.Map) int {
-	n := mp.MaxEntries
-	if mp.Overflow != nil && len(m.labels) > 0 {
+	n, other := mp.MaxEntries, mp.Overflow != nil && len(m.labels) > 0
+	switch {
+	case m.top > 0 && m.starts(): // as many linger
+		n, other = min(n, 2*m.top), true
+	case m.top > 0:
+		n = min(n, m.top)
+	}
+	if other {
 		n++
 	}
 	return n * m.seriesPerSample()
@@ -154,6 +160,12 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 	}
 	if m.typ == dto.MetricType_HISTOGRAM {
 		fmt.Fprintf(w, "        le: %s\n", m.bounds.text())
+	}
+	switch {
+	case m.top > 0 && m.starts():
+		fmt.Fprintf(w, "        the %d largest, and one of all others; series that were among them stay for some minutes\n", m.top)
+	case m.top > 0:
+		fmt.Fprintf(w, "        the %d largest\n", m.top)
 	}
 	fmt.Fprintf(w, "        at most %s series, about %s of kernel memory\n",
 		groupDigits(uint64(m.maxSeries(mp))), memoryText(mp.Memory(cpus)))

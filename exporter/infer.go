@@ -25,6 +25,7 @@ type metric struct {
 	scale  scale
 	labels []label
 	bounds bounds // histograms
+	top    int    // how many series are exported beside the one of all others; 0: all
 	rises  bool   // what it adds up is not negative
 
 	exported bool
@@ -148,6 +149,12 @@ func inferMetric(s *config.Script, checked *plylang.Script, decl *plylang.Map, g
 		errs = append(errs, err)
 	}
 	m.labels = labels
+	if given != nil {
+		m.top = given.Top
+	}
+	if decl.Agg == nil && m.isCounter() && m.top > 0 {
+		errs = append(errs, given.At("top").Errorf("top: the numbers of %s may be any, so that the rest does not add up: it is for aggregations and gauges", decl.Name))
+	}
 	errs = append(errs, m.withoutEffect()...)
 	return m, append(errs, m.resolveBounds()...)
 }

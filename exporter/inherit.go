@@ -48,6 +48,9 @@ func (m *metric) meaning() string {
 	for _, l := range m.labels {
 		text += fmt.Sprintf(", %s of %d%s: %q %t %q", l.name, l.part, l.of.meaning(), l.rules.Written, l.rules.Keep, l.rules.Map)
 	}
+	if m.top > 0 && m.starts() {
+		text += fmt.Sprintf(", the largest %d by process %s", m.top, process)
+	}
 	return text
 }
 

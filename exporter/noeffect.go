@@ -18,6 +18,7 @@ func (m *metric) withoutEffect() plylang.ErrorList {
 		add("max_entries", "%s has no keys to limit: remove it")
 		add("overflow", "%s has no keys, so it cannot overflow: remove it")
 		add("expire", "%s has no keys that could expire: remove it")
+		add("top", "%s has no keys, so there is one series: remove it")
 	case m.decl.Agg == nil && m.given.Overflow != "evict":
 		add("overflow", "%s is a table, which always forgets its oldest key: remove it, or write evict")
 	}
@@ -31,4 +32,4 @@ func (m *metric) withoutEffect() plylang.ErrorList {
 }
 
 // exportKeys are the keys of "metrics:" that say how a map is exported.
-var exportKeys = []string{"name", "help", "type", "unit", "scale", "labels", "buckets"}
+var exportKeys = []string{"name", "help", "type", "unit", "scale", "labels", "buckets", "top"}

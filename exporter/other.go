@@ -35,15 +35,19 @@ func (t *mapSeries) accumulateOther(c Contents) {
 
 // addOther returns the series of the other keys, which a key may have made already.
 func (t *mapSeries) addOther() uint32 {
-	var labels []byte
-	for _, i := range t.names {
-		labels = encode.AppendLabel(labels, 0, t.m.labels[i].name, otherLabel)
-	}
+	labels := t.otherLabels()
 	at, found := t.find(labels)
 	if !found {
 		t.order = slices.Insert(t.order, at, t.add(labels))
 	}
 	return t.order[at]
+}
+
+func (t *mapSeries) otherLabels() (labels []byte) {
+	for _, i := range t.names {
+		labels = encode.AppendLabel(labels, 0, t.m.labels[i].name, otherLabel)
+	}
+	return labels
 }
 
 // find returns where in their order the series with these labels is, or belongs.

@@ -176,6 +176,7 @@ func (r *running) peek() ([]mapReading, error) {
 		if t.scraped = r.series[i]; t.ledger != nil {
 			t.goOn(r.series[i])
 		}
+		t.top, t.whole = nil, true
 	}
 	return r.read(all, origin{})
 }

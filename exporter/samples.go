@@ -34,17 +34,25 @@ func (t *mapSeries) samples(most int, yield func(*encode.Sample) bool) {
 	if t.m.typ == dto.MetricType_HISTOGRAM {
 		sample.Counts = make([]uint64, len(t.m.bounds.les)+1)
 	}
+	t.eachShown(func(labels []byte, start startTime, value []byte) bool {
+		if most--; most < 0 {
+			return false
+		}
+		sample.Labels, sample.Created = labels, int64(start)
+		t.sample(&sample, t.mp.Read(value))
+		return yield(&sample)
+	})
+}
+
+// eachShown calls yield with the series that are exported, in the order of their labels.
+func (t *mapSeries) eachShown(yield func(labels []byte, start startTime, value []byte) bool) {
+	if t.top != nil {
+		t.top.each(t, yield)
+		return
+	}
 	for _, n := range t.order {
 		s := &t.list[n]
-		if s.round != t.round || s.hidden {
-			continue
-		}
-		if most--; most < 0 {
-			return
-		}
-		sample.Labels, sample.Created = t.labels(n), int64(s.start)
-		t.sample(&sample, t.read(n))
-		if !yield(&sample) {
+		if s.round == t.round && !s.hidden && !yield(t.labels(n), s.start, t.value(n)) {
 			return
 		}
 	}

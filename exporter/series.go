@@ -35,6 +35,9 @@ type mapSeries struct {
 
 	filtered int // how many keys this round has that are not exported
 
+	top   *top // of a metric that exports the largest series and counts; nil before the first round
+	whole bool // all series are shown, whatever the metric says: of the status page
+
 	other uint32 // the series of keys for which the map has no room; noSeries until there is one
 
 	values []byte // by series
@@ -120,9 +123,14 @@ func (t *mapSeries) update(c Contents, from origin) {
 	if t.ledger != nil {
 		t.ledger.end(t)
 	}
+	cleared := c.Cleared.After(t.cleared)
 	t.setStarts(c.Cleared, from)
 	t.inherit(before, c)
 	t.hide()
+	if cleared {
+		from = from.clearedAt(c.Cleared)
+	}
+	t.keepLargest(cleared, from.start)
 	t.forget(c)
 	if t.former != nil {
 		t.former, t.scraped = nil, nil

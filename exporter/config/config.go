@@ -53,6 +53,7 @@ type Metric struct {
 	MaxEntries int
 	Overflow   string         // what becomes of keys beyond MaxEntries: other, drop, evict
 	Expire     *time.Duration // after which keys go that are not updated; 0: never; nil when not given
+	Top        int            // how many series are exported beside the one of all others; 0: all
 	Export     *bool
 
 	where places

@@ -40,6 +40,7 @@ var metricFields = recordPlaces(func(m *Metric) places { return m.where }, []fie
 	{"max_entries", func(m *Metric, v value) { m.MaxEntries = v.count("max_entries", maxMaxEntries) }},
 	{"overflow", func(m *Metric, v value) { m.Overflow = v.choice("overflow", "other", "drop", "evict") }},
 	{"expire", func(m *Metric, v value) { m.Expire = v.expire() }},
+	{"top", func(m *Metric, v value) { m.Top = v.count("top", maxMaxEntries) }},
 	{"export", func(m *Metric, v value) { b := v.flag("export"); m.Export = &b }},
 })
 

@@ -31,7 +31,7 @@ const scripts = `"namespace": "n", "defaults": {"max_entries": 5},
 			{"map": "@", "name": "m", "help": "h", "type": "histogram", "unit": "none", "scale": 0.5,
 				"labels": ["l", {"name": "k", "map": {"0": "zero", "1": 1}, "regexp": "a(.*)", "keep": true},
 					{"as": ["pod", {"name": "c", "of": "container", "map": {"a": "b"}, "regexp": "a(.*)", "keep": true}], "ttl": "10m", "min_age": "5s"}, {"drop": true}],
-				"buckets": {"min": "1ms", "max": 10}, "max_entries": 5, "overflow": "evict", "export": true},
+				"buckets": {"min": "1ms", "max": 10}, "max_entries": 5, "overflow": "evict", "top": 5, "export": true},
 			{"map": "$x", "buckets": [1, "2Ki"]}]},
 		{"name": "b", "file": "s.ply"}]`
 
