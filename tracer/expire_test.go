@@ -231,3 +231,79 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+// What a script reads of its tables, and what is in all maps, in each mode.
+func TestModesOfExpiry(t *testing.T) {
+	need.OldAndNew(t)
+	need.BPF(t)
+	tr := start(t, expireAll(t, `
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 1/ {
+			adds[1]++; sets[1] = 7; mixed[1] += 3; names["k", 1] = "abc";
+			@long[str(0, 200), 1] = count(); @sizes[1] = quantize(100, 4); @mean[1] = avg(6); @min[1] = min(4); @cpu[cpu * 0] = sum(5);
+		}
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 2/ {
+			a = adds[1]; s = sets[1]; m = mixed[1]; n = names["k", 1] == "abc"; read = a * 1000000 + s * 10000 + m * 100 + n;
+		}
+		tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID && data->args[0] == 3/ {
+			delete adds[1]; delete sets[1]; delete mixed[1]; delete names["k", 1];
+		}`, 0), testOptions(t))
+	expect := func(when string, adds, sets, mixed, names uint64) {
+		t.Helper()
+		syscalls(unix.SYS_GETPPID, 1, 2)
+		for _, m := range tr.obj.Maps {
+			if got, want := counts(t, tr, m, 0)[0], adds*1000000+sets*10000+mixed*100+names; m.Name == "read" && got != want {
+				t.Errorf("%s: the script reads %d, want %d", when, got, want)
+			}
+		}
+	}
+	each := func(do func(x *expiring) error) {
+		t.Helper()
+		for _, x := range tr.expirings {
+			if err := do(x); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	enter := func(mode uint64) { each(func(x *expiring) error { return x.enter(mode, waitForPrograms) }) }
+
+	syscalls(unix.SYS_GETPPID, 1, 1)
+	expect("at first", 1, 7, 3, 1)
+	each(func(x *expiring) error {
+		x.words.store(x.Expiry.ID, x.now()+(object.ExpireTicks+1)*object.ExpireTick)
+		x.main.beside = true
+		return nil
+	})
+	expect("old", 1, 7, 3, 1)
+	enter(object.ExpireLate)
+	expect("late", 0, 0, 0, 0)
+	syscalls(unix.SYS_GETPPID, 1, 1)
+	expect("late and updated", 1, 7, 3, 1)
+	each(func(x *expiring) error { return x.locked(x.remove) })
+	enter(object.ExpireDrain)
+	expect("drained", 1, 7, 3, 1)
+	syscalls(unix.SYS_GETPPID, 1, 1)
+	expect("drained and updated", 2, 7, 6, 1)
+	each(func(x *expiring) error { return x.locked(x.merge) })
+	enter(0)
+	expect("merged", 2, 7, 6, 1)
+	for _, x := range tr.expirings {
+		want, rows := map[string]uint64{"adds": 2, "sets": 7, "mixed": 6, "names": object.Word([]byte("abc\x00\x00\x00\x00\x00"), 0),
+			"@long": 2, "@sizes": 200, "@mean": 12, "@min": object.Word(x.gone[0].Value, 0), "@cpu": 10}[x.Name], must(tr.Rows(x.Map))
+		if len(rows) != 1 || object.Word(rows[0].Value, 0) != want {
+			t.Errorf("%s is %v at last, want %d", x.Name, rows, want)
+		}
+		if len(x.gone) != 1 || tr.Expired(x.Map) != 1 {
+			t.Errorf("%d keys of %s have expired", len(x.gone), x.Name)
+		}
+		if n := len(must(x.main.late.elements.read(nil))); n > 0 {
+			t.Errorf("%d bytes are left in the late hash of %s", n, x.Name)
+		}
+	}
+	enter(object.ExpireLate)
+	expect("late again, and not old", 2, 7, 6, 1)
+	syscalls(unix.SYS_GETPPID, 1, 3)
+	expect("deleted", 0, 0, 0, 0)
+	syscalls(unix.SYS_GETPPID, 1, 1)
+	syscalls(unix.SYS_GETPPID, 1, 3)
+	expect("deleted from the late hash", 0, 0, 0, 0)
+}
