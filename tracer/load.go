@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -174,6 +175,9 @@ func loadError(obj *object.Object, err error) error {
 	if lacksFiles(err) {
 		return Diagnose(err)
 	}
+	if is(err, unix.ENOMEM) {
+		return outOfMemory(obj, Diagnose(err))
+	}
 	var rejected *ebpf.VerifierError
 	if !errors.As(err, &rejected) || len(rejected.Log) == 0 {
 		return Diagnose(err)
@@ -199,6 +203,21 @@ func loadError(obj *object.Object, err error) error {
 		e.Pos = rejectedAt(obj, failedProgram(obj, err), rejected.Log)
 	}
 	return e
+}
+
+// outOfMemory says which map the kernel has no memory for.
+func outOfMemory(obj *object.Object, err error) error {
+	var known *diagnosis
+	if errors.As(err, &known) {
+		return err
+	}
+	for _, m := range obj.Maps {
+		if strings.Contains(err.Error(), "map "+m.SpecName+":") {
+			return &plylang.Error{Src: obj.Script.Src, Pos: m.Pos, Msg: fmt.Sprintf("the kernel has no memory for %s, which takes %d MiB: "+
+				"lower max_entries, or raise the memory limit of the exporter's cgroup", m.Name, (m.Memory(obj.CPUs)+1<<20-1)>>20), Missing: true}
+		}
+	}
+	return err
 }
 
 // tooManyPaths matches what the verifier says when it gives up.

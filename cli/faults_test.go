@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ply-exporter/internal/need"
+)
+
+const faultsConfig = `
+scripts:
+  - name: calls
+    script: |
+      kprobe:SyS_getpriority { @[comm] = count(); }
+`
+
+// expectCalls wants so many calls of the workload in a scrape.
+func (s *server) expectCalls(t *testing.T, want float64) {
+	t.Helper()
+	if n, _ := value(s.families(t), "ply_calls_total", workloadName); n != want {
+		t.Errorf("%g calls counted, want %g\n%s", n, want, s.logText(t))
+	}
+}
+
+// An exporter that is stopped answers nobody, and has counted all when it goes on.
+func TestStoppedExporter(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, faultsConfig)
+	runWorkload(t, 100)
+	if err := s.cmd.Process.Signal(unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	runWorkload(t, 2000)
+	client := http.Client{Timeout: 200 * time.Millisecond}
+	if r, err := client.Get("http://" + s.address + "/metrics"); err == nil {
+		_ = r.Body.Close()
+		t.Error("it answers")
+	}
+	if err := s.cmd.Process.Signal(unix.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	s.expectCalls(t, 2100)
+}
+
+// An exporter whose log cannot be written counts on, and scripts that print do, too.
+func TestLogOnAFullDisk(t *testing.T) {
+	need.BPF(t)
+	s := &server{address: freeAddress(t), log: writeFile(t, "log", "")}
+	const prints = "  - name: says\n    script: |\n      kprobe:SyS_getpriority { printf(\"%d\\n\", pid); }\n"
+	s.cmd = plyCommand(context.Background(), "--config", writeFile(t, "probes.yaml", faultsConfig+prints), "--web.listen-address", s.address)
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	s.cmd.Stdout, s.cmd.Stderr = full, full
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() })
+	s.waitReady(t)
+	runWorkload(t, 500)
+	s.expectCalls(t, 500)
+}
+
+// memoryLimited is a command in a memory cgroup of its own, of either version.
+func memoryLimited(t *testing.T, limit int, args ...string) *exec.Cmd {
+	t.Helper()
+	root, file := "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
+	if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+		root, file = "/sys/fs/cgroup", "memory.max"
+		_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+memory"), 0)
+	}
+	group := filepath.Join(root, fmt.Sprintf("ply-faults-%d", os.Getpid()))
+	if err := os.Mkdir(group, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(group) })
+	if err := os.WriteFile(filepath.Join(group, file), []byte(strconv.Itoa(limit)), 0); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", append([]string{"-c", `echo $$ > "$0"/cgroup.procs && exec "$@"`, group, os.Args[0]}, args...)...)
+	cmd.Env = append(os.Environ(), asCommand+"=ply-exporter")
+	return cmd
+}
+
+// A script for whose maps the kernel has no memory does not run, alone, and says which.
+func TestMapsBeyondTheMemoryLimit(t *testing.T) {
+	need.BPF(t)
+	const large = "  - name: large\n    script: |\n      kprobe:SyS_getpgid { @[comm, pid] = quantize(pid); }\n    metrics: [{map: \"@\", max_entries: 400000}]\n"
+	s := &server{address: freeAddress(t), log: writeFile(t, "log", "")}
+	s.cmd = memoryLimited(t, 96<<20, "--config", writeFile(t, "probes.yaml", faultsConfig+large), "--web.listen-address", s.address)
+	s.start(t)
+	t.Cleanup(func() { _ = s.cmd.Process.Kill(); _ = s.cmd.Wait() }) // before the group is removed
+	runWorkload(t, 50)
+	s.expectCalls(t, 50)
+	if up, _ := value(s.families(t), "ply_script_up", "large"); up != 0 {
+		t.Error("it runs")
+	}
+	if text := s.logText(t); !strings.Contains(text, "the kernel has no memory for @, which takes ") || !strings.Contains(text, "probes.yaml:8:") {
+		t.Error(text)
+	}
+}
