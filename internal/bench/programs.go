@@ -18,6 +18,7 @@ import (
 	"ply-exporter/exporter"
 	"ply-exporter/exporter/config"
 	"ply-exporter/internal/checked"
+	"ply-exporter/internal/stress"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 )
@@ -31,8 +32,8 @@ var loads = []struct {
 	under func(func() error) error
 	most  float64 // ns for each system call
 }{
-	{"system calls alone", underCalls, 100},
-	{"mixed load", underStress, 0},
+	{"system calls alone", stress.Calls, 100},
+	{"mixed load", stress.Mixed, 0},
 }
 
 var programRows = []row{{

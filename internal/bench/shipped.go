@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ply-exporter/configs"
+	"ply-exporter/internal/stress"
 )
 
 // All configurations that come with the exporter, together.
@@ -36,7 +37,7 @@ func shipped(path string) ([]float64, error) {
 	started := time.Since(began)
 	defer s.end()
 	var scrape []float64
-	err = underStress(func() (err error) {
+	err = stress.Mixed(func() (err error) {
 		scrape, err = s.scrapeOften(protobuf, "gzip")
 		return err
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"ply-exporter/configs"
+	"ply-exporter/internal/stress"
 )
 
 // Scripts of the shipped configurations beside tools that show the same, as Debian
@@ -143,7 +144,7 @@ func costOfEvent(event string, before map[ebpf.ProgramID]bool) ([]float64, error
 	}
 	defer closePrograms(programs)
 	var o observation
-	err = underStress(func() error {
+	err = stress.Mixed(func() error {
 		o, err = observe(event, programs, func() error { time.Sleep(2 * time.Second); return nil })
 		return err
 	})

@@ -142,3 +142,45 @@ func parseAnswer(from io.Reader) ([]Sample, error) {
 	}
 	return samples, nil
 }
+
+// A Point is a value at a time.
+type Point struct {
+	Time  time.Time
+	Value float64
+}
+
+// Range evaluates an expression that gives at most one series from one time to
+// another. Times without a value are left out.
+func (s *Server) Range(promql string, from, to time.Time, step time.Duration) []Point {
+	s.t.Helper()
+	seconds := func(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
+	response, err := http.Get(s.url + "/api/v1/query_range?" + url.Values{
+		"query": {promql}, "start": {seconds(from)}, "end": {seconds(to)}, "step": {strconv.FormatFloat(step.Seconds(), 'f', 3, 64)},
+	}.Encode())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Error string
+		Data  struct{ Result []struct{ Values []point } }
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		s.t.Fatalf("%s: %v", promql, err)
+	}
+	if answer.Error != "" || len(answer.Data.Result) > 1 {
+		s.t.Fatalf("%s: %s, %d series, want one", promql, answer.Error, len(answer.Data.Result))
+	}
+	var line []Point
+	for _, series := range answer.Data.Result {
+		for _, p := range series.Values {
+			at, ok := p[0].(float64)
+			value, err := p.value()
+			if !ok || err != nil {
+				s.t.Fatalf("%s: %v is no point", promql, p)
+			}
+			line = append(line, Point{time.UnixMilli(int64(at * 1000)), value})
+		}
+	}
+	return line
+}

@@ -1,4 +1,4 @@
-package main
+package stress
 
 import (
 	"os"
@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// underCalls runs f while each CPU makes system calls one after the other, those of a
+// Calls runs f while each CPU makes system calls one after the other, those of a
 // busy server that never waits: it asks what is ready, reads and writes sockets and
 // pipes, and one call in six is on a file. None of them switches tasks.
-func underCalls(f func() error) error {
+func Calls(f func() error) error {
 	return under(func(s *stress) {
 		for range runtime.NumCPU() {
 			s.begin(s.caller)

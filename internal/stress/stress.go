@@ -1,4 +1,5 @@
-package main
+// Package stress keeps a machine busy while something else is looked at.
+package stress
 
 import (
 	"errors"
@@ -25,8 +26,8 @@ type stress struct {
 	err    error // the first one
 }
 
-// underStress runs f while all of that goes on.
-func underStress(f func() error) error {
+// Mixed runs f while all of that goes on.
+func Mixed(f func() error) error {
 	return under(func(s *stress) {
 		for range runtime.NumCPU() {
 			s.begin(s.service)
@@ -38,7 +39,7 @@ func underStress(f func() error) error {
 
 // under runs f while there is the load that start begins.
 func under(start func(*stress), f func() error) error {
-	folder, err := os.MkdirTemp("/var/tmp", "ply-bench")
+	folder, err := os.MkdirTemp("/var/tmp", "ply-stress")
 	if err != nil {
 		return err
 	}
