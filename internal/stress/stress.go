@@ -180,6 +180,5 @@ func descriptor(c net.Conn) (int, error) {
 		return 0, err
 	}
 	defer f.Close()
-	fd, err := unix.Dup(int(f.Fd())) // the first call of Fd makes it block
-	return fd, err
+	return unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0) // Fd makes it block
 }
