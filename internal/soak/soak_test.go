@@ -19,7 +19,7 @@ import (
 //
 //	go test ./internal/soak -for 1h -timeout 2h -pictures docs/pictures
 var (
-	length   = flag.Duration("for", 90*time.Second, "how long to run")
+	length   = flag.Duration("for", time.Minute, "how long to run")
 	pictures = flag.String("pictures", "", "folder to write pictures of the run to")
 )
 
