@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -306,4 +307,40 @@ func TestModesOfExpiry(t *testing.T) {
 	syscalls(unix.SYS_GETPPID, 1, 1)
 	syscalls(unix.SYS_GETPPID, 1, 3)
 	expect("deleted from the late hash", 0, 0, 0, 0)
+}
+
+// Between two steps all programs are waited for that may still do what the one before
+// them allowed.
+func TestStepsOfExpiry(t *testing.T) {
+	need.BPF(t)
+	tr := start(t, expireAll(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @[data->args[0]] = count(); }`, 0), testOptions(t))
+	x := tr.expirings[0]
+	syscalls(unix.SYS_GETPPID, 1, 1)
+	x.words.store(x.Expiry.ID, x.now()+(object.ExpireTicks+1)*object.ExpireTick)
+	type step struct{ mode, inMap, inLate, expired int }
+	var steps []step
+	note := func() error {
+		stride := x.main.shape.stride()
+		steps = append(steps, step{
+			int(x.now() & object.ExpireMode), len(must(x.main.elements.read(nil))) / stride,
+			len(must(x.main.late.elements.read(nil))) / stride, int(tr.Expired(x.Map)),
+		})
+		return waitForPrograms()
+	}
+	if err := x.sweep(func() error {
+		syscalls(unix.SYS_GETPPID, 1, 2)
+		return note()
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := note(); err != nil {
+		t.Fatal(err)
+	}
+	want := []step{{object.ExpireLate, 1, 1, 0}, {object.ExpireLate, 0, 1, 1}, {object.ExpireDrain, 1, 1, 1}, {0, 1, 0, 1}}
+	if !slices.Equal(steps, want) {
+		t.Errorf("the steps are %v, want %v", steps, want)
+	}
+	if got := counts(t, tr, x.Map, 0); !maps.Equal(got, map[uint64]uint64{2: 3}) {
+		t.Errorf("the map has %v", got)
+	}
 }
