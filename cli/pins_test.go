@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -177,3 +178,70 @@ func TestPinsAndReloads(t *testing.T) {
 }
 
 const scriptNamed = "  - name: %\n    metrics: [{map: '@', name: ply_%}]\n    script: 'kprobe:SyS_getpriority { @ = count(); }'\n"
+
+// An exporter that is not root pins into a folder of its own, in a file system that only
+// root may look into, as that of systemd is.
+func TestPinsOfAUser(t *testing.T) {
+	need.Command(t, "setpriv")
+	path := pinFolder(t)
+	const nobody = 65534
+	for _, err := range []error{os.Chmod(filepath.Dir(path), 0o700), os.Mkdir(path, 0o700), os.Chown(path, nobody, nobody)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const caps = "+cap_39,+cap_38,+cap_34,+cap_2" // BPF, PERFMON, SYSLOG, DAC_READ_SEARCH
+	program, address := programForAll(t), freeAddress(t)
+	start := func() *server {
+		s := &server{address: address, log: writeFile(t, "log", "")}
+		s.cmd = exec.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps="+caps, "--ambient-caps="+caps,
+			program, "--config", writeFile(t, "probes.yaml", exactConfig), "--web.listen-address", address, "--bpf.pin-path", path)
+		s.cmd.Env = append(os.Environ(), asCommand+"=ply-exporter")
+		s.start(t)
+		return s
+	}
+	s := start()
+	runWorkload(t, 10)
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	runWorkload(t, 10)
+	s = start()
+	if _, text := s.get(t, "/metrics"); sampleOf(t, text, `ply_calls_total{func="sys_getpriority"}`) != 20 {
+		t.Errorf("log %s", s.logText(t))
+	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	if r := ply(t, "unpin", "--bpf.pin-path", path); r.status != statusOK || r.stdout != "calls: removed\nreads: removed\n" {
+		t.Errorf("root removes them: %+v", r)
+	}
+}
+
+// The next pod of a node takes over all that the one before has pinned, with the capabilities,
+// the seccomp profile and the mounts of the DaemonSet.
+func TestPinsOfDaemonSet(t *testing.T) {
+	path := pinFolder(t)
+	if err := os.Mkdir(path, 0o755); err != nil { // as the kubelet does
+		t.Fatal(err)
+	}
+	root, config := image(t), configMap(t, map[string]string{"probes.yaml": exactConfig})
+	const at = "/host/sys/fs/bpf/ply-exporter"
+	for i := range 2 {
+		p := newPod(t, root, config)
+		process := p.spec["process"].(document)
+		process["args"] = append(process["args"].([]string), "--bpf.pin-path="+at)
+		p.spec["mounts"] = append(p.spec["mounts"].([]document), document{"destination": at, "type": "bind", "source": path, "options": []string{"rbind", "rw"}})
+		p.run(t)
+		runWorkload(t, 10)
+		if _, text := p.get(t, "/metrics"); sampleOf(t, text, `ply_calls_total{func="sys_getpriority"}`) != float64(10*(i+1)) {
+			t.Errorf("pod %d: %s", i, p.logText(t))
+		}
+		p.remove()
+	}
+	if r := ply(t, "unpin", "--bpf.pin-path", path); r.status != statusOK || r.stdout != "calls: removed\nreads: removed\n" {
+		t.Errorf("%+v", r)
+	}
+}

@@ -71,7 +71,7 @@ type leftover struct {
 
 // OpenPins takes a folder for this process. It is made if its parent is there.
 func OpenPins(path string, log *slog.Logger) (*Pins, error) {
-	p, err := lockPins(path, log)
+	p, err := lockPins(path, os.Geteuid(), log)
 	if err != nil {
 		return nil, err
 	}
@@ -82,13 +82,20 @@ func OpenPins(path string, log *slog.Logger) (*Pins, error) {
 	return p, nil
 }
 
+// anybody is the owner of a folder from which root removes pins.
+const anybody = -1
+
 // RemovePins removes all pins of a folder, and with them what they hold in the kernel. It
-// returns the names of scripts.
+// returns the names of scripts. Root may remove those of others.
 func RemovePins(path string, log *slog.Logger) ([]string, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
-	p, err := lockPins(path, log)
+	owner := os.Geteuid()
+	if owner == 0 {
+		owner = anybody
+	}
+	p, err := lockPins(path, owner, log)
 	if err != nil {
 		return nil, err
 	}
@@ -326,7 +333,7 @@ func (p *Pins) unusable(err error) error {
 }
 
 // lockPins looks whether a folder may be used, and locks it.
-func lockPins(path string, log *slog.Logger) (*Pins, error) {
+func lockPins(path string, owner int, log *slog.Logger) (*Pins, error) {
 	if log == nil {
 		log = slog.Default()
 	}
@@ -338,7 +345,7 @@ func lockPins(path string, log *slog.Logger) (*Pins, error) {
 	if p.lock, err = os.Open(p.path); err != nil {
 		return nil, p.unusable(err)
 	}
-	err = p.mayUse()
+	err = p.mayUse(owner)
 	if err == nil {
 		err = p.flock()
 	}
@@ -376,16 +383,19 @@ func onBPF(path string) bool {
 
 // mayUse refuses a folder that somebody else could change: the maps in it would be taken
 // for ours.
-func (p *Pins) mayUse() error {
+func (p *Pins) mayUse(owner int) error {
 	if !onBPF(p.path) {
 		return p.notBPF()
+	}
+	if owner == anybody {
+		return nil
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(int(p.lock.Fd()), &stat); err != nil {
 		return p.unusable(err)
 	}
-	if own := os.Geteuid(); int(stat.Uid) != own {
-		return p.fault("belongs to user %d, and the exporter runs as user %d: give a folder of its own, or change its owner", stat.Uid, own)
+	if int(stat.Uid) != owner {
+		return p.fault("belongs to user %d, and the exporter runs as user %d: give a folder of its own, or change its owner", stat.Uid, owner)
 	}
 	const othersWrite = 0o022
 	if stat.Mode&othersWrite != 0 {

@@ -141,7 +141,7 @@ func (p *program) open(i int, r *programRecord, in func(string) string) (err err
 	pins := 0
 	for _, l := range r.Links {
 		var parts closers
-		if group, event, ok := strings.Cut(l.Event, "/"); ok {
+		if group, event, _ := strings.Cut(l.Event, "/"); l.isEvent() {
 			parts = append(parts, returnEvent{l.File, object.Tracepoint{Category: group, Event: event}})
 		}
 		for range l.Pins {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
@@ -57,6 +58,13 @@ type linkRecord struct {
 	Reason string `json:",omitempty"` // of withoutRoom
 }
 
+// isEvent says whether there is a probe in tracefs, of ours: anybody may have written the
+// record that root reads.
+func (l linkRecord) isEvent() bool {
+	isFile := slices.ContainsFunc(tracefs, func(folder string) bool { return l.File == folder+"/kprobe_events" })
+	return isFile && ourEvent.MatchString("r:"+l.Event+" ")
+}
+
 // A refusedRecord is a site that was left out.
 type refusedRecord struct {
 	Point int
@@ -72,7 +80,7 @@ func setPin(i int) string        { return fmt.Sprintf("s%d", i) }
 func (r *pinRecord) removeEvents() {
 	for _, p := range r.Programs {
 		for _, l := range p.Links {
-			if l.Event != "" {
+			if l.isEvent() {
 				_ = tellTracefs(l.File, "-:"+l.Event) // the next exporter tries again
 			}
 		}

@@ -300,6 +300,9 @@ func TestPinPaths(t *testing.T) {
 	if _, err := RemovePins(good, nil); err == nil {
 		t.Error("pins were removed while an exporter had them")
 	}
+	if _, err := RemovePins(other, nil); err != nil {
+		t.Errorf("root does not remove pins of another user: %v", err)
+	}
 	held.Close()
 	if names, err := RemovePins(good, nil); err != nil || len(names) > 0 {
 		t.Error(names, err)

@@ -317,3 +317,16 @@ func TestKubernetesSeccomp(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The component for pins mounts the folder that the exporter is told of, to be written to.
+func TestKubernetesPins(t *testing.T) {
+	c := overlay(t, map[string]string{"kustomization.yaml": "resources: [../" + operator + "]\ncomponents: [../" + manifests + "/pins]\n"})
+	spec := c.daemonSet.Spec.Template.Spec
+	volume, mount := spec.Volumes[len(spec.Volumes)-1], c.container().VolumeMounts[len(c.container().VolumeMounts)-1]
+	if volume.Name != mount.Name || mount.ReadOnly || volume.HostPath == nil || volume.HostPath.Path != "/sys/fs/bpf/ply-exporter" {
+		t.Errorf("volume %+v at %+v", volume, mount)
+	}
+	if !slices.Contains(c.container().Args, "--bpf.pin-path="+mount.MountPath) {
+		t.Errorf("mounted at %s, arguments %q", mount.MountPath, c.container().Args)
+	}
+}
