@@ -182,7 +182,6 @@ const scriptNamed = "  - name: %\n    metrics: [{map: '@', name: ply_%}]\n    sc
 // An exporter that is not root pins into a folder of its own, in a file system that only
 // root may look into, as that of systemd is.
 func TestPinsOfAUser(t *testing.T) {
-	need.Command(t, "setpriv")
 	path := pinFolder(t)
 	const nobody = 65534
 	for _, err := range []error{os.Chmod(filepath.Dir(path), 0o700), os.Mkdir(path, 0o700), os.Chown(path, nobody, nobody)} {
@@ -190,13 +189,11 @@ func TestPinsOfAUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const caps = "+cap_39,+cap_38,+cap_34,+cap_2" // BPF, PERFMON, SYSLOG, DAC_READ_SEARCH
 	program, address := programForAll(t), freeAddress(t)
 	start := func() *server {
 		s := &server{address: address, log: writeFile(t, "log", "")}
-		s.cmd = exec.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps="+caps, "--ambient-caps="+caps,
-			program, "--config", writeFile(t, "probes.yaml", exactConfig), "--web.listen-address", address, "--bpf.pin-path", path)
-		s.cmd.Env = append(os.Environ(), asCommand+"=ply-exporter")
+		s.cmd = exec.Command(program, "--config", writeFile(t, "probes.yaml", exactConfig), "--web.listen-address", address, "--bpf.pin-path", path)
+		s.cmd.Env = append(os.Environ(), asCommand+"=ply-exporter", asLimited+"=nobody +BPF +PERFMON +SYSLOG +DAC_READ_SEARCH")
 		s.start(t)
 		return s
 	}

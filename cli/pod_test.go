@@ -118,7 +118,7 @@ func newPod(t *testing.T, root, config string) *pod {
 			"noNewPrivileges": !c.SecurityContext.AllowPrivilegeEscalation,
 		},
 		"root":   document{"path": root, "readonly": c.SecurityContext.ReadOnlyRootFilesystem},
-		"mounts": append(ownMounts(), p.volumes(from)...),
+		"mounts": append(ownMounts(), p.volumes(t, from)...),
 		"linux": document{
 			"namespaces":  namespaces,
 			"cgroupsPath": "/" + p.id,
@@ -142,13 +142,18 @@ func ownMounts() []document {
 	}
 }
 
-func (p *pod) volumes(from podSpec) (mounts []document) {
+// volumes are the mounts. A folder that the node lacks is made by its runtime.
+func (p *pod) volumes(t *testing.T, from podSpec) (mounts []document) {
+	t.Helper()
 	for _, m := range from.Containers[0].VolumeMounts {
 		source := p.config
 		for _, v := range from.Volumes {
 			if v.Name == m.Name && v.HostPath.Path != "" {
 				source = v.HostPath.Path
 			}
+		}
+		if _, err := os.Stat(source); err != nil {
+			source = t.TempDir()
 		}
 		access := "rw"
 		if m.ReadOnly {
