@@ -126,6 +126,11 @@ var podText = slices.Index(decode.LabelNames(cgroupType), "pod")
 
 var cgroupType = &plylang.Type{Display: plylang.DisplayCgroup}
 
+// hasGroups says that labels are of control groups.
+func (m *metric) hasGroups() bool {
+	return slices.ContainsFunc(m.labels, func(l label) bool { return l.of != nil })
+}
+
 // groupNotes say what else there is to know of labels that are of a control group.
 func (m *metric) groupNotes() (notes []string) {
 	var clash []string

@@ -39,7 +39,11 @@ func (c *compiled) pinName() tracer.PinName {
 	for _, m := range c.metrics.exported() {
 		claims[fmt.Sprintf("%s%q", m.name, m.labelNames())] = m.meaning()
 	}
-	return tracer.PinName{Name: c.conf.Name, Claims: claims}
+	name := c.conf.Name
+	if slices.ContainsFunc(c.metrics.exported(), (*metric).hasGroups) {
+		name = "" // what series had of containers that ended is not in the kernel
+	}
+	return tracer.PinName{Name: name, Claims: claims}
 }
 
 // meaning is the same for metrics that continue each other.

@@ -44,15 +44,14 @@ type ledgerKey struct {
 
 // newLedger returns a ledger if the metric needs one.
 func newLedger(m *metric, size int, adds bool) *ledger {
+	if !m.hasGroups() || !m.exported {
+		return nil
+	}
 	l := &ledger{adds: adds && m.starts(), moving: m.moves(), changed: make([]byte, size)}
-	needed := false
 	for _, of := range m.labels {
 		if of.of != nil {
-			l.ttl, needed = max(l.ttl, of.of.ttl), true
+			l.ttl = max(l.ttl, of.of.ttl)
 		}
-	}
-	if !needed || !m.exported {
-		return nil
 	}
 	return l
 }

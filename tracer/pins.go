@@ -55,7 +55,7 @@ type Pins struct {
 
 // A PinName is what a script is known by from one process to the next.
 type PinName struct {
-	Name string
+	Name string // "": it is not pinned
 
 	// Claims are what has this script's counts, and whose they are: a process takes
 	// over scripts only if all that was claimed by others of the process before has

@@ -15,7 +15,7 @@ import (
 
 // pinAll pins what the script has. One that cannot be pinned runs all the same.
 func (t *Tracer) pinAll(p *Pins, as PinName) {
-	if p == nil || t.folder != "" {
+	if p == nil || t.folder != "" || as.Name == "" {
 		return
 	}
 	folder, err := p.newFolder(as.Name)

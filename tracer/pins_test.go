@@ -196,6 +196,27 @@ func total(t *testing.T, tr *Tracer) (sum uint64) {
 	return sum
 }
 
+// A script without a name is not pinned.
+func TestPinsOfNoName(t *testing.T) {
+	need.BPF(t)
+	path := bpfFolder(t)
+	pins, err := OpenPins(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pins.Close()
+	opt := testOptions(t)
+	opt.Pins, opt.PinAs = pins, []PinName{{}}
+	tracers, errs := StartAll([]*object.Object{compile(t, `rawtracepoint:sched_switch { @ = count(); }`)}, opt)
+	if errs[0] != nil {
+		t.Fatal(errs[0])
+	}
+	defer func() { _ = tracers[0].Close() }()
+	if left := pinned(t, path); len(left) > 0 {
+		t.Errorf("%v is pinned", left)
+	}
+}
+
 // What has changed starts afresh, and what nobody claims is removed.
 func TestPinsOfOtherScriptsAreRemoved(t *testing.T) {
 	path := bpfFolder(t)
