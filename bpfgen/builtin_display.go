@@ -34,6 +34,8 @@ var displays = []*builtin{
 	display("dev", "Shows a device number as a device name.", plylang.DisplayDevice),
 	display("username", "Shows a user ID as a user name.", plylang.DisplayUser),
 	display("ifname", "Shows the index of a network interface as its name.", plylang.DisplayInterface),
+	display("pci", "Shows a PCI device, `vendor << 16 | device`, by name.", plylang.DisplayPCI),
+	display("pciclass", "Shows the class of a PCI device, with its subclass in the lower 8 bits, by name.", plylang.DisplayPCIClass),
 	display("hex", "Shows a number in hexadecimal digits, a negative one in its own width.", plylang.DisplayHex),
 	{
 		Func: plylang.Func{

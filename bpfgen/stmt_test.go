@@ -121,13 +121,13 @@ func TestDisplays(t *testing.T) {
 	l := begin(t, `BEGIN {
 		x = 0x0100007f;
 		@ip[ntop(x)] = count(); @six[ntop(mem(0, 16))] = count(); @bytes[mem(0, 5)] = count();
-		@names[errno(2), signal(9), syscall(1), dev(5), username(uid), ksym(curtask)] = count();
+		@names[errno(2), signal(9), syscall(1), dev(5), username(uid), ksym(curtask), pci(1 << 16 | 2), pciclass(0x200)] = count();
 		@stacks[kstack] = count(); @stacks[stack] = count();
 	}`)
 	if l.word("@ip", 0x0100007f) != 1 || l.word("@six", 0, 0) != 1 || l.word("@bytes", 0) != 1 {
 		t.Error("an address or bytes do not come out as they are")
 	}
-	for i, want := range []*plylang.Display{plylang.DisplayErrno, plylang.DisplaySignal, plylang.DisplaySyscall, plylang.DisplayDevice, plylang.DisplayUser, plylang.DisplaySymbol} {
+	for i, want := range []*plylang.Display{plylang.DisplayErrno, plylang.DisplaySignal, plylang.DisplaySyscall, plylang.DisplayDevice, plylang.DisplayUser, plylang.DisplaySymbol, plylang.DisplayPCI, plylang.DisplayPCIClass} {
 		if got := l.mapNamed("@names").Key[i].Type.Display; got != want {
 			t.Errorf("key %d is shown as %q, want %q", i, got, want)
 		}

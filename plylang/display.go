@@ -62,6 +62,10 @@ var (
 	DisplayMAC = &Display{Name: "mac", What: "a hardware address", Hint: compareNumber}
 	// DisplayInterface is the index of a network interface.
 	DisplayInterface = &Display{Name: "ifname", What: "a network interface", Hint: compareNumber}
+	// DisplayPCI is a PCI device: its vendor above the lower 16 bits.
+	DisplayPCI = &Display{Name: "pci", What: "a PCI device", Hint: compareNumber}
+	// DisplayPCIClass is the class of a PCI device, with its subclass.
+	DisplayPCIClass = &Display{Name: "pciclass", What: "the class of a PCI device", Hint: compareNumber}
 	// DisplayHex is a number in hexadecimal digits, as of a pointer.
 	DisplayHex = &Display{Name: "hex", What: "a number in hexadecimal digits"}
 )

@@ -3,6 +3,7 @@ package tracer
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -59,9 +60,11 @@ func (c *cgroupKeeper) add(t *Tracer) error {
 	defer c.mu.Unlock()
 	if c.source == nil {
 		c.partial = map[uint32]bool{}
-		for _, h := range t.opt.Kernel.Hierarchies() {
+		hierarchies := t.opt.Kernel.Hierarchies()
+		for _, h := range hierarchies {
 			c.partial[h.Number] = !h.Whole
 		}
+		warnOfPart(t.opt.log(), hierarchies)
 		source, err := openCgroupSource(t.opt, c.tell, c.compare)
 		if err != nil {
 			return err
@@ -70,6 +73,17 @@ func (c *cgroupKeeper) add(t *Tracer) error {
 	}
 	c.tracers[t] = true
 	return nil
+}
+
+// warnOfPart says that cgroups have no names because their folders cannot be seen. Those
+// of version 2 have them from their beginning on where it is mounted nowhere.
+func warnOfPart(log *slog.Logger, hierarchies []*kernel.Hierarchy) {
+	for _, h := range hierarchies {
+		if !h.Whole {
+			log.Warn("most cgroups have no names, because only those of this container can be seen: mount the machine's /sys/fs/cgroup anywhere in it", "hierarchy", h.Number)
+			return
+		}
+	}
 }
 
 // remove may be called for a tracer that was not added.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -361,6 +362,25 @@ func TestCgroupsAreToldBeforeMapsAreRead(t *testing.T) {
 		}
 		if !found {
 			t.Fatalf("%s was not told", want)
+		}
+	}
+}
+
+// Who sees only groups of a container is told.
+func TestWarnOfPart(t *testing.T) {
+	for _, row := range []struct {
+		all  []*kernel.Hierarchy
+		want string
+	}{
+		{[]*kernel.Hierarchy{{Whole: true}, {Number: 4, Whole: true}}, ""},
+		{[]*kernel.Hierarchy{{Whole: true}, {Number: 4}}, "hierarchy=4"},
+		{[]*kernel.Hierarchy{{}}, "mount the machine's /sys/fs/cgroup"},
+		{nil, ""},
+	} {
+		var b strings.Builder
+		warnOfPart(slog.New(slog.NewTextHandler(&b, nil)), row.all)
+		if got := b.String(); row.want == "" && got != "" || !strings.Contains(got, row.want) {
+			t.Errorf("%v: %q, want %q", row.all, got, row.want)
 		}
 	}
 }

@@ -22,6 +22,7 @@ type Machine struct {
 	cgroups    names[uint64] // of version 2
 	oldCgroups names[uint64] // of version 1
 	interfaces names[int64]
+	pci        names[pciKey]
 	nodeNames  names[string] // of pods and containers; see containers.ReadNames
 
 	files fs.FS // of this node
@@ -42,6 +43,7 @@ func NewMachine(k *kernel.Kernel) *Machine {
 		oldCgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(running(k), true) }, keep: true},
 		interfaces: names[int64]{read: readInterfaces, keep: true, moving: true},
 		nodeNames:  names[string]{read: func() map[string]string { return containers.ReadNames(files, maxNames) }, keep: true},
+		pci:        names[pciKey]{read: func() map[pciKey]string { return readPCI(files) }},
 		files:      files,
 		node:       nodeName(),
 	}

@@ -222,7 +222,7 @@ func TestDisplaysHaveDecoders(t *testing.T) {
 	for _, display := range []*plylang.Display{
 		plylang.DisplayTime, plylang.DisplayWalltime, plylang.DisplayFunc, plylang.DisplayProbe, plylang.DisplaySymbol,
 		plylang.DisplayStack, plylang.DisplayErrno, plylang.DisplaySignal, plylang.DisplaySyscall, plylang.DisplayDevice,
-		plylang.DisplayUser, plylang.DisplayCgroup, plylang.DisplayInet, plylang.DisplayHex, plylang.DisplayMAC, plylang.DisplayInterface,
+		plylang.DisplayUser, plylang.DisplayCgroup, plylang.DisplayInet, plylang.DisplayHex, plylang.DisplayMAC, plylang.DisplayInterface, plylang.DisplayPCI, plylang.DisplayPCIClass,
 		plylang.DisplayRecord(&object.Record{}),
 	} {
 		if _, ok := decoderOf(shown(display)); !ok {

@@ -40,6 +40,8 @@ func init() {
 		"ntop":     {text: inet},
 		"hex":      {text: hexText},
 		"mac":      {text: macText},
+		"pci":      {text: (*Decoder).pciDevice},
+		"pciclass": {text: (*Decoder).pciClass},
 		"ifname":   {text: (*Decoder).networkInterface},
 		"mem":      {text: (*Decoder).record, json: (*Decoder).recordList},
 	}
