@@ -44,7 +44,7 @@ func TestSample(t *testing.T) {
 	const body = `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ {
 		@ = count(); @by[data->args[0] & 1] = count(); @sum = sum(5); @keyed[1] = sum(1 << 47);
 		@mean[tid] = avg(0 - 3); @h[cpu] = quantize(9);
-		@many[rand & 8191] = count(); @manymeans[rand & 8191] = avg(7);
+		@many[pid, rand & 8191] = count(); @manymeans[pid, rand & 8191] = avg(7);
 	}`
 	part, all := start(t, sampled(t, body), testOptions(t)), start(t, compile(t, body), testOptions(t))
 	variance := 0.0
