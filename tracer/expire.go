@@ -27,7 +27,7 @@ type expiring struct {
 // openExpiring prepares reading a map that expires; openPrograms follows.
 func (t *Tracer) openExpiring(m *object.Map, main *mapReader) (*expiring, error) {
 	late, err := openReader(m, t.coll.Maps[m.LateName()])
-	main.late = late
+	main.late, main.time = late, t.expiries[m.Expiry.ID:m.Expiry.ID+1]
 	x := &expiring{Map: m, main: main, words: t.expiries, expired: t.expiredNote(m)}
 	main.beside = x.now() != object.ExpireFirst // the process before may have left something there
 	return x, err
@@ -102,10 +102,10 @@ func (x *expiring) read() (Contents, error) {
 // tick counts a tick, and deletes what is old by then.
 func (x *expiring) tick(wait func() error) error {
 	x.words.store(x.Expiry.ID, x.now()+object.ExpireTick)
-	var old []byte
-	err := x.locked(func() (err error) { old, err = x.old(); return err })
-	if err != nil || len(old) == 0 && !x.main.beside { // which only this goroutine changes
-		return err
+	old := false
+	_ = x.locked(func() error { old = x.main.beside || x.main.oldest < object.ExpireLimit(x.now()); return nil })
+	if !old {
+		return nil
 	}
 	return x.sweep(wait)
 }
@@ -113,9 +113,11 @@ func (x *expiring) tick(wait func() error) error {
 // old returns the elements that are old now.
 func (x *expiring) old() (old []byte, err error) {
 	r, limit := x.main, object.ExpireLimit(x.now())
+	began := x.now()
 	if r.again, err = r.elements.read(r.again[:0]); err != nil { // data may still be looked at
 		return nil, err
 	}
+	r.noteOldest(r.again, began)
 	for element := range r.each(r.again) {
 		if object.Word(element[r.KeySize:], r.Size/8) < limit {
 			old = append(old, element...)
@@ -155,6 +157,16 @@ func (x *expiring) locked(f func() error) error {
 	x.main.mu.Lock()
 	defer x.main.mu.Unlock()
 	return f()
+}
+
+// noteOldest notes than which time no element is older, from a reading that began at a
+// time: elements that come later are newer. So nothing must be read at a tick at which
+// nothing can be old, as long as somebody else reads the map.
+func (r *mapReader) noteOldest(elements []byte, began uint64) {
+	r.oldest = began &^ object.ExpireMode
+	for element := range r.each(elements) {
+		r.oldest = min(r.oldest, object.Word(element[r.KeySize:], r.Size/8))
+	}
 }
 
 // remove deletes the old elements, which no program updates any more.

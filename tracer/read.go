@@ -150,6 +150,7 @@ type mapReader struct {
 	other    words      // of a hash that has an overflow: its mark and its value
 	elements elements   // of a hash
 	late     *mapReader // of the late hash of a map that expires
+	time     words      // of such a map, in ticks
 
 	mu    sync.Mutex
 	data  []byte // elements side by side: key, value
@@ -158,7 +159,8 @@ type mapReader struct {
 	seen  []uint32 // by a key's number: the round in which it was there last
 	round uint32
 
-	beside bool // there may be something in the late hash
+	beside bool   // there may be something in the late hash
+	oldest uint64 // of a map that expires: no element was updated before, see noteOldest
 
 	charged uint64 // bytes of kernel memory; 0 is not known yet
 }
@@ -267,8 +269,15 @@ func (r *mapReader) readCell() error {
 
 // readHash fills data with one element for each key.
 func (r *mapReader) readHash() error {
+	var began uint64
+	if r.time != nil {
+		began = r.time.load(0)
+	}
 	if err := r.readElements(); err != nil {
 		return err
+	}
+	if r.time != nil {
+		r.noteOldest(r.data, began)
 	}
 	r.round++
 	n := len(r.data) / r.shape.stride()
