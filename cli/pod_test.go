@@ -149,7 +149,7 @@ func (p *pod) volumes(t *testing.T, from podSpec) (mounts []document) {
 		source := p.config
 		for _, v := range from.Volumes {
 			if v.Name == m.Name && v.HostPath.Path != "" {
-				source = v.HostPath.Path
+				source = hostFolder(t, v.HostPath.Path)
 			}
 		}
 		if _, err := os.Stat(source); err != nil {
@@ -162,6 +162,16 @@ func (p *pod) volumes(t *testing.T, from podSpec) (mounts []document) {
 		mounts = append(mounts, document{"destination": m.MountPath, "type": "bind", "source": source, "options": []string{"rbind", access}})
 	}
 	return mounts
+}
+
+// hostFolder is a folder of this machine, or an empty one where it has none, as machines
+// without a kubelet have no logs of pods.
+func hostFolder(t *testing.T, path string) string {
+	t.Helper()
+	if _, err := os.Stat(path); err != nil {
+		return t.TempDir()
+	}
+	return path
 }
 
 // without leaves a mount out.
