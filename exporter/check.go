@@ -161,6 +161,9 @@ func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylan
 	if m.typ == dto.MetricType_HISTOGRAM {
 		fmt.Fprintf(w, "        le: %s\n", m.bounds.text())
 	}
+	if b, ok := mp.Buckets.(*object.Exponential); ok {
+		fmt.Fprintf(w, "        native: %s\n", m.native.text(b))
+	}
 	switch {
 	case m.top > 0 && m.starts():
 		fmt.Fprintf(w, "        the %d largest, and one of all others; series that were among them stay for some minutes\n", m.top)

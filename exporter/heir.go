@@ -90,7 +90,7 @@ func (c *collector) replace(scripts []*script, heirs []heir) (before []*script) 
 // shown is what decides which series a map gives.
 func (m *metric) shown() metric {
 	return metric{
-		name: m.name, help: m.help, typ: m.typ, unit: m.unit, scale: m.scale, labels: m.labels, bounds: m.bounds, rises: m.rises, exported: m.exported, top: m.top,
+		name: m.name, help: m.help, typ: m.typ, unit: m.unit, scale: m.scale, labels: m.labels, bounds: m.bounds, native: m.native, rises: m.rises, exported: m.exported, top: m.top,
 	}
 }
 

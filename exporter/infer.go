@@ -24,9 +24,10 @@ type metric struct {
 	unit   string
 	scale  scale
 	labels []label
-	bounds bounds // histograms
-	top    int    // how many series are exported beside the one of all others; 0: all
-	rises  bool   // what it adds up is not negative
+	bounds bounds  // histograms
+	native *native // of those that have native buckets, too
+	top    int     // how many series are exported beside the one of all others; 0: all
+	rises  bool    // what it adds up is not negative
 
 	exported bool
 }
@@ -156,7 +157,11 @@ func inferMetric(s *config.Script, checked *plylang.Script, decl *plylang.Map, g
 		errs = append(errs, given.At("top").Errorf("top: the numbers of %s may be any, so that the rest does not add up: it is for aggregations and gauges", decl.Name))
 	}
 	errs = append(errs, m.withoutEffect()...)
-	return m, append(errs, m.resolveBounds()...)
+	errs = append(errs, m.resolveBounds()...)
+	if m.native, err = m.resolveNative(); err != nil {
+		errs = append(errs, err)
+	}
+	return m, errs
 }
 
 func (m *metric) resolveBounds() plylang.ErrorList {
@@ -216,7 +221,7 @@ func typeName(t dto.MetricType) string { return strings.ToLower(t.String()) }
 func mapOptions(s *config.Script, m *metric) bpfgen.MapOptions {
 	var opt bpfgen.MapOptions
 	if m.typ == dto.MetricType_HISTOGRAM {
-		opt.Buckets = object.NewBounds(m.bounds.thresholds)
+		opt.Buckets = m.buckets()
 	}
 	if m.typ == dto.MetricType_HISTOGRAM && s.MaxEntries > 0 {
 		opt.MaxEntries = min(s.MaxEntries, maxHistogramEntries)

@@ -37,7 +37,7 @@ func (m *metric) continues(was *metric) bool { return m.meaning() == was.meaning
 func (c *compiled) pinName() tracer.PinName {
 	claims := map[string]string{}
 	for _, m := range c.metrics.exported() {
-		claims[fmt.Sprintf("%s%q", m.name, m.labelNames())] = m.meaning()
+		claims[fmt.Sprintf("%s%q", m.name, m.labelNames())] = m.meaning() + m.native.claim()
 	}
 	name := c.conf.Name
 	if slices.ContainsFunc(c.metrics.exported(), (*metric).hasGroups) {

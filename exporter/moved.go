@@ -34,25 +34,36 @@ type formerKeys struct {
 	unseen startTime // of keys that had no series with a start; 0 where that is not known
 }
 
-// start returns the start of the series that a key had.
-func (f *formerKeys) start(key []byte) (startTime, bool) {
+// series returns what is known of the series that a key had; nil when it had none.
+func (f *formerKeys) series(key []byte) *series {
 	n, known := f.keys.Find(key)
 	if !known {
-		return 0, false
+		return nil
 	}
-	return f.startOf(f.of[n])
+	return f.seriesOf(f.of[n])
 }
 
-// startOf returns the start of a series.
-func (f *formerKeys) startOf(n uint32) (startTime, bool) {
-	if n == noSeries {
-		return f.unseen, f.unseen != 0
+// seriesOf returns what is known of a series.
+func (f *formerKeys) seriesOf(n uint32) *series {
+	switch {
+	case n == noSeries && f.unseen != 0:
+		return &series{start: f.unseen}
+	case n == noSeries:
+		return nil
 	}
-	s := &f.list[n]
+	s := f.list[n]
 	if f.round != s.round && f.round != s.last {
-		return 0, false
+		return nil
 	}
-	return cmp.Or(s.start, f.unseen), true
+	s.start = cmp.Or(s.start, f.unseen)
+	return &s
+}
+
+// goOn lets a series go on where another one was, if there was one.
+func (s *series) goOn(was *series) {
+	if was != nil {
+		s.start, s.coarser = min(s.start, was.start), max(s.coarser, was.coarser)
+	}
 }
 
 // relabel lets all keys learn their labels again if those of one have moved. It
@@ -97,15 +108,9 @@ func (t *mapSeries) inherit(before *formerKeys, c Contents) {
 		if t.of[is] == noSeries || !t.isNew(t.of[is]) {
 			continue
 		}
-		if start, known := before.start(row.Key); known {
-			s := &t.list[t.of[is]]
-			s.start = min(s.start, start)
-		}
+		t.list[t.of[is]].goOn(before.series(row.Key))
 	}
 	if c.Other != nil && before.other != noSeries && t.isNew(t.other) {
-		if start, known := before.startOf(before.other); known {
-			s := &t.list[t.other]
-			s.start = min(s.start, start)
-		}
+		t.list[t.other].goOn(before.seriesOf(before.other))
 	}
 }

@@ -69,8 +69,8 @@ func TestWhichMapsHaveOtherKeys(t *testing.T) {
 func TestOtherKeysAfterReload(t *testing.T) {
 	old := &mapSeries{other: 1, list: []series{{start: 5}, {start: 7, round: 3}}, round: 3, m: &metric{typ: counter}}
 	now := (&mapSeries{}).after(old, 1)
-	if start, known := now.former.startOf(now.former.other); !known || start != 7 {
-		t.Errorf("the start of other keys is %d, %t", start, known)
+	if was := now.former.seriesOf(now.former.other); was == nil || was.start != 7 {
+		t.Errorf("the series of other keys was %v", was)
 	}
 }
 

@@ -315,7 +315,7 @@ func (t *mapSeries) viewHistograms(v *mapView) {
 func (t *mapSeries) histogramView(n uint32) histogramView {
 	r := t.read(n)
 	counts := make([]uint64, len(t.m.bounds.les)+1)
-	t.fill(counts, r)
+	t.fill(counts, t.mp.AppendCounts(nil, t.value(n)))
 	first, last, top := len(counts), -1, uint64(1)
 	for i, n := range counts {
 		if n > 0 {

@@ -71,6 +71,9 @@ func (r *running) newSeries() ([]*mapSeries, error) {
 				return nil, fmt.Errorf("map %s: %w: a bug of ply-exporter", mp.Name, err)
 			}
 			all[i].negative = object.NegativeLen(mp.Buckets)
+			if b, ok := mp.Buckets.(*object.Exponential); ok {
+				all[i].native = nativeBuckets(b)
+			}
 		}
 	}
 	return all, nil

@@ -49,6 +49,10 @@ type mapSeries struct {
 	fold     []int // histograms: the exported bucket of each of the map's
 	negative int   // histograms: how many of the map's buckets, the first ones, are of negative numbers
 
+	native  []nativeBucket // histograms that have native buckets: where the map's buckets go
+	counts  []object.Count // histograms: those of the series that is being written
+	coarser *uint8         // how much coarser that is
+
 	cleared time.Time   // as of the last reading
 	scraped *mapSeries  // of the status page's: those of the scrapes; or those before a reload
 	former  *formerKeys // until the first reading after a reload
@@ -65,6 +69,8 @@ type series struct {
 
 	changed uint32 // of an evicting map: when the value changed last
 	hidden  bool   // and whether it is left out; see hide
+
+	coarser uint8 // by how much its native schema is lower than its metric's
 }
 
 // never is no round.

@@ -116,7 +116,7 @@ func (t *mapSeries) setStarts(cleared time.Time, from origin) {
 	for i := range t.list {
 		s, n := &t.list[i], uint32(i)
 		if s.round == t.round && (anew || t.isNew(n) || t.mp.Fell(t.valueIn(t.was, n), t.value(n))) {
-			s.start = from.start
+			s.start, s.coarser = from.start, 0
 		}
 	}
 }

@@ -44,12 +44,13 @@ type top struct {
 
 // A place is a series of the largest ones, or one that was.
 type place struct {
-	labels []byte
-	own    []byte // what it has counted
-	start  startTime
-	ended  time.Time // when its key has lost the place; zero while it has it
-	number uint32    // its key's series in this round; noSeries where it is not there
-	fresh  bool      // it has got the place in this round, for the first time
+	labels  []byte
+	own     []byte // what it has counted
+	start   startTime
+	coarser uint8     // see series; that of all others follows from what they have counted
+	ended   time.Time // when its key has lost the place; zero while it has it
+	number  uint32    // its key's series in this round; noSeries where it is not there
+	fresh   bool      // it has got the place in this round, for the first time
 }
 
 // topLinger is how long series stay that are no longer among the largest.
@@ -245,14 +246,14 @@ func (p *top) creditOther(t *mapSeries, n uint32, cleared bool, from startTime) 
 }
 
 // each calls yield with the series that are exported, in the order of their labels.
-func (p *top) each(t *mapSeries, yield func(labels []byte, start startTime, value []byte) bool) {
+func (p *top) each(t *mapSeries, yield func(shownSeries) bool) {
 	all := slices.Clone(p.places)
 	if p.other != nil {
 		all = append(all, &place{labels: t.otherLabels(), own: p.other, start: p.otherStart})
 	}
 	slices.SortFunc(all, func(a, b *place) int { return bytes.Compare(a.labels, b.labels) })
 	for _, of := range all {
-		if !yield(of.labels, of.start, of.own) {
+		if !yield(shownSeries{of.labels, of.start, of.own, &of.coarser}) {
 			return
 		}
 	}

@@ -47,11 +47,11 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 // are.
 func (m *metric) unusedBits(checked *plylang.Script) (list plylang.ErrorList) {
 	args := m.decl.Args
-	if m.typ != dto.MetricType_HISTOGRAM || m.givenBuckets() != nil || m.decl.Agg.Name != "quantize" || len(args) < 2 {
+	if m.typ != dto.MetricType_HISTOGRAM || m.givenBuckets() != nil || m.native != nil || m.decl.Agg.Name != "quantize" || len(args) < 2 {
 		return nil
 	}
 	if bits, ok := plylang.ConstInt(args[1]); ok && bits > 0 {
-		list.Add(checked.Src, args[1].Position(), "the buckets of %s stay powers of two, these bits divide them in \"run\" only: list bounds with buckets: in the configuration, or write llquantize()", m.name)
+		list.Add(checked.Src, args[1].Position(), "the buckets of %s stay powers of two, these bits divide them in \"run\" only: add native: true in the configuration, list bounds with buckets:, or write llquantize()", m.name)
 	}
 	return list
 }

@@ -29,7 +29,8 @@ func TestMisleadingValues(t *testing.T) {
 		{on(`t[cpu] = time; @ = count();`), "", ""},
 		{on(`@ = quantize(secs);`), "", ""},
 
-		{on(`@ = quantize((u32)pid, 3);`), "", "c.yaml:1:86: the buckets of ply_net stay powers of two, these bits divide them in \"run\" only: list bounds with buckets: in the configuration, or write llquantize()"},
+		{on(`@ = quantize((u32)pid, 3);`), "", "c.yaml:1:86: the buckets of ply_net stay powers of two, these bits divide them in \"run\" only: add native: true in the configuration, list bounds with buckets:, or write llquantize()"},
+		{on(`@ = quantize((u32)pid, 3);`), `{map: "@", native: true}`, ""},
 		{on(`@ = quantize((u32)pid, 3);`), `{map: "@", buckets: [1, 10, 100]}`, ""},
 		{on(`@ = quantize((u32)pid, 0);`), "", ""},
 		{on(`@ = llquantize((u32)pid, 10, 0, 2, 10);`), "", ""},

@@ -1,7 +1,6 @@
 package tracer
 
 import (
-	"encoding/binary"
 	"fmt"
 	"sync"
 
@@ -49,10 +48,7 @@ func (l lister) read(data []byte) ([]byte, error) {
 		return data, fmt.Errorf("run the program that lists elements: %w", err)
 	}
 	n := int(l.box.memory.load(0)) * l.shape.stride() / 8
-	for _, word := range l.box.memory[1 : 1+n] {
-		data = binary.NativeEndian.AppendUint64(data, word)
-	}
-	return data, nil
+	return append(data, l.box.memory[1:1+n].bytes()...), nil
 }
 
 func (l lister) close() { freeProgram(l.program) }

@@ -172,4 +172,6 @@ func loadPinnedMap(path string) (*ebpf.Map, error) {
 }
 
 // bytes is the memory as bytes.
-func (w words) bytes() []byte { return unsafe.Slice((*byte)(unsafe.Pointer(&w[0])), 8*len(w)) }
+func (w words) bytes() []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(w))), 8*len(w))
+}

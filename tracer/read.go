@@ -305,7 +305,12 @@ func (r *mapReader) keep(kept, elements []byte, wanted func(key []byte) bool) ([
 			continue
 		}
 		n++
-		if r.written(element) {
+		if !r.written(element) {
+			continue
+		}
+		if at := len(kept); at < cap(kept) && &kept[:at+1][at] == &element[0] {
+			kept = kept[:at+len(element)] // it is where it is to be
+		} else {
 			kept = append(kept, element...)
 		}
 	}

@@ -33,8 +33,7 @@ func (w words) close() {
 	if len(w) == 0 {
 		return
 	}
-	mem := unsafe.Slice((*byte)(unsafe.Pointer(&w[0])), 8*len(w))
-	_ = unix.Munmap(mem) // fails for wrong arguments only
+	_ = unix.Munmap(w.bytes()) // fails for wrong arguments only
 }
 
 // stateWord reads a word of the state map, see object.StateMap.

@@ -81,13 +81,13 @@ func newOctaves(schema int, factor *big.Rat, most uint64) Octaves {
 	o := Octaves{Schema: schema, Lowest: first << schema, Ends: []uint64{0}}
 	last := first
 	for ; ; last++ {
-		end := threshold(1, last+1, factor)
+		end := threshold(power(last+1, 0, 0), factor)
 		if end.Cmp(unsigned(most)) >= 0 {
 			break
 		}
 		o.Ends = append(o.Ends, end.Uint64())
 	}
-	if end := threshold(1, last+1, factor); end.Cmp(new(big.Int).Lsh(big.NewInt(1), 64)) > 0 {
+	if end := threshold(power(last+1, 0, 0), factor); end.Cmp(new(big.Int).Lsh(big.NewInt(1), 64)) > 0 {
 		o.Above = withinOctave(schema, last, factor)
 		last--
 	}
@@ -99,7 +99,7 @@ func newOctaves(schema int, factor *big.Rat, most uint64) Octaves {
 // smallest integer begins.
 func firstOctave(factor *big.Rat) int {
 	e := factor.Num().BitLen() - factor.Denom().BitLen() + 1
-	for threshold(1, e, factor).Sign() > 0 {
+	for threshold(power(e, 0, 0), factor).Sign() > 0 {
 		e--
 	}
 	return e
@@ -109,33 +109,31 @@ func firstOctave(factor *big.Rat) int {
 // bits.
 func withinOctave(schema, exponent int, factor *big.Rat) (all []uint64) {
 	for i := 1; i < 1<<schema; i++ {
-		if t := threshold(root(i, schema), exponent, factor); t.IsUint64() {
+		if t := threshold(power(exponent, i, schema), factor); t.IsUint64() {
 			all = append(all, t.Uint64())
 		}
 	}
 	return all
 }
 
-// root is 2^(i/2^schema) as Prometheus has it: the nearest floating-point number.
-// It is made of exact square roots and not by math.Exp2, which differs in its last
-// bit between processors.
-func root(i, schema int) float64 {
-	const precision = 128
-	x, two := big.NewFloat(1).SetPrec(precision), big.NewFloat(2).SetPrec(precision)
+// power is 2^(exponent + i/2^schema), so exactly that it is nearer to an irrational number
+// than any that is compared with it.
+func power(exponent, i, schema int) *big.Rat {
+	const precision = 256
+	x, root := big.NewFloat(1).SetPrec(precision), big.NewFloat(2).SetPrec(precision)
 	for bit := 1 << schema >> 1; bit > 0; bit >>= 1 {
-		two.Sqrt(two)
+		root.Sqrt(root)
 		if i&bit != 0 {
-			x.Mul(x, two)
+			x.Mul(x, root)
 		}
 	}
-	f, _ := x.Float64()
-	return f
+	r, _ := x.SetMantExp(x, exponent).Rat(nil)
+	return r
 }
 
-// threshold is the largest integer that factor does not bring above fraction*2^exponent.
-func threshold(fraction float64, exponent int, factor *big.Rat) *big.Int {
-	r := new(big.Rat).SetFloat64(math.Ldexp(fraction, exponent))
-	r.Quo(r, factor)
+// threshold is the largest integer that factor does not bring above a bound.
+func threshold(bound, factor *big.Rat) *big.Int {
+	r := new(big.Rat).Quo(bound, factor)
 	return new(big.Int).Quo(r.Num(), r.Denom())
 }
 

@@ -1,5 +1,7 @@
 package object
 
+import "bytes"
+
 // Fell tells whether a value that only grows while its key stays in the map is
 // smaller now than before: the key went away in between and came back. before
 // and now are values of m. It is asked of every series at every scrape, so it
@@ -9,12 +11,7 @@ func (m *Map) Fell(before, now []byte) bool {
 	case ShapeMean:
 		return Word(now, 1) < Word(before, 1)
 	case ShapeHistogram:
-		for i := range m.Buckets.Len() {
-			if Word(now, 1+i) < Word(before, 1+i) {
-				return true
-			}
-		}
-		return false
+		return !bytes.Equal(before, now) && anyFell(m.counters(before), m.counters(now))
 	case ShapeNumber:
 		signed := m.Value != nil && m.Value.Signed
 		return m.number(now, signed).less(m.number(before, signed))

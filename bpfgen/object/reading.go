@@ -148,8 +148,8 @@ func (m *Map) Read(value []byte) Reading {
 	case ShapeMean:
 		r.Number, r.Count = m.number(value, signed), Word(value, 1)
 	case ShapeHistogram:
-		r.Number, r.Buckets, r.counts = m.number(value, signed), m.Buckets, value[8:]
-		for i := range r.Buckets.Len() {
+		r.Number, r.Buckets, r.counts = m.number(value, signed), m.Buckets, m.counters(value)
+		for i := nextCount(r.counts, 0); 8*i < len(r.counts); i = nextCount(r.counts, i+1) {
 			r.Count += r.In(i)
 		}
 	default:
@@ -197,15 +197,14 @@ func (m *Map) Written(mark uint64, value []byte) bool {
 	case m.Shape == ShapeMean:
 		return Word(value, 1) != 0
 	case m.Shape == ShapeHistogram:
-		return slices.ContainsFunc(m.counters(value), func(b byte) bool { return b != 0 })
+		words := value[8:]
+		if m.Total {
+			words = value[8 : len(value)-8]
+		}
+		return 8*nextCount(words, 0) < len(words)
 	}
 	return mark != 0
 }
 
 // counters are the buckets of a histogram.
-func (m *Map) counters(value []byte) []byte {
-	if m.Total {
-		return value[8 : len(value)-8]
-	}
-	return value[8:]
-}
+func (m *Map) counters(value []byte) []byte { return value[8 : 8+8*m.Buckets.Len()] }

@@ -35,6 +35,7 @@ type Script struct {
 	Expire     *time.Duration // of keys of exported maps whose metric says nothing of it; nil when not given
 	Budget     *Share         // of one CPU; nil when not given
 	Sample     *Sample        // nil when all events are looked at
+	Native     *Native        // of histograms that say nothing of it; nil when not given
 
 	At Position // of its name
 }
@@ -50,6 +51,7 @@ type Metric struct {
 	Scale      *big.Rat // positive; nil when not given
 	Labels     []Label
 	Buckets    *Buckets
+	Native     *Native // nil when not given
 	MaxEntries int
 	Overflow   string         // what becomes of keys beyond MaxEntries: other, drop, evict
 	Expire     *time.Duration // after which keys go that are not updated; 0: never; nil when not given

@@ -37,6 +37,7 @@ var metricFields = recordPlaces(func(m *Metric) places { return m.where }, []fie
 	{"scale", func(m *Metric, v value) { m.Scale = v.scale() }},
 	{"labels", func(m *Metric, v value) { m.Labels = readLabels(v) }},
 	{"buckets", func(m *Metric, v value) { m.Buckets = readBuckets(v) }},
+	{"native", func(m *Metric, v value) { m.Native = v.native() }},
 	{"max_entries", func(m *Metric, v value) { m.MaxEntries = v.count("max_entries", maxMaxEntries) }},
 	{"overflow", func(m *Metric, v value) { m.Overflow = v.choice("overflow", "other", "drop", "evict") }},
 	{"expire", func(m *Metric, v value) { m.Expire = v.expire() }},

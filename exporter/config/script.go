@@ -21,6 +21,7 @@ type topLevel struct {
 type defaults struct {
 	maxEntries int
 	expire     *time.Duration
+	native     *Native
 }
 
 // readConfig reads one file's text.
@@ -50,6 +51,7 @@ var configFields = []field[topLevel]{
 func (t *topLevel) defaulted() []*Script {
 	for _, s := range t.scripts {
 		s.Namespace, s.MaxEntries, s.Expire = cmp.Or(t.namespace, defaultNamespace), t.defaults.maxEntries, t.defaults.expire
+		s.Native = t.defaults.native
 	}
 	return t.scripts
 }
@@ -75,6 +77,7 @@ func (v value) namespace() string {
 var defaultFields = []field[defaults]{
 	{"max_entries", func(d *defaults, v value) { d.maxEntries = v.count("max_entries", maxMaxEntries) }},
 	{"expire", func(d *defaults, v value) { d.expire = v.expire() }},
+	{"native", func(d *defaults, v value) { d.native = v.native() }},
 }
 
 func readScripts(v value) []*Script {

@@ -25,6 +25,10 @@ type Family struct {
 	Type       dto.MetricType // counter, gauge, summary without quantiles, or histogram
 	Bounds     []float64      // of a histogram's buckets but +Inf, ascending
 
+	// Native, of histograms that have native buckets, is called after a sample was
+	// yielded and fills in those of that sample. Only protobuf has them.
+	Native func(*Native)
+
 	// Samples yields the series in the order in which they are written; it may
 	// be run several times. A sample is valid until the next one.
 	Samples iter.Seq[*Sample]

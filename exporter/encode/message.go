@@ -44,5 +44,10 @@ func (f *Family) histogram(s *Sample, sum *float64, created *timestamppb.Timesta
 	for i := range f.Bounds {
 		h.Bucket = append(h.Bucket, &dto.Bucket{CumulativeCount: proto.Uint64(s.Counts[i]), UpperBound: &f.Bounds[i]})
 	}
+	if f.Native != nil {
+		var n Native
+		f.Native(&n)
+		n.message(h)
+	}
 	return h
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -46,11 +47,15 @@ const (
 const doubleSize = 1 + 8
 
 // protobuf is the format of delimited messages. A message begins with its size,
-// so a family is gone through twice: to add up sizes, and to write.
+// so a family is gone through twice: to add up sizes, and to write. Native buckets
+// take too long to find for that: a family that has them is written to memory first.
 type protobuf struct {
 	number, created protowire.Number // fields of this family's type
 	start           []byte           // field of the timestamp startAt
 	startAt         int64
+
+	buckets Native
+	native  []byte // fields of a sample's native buckets
 }
 
 func (p *protobuf) family(w *bufio.Writer, f *Family) {
@@ -59,6 +64,10 @@ func (p *protobuf) family(w *bufio.Writer, f *Family) {
 	b = appendText(b, familyHelp, f.Help)
 	b = protowire.AppendTag(b, familyType, protowire.VarintType)
 	b = protowire.AppendVarint(b, uint64(f.Type))
+	if f.Native != nil {
+		p.nativeFamily(w, f, b)
+		return
+	}
 	size := len(b)
 	for s := range f.Samples {
 		metric, _ := p.sizes(f, s)
@@ -67,9 +76,27 @@ func (p *protobuf) family(w *bufio.Writer, f *Family) {
 	_, _ = w.Write(protowire.AppendVarint(nil, uint64(size)))
 	_, _ = w.Write(b)
 	for s := range f.Samples {
-		p.sample(w, f, s)
+		_, _ = w.Write(p.appendSample(room(w, 2*len(s.Labels)), f, s))
 	}
 }
+
+// nativeFamily writes a family that begins with these fields.
+func (p *protobuf) nativeFamily(w *bufio.Writer, f *Family, begin []byte) {
+	kept := messages.Get().(*[]byte)
+	defer messages.Put(kept)
+	b := append((*kept)[:0], begin...)
+	for s := range f.Samples {
+		f.Native(&p.buckets)
+		p.native = p.buckets.appendTo(p.native[:0])
+		b = p.appendSample(b, f, s)
+	}
+	_, _ = w.Write(protowire.AppendVarint(nil, uint64(len(b))))
+	_, _ = w.Write(b)
+	*kept = b
+}
+
+// messages are the memory that families were written to, which is used again.
+var messages = sync.Pool{New: func() any { return new([]byte) }}
 
 // begin notes which fields a metric of that type has.
 func (p *protobuf) begin(typ dto.MetricType) {
@@ -91,7 +118,7 @@ func (p *protobuf) begin(typ dto.MetricType) {
 // sizes returns the size of a sample's message, and of the one in it that has
 // its numbers.
 func (p *protobuf) sizes(f *Family, s *Sample) (metric, number int) {
-	number = numberSize(f, s) + len(p.startOf(s))
+	number = numberSize(f, s) + len(p.native) + len(p.startOf(s))
 	return labelsSize(s.Labels) + fieldSize(number), number
 }
 
@@ -150,9 +177,9 @@ func appendTimestamp(b []byte, field protowire.Number, created int64) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), message)
 }
 
-func (p *protobuf) sample(w *bufio.Writer, f *Family, s *Sample) {
+func (p *protobuf) appendSample(b []byte, f *Family, s *Sample) []byte {
 	metric, number := p.sizes(f, s)
-	b := appendBegin(room(w, 2*len(s.Labels)), familyMetric, metric)
+	b = appendBegin(b, familyMetric, metric)
 	for text := s.Labels; len(text) > 0; {
 		var l label
 		l, text = cutLabel(text)
@@ -164,11 +191,11 @@ func (p *protobuf) sample(w *bufio.Writer, f *Family, s *Sample) {
 		b = appendTotal(b, s.Count, s.Value)
 	case dto.MetricType_HISTOGRAM:
 		b = appendTotal(b, s.Counts[len(f.Bounds)], s.Value)
-		b = appendBuckets(b, f.Bounds, s.Counts)
+		b = append(appendBuckets(b, f.Bounds, s.Counts), p.native...)
 	default:
 		b = appendDouble(b, numberValue, s.Value)
 	}
-	_, _ = w.Write(append(b, p.startOf(s)...))
+	return append(b, p.startOf(s)...)
 }
 
 func appendTotal(b []byte, count uint64, sum float64) []byte {

@@ -18,6 +18,15 @@ var scrapeRows = []row{
 	{name: "scrape of 100,000 series, protobuf, gzip", values: cpuAndPeak(0, 0), run: scrapes("count()", 100_000, protobuf, "gzip")},
 	{name: "scrape of 20,000 series, text", values: cpuAndPeak(0.75, 0.50), run: scrapes("count()", 20_000, "", "identity")},
 	{name: "scrape of 1,000 histograms of 25 buckets, text", values: cpuAndPeak(0.60, 0), run: scrapes("quantize(arg1)", 1_000, "", "identity")},
+	nativeRow("quantize(arg1)"), nativeRow("quantize(arg1, 3)"), nativeRow("quantize(arg1, 4)"),
+}
+
+// nativeRow compares native histograms with classic ones.
+func nativeRow(aggregation string) row {
+	return row{
+		name: "scrape of 1,000 native histograms of " + aggregation + ", protobuf, beside classic ones", values: cpuAndPeak(1.5, 0),
+		run: scrapesOf(aggregation, 1_000, protobuf, "identity", ", native: true"), beside: scrapes(aggregation, 1_000, protobuf, "identity"),
+	}
 }
 
 func cpuAndPeak(cpu, peak float64) []value {
@@ -30,13 +39,18 @@ func cpuAndPeak(cpu, peak float64) []value {
 // scrapes measures the CPU time of a scrape and the peak memory of an exporter
 // that was scraped often, with so many keys that were updated once.
 func scrapes(aggregation string, keys int, accept, encoding string) func(string) ([]float64, error) {
+	return scrapesOf(aggregation, keys, accept, encoding, "")
+}
+
+// scrapesOf is scrapes of a metric of which more is said.
+func scrapesOf(aggregation string, keys int, accept, encoding, more string) func(string) ([]float64, error) {
 	config := fmt.Sprintf(`scripts:
   - name: keys
     script: |
       kprobe:SyS_getpriority / comm == "ply-bench" / { @[arg0] = %s; }
     metrics:
-      - {map: "@", max_entries: %d}
-`, aggregation, keys+keys/50)
+      - {map: "@", max_entries: %d%s}
+`, aggregation, keys+keys/50, more)
 	return func(path string) ([]float64, error) {
 		s, err := serve(path, config, "--metrics.max-series", "200000")
 		if err != nil {

@@ -25,13 +25,13 @@ type dialect struct {
 }
 
 // scripts are scripts that say everything.
-const scripts = `"namespace": "n", "defaults": {"max_entries": 5},
+const scripts = `"namespace": "n", "defaults": {"max_entries": 5, "native": true},
 	"scripts": [
 		{"name": "a", "help": "h", "script": "S", "metrics": [
 			{"map": "@", "name": "m", "help": "h", "type": "histogram", "unit": "none", "scale": 0.5,
 				"labels": ["l", {"name": "k", "map": {"0": "zero", "1": 1}, "regexp": "a(.*)", "keep": true},
 					{"as": ["pod", {"name": "c", "of": "container", "map": {"a": "b"}, "regexp": "a(.*)", "keep": true}], "ttl": "10m", "min_age": "5s"}, {"drop": true}],
-				"buckets": {"min": "1ms", "max": 10}, "max_entries": 5, "overflow": "evict", "top": 5, "export": true},
+				"buckets": {"min": "1ms", "max": 10}, "native": {"bits": 3, "max_buckets": 12}, "max_entries": 5, "overflow": "evict", "top": 5, "export": true},
 			{"map": "$x", "buckets": [1, "2Ki"]}]},
 		{"name": "b", "file": "s.ply"}]`
 
