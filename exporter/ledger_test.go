@@ -117,6 +117,18 @@ func TestWorkloadOverRestarts(t *testing.T) {
 	})
 }
 
+// A key that was away counts from nothing again, even if it has more than before.
+func TestContainersThatComeBack(t *testing.T) {
+	c, tracer := groupsOf(t, `@[cgroup] = count();`, `{as: [workload]}`)
+	tracer.groups[1] = inPod("prod", "web-1", "web", "web")
+	tracer.count(map[int64]int64{1: 10})
+	values(t, c)
+	tracer.count(nil)
+	wantValues(t, c, "away", map[string]int64{"workload=web": 10})
+	tracer.count(map[int64]int64{1: 15})
+	wantValues(t, c, "back", map[string]int64{"workload=web": 25})
+}
+
 // Series of a container that ended go, with what it counted last; those of a quiet
 // one stay.
 func TestEndOfContainers(t *testing.T) {
