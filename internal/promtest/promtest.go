@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -56,9 +57,15 @@ func StartPath(t testing.TB, target, path string) *Server {
 
 func start(t testing.TB, command, target, path string, args ...string) *Server {
 	t.Helper()
+	return startWith(t, command, target, fmt.Sprintf(config, path, target), args...)
+}
+
+// startWith starts a Prometheus with the text of a configuration that scrapes the target.
+func startWith(t testing.TB, command, target, text string, args ...string) *Server {
+	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, config, path, target), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	address := freeAddress(t)
@@ -119,8 +126,13 @@ func (s *Server) wait(what string, done func() bool) {
 }
 
 // StartNative is Start for a Prometheus that stores native histograms, and of a
-// histogram that has native buckets only these.
+// histogram that has native buckets only these: by a feature before version 3.8, and as
+// its configuration says from then on.
 func StartNative(t testing.TB, target string) *Server {
 	t.Helper()
-	return start(t, need.Command(t, "prometheus"), target, "/metrics", "--enable-feature=native-histograms")
+	command, text := need.Command(t, "prometheus"), fmt.Sprintf(config, "/metrics", target)
+	if version, err := exec.Command(command, "--version").CombinedOutput(); err != nil || bytes.Contains(version, []byte("version 2.")) {
+		return startWith(t, command, target, text, "--enable-feature=native-histograms")
+	}
+	return startWith(t, command, target, strings.Replace(text, "global: {", "global: {scrape_native_histograms: true, ", 1))
 }
