@@ -151,7 +151,7 @@ func (p *top) counting() map[uint32]*place {
 func (p *top) choose(t *mapSeries, now time.Time, from startTime) {
 	counting := p.counting()
 	lingering := len(p.places) - len(counting)
-	for _, n := range p.largest(t) {
+	for _, n := range t.largestKeys(p.most) {
 		if counting[n] != nil {
 			continue
 		}
@@ -173,13 +173,14 @@ func (p *top) choose(t *mapSeries, now time.Time, from startTime) {
 	}
 }
 
-// largest are the keys that should have a place, the largest first.
-func (p *top) largest(t *mapSeries) []uint32 {
-	list := t.largest(p.most+1, t.weight)
+// largestKeys are the keys that are largest, at most so many, the largest first. What
+// all others are is in no rank.
+func (t *mapSeries) largestKeys(most int) []uint32 {
+	list := t.largest(most+1, t.weight)
 	if at, found := t.find(t.otherLabels()); found {
 		list = slices.DeleteFunc(list, func(n uint32) bool { return n == t.order[at] })
 	}
-	return list[:min(len(list), p.most)]
+	return list[:min(len(list), most)]
 }
 
 func leastOf(t *mapSeries, counting map[uint32]*place) uint32 {
@@ -267,7 +268,7 @@ func (t *mapSeries) hideSmall() {
 		}
 	}
 	shown := map[uint32]bool{}
-	for _, n := range t.largest(t.m.top, t.weight) {
+	for _, n := range t.largestKeys(t.m.top) {
 		shown[n] = true
 	}
 	if t.other != noSeries && t.list[t.other].round == t.round {

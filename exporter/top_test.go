@@ -228,6 +228,25 @@ func TestTopGauges(t *testing.T) {
 	}
 }
 
+// What a gauge has no room for is shown beside the largest, and takes none of their places.
+func TestTopGaugesBesideOthers(t *testing.T) {
+	for _, others := range []int64{1, 100} {
+		tracer := &fakeTracer{
+			rows:   map[string][]pair{"@": {{words(1), words(5)}, {words(2), words(9)}, {words(3), words(7)}}},
+			others: map[string][]byte{"@": words(others)},
+		}
+		b := &fakeBackend{scripts: map[string]string{"S": on("@[pid] = max(tid);")}, tracers: map[string]*fakeTracer{"S": tracer}}
+		c := run(t, b, oneScriptYAML(`{map: "@", top: 2, max_entries: 3}`))
+		got := scrape(t, c)
+		for _, line := range []string{`ply_net{pid="2"} 9`, `ply_net{pid="3"} 7`, fmt.Sprintf(`ply_net{pid="other"} %d`, others)} {
+			expectLine(t, got, "%s\n", line)
+		}
+		if strings.Count(got, "ply_net{") != 3 {
+			t.Errorf("got\n%s", got)
+		}
+	}
+}
+
 func TestWrongTop(t *testing.T) {
 	const body = "t[pid] = 5; @d[pid] = count(); @cell = count();"
 	for metric, want := range map[string]string{
