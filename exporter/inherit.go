@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/tracer"
 )
 
@@ -43,7 +44,21 @@ func (c *compiled) pinName() tracer.PinName {
 	if slices.ContainsFunc(c.metrics.exported(), (*metric).hasGroups) {
 		name = "" // what series had of containers that ended is not in the kernel
 	}
-	return tracer.PinName{Name: name, Claims: claims}
+	var joined []string
+	for i, m := range c.metrics {
+		if m.starts() && m.joins(c.object.Maps[i]) {
+			joined = append(joined, c.object.Maps[i].Name)
+		}
+	}
+	return tracer.PinName{Name: name, Claims: claims, Joined: joined}
+}
+
+// joins says whether several keys may have the same labels: some of their parts are not
+// shown, or not as they are.
+func (m *metric) joins(mp *object.Map) bool {
+	return len(m.labels) < len(mp.Key) || slices.ContainsFunc(m.labels, func(l label) bool {
+		return l.of != nil || l.rules.Regexp != nil || len(l.rules.Map) > 0 || mp.Key[l.part].Type.Display != nil
+	})
 }
 
 // meaning is the same for metrics that continue each other.

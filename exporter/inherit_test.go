@@ -7,6 +7,27 @@ import (
 	"ply-exporter/plylang"
 )
 
+// Of which maps series may be of several keys, so that they fall when one expires unseen.
+func TestJoinedMaps(t *testing.T) {
+	for _, row := range []struct {
+		key, metric string
+		want        bool
+	}{
+		{"comm, pid", "type: counter", false},
+		{"comm, pid", "type: counter, labels: [a, {drop: true}]", false},
+		{"comm, pid", "type: counter, labels: [a, {name: b, map: {1: one}}]", true},
+		{"comm, pid", "type: gauge, labels: [a, {name: b, map: {1: one}}]", false},
+		{"comm, pid", "type: counter, labels: [{name: a, regexp: '(.*)/.*'}, b]", true},
+		{"pid, syscall(pid)", "type: counter", true},
+	} {
+		in := reloading(t, &reloadBackend{}, "scripts:\n  - name: s\n    script: tracepoint:sched/sched_switch { @x["+row.key+"] = count(); }\n"+
+			"    metrics: [{map: '@x', expire: 10m, "+row.metric+"}]\n")
+		if got := len(in.collector.scripts[0].compiled.pinName().Joined) > 0; got != row.want {
+			t.Errorf("%s, %s: %t, want %t", row.key, row.metric, got, row.want)
+		}
+	}
+}
+
 // A series never goes on with the counts of something else: a script that would have
 // it do so begins again.
 func TestReloadTakesNoCountsOfOthers(t *testing.T) {

@@ -16,9 +16,9 @@ type expiring struct {
 
 	remover, merger runner
 
-	expired *uint64 // how many keys have expired
-	gone    []Row   // what has expired and was not taken; under main.mu
-	taken   uint64  // how many were taken
+	notes words  // see expiryNotes
+	gone  []Row  // what has expired and was not taken; under main.mu
+	taken uint64 // how many were taken
 
 	due        time.Time // the next tick
 	complained bool
@@ -28,7 +28,7 @@ type expiring struct {
 func (t *Tracer) openExpiring(m *object.Map, main *mapReader) (*expiring, error) {
 	late, err := openReader(m, t.coll.Maps[m.LateName()])
 	main.late, main.time = late, t.expiries[m.Expiry.ID:m.Expiry.ID+1]
-	x := &expiring{Map: m, main: main, words: t.expiries, expired: t.expiredNote(m)}
+	x := &expiring{Map: m, main: main, words: t.expiries, notes: t.expiryNotes(m)}
 	main.beside = x.now() != object.ExpireFirst // the process before may have left something there
 	return x, err
 }
@@ -52,7 +52,7 @@ func (t *Tracer) Expired(m *object.Map) uint64 {
 	t.life.RLock()
 	defer t.life.RUnlock()
 	if x := t.expiryOf(m); x != nil && !t.closed {
-		return atomic.LoadUint64(x.expired)
+		return x.notes.load(noteExpired)
 	}
 	return 0
 }
@@ -60,8 +60,10 @@ func (t *Tracer) Expired(m *object.Map) uint64 {
 // TakeExpired has Contents not tell any more of the rows that were the first n that
 // have expired.
 func (t *Tracer) TakeExpired(m *object.Map, n uint64) {
+	t.life.RLock()
+	defer t.life.RUnlock()
 	x := t.expiryOf(m)
-	if x == nil {
+	if x == nil || t.closed {
 		return
 	}
 	x.main.mu.Lock()
@@ -69,6 +71,9 @@ func (t *Tracer) TakeExpired(m *object.Map, n uint64) {
 	if n > x.taken {
 		x.gone = append([]Row(nil), x.gone[n-x.taken:]...)
 		x.taken = n
+	}
+	if len(x.gone) == 0 {
+		x.notes.store(noteUntaken, 0)
 	}
 }
 
@@ -80,7 +85,7 @@ const maxGone = 4
 func (x *expiring) note(elements []byte) {
 	for row := range x.main.rows(elements) {
 		x.gone = append(x.gone, row)
-		atomic.AddUint64(x.expired, 1)
+		atomic.AddUint64(&x.notes[noteExpired], 1)
 	}
 	if more := len(x.gone) - maxGone*x.MaxEntries; more > 0 {
 		x.gone = append([]Row(nil), x.gone[more:]...)
@@ -172,6 +177,9 @@ func (r *mapReader) noteOldest(elements []byte, began uint64) {
 // remove deletes the old elements, which no program updates any more.
 func (x *expiring) remove() error {
 	old, err := x.old()
+	if len(old) > 0 {
+		x.notes.store(noteUntaken, 1) // first: the process may end at any time
+	}
 	if err == nil {
 		err = x.delete(old)
 	}

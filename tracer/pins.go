@@ -61,6 +61,10 @@ type PinName struct {
 	// over scripts only if all that was claimed by others of the process before has
 	// the same meaning now.
 	Claims map[string]string
+
+	// Joined are maps of which several keys may share a series, which would fall if the
+	// process before has not shown yet that one of them has expired.
+	Joined []string
 }
 
 // A leftover is a script that goes on without a process.

@@ -22,7 +22,7 @@ func (l *loader) adopt(obj *object.Object, as PinName, opt Options) *Tracer {
 	if left == nil {
 		return nil
 	}
-	t, err := l.open(obj, left, opt)
+	t, err := l.open(obj, left, as, opt)
 	if err == nil {
 		opt.log().Info("script taken over from the exporter before", "script", as.Name, "counting_since", t.created.UTC().Format(time.RFC3339))
 		return t
@@ -35,7 +35,7 @@ func (l *loader) adopt(obj *object.Object, as PinName, opt Options) *Tracer {
 }
 
 // open opens what is pinned of a script.
-func (l *loader) open(obj *object.Object, left *leftover, opt Options) (_ *Tracer, err error) {
+func (l *loader) open(obj *object.Object, left *leftover, as PinName, opt Options) (_ *Tracer, err error) {
 	r := left.record
 	if err := roomForFiles(len(r.Maps) + r.links() + 2*len(r.Programs)); err != nil {
 		return nil, Diagnose(err)
@@ -50,7 +50,7 @@ func (l *loader) open(obj *object.Object, left *leftover, opt Options) (_ *Trace
 			_ = t.Close()
 		}
 	}()
-	if err := t.openPinnedMaps(r, in); err != nil {
+	if err := t.openPinnedMaps(r, as, in); err != nil {
 		return nil, err
 	}
 	if err := t.openPinnedPrograms(r, in); err != nil {
@@ -77,7 +77,7 @@ func (r *pinRecord) links() (n int) {
 }
 
 // openPinnedMaps opens the maps, which must be those that the script would have.
-func (t *Tracer) openPinnedMaps(r *pinRecord, in func(string) string) (err error) {
+func (t *Tracer) openPinnedMaps(r *pinRecord, as PinName, in func(string) string) (err error) {
 	if names := mapNames(t.obj); !slices.Equal(names, r.Maps) {
 		return fmt.Errorf("it has the maps %s, and not %s", strings.Join(r.Maps, ", "), strings.Join(names, ", "))
 	}
@@ -102,6 +102,11 @@ func (t *Tracer) openPinnedMaps(r *pinRecord, in func(string) string) (err error
 	}
 	if t.notes.load(notePast) != 0 {
 		return errors.New("its series have counts of keys that have expired, which only the process before knew")
+	}
+	for _, m := range t.obj.Maps {
+		if m.Expiry != nil && slices.Contains(as.Joined, m.Name) && t.expiryNotes(m).load(noteUntaken) != 0 {
+			return fmt.Errorf("keys of %s have expired since the last scrape, and series may have had counts of them and of others", m.Name)
+		}
 	}
 	return nil
 }

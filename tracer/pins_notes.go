@@ -24,6 +24,13 @@ const (
 	noteMaps             // those of the maps follow
 )
 
+// Words for each map whose keys expire.
+const (
+	noteExpired = iota // how many keys have expired
+	noteUntaken        // whether some have since the last TakeExpired
+	notesPerExpiry
+)
+
 // noteWords is how many words are kept of a script.
 func noteWords(obj *object.Object) int {
 	n := noteMaps
@@ -32,7 +39,7 @@ func noteWords(obj *object.Object) int {
 		case m.Cleared():
 			n += notesPerMap
 		case m.Expiry != nil:
-			n++ // how many keys have expired
+			n += notesPerExpiry
 		}
 	}
 	return n
@@ -57,9 +64,10 @@ func (t *Tracer) notesOf(m *object.Map) words {
 	return t.notes[at : at+notesPerMap]
 }
 
-// expiredNote is the word that says how many keys of a map have expired.
-func (t *Tracer) expiredNote(m *object.Map) *uint64 {
-	return &t.notes[noteWords(t.obj)-1-m.Expiry.ID]
+// expiryNotes are the words of a map whose keys expire.
+func (t *Tracer) expiryNotes(m *object.Map) words {
+	end := noteWords(t.obj) - m.Expiry.ID*notesPerExpiry
+	return t.notes[end-notesPerExpiry : end]
 }
 
 // DependOnPast says whether what is shown of the script is more than what its maps have:

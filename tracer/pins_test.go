@@ -41,16 +41,23 @@ type pinnedRun struct {
 // runPinned starts scripts, or takes them over. Each is named by its place.
 func runPinned(t *testing.T, path string, objs ...*object.Object) *pinnedRun {
 	t.Helper()
+	var as []PinName
+	for i := range objs {
+		as = append(as, PinName{Name: "script" + string(rune('a'+i))})
+	}
+	return runPinnedAs(t, path, as, objs...)
+}
+
+// runPinnedAs is runPinned for scripts with names.
+func runPinnedAs(t *testing.T, path string, as []PinName, objs ...*object.Object) *pinnedRun {
+	t.Helper()
 	r := &pinnedRun{log: &strings.Builder{}}
 	opt := Options{Kernel: runningKernel(t), Log: slog.New(slog.NewTextHandler(r.log, nil))}
 	var err error
 	if r.pins, err = OpenPins(path, opt.Log); err != nil {
 		t.Fatal(err)
 	}
-	opt.Pins = r.pins
-	for i := range objs {
-		opt.PinAs = append(opt.PinAs, PinName{Name: "script" + string(rune('a'+i))})
-	}
+	opt.Pins, opt.PinAs = r.pins, as
 	var errs []error
 	r.tracers, errs = StartAll(objs, opt)
 	for i, err := range errs {
