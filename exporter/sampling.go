@@ -44,8 +44,8 @@ func (r *running) sampleFor(budget config.Share) int {
 	}
 	switch share := r.spent.share(); {
 	case budget > 0 && share > float64(budget):
-		times := math.Ceil(math.Log2(share / float64(budget)))
-		return min(r.every<<int(times), config.MaxSample)
+		times := math.Exp2(math.Ceil(math.Log2(share / float64(budget))))
+		return int(min(float64(r.every)*times, config.MaxSample))
 	case budget == 0 || share < spareShare*float64(budget):
 		return max(1, r.every/2)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ply-exporter/bpfgen/object"
+	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 	"ply-exporter/tracer"
 )
@@ -108,5 +110,18 @@ func TestSampleRefused(t *testing.T) {
 	want := "probes.yaml:5:39: max() of a sample is not that of all events"
 	if text := plylang.Detail(fatal); len(fatal) != 1 || !strings.Contains(text, want) || !strings.Contains(text, "^") {
 		t.Error(text)
+	}
+}
+
+// However small a budget is, there is a part of the events to look at.
+func TestSampleForSmallBudgets(t *testing.T) {
+	for budget, want := range map[config.Share]int{0.3: 2, 0.06: 16, 1e-3: 512, 1e-18: 1024, 1e-20: 1024, 1e-300: 1024} {
+		r := &running{compiled: &compiled{object: &object.Object{Sampled: true}, conf: &config.Script{Sample: &config.Sample{}}}, every: 1}
+		for range samples {
+			r.spent.samples = append(r.spent.samples, sample{share: 0.5})
+		}
+		if got := r.sampleFor(budget); got != want {
+			t.Errorf("budget %g: one in %d, not %d", float64(budget), got, want)
+		}
 	}
 }
