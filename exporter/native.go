@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	dto "github.com/prometheus/client_model/go"
 
@@ -104,8 +105,14 @@ func (n *native) text(b *object.Exponential) string {
 	if n.schema == 0 {
 		bits = ", with quantize(x, 3) 9.1%"
 	}
-	return fmt.Sprintf("schema %d, %s for each power of 2, at most %d, quantiles within %.2g%%%s",
-		n.schema, plural(1<<n.schema, "bucket"), n.most(b), 100*(math.Exp2(math.Ldexp(1, -n.schema))-1), bits)
+	return fmt.Sprintf("schema %d, %s for each power of 2, at most %d, quantiles within %s%%%s",
+		n.schema, plural(1<<n.schema, "bucket"), n.most(b), withinPercent(n.schema), bits)
+}
+
+// withinPercent is how much the bounds of a bucket of a schema differ: 100, 41.4 …
+func withinPercent(schema int) string {
+	ratio := math.Exp2(math.Ldexp(1, -schema)) - 1
+	return strconv.FormatFloat(math.Round(1000*ratio)/10, 'f', -1, 64)
 }
 
 // claim is what must not change between processes: they do not tell each other how coarse

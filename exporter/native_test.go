@@ -258,3 +258,11 @@ func TestWithoutNativeBuckets(t *testing.T) {
 		}
 	}
 }
+
+func TestWithinPercent(t *testing.T) {
+	for schema, want := range []string{"100", "41.4", "18.9", "9.1", "4.4"} {
+		if got := withinPercent(schema); got != want {
+			t.Errorf("schema %d: %s, want %s", schema, got, want)
+		}
+	}
+}
