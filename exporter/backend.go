@@ -74,6 +74,9 @@ type Tracer interface {
 	// Pause detaches the script. Its maps stay readable.
 	Pause() error
 
+	// Pinned says whether the script would outlive the exporter.
+	Pinned() bool
+
 	// Created is when the script started.
 	Created() time.Time
 

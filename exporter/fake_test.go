@@ -45,6 +45,7 @@ type fakeTracer struct {
 	patterns []CgroupPattern
 	reads    int
 	closed   bool
+	pinned   bool
 	paused   bool
 	every    int                // one in how many events is looked at
 	cost     func() tracer.Cost // nil: nothing
@@ -97,6 +98,7 @@ func (f *fakeTracer) Probes() []Probe                 { return f.probes }
 func (f *fakeTracer) SampleEvery(n int)               { f.every = n }
 func (f *fakeTracer) FollowCPUs() error               { return nil }
 func (f *fakeTracer) Pause() error                    { f.paused = true; return nil }
+func (f *fakeTracer) Pinned() bool                    { return f.pinned }
 func (f *fakeTracer) Created() time.Time              { return time.Unix(1000, 0) }
 func (f *fakeTracer) Claim(map[string]string)         {}
 func (f *fakeTracer) Leave() error                    { return f.Close() }

@@ -124,7 +124,7 @@ func TestPageOfMetrics(t *testing.T) {
 			tracers: map[string]*fakeTracer{"S": {rows: map[string][]pair{
 				"@busy": {{chars("dd"), words(90e9)}, {chars("cat"), words(15e9)}},
 				"@all":  {{nil, words(120e9)}},
-			}}},
+			}, pinned: true}},
 		}
 		in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, oneScriptYAML(`{map: "@now", export: true}`))}
 		in.opt.CPUBudget = 0.05
@@ -133,7 +133,7 @@ func TestPageOfMetrics(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.spent.add(tracer.Cost{Runs: 250, Time: time.Millisecond}, sampleTime)
 		page := pageOf(in)
-		expectInOrder(t, page, "1% of a CPU · 2,500 runs a second · 4 µs for a run · budget 5%", "counts since 2000-01-01 00:00:00 UTC")
+		expectInOrder(t, page, "1% of a CPU · 2,500 runs a second · 4 µs for a run · budget 5%", "counts since 2000-01-01 00:00:00 UTC · pinned")
 		for _, line := range []string{
 			`<code>rate(ply_net_busy_seconds_total[5m])</code>`, `<code>histogram_quantile(0.99, rate(ply_net_dist_seconds_bucket[5m]))</code>`,
 			`<code>rate(ply_net_avg_sum[5m]) / rate(ply_net_avg_count[5m])</code>`, `<code>ply_net_now</code>`,

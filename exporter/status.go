@@ -57,6 +57,7 @@ type (
 		Error   string        `json:"error"`
 		Hash    *string       `json:"hash"`
 		Created *time.Time    `json:"created"`
+		Pinned  bool          `json:"pinned"` // outlives the exporter
 		Cost    costStatus    `json:"cost"`
 		Probes  []probeStatus `json:"probes"`
 		Maps    []mapStatus   `json:"maps"`
@@ -204,7 +205,7 @@ func (s *script) status(budget float64) scriptStatus {
 		return v
 	}
 	created := r.created.UTC()
-	v.Hash, v.Created = &r.object.Hash, &created
+	v.Hash, v.Created, v.Pinned = &r.object.Hash, &created, r.tracer.Pinned()
 	v.Cost.add(&r.spent)
 	if r.object.Sampled {
 		ratio := 1 / float64(r.every)

@@ -168,13 +168,22 @@ func linksOf(l io.Closer) (parts linkParts, err error) {
 	return parts, err
 }
 
+// Pinned says whether the script would outlive this process.
+func (t *Tracer) Pinned() bool {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	return t.folder != ""
+}
+
 // unpin removes the names: from now on the script ends with this process.
 func (t *Tracer) unpin() error {
-	if t.folder == "" {
-		return nil
-	}
+	t.life.Lock()
 	folder := t.folder
 	t.folder = ""
+	t.life.Unlock()
+	if folder == "" {
+		return nil
+	}
 	if err := removePinned(folder); err != nil {
 		return fmt.Errorf("unpin: %w", err)
 	}

@@ -121,7 +121,7 @@ func TestPinnedScriptsGoOn(t *testing.T) {
 			first.end(t)
 			continue
 		}
-		if first.tracers[0].folder == "" {
+		if !first.tracers[0].Pinned() {
 			t.Fatalf("%s: not pinned: %s", row.script, first.log)
 		}
 		created, base := first.tracers[0].Created(), total(t, first.tracers[0])
