@@ -39,7 +39,11 @@ import (
 // anything about maps that an object's hash does not tell.
 const pinLayout = "v1"
 
-var anyLayout = regexp.MustCompile(`^v\d+$`)
+// What all versions call their folders.
+var (
+	anyLayout    = regexp.MustCompile(`^v\d+$`)
+	scriptFolder = regexp.MustCompile(`^\w+-[0-9a-f]{12,}$`)
+)
 
 // Pins is a folder of a BPF file system, which belongs to this process until it is
 // closed. The nil one keeps nothing.
@@ -92,6 +96,9 @@ const anybody = -1
 // RemovePins removes all pins of a folder, and with them what they hold in the kernel. It
 // returns the names of scripts. Root may remove those of others.
 func RemovePins(path string, log *slog.Logger) ([]string, error) {
+	if path == "" {
+		return nil, errors.New("--bpf.pin-path is empty: give the folder that the exporter was given")
+	}
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -109,10 +116,13 @@ func RemovePins(path string, log *slog.Logger) ([]string, error) {
 		names = append(names, l.name())
 	}
 	slices.Sort(names)
-	if err := p.removeLayouts(func(string) bool { return true }); err != nil {
+	layouts, err := p.removeLayouts(func(string) bool { return true })
+	if err != nil {
 		return names, err
 	}
-	_ = os.Remove(path) // it stays where it is the root of a file system
+	if layouts > 0 {
+		_ = os.Remove(path) // it stays where it is the root of a file system
+	}
 	return names, nil
 }
 
@@ -133,7 +143,7 @@ func (p *Pins) Path() string {
 
 // prepare removes what is of no use, and makes the folder of the layout.
 func (p *Pins) prepare() error {
-	if err := p.removeLayouts(func(layout string) bool { return layout != pinLayout }); err != nil {
+	if _, err := p.removeLayouts(func(layout string) bool { return layout != pinLayout }); err != nil {
 		return err
 	}
 	if err := os.Mkdir(p.folder(), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
@@ -185,11 +195,11 @@ func (l *leftover) name() string {
 	return l.record.Name
 }
 
-// removeLayouts removes the folders of layouts.
-func (p *Pins) removeLayouts(which func(string) bool) error {
+// removeLayouts removes the folders of layouts, and returns how many there were.
+func (p *Pins) removeLayouts(which func(string) bool) (n int, err error) {
 	names, err := p.entries()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, name := range names {
 		if !which(name) {
@@ -200,18 +210,19 @@ func (p *Pins) removeLayouts(which func(string) bool) error {
 		}
 		scripts, err := os.ReadDir(filepath.Join(p.path, name))
 		if err != nil {
-			return p.unusable(err)
+			return n, p.unusable(err)
 		}
 		for _, s := range scripts {
 			if err := removePinned(filepath.Join(p.path, name, s.Name())); err != nil {
-				return p.unusable(err)
+				return n, p.unusable(err)
 			}
 		}
 		if err := os.Remove(filepath.Join(p.path, name)); err != nil {
-			return p.unusable(err)
+			return n, p.unusable(err)
 		}
+		n++
 	}
-	return nil
+	return n, nil
 }
 
 // take returns the leftover of a script that has not changed, if there is one. It
@@ -307,7 +318,7 @@ func (p *Pins) entries() ([]string, error) {
 	for _, e := range list {
 		switch name := e.Name(); {
 		case name == "maps.debug" || name == "progs.debug": // the kernel's own
-		case e.IsDir() && anyLayout.MatchString(name):
+		case e.IsDir() && anyLayout.MatchString(name) && p.holdsScripts(name):
 			layouts = append(layouts, name)
 		default:
 			foreign = append(foreign, name)
@@ -317,6 +328,15 @@ func (p *Pins) entries() ([]string, error) {
 		return nil, p.fault("holds what is not of ply-exporter (%s): give a folder of its own, such as /sys/fs/bpf/ply-exporter", someOf(foreign))
 	}
 	return layouts, nil
+}
+
+// holdsScripts says whether a layout has nothing but folders that were named by
+// newFolder: others may have a folder v1, too.
+func (p *Pins) holdsScripts(layout string) bool {
+	list, err := os.ReadDir(filepath.Join(p.path, layout))
+	return err == nil && !slices.ContainsFunc(list, func(e os.DirEntry) bool {
+		return !e.IsDir() || !scriptFolder.MatchString(e.Name())
+	})
 }
 
 // fault is an error of the user's with the path.
@@ -361,11 +381,16 @@ func lockPins(path string, owner int, log *slog.Logger) (*Pins, error) {
 }
 
 func (p *Pins) makeFolder() error {
-	_, err := os.Lstat(p.path)
-	if !errors.Is(err, os.ErrNotExist) {
+	parent := filepath.Dir(p.path)
+	if strings.Contains(filepath.Base(p.path), ".") && onBPF(parent) {
+		return p.fault("cannot be made: names in a BPF file system have no dots")
+	}
+	if _, err := os.Lstat(p.path); !errors.Is(err, os.ErrNotExist) {
 		return nil // an error comes again
 	}
-	parent := filepath.Dir(p.path)
+	if _, err := os.Stat(parent); errors.Is(err, os.ErrNotExist) {
+		return p.fault("cannot be made: there is no folder %s", parent)
+	}
 	if !onBPF(parent) {
 		return p.notBPF()
 	}

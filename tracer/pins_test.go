@@ -295,7 +295,10 @@ func TestPinPaths(t *testing.T) {
 	good := bpfFolder(t)
 	root := filepath.Dir(good)
 	foreign, open, other := filepath.Join(root, "foreign"), filepath.Join(root, "open"), filepath.Join(root, "other")
-	for _, folder := range []string{foreign, filepath.Join(foreign, "cilium"), open, other} {
+	alike, empty := filepath.Join(root, "alike"), filepath.Join(root, "empty")
+	for _, folder := range []string{
+		foreign, filepath.Join(foreign, "cilium"), open, other, empty, alike, filepath.Join(alike, "v1"), filepath.Join(alike, "v1", "zz"),
+	} {
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -313,8 +316,10 @@ func TestPinPaths(t *testing.T) {
 	for path, want := range map[string]string{
 		t.TempDir():                           "is not in a BPF file system",
 		filepath.Join(t.TempDir(), "new"):     "is not in a BPF file system",
-		filepath.Join(root, "none", "deeper"): "is not in a BPF file system",
+		filepath.Join(root, "none", "deeper"): "cannot be made: there is no folder ",
+		filepath.Join(root, "with.dot"):       "cannot be made: names in a BPF file system have no dots",
 		foreign:                               "holds what is not of ply-exporter (cilium): give a folder of its own",
+		alike:                                 "holds what is not of ply-exporter (v1): give a folder of its own",
 		open:                                  "can be written to by other users: run \"chmod 700 ",
 		other:                                 "belongs to user 12, and the exporter runs as user 0",
 		good:                                  "is used by another exporter (process ",
@@ -330,6 +335,19 @@ func TestPinPaths(t *testing.T) {
 	}
 	if _, err := RemovePins(other, nil); err != nil {
 		t.Errorf("root does not remove pins of another user: %v", err)
+	}
+	for _, path := range []string{alike, ""} {
+		if _, err := RemovePins(path, nil); err == nil {
+			t.Errorf("pins of %q were removed", path)
+		}
+	}
+	if _, err := RemovePins(empty, nil); err != nil {
+		t.Error(err)
+	}
+	for _, folder := range []string{filepath.Join(alike, "v1", "zz"), empty} {
+		if _, err := os.Stat(folder); err != nil {
+			t.Errorf("a folder of others was removed: %v", err)
+		}
 	}
 	held.Close()
 	if names, err := RemovePins(good, nil); err != nil || len(names) > 0 {

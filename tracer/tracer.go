@@ -135,15 +135,14 @@ func StartAll(objs []*object.Object, opt Options) ([]*Tracer, []error) {
 	for i, obj := range objs {
 		if opt.Pins != nil {
 			tracers[i] = l.adopt(obj, opt.PinAs[i], opt)
-			if tracers[i] != nil {
-				tracers[i].Claim(opt.PinAs[i].Claims)
-			}
 		}
 	}
-	opt.Pins.removeLeft()
+	opt.Pins.removeLeft() // before anything is claimed anew: what goes must contradict until it is gone
 	for i, obj := range objs {
 		if tracers[i] == nil {
 			tracers[i], errs[i] = l.load(obj, opt)
+		} else {
+			tracers[i].Claim(opt.PinAs[i].Claims)
 		}
 	}
 	l.openReaders(tracers, errs, opt.log())
