@@ -229,8 +229,8 @@ scripts:
     script: |
       kprobe:SyS_getpriority / startswith(comm, "full-") / { @[comm] = count(); @n = count(); @size[comm] = quantize(4096); }
     metrics:
-      - {map: "@", max_entries: 4}
-      - {map: "@size", max_entries: 2}
+      - {map: "@", max_entries: 4, overflow: drop}
+      - {map: "@size", max_entries: 2, overflow: drop}
   - name: evict
     script: |
       kprobe:SyS_getpriority / startswith(comm, "full-") / { @[comm] = count(); }

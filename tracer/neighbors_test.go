@@ -66,7 +66,7 @@ func (w witness) ioctl(t *testing.T, request uint) {
 
 func (w witness) read(t *testing.T) uint64 {
 	t.Helper()
-	var value [8]byte
+	var value [16]byte // of our own events with the time that they were enabled
 	if _, err := unix.Read(int(w), value[:]); err != nil {
 		t.Fatalf("read a perf event: %v", err)
 	}

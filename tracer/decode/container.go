@@ -87,7 +87,7 @@ func (m *Machine) containerOf(p containers.Place, podKnown bool) (name string, k
 // to that of a static pod.
 func (m *Machine) workload(pod string, p containers.Place) string {
 	if p.Static() {
-		return strings.TrimSuffix(pod, "-"+m.node)
+		return strings.TrimSuffix(pod, "-"+m.node())
 	}
 	return containers.Workload(pod)
 }

@@ -26,7 +26,7 @@ type Machine struct {
 	nodeNames  names[string] // of pods and containers; see containers.ReadNames
 
 	files fs.FS // of this node
-	node  string
+	node  func() string
 	lives lives
 }
 
@@ -45,7 +45,7 @@ func NewMachine(k *kernel.Kernel) *Machine {
 		nodeNames:  names[string]{read: func() map[string]string { return containers.ReadNames(files, maxNames) }, keep: true},
 		pci:        names[pciKey]{read: func() map[pciKey]string { return readPCI(files) }},
 		files:      files,
-		node:       nodeName(),
+		node:       sync.OnceValue(nodeName),
 	}
 }
 
