@@ -6,30 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"ply-exporter/internal/live"
 	"strings"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
-
-	"ply-exporter/internal/need"
 )
-
-// pinFolder mounts a BPF file system for a test, and returns a path in it.
-func pinFolder(t *testing.T) string {
-	t.Helper()
-	need.BPF(t)
-	root := t.TempDir()
-	if err := unix.Mount("bpf", root, "bpf", 0, ""); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(root, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return filepath.Join(root, "ply-exporter")
-}
 
 // restart ends the server by a signal and starts another one with the same arguments.
 func (s *server) restart(t *testing.T, by os.Signal) *server {
@@ -50,7 +31,7 @@ func (s *server) restart(t *testing.T, by os.Signal) *server {
 // A load that does not stop is counted to the last event over restarts, of which some are
 // by kill -9, while other scripts change, come and go.
 func TestRestartLosesNothing(t *testing.T) {
-	path := pinFolder(t)
+	path := live.PinPath(t)
 	s, write := startReloadable(t, exactConfig, "--bpf.pin-path", path)
 	const n, restarts = 20_000, 9
 	runWorkload(t, n)
@@ -101,7 +82,7 @@ func TestRestartLosesNothing(t *testing.T) {
 
 // One exporter has the folder. What it leaves can be removed when it has ended.
 func TestPinsOfTwoExporters(t *testing.T) {
-	path := pinFolder(t)
+	path := live.PinPath(t)
 	s := startServer(t, exactConfig, "--bpf.pin-path", path)
 	second := ply(t, "--config", writeFile(t, "probes.yaml", exactConfig), "--web.listen-address", freeAddress(t), "--bpf.pin-path", path)
 	if second.status != statusError || !strings.Contains(second.stderr, "is used by another exporter (process ") {
@@ -128,7 +109,7 @@ func TestPinsOfTwoExporters(t *testing.T) {
 // What a reload starts is pinned, and what it ends is not; a script whose metric takes the
 // name of another does not go on with its counts.
 func TestPinsAndReloads(t *testing.T) {
-	path := pinFolder(t)
+	path := live.PinPath(t)
 	scripts := func() (names []string) {
 		folders, err := filepath.Glob(filepath.Join(path, "v1", "*"))
 		if err != nil {
@@ -182,7 +163,7 @@ const scriptNamed = "  - name: %\n    metrics: [{map: '@', name: ply_%}]\n    sc
 // An exporter that is not root pins into a folder of its own, in a file system that only
 // root may look into, as that of systemd is.
 func TestPinsOfAUser(t *testing.T) {
-	path := pinFolder(t)
+	path := live.PinPath(t)
 	const nobody = 65534
 	for _, err := range []error{os.Chmod(filepath.Dir(path), 0o700), os.Mkdir(path, 0o700), os.Chown(path, nobody, nobody)} {
 		if err != nil {
@@ -220,7 +201,7 @@ func TestPinsOfAUser(t *testing.T) {
 // The next pod of a node takes over all that the one before has pinned, with the capabilities,
 // the seccomp profile and the mounts of the DaemonSet.
 func TestPinsOfDaemonSet(t *testing.T) {
-	path := pinFolder(t)
+	path := live.PinPath(t)
 	if err := os.Mkdir(path, 0o755); err != nil { // as the kubelet does
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/internal/live"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
@@ -186,7 +187,7 @@ func TestPinnedExpiry(t *testing.T) {
 	need.OneGuest(t)
 	need.BPF(t)
 	need.Kernel(t, "5.15", "links of tracepoints")
-	path := bpfFolder(t)
+	path := live.PinPath(t)
 	obj := func() *object.Object {
 		return expireAll(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @[data->args[0]] = count(); }`, 0)
 	}
@@ -233,7 +234,7 @@ func TestPinnedExpiryNotTaken(t *testing.T) {
 	need.BPF(t)
 	need.Kernel(t, "5.15", "links of tracepoints")
 	for _, taken := range []bool{false, true} {
-		path := bpfFolder(t)
+		path := live.PinPath(t)
 		obj := expireAll(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @[data->args[0]] = count(); }`, 0)
 		as := []PinName{{Name: "counts", Joined: []string{obj.Maps[0].Name}}}
 		first := runPinnedAs(t, path, as, obj)

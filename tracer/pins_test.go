@@ -11,25 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/internal/live"
 	"ply-exporter/internal/need"
 	"ply-exporter/plylang"
 )
-
-// bpfFolder mounts a BPF file system for a test, and returns a path in it.
-func bpfFolder(t *testing.T) string {
-	t.Helper()
-	need.BPF(t)
-	root := t.TempDir()
-	if err := unix.Mount("bpf", root, "bpf", 0, ""); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(root, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return filepath.Join(root, "ply-exporter")
-}
 
 // A pinnedRun is a process with pins, as far as scripts see it.
 type pinnedRun struct {
@@ -114,7 +99,7 @@ func TestPinnedScriptsGoOn(t *testing.T) {
 		{"kprobe:SyS_getppid /pid == PID/ { @[time & 15] = count(); print(pid); }", 1},
 		{"BEGIN { @ = 40; } kprobe:SyS_getppid /pid == PID/ { @c = count(); } kprobe:SyS_getpriority { @r[tid] = sum(7); } END { @ = 7; }", 0},
 	} {
-		path := bpfFolder(t)
+		path := live.PinPath(t)
 		obj := compile(t, row.script)
 		first := runPinned(t, path, obj)
 		if need.Older(need.Release(), "5.15") && strings.Contains(first.log.String(), "which Linux 5.15 brought") {
@@ -155,7 +140,7 @@ func TestPinnedScriptsGoOn(t *testing.T) {
 
 // Programs that are attached through perf go on, too, where perf events have links.
 func TestPinnedPerfEventsGoOn(t *testing.T) {
-	path := bpfFolder(t)
+	path := live.PinPath(t)
 	b := newObject("")
 	cell, ticks := b.addMap(cellMap()), b.addMap(cellMap())
 	b.program(object.AttachTracepoint, "raw_syscalls/sys_enter", points(sysEnter), onlySyscall(unix.SYS_GETPPID), cellAdd(cell))
@@ -206,7 +191,7 @@ func total(t *testing.T, tr *Tracer) (sum uint64) {
 // A script without a name is not pinned.
 func TestPinsOfNoName(t *testing.T) {
 	need.BPF(t)
-	path := bpfFolder(t)
+	path := live.PinPath(t)
 	pins, err := OpenPins(path, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +211,7 @@ func TestPinsOfNoName(t *testing.T) {
 
 // What has changed starts afresh, and what nobody claims is removed.
 func TestPinsOfOtherScriptsAreRemoved(t *testing.T) {
-	path := bpfFolder(t)
+	path := live.PinPath(t)
 	const a, b = "kprobe:SyS_getppid /pid == PID/ { @ = count(); }", "kprobe:SyS_getppid /pid == PID/ { @ = sum(2); }"
 	first := runPinned(t, path, compile(t, a), compile(t, a))
 	syscalls(unix.SYS_GETPPID, 10, 0)
@@ -267,7 +252,7 @@ func TestPinsThatAreNotWhole(t *testing.T) {
 			return os.Rename(filepath.Join(path, pinLayout), filepath.Join(path, "v9"))
 		}, "another version's layout"},
 	} {
-		path := bpfFolder(t)
+		path := live.PinPath(t)
 		first := runPinned(t, path, obj)
 		syscalls(unix.SYS_GETPPID, 10, 0)
 		script := first.tracers[0].folder
@@ -292,7 +277,7 @@ func TestPinsThatAreNotWhole(t *testing.T) {
 
 // Each mistake in a path is named, with what to do.
 func TestPinPaths(t *testing.T) {
-	good := bpfFolder(t)
+	good := live.PinPath(t)
 	root := filepath.Dir(good)
 	foreign, open, other := filepath.Join(root, "foreign"), filepath.Join(root, "open"), filepath.Join(root, "other")
 	alike, empty := filepath.Join(root, "alike"), filepath.Join(root, "empty")
@@ -361,7 +346,7 @@ func TestPinPaths(t *testing.T) {
 // A map that is cleared keeps since when it counts, how often it was cleared late, and its
 // generations; one that was cleared while nobody looked counts since then.
 func TestPinnedClears(t *testing.T) {
-	path := bpfFolder(t)
+	path := live.PinPath(t)
 	obj := compile(t, "kprobe:SyS_getppid /pid == PID/ { @[1] = count(); } kprobe:SyS_getpriority /pid == PID/ { clear(@); }")
 	cleared := func(r *pinnedRun) time.Time {
 		c, err := r.tracers[0].Contents(obj.Maps[0])

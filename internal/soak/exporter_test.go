@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"ply-exporter/configs"
+	"ply-exporter/internal/live"
 )
 
 // keys is how many keys the generator's calls have: more than the map has room for.
@@ -53,7 +52,7 @@ type exporter struct {
 
 func newExporter(t *testing.T) *exporter {
 	dir := t.TempDir()
-	e := &exporter{t: t, program: filepath.Join(dir, "ply-exporter"), configs: filepath.Join(dir, "configs"), address: freeAddress(t)}
+	e := &exporter{t: t, pins: live.PinPath(t), program: filepath.Join(dir, "ply-exporter"), configs: filepath.Join(dir, "configs"), address: freeAddress(t)}
 	if out, err := exec.Command("go", "build", "-o", e.program, "ply-exporter").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -61,15 +60,6 @@ func newExporter(t *testing.T) *exporter {
 		t.Fatal(err)
 	}
 	e.change()
-	bpffs := filepath.Join(dir, "bpf")
-	if err := os.Mkdir(bpffs, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Mount("bpf", bpffs, "bpf", 0, "mode=0700"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = unix.Unmount(bpffs, unix.MNT_DETACH) })
-	e.pins = filepath.Join(bpffs, "ply-exporter")
 	return e
 }
 
