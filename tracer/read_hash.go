@@ -1,0 +1,141 @@
+package tracer
+
+import (
+	"ply-exporter/bpfgen/object"
+	"ply-exporter/tracer/keys"
+)
+
+// readHash fills data with one element for each key.
+func (r *mapReader) readHash() error {
+	var began uint64
+	if r.time != nil {
+		began = r.time.load(0)
+	}
+	if err := r.readElements(); err != nil {
+		return err
+	}
+	if r.time != nil {
+		r.noteOldest(r.data, began)
+	}
+	r.round++
+	n := len(r.data) / r.shape.stride()
+	r.known.Grow(n - min(n, r.known.Len()))
+	found, seen := r.keep(r.data[:0], r.data, r.see)
+	r.data = found
+	if seen < r.known.Len() {
+		return r.readMissing()
+	}
+	return nil
+}
+
+// readElements fills data with all elements, some perhaps twice.
+func (r *mapReader) readElements() (err error) {
+	r.data, err = r.elements.read(r.data[:0])
+	return err
+}
+
+// keep appends to kept the elements whose keys are wanted and that an update has
+// reached. It returns how many are wanted.
+func (r *mapReader) keep(kept, elements []byte, wanted func(key []byte) bool) ([]byte, int) {
+	n := 0
+	for element := range r.each(elements) {
+		if !wanted(element[:r.KeySize]) {
+			continue
+		}
+		n++
+		if !r.written(element) {
+			continue
+		}
+		if at := len(kept); at < cap(kept) && &kept[:at+1][at] == &element[0] {
+			kept = kept[:at+len(element)] // it is where it is to be
+		} else {
+			kept = append(kept, element...)
+		}
+	}
+	return kept, n
+}
+
+// written says whether an update has reached an element.
+func (r *mapReader) written(element []byte) bool {
+	return r.Written(1, element[r.KeySize:r.KeySize+r.Size])
+}
+
+// readLate adds to data what is in the late hash.
+func (r *mapReader) readLate() error {
+	if err := r.late.readElements(); err != nil {
+		return err
+	}
+	late := map[string][]byte{}
+	for element := range r.each(r.late.data) {
+		if r.written(element) {
+			late[string(element[:r.KeySize])] = element[r.KeySize:]
+		}
+	}
+	for element := range r.each(r.data) {
+		if value, both := late[string(element[:r.KeySize])]; both {
+			r.joinLate(element[r.KeySize:], value)
+			delete(late, string(element[:r.KeySize]))
+		}
+	}
+	for key, value := range late {
+		r.data = append(append(r.data, key...), value...)
+	}
+	return nil
+}
+
+// joinLate joins a value of the late hash to the one in the map. Of a table that is
+// not only added to the newer one is kept.
+func (r *mapReader) joinLate(value, late []byte) {
+	if r.Expiry.Adds {
+		r.Reduce.Join(value[:r.Size], late[:r.Size])
+	} else if object.Word(late, r.Size/8) > object.Word(value, r.Size/8) {
+		copy(value, late)
+	}
+}
+
+// see notes that a key is there; false when it was already seen this round.
+func (r *mapReader) see(key []byte) bool {
+	n, fresh := r.known.Number(key)
+	if fresh {
+		r.seen = append(r.seen, 0)
+	}
+	first := r.seen[n] != r.round
+	r.seen[n] = r.round
+	return first
+}
+
+// seeKnown is see for keys that were there last time; false for others.
+func (r *mapReader) seeKnown(key []byte) bool {
+	_, known := r.known.Find(key)
+	return known && r.see(key)
+}
+
+// readMissing reads once more, for the keys that were there last time and are not
+// among the elements. A key whose bucket changes meanwhile can be passed over; it
+// must not seem gone. Looking up each would be a bpf(2) call each, in which this
+// CPU misses events.
+func (r *mapReader) readMissing() (err error) {
+	if r.again, err = r.elements.read(r.again[:0]); err != nil {
+		return err
+	}
+	r.data, _ = r.keep(r.data, r.again, r.seeKnown)
+	r.forget()
+	return nil
+}
+
+// forget forgets the keys that are not there.
+func (r *mapReader) forget() {
+	there := 0
+	r.known.Keep(func(n int) bool {
+		if r.seen[n] != r.round {
+			return false
+		}
+		r.seen[there] = r.round
+		there++
+		return true
+	})
+	r.seen = r.seen[:there]
+}
+
+// forgetAll forgets all keys.
+func (r *mapReader) forgetAll() { r.known, r.seen = keys.New(r.KeySize), nil }
