@@ -6,10 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"ply-exporter/internal/live"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"ply-exporter/internal/live"
 )
 
 // restart ends the server by a signal and starts another one with the same arguments.
@@ -77,6 +79,48 @@ func TestRestartLosesNothing(t *testing.T) {
 	}
 	if text := s.logText(t); strings.Count(text, "taken over") != 2 || !strings.Contains(text, "pinned script removed") {
 		t.Errorf("log %s", text)
+	}
+}
+
+// An exporter that is killed at any moment of its start leaves what the next one takes
+// over, or begins anew: no count falls, and nothing is left in the end.
+func TestKilledWhileItStarts(t *testing.T) {
+	path := live.PinPath(t)
+	s := startServer(t, exactConfig, "--bpf.pin-path", path)
+	created := s.counters(t, "ply_calls_total")
+	const n, kills = 1000, 8
+	for i := range kills {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		runWorkload(t, n)
+		half := plyCommand(context.Background(), s.cmd.Args[1:]...)
+		if err := half.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(i+1) * 15 * time.Millisecond)
+		_ = half.Process.Kill()
+		_ = half.Wait()
+		next := &server{address: s.address, log: writeFile(t, "log", "")}
+		next.cmd = plyCommand(context.Background(), s.cmd.Args[1:]...)
+		next.start(t)
+		s = next
+	}
+	_, text := s.get(t, "/metrics")
+	if got := sampleOf(t, text, `ply_calls_total{func="sys_getpriority"}`); got != kills*n {
+		t.Errorf("%v calls, want %d", got, kills*n)
+	}
+	for name, before := range created {
+		if after := s.counters(t, "ply_calls_total")[name]; !after.at.Equal(before.at) {
+			t.Errorf("%s starts at %s, and at %s before", name, after.at, before.at)
+		}
+	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	if r := ply(t, "unpin", "--bpf.pin-path", path); r.status != statusOK {
+		t.Errorf("%+v", r)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Errorf("%s is left", path)
 	}
 }
 

@@ -102,6 +102,18 @@ func (t *mapSeries) update(c Contents, from origin) {
 		zero := Row{Key: make([]byte, t.mp.KeySize), Value: make([]byte, t.mp.Size)}
 		c.Rows, c.Len = slices.Values([]Row{zero}), 1
 	}
+	before := t.begin(c)
+	t.addUp(c)
+	t.settle(c, before, from)
+	t.forget(c)
+	if t.former != nil {
+		t.former, t.scraped = nil, nil
+	}
+}
+
+// begin begins a round, and returns what the series were before it if they have other
+// names now.
+func (t *mapSeries) begin(c Contents) (before *formerKeys) {
 	t.round++
 	t.count, t.filtered = 0, 0
 	switch {
@@ -111,10 +123,14 @@ func (t *mapSeries) update(c Contents, from origin) {
 		t.values, t.was = t.was, t.values
 	}
 	t.makeRoom()
-	before := t.former
-	if before == nil {
-		before = t.relabel(c)
+	if t.former != nil {
+		return t.former
 	}
+	return t.relabel(c)
+}
+
+// addUp adds up what was read, by series.
+func (t *mapSeries) addUp(c Contents) {
 	if t.ledger != nil {
 		t.ledger.takeExpired(t, c)
 	}
@@ -129,6 +145,10 @@ func (t *mapSeries) update(c Contents, from origin) {
 	if t.ledger != nil {
 		t.ledger.end(t)
 	}
+}
+
+// settle decides when series started, and which of them are exported.
+func (t *mapSeries) settle(c Contents, before *formerKeys, from origin) {
 	cleared := c.Cleared.After(t.cleared)
 	t.setStarts(c.Cleared, from)
 	t.inherit(before, c)
@@ -137,10 +157,6 @@ func (t *mapSeries) update(c Contents, from origin) {
 		from = from.clearedAt(c.Cleared)
 	}
 	t.keepLargest(cleared, from.start)
-	t.forget(c)
-	if t.former != nil {
-		t.former, t.scraped = nil, nil
-	}
 }
 
 // makeRoom makes room for a value of each series.
