@@ -38,7 +38,7 @@ func (m *metric) continues(was *metric) bool { return m.meaning() == was.meaning
 func (c *compiled) pinName() tracer.PinName {
 	claims := map[string]string{}
 	for _, m := range c.metrics.exported() {
-		claims[fmt.Sprintf("%s%q", m.name, m.labelNames())] = m.meaning() + m.native.claim()
+		claims[fmt.Sprintf("%s%q", m.name, m.labelNames())] = m.meaning()
 	}
 	name := c.conf.Name
 	if slices.ContainsFunc(c.metrics.exported(), (*metric).hasGroups) {
@@ -67,6 +67,7 @@ func (m *metric) meaning() string {
 	for _, l := range m.labels {
 		text += fmt.Sprintf(", %s of %d%s: %q %t %q", l.name, l.part, l.of.meaning(), l.rules.Written, l.rules.Keep, l.rules.Map)
 	}
+	text += m.native.meaning()
 	if m.top > 0 && m.starts() {
 		text += fmt.Sprintf(", the largest %d by process %s", m.top, process)
 	}

@@ -37,6 +37,7 @@ func TestReloadTakesNoCountsOfOthers(t *testing.T) {
 	}
 	plain := named("name: x_total", "name: y_total")
 	const scaled = "scripts:\n  - name: s\n    script: tracepoint:sched/sched_switch { @[comm] = sum((u64)pid); }\n    metrics: [{map: '@', name: x_total, "
+	const native = "scripts:\n  - name: s\n    script: tracepoint:sched/sched_switch { @ = quantize(pid, 4); }\n    metrics: [{map: '@', native: "
 	for _, row := range []struct {
 		name, before, after string
 		kept                int
@@ -58,6 +59,8 @@ func TestReloadTakesNoCountsOfOthers(t *testing.T) {
 		{"a table", plain, named("name: x_total, labels: [comm, {name: pid, map: {1: init}}]", "name: y_total"), 0},
 		{"an expression", plain, named("name: x_total, labels: [{name: comm, regexp: '(.*)/.*'}, pid]", "name: y_total"), 0},
 		{"a scale", scaled + "scale: 10}]\n", scaled + "scale: 100}]\n", 0},
+		{"another help text of native buckets", native + "{max_buckets: 20}, help: X.}]\n", native + "{max_buckets: 20}}]\n", 1},
+		{"more native buckets", native + "{max_buckets: 20}}]\n", native + "{max_buckets: 40}}]\n", 0},
 		{"scripts swapped", "scripts:\n" + countA + countC, "scripts:\n" +
 			strings.Replace(countA, "name: a", "name: c", 1) + strings.Replace(countC, "name: c", "name: a", 1), 0},
 		{"names of scripts swapped", "scripts:\n" + countA + "    metrics: [{map: '@', name: a_total}]\n" + countB + "    metrics: [{map: '@', name: b_total}]\n",

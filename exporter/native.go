@@ -115,9 +115,8 @@ func withinPercent(schema int) string {
 	return strconv.FormatFloat(math.Round(1000*ratio)/10, 'f', -1, 64)
 }
 
-// claim is what must not change between processes: they do not tell each other how coarse
-// a series is, and find it again by the same bound.
-func (n *native) claim() string {
+// meaning is the bound: with a larger one, series would become finer without a new start.
+func (n *native) meaning() string {
 	if n == nil {
 		return ""
 	}

@@ -203,6 +203,17 @@ func TestMaxBuckets(t *testing.T) {
 	if n := len(bucketsOf(h.PositiveSpan, h.PositiveDelta)) + len(bucketsOf(h.NegativeSpan, h.NegativeDelta)); n > 12 {
 		t.Errorf("%d buckets at schema %d", n, h.GetSchema())
 	}
+	coarse := h.GetSchema()
+	r := s.c.scripts[0].running
+	fresh, err := r.newSeries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.series[0] = fresh[0].after(r.series[0], 0) // as a reload does that changes the help text
+	s.c.scripts[0].running.series[0].m.native.maxBuckets = 10_000
+	if h := s.histogram(); h.GetSchema() != coarse {
+		t.Errorf("schema %d after a reload, want %d", h.GetSchema(), coarse)
+	}
 	start := h.CreatedTimestamp.AsTime()
 	s.put([]int64{5})
 	if h := s.histogram(); h.GetSchema() != 4 || !h.CreatedTimestamp.AsTime().After(start) {
