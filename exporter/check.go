@@ -96,6 +96,9 @@ func (c *compiled) describe(w io.Writer, full map[string]fullKey) {
 	for _, line := range c.programLines() {
 		fmt.Fprintln(w, line)
 	}
+	if text := c.conf.Sample.String(); text != "" {
+		fmt.Fprintf(w, "    looks at %s\n", text)
+	}
 	for i, m := range c.metrics {
 		if m.exported {
 			m.describe(w, c.object.Maps[i], c.object.CPUs, c.checked)

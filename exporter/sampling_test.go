@@ -125,3 +125,24 @@ func TestSampleForSmallBudgets(t *testing.T) {
 		}
 	}
 }
+
+// check says which events a script looks at.
+func TestCheckOfSamples(t *testing.T) {
+	for sample, want := range map[string]string{
+		"sample: auto": "    looks at a part of the events, at least one in 1024, when it exceeds its budget\n",
+		"sample: 1/16": "    looks at one event in 16, which stands for all\n",
+		"budget: 5%":   "",
+	} {
+		var out strings.Builder
+		cfg, err := config.Parse("c.yaml", []byte("scripts:\n  - name: s\n    "+sample+"\n    script: 'kprobe:SyS_read { @ = count(); }'\n"))
+		if err != nil {
+			t.Fatal(plylang.Detail(err))
+		}
+		if err := Check(&out, cfg, &fakeBackend{}, Limits{}); err != nil {
+			t.Fatal(plylang.Detail(err))
+		}
+		if got := out.String(); !strings.Contains(got, want) || strings.Contains(got, "looks at") != (want != "") {
+			t.Errorf("%s: %s", sample, got)
+		}
+	}
+}

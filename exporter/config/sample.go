@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -13,6 +14,17 @@ type Sample struct {
 	// Every is how many events one that is looked at stands for: a power of two. 0: as
 	// many as the budget of the script demands.
 	Every int
+}
+
+// String says which events are looked at; "" for the nil one, which is all.
+func (s *Sample) String() string {
+	switch {
+	case s == nil:
+		return ""
+	case s.Every == 0:
+		return fmt.Sprintf("a part of the events, at least one in %d, when it exceeds its budget", MaxSample)
+	}
+	return fmt.Sprintf("one event in %d, which stands for all", s.Every)
 }
 
 // sample reads "auto" or "1/16".
