@@ -23,7 +23,7 @@ const (
 	one           // also in one guest kernel of a PC
 	ends          // also in the oldest and the newest guest kernel of a PC
 	kernels       // also in each guest kernel of a PC
-	arches        // also in those of other architectures
+	arches        // also in those of other architectures; of a PC, in the oldest and the newest
 	last          // at the end of the oldest and the newest guest kernel of a PC
 )
 

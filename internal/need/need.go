@@ -77,7 +77,8 @@ func EachKernel(t testing.TB) {
 	runs(t, RunsInEach)
 }
 
-// EachArch says that it differs between architectures, too.
+// EachArch says that it differs between architectures, too: then the oldest and the
+// newest kernel of a PC, and those of other architectures.
 func EachArch(t testing.TB) {
 	t.Helper()
 	runs(t, RunsOnEach)
