@@ -108,7 +108,7 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 
 func (c *compiler) compileMaps() {
 	c.findRanges()
-	c.cleared = c.findCleared()
+	c.cleared = Cleared(c.script)
 	for i, pm := range c.script.Maps {
 		m := c.layoutMap(i, pm)
 		c.maps[pm] = m

@@ -14,10 +14,10 @@ import (
 
 // Maps that are cleared have generations; see object.Generations.
 
-// findCleared numbers the maps that a clear() names.
-func (c *compiler) findCleared() map[*plylang.Map]int {
+// Cleared numbers the maps of a script that a clear() names, from 1 on.
+func Cleared(script *plylang.Script) map[*plylang.Map]int {
 	ids := map[*plylang.Map]int{}
-	for _, clause := range c.script.Clauses {
+	for _, clause := range script.Clauses {
 		plylang.Inspect(clause.Body, func(x plylang.Expr) {
 			call, ok := x.(*plylang.Call)
 			if !ok || call.Func == nil || call.Func.Name != clearName {

@@ -16,11 +16,7 @@ import (
 
 // expiry says how a map expires; nil where it does not. few says that its keys are.
 func (c *compiler) expiry(m *object.Map, opt MapOptions, few bool) *object.Expiry {
-	if opt.Expire == 0 || opt.ExpireDefault && (few || m.Cleared()) {
-		return nil
-	}
-	if m.Cleared() {
-		c.errs.Add(c.script.Src, m.Pos, "%s is cleared by the script, so its keys cannot expire: leave out expire, or the clear()", m.Name)
+	if opt.Expire == 0 || m.Cleared() || opt.ExpireDefault && few {
 		return nil
 	}
 	c.expiring++

@@ -76,6 +76,13 @@ func TestExpiredKeyOfSeveral(t *testing.T) {
 				}
 			}
 			expectLine(t, scrapeAll(t, c), "ply_map_expired_total{map=\"@\",script=\"net\"} 5\n")
+			in := &instance{opt: testOptions(nil, ""), collector: c}
+			if page := visit(in, "/").Body.String(); !strings.Contains(page, "keys expire after 10m, 5 have<") {
+				t.Error("the page does not say what expires")
+			}
+			if status := visit(in, statusPath).Body.String(); !strings.Contains(status, `"expire_seconds": 600,`) || !strings.Contains(status, `"expired": 5`+"\n") {
+				t.Errorf("the status does not say what expires:\n%s", status)
+			}
 		})
 	}
 }
@@ -235,7 +242,7 @@ func TestWrongExpire(t *testing.T) {
 	for metric, want := range map[string]string{
 		`{map: "@", expire: 5s}`:           "expire: 5s is too short: keys would go between two scrapes, before anybody has seen their last value; give at least 10s, or never",
 		`{map: "@", expire: 0}`:            "expire: 0 is too short",
-		`{map: "@", expire: 600}`:          `expire: "600" is no time: give one such as 10m or 24h, or never`,
+		`{map: "@", expire: 600}`:          `expire: "600" is no time: give one such as 10m or 1h30m, or never`,
 		`{map: "@", expire: -10m}`:         "expire: -10m is too short",
 		`{map: "@", expire: [10m]}`:        "expire must be a word or a number, not a list",
 		`{map: "@", expire: 10000000000h}`: "is too long: say never",
@@ -247,14 +254,14 @@ func TestWrongExpire(t *testing.T) {
 	}
 	for body, want := range map[string]string{
 		"@ = count();": "expire: @ has no keys that could expire: remove it",
-		"@[comm] = count(); if (pid == 1) { clear(@); }": "@ is cleared by the script, so its keys cannot expire: leave out expire, or the clear()",
+		"@[comm] = count(); if (pid == 1) { clear(@); }": "expire: @ is cleared by the script, so its keys cannot expire: remove it, or the clear()",
 	} {
 		cfg, err := config.Parse("c.yaml", []byte(oneScriptYAML(`{map: "@", expire: 10m}`)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, fatal := compile(cfg, &fakeBackend{scripts: map[string]string{"S": on(body)}})
-		if !slices.ContainsFunc(fatal, func(e *plylang.Error) bool { return e.Msg == want }) {
+		if !slices.ContainsFunc(fatal, func(e *plylang.Error) bool { return e.Msg == want && strings.HasPrefix(e.Error(), "c.yaml:1:") }) {
 			t.Errorf("%s: got %v, want %q", body, fatal, want)
 		}
 	}

@@ -156,7 +156,7 @@ func inferMetric(s *config.Script, checked *plylang.Script, decl *plylang.Map, g
 	if decl.Agg == nil && m.isCounter() && m.top > 0 {
 		errs = append(errs, given.At("top").Errorf("top: the numbers of %s may be any, so that the rest does not add up: it is for aggregations and gauges", decl.Name))
 	}
-	errs = append(errs, m.withoutEffect()...)
+	errs = append(errs, m.withoutEffect(checked)...)
 	errs = append(errs, m.resolveBounds()...)
 	if m.native, err = m.resolveNative(); err != nil {
 		errs = append(errs, err)

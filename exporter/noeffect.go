@@ -1,10 +1,13 @@
 package exporter
 
-import "ply-exporter/plylang"
+import (
+	"ply-exporter/bpfgen"
+	"ply-exporter/plylang"
+)
 
 // withoutEffect reports what the configuration says of a map and could have no
 // effect.
-func (m *metric) withoutEffect() plylang.ErrorList {
+func (m *metric) withoutEffect(checked *plylang.Script) plylang.ErrorList {
 	var errs plylang.ErrorList
 	add := func(key, format string) {
 		if p, given := m.given.Given(key); given {
@@ -21,6 +24,9 @@ func (m *metric) withoutEffect() plylang.ErrorList {
 		add("top", "%s has no keys, so there is one series: remove it")
 	case m.decl.Agg == nil && m.given.Overflow != "evict":
 		add("overflow", "%s is a table, which always forgets its oldest key: remove it, or write evict")
+	}
+	if m.given.Expire != nil && *m.given.Expire > 0 && bpfgen.Cleared(checked)[m.decl] > 0 {
+		add("expire", "%s is cleared by the script, so its keys cannot expire: remove it, or the clear()")
 	}
 	if m.decl.Agg == nil && m.given.Export == nil {
 		for _, key := range exportKeys {

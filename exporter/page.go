@@ -13,6 +13,7 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
@@ -69,7 +70,8 @@ type (
 		Since      time.Time // when it began to count
 		Share      bool      // whether rows show their share of the time since then
 		Keyed      bool
-		Fill       int // percent
+		Fill       int    // percent
+		Expires    string // after how long keys go that are not updated; "" for never
 		Keys       []string
 		Rows       []rowView
 		Histograms []histogramView
@@ -249,6 +251,9 @@ func (r mapReading) view() mapView {
 	}
 	for _, l := range t.m.labels {
 		v.Keys = append(v.Keys, l.name)
+	}
+	if t.mp.Expiry != nil {
+		v.Expires = model.Duration(t.mp.Expiry.After).String()
 	}
 	if t.m.typ == dto.MetricType_HISTOGRAM {
 		t.viewHistograms(&v)

@@ -94,6 +94,9 @@ type (
 		Overflow uint64 `json:"overflow"` // updates that are in the series whose labels say other
 		Filtered int    `json:"filtered"`
 		Memory   uint64 `json:"memory_bytes"`
+
+		Expire  float64 `json:"expire_seconds"` // after which keys go that are not updated; 0: never
+		Expired uint64  `json:"expired"`        // keys
 	}
 )
 
@@ -266,6 +269,9 @@ func (r mapReading) status() mapStatus {
 	v := mapStatus{
 		Name: mp.Name, Type: typeName(m.typ), Unit: m.unit, Entries: r.entries, Max: mp.MaxEntries,
 		Dropped: r.dropped, Overflow: r.overflowed, Filtered: r.filtered, Memory: r.memory,
+	}
+	if mp.Expiry != nil {
+		v.Expire, v.Expired = mp.Expiry.After.Seconds(), r.expired
 	}
 	if m.exported {
 		v.Metric, v.Query = m.name, m.query()

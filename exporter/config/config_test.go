@@ -44,6 +44,11 @@ func TestWrongConfigurations(t *testing.T) {
 		{"unknown key of a script", "scripts:\n  - name: a\n    scirpt: S\n", `c.yaml:3:5: a script has no key "scirpt"; did you mean "script"?`},
 		{"unknown key of a metric", "scripts:\n  - name: a\n    script: S\n    metrics:\n      - map: \"@\"\n        lables: [a]\n",
 			`c.yaml:6:9: a metric has no key "lables"; did you mean "labels"?`},
+		{"keys of a metric in a script", good + "    top: 5\n    overflow: drop\n", `c.yaml:4:5: a script has no key "top": it belongs to a metric, in the script's "metrics:"` +
+			"\n" + `c.yaml:5:5: a script has no key "overflow": it belongs to a metric, in the script's "metrics:"`},
+		{"a key of a script in a metric", metricYAML("sample: auto"), `c.yaml:5:20: a metric has no key "sample": it belongs to a script`},
+		{"a key of a label in a metric", metricYAML("ttl: 10m"), `c.yaml:5:20: a metric has no key "ttl": it belongs to a label, in a metric's "labels:"`},
+		{"a number with _", metricYAML("top: 10_000"), `c.yaml:5:25: top: write 10000 without _`},
 		{"key given twice", good + "    name: b\n", `c.yaml:4:5: name is already given at c.yaml:2:5`},
 		{"script name given twice", good + "  - name: a\n    script: T\n", `c.yaml:4:11: script "a" is already defined at c.yaml:2:11`},
 		{"map described twice", "scripts:\n  - name: a\n    script: S\n    metrics:\n      - map: \"@\"\n      - map: \"@\"\n",
@@ -105,11 +110,11 @@ func TestWrongConfigurations(t *testing.T) {
 		{"no name and no of", metricYAML("labels: [{as: [{map: {a: b}}]}]"), `c.yaml:5:35: a label in "as:" needs "of:", which says what it is of: cgroup, namespace, pod, pod_uid, container, container_id, workload`},
 		{"as of nothing", metricYAML("labels: [{as: []}]"), `c.yaml:5:34: as: the list is empty: write what the labels are of, such as [namespace, pod, container]`},
 		{"as with a name", metricYAML("labels: [{name: a, as: [pod]}]"), `c.yaml:5:29: a label with "as:" has no name, map, regexp and keep of its own: give them to those in "as:"`},
-		{"as in as", metricYAML("labels: [{as: [{as: [pod]}]}]"), `c.yaml:5:36: a label in "as:" has no key "as": it may have name, map, regexp, keep, of`},
+		{"as in as", metricYAML("labels: [{as: [{as: [pod]}]}]"), `c.yaml:5:36: a label in "as:" has no key "as": it belongs to a label, in a metric's "labels:"`},
 		{"label of as given twice", metricYAML("labels: [{as: [pod]}, pod]"), `c.yaml:5:42: label "pod" is given twice`},
 		{"no container, and a ttl", metricYAML("labels: [{name: a, ttl: 10m}]"), `c.yaml:5:29: "ttl:" and "min_age:" are for labels of containers: they need "as:"`},
-		{"no time", metricYAML("labels: [{as: [pod], ttl: soon, min_age: -1s}]"), "c.yaml:5:46: ttl must be a time such as 10s or 2m, not \"soon\"\n" +
-			`c.yaml:5:61: min_age must be a time such as 10s or 2m, not "-1s"`},
+		{"no time", metricYAML("labels: [{as: [pod], ttl: soon, min_age: -1s}]"), "c.yaml:5:46: ttl must be a time such as 10s or 1h30m, not \"soon\"\n" +
+			`c.yaml:5:61: min_age must be a time such as 10s or 1h30m, not "-1s"`},
 		{"label given twice", metricYAML("labels: [a, a]"), `c.yaml:5:32: label "a" is given twice`},
 		{"export is text", metricYAML("export: maybe"), `c.yaml:5:28: export must be true or false, not text`},
 		{"unknown type", metricYAML("type: guage"), `c.yaml:5:26: type must be one of counter, gauge, histogram, not "guage"; did you mean "gauge"?`},

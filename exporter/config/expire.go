@@ -21,20 +21,16 @@ func (v value) expire() *time.Duration {
 	if word == neverExpire {
 		return new(time.Duration)
 	}
-	b, err := ParseBound(word)
-	if err != nil || !b.Time && b.Number.Sign() != 0 {
-		v.fail("expire: %q is no time: give one such as 10m or 24h, or never", word)
-		return nil
-	}
-	seconds, _ := b.Number.Float64()
+	after, ok := parseDuration(word)
 	switch {
-	case seconds < leastExpire.Seconds():
+	case !ok:
+		v.fail("expire: %q is no time: give one such as 10m or 1h30m, or never", word)
+	case after < leastExpire:
 		v.fail("expire: %s is too short: keys would go between two scrapes, before anybody has seen their last value; give at least 10s, or never", word)
-		return nil
-	case seconds > longestExpire.Seconds():
+	case after > longestExpire:
 		v.fail("expire: %s is too long: say never", word)
-		return nil
+	default:
+		return &after
 	}
-	after := time.Duration(seconds * float64(time.Second))
-	return &after
+	return nil
 }

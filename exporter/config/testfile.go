@@ -275,20 +275,6 @@ func readEnv(v value) []string {
 
 func (v value) timeout() time.Duration { return v.duration("timeout", time.Nanosecond, maxTimeout) }
 
-// duration reads a time with its unit.
-func (v value) duration(what string, least, most time.Duration) time.Duration {
-	word := v.word(what)
-	if word == "" {
-		return 0
-	}
-	d, err := time.ParseDuration(word)
-	if err != nil || d < least || d > most {
-		v.fail("%s must be a time such as 10s or 2m, not %q", what, word)
-		return 0
-	}
-	return d
-}
-
 func (v value) exitStatus() int {
 	const most = 255
 	if v.isScalar() && v.node.Value == "0" {

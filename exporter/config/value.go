@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -84,6 +85,10 @@ func (v value) count(what string, limit int) int {
 		return 0
 	}
 	n, ok := parseNumber(v.node.Value)
+	if plain := strings.ReplaceAll(v.node.Value, "_", ""); plain != v.node.Value {
+		v.fail("%s: write %s without _", what, plain)
+		return 0
+	}
 	if !ok || !n.IsInt() || !n.Num().IsInt64() || n.Num().Int64() < 1 || n.Num().Int64() > int64(limit) {
 		v.fail("%s must be from 1 to %d", what, limit)
 		return 0
@@ -192,12 +197,15 @@ func readMapping[T any](v value, what string, dst *T, fields []field[T]) {
 			f.set(dst, val)
 			continue
 		}
-		names := make([]string, len(fields))
-		for i, f := range fields {
-			names[i] = f.key
-		}
-		key.fail("%s has no key %q%s", what, key.node.Value, orOneOf(key.node.Value, names))
+		key.fail("%s has no key %q%s", what, key.node.Value, orElsewhere(key.node.Value, keysOf(fields)))
 	}
+}
+
+func keysOf[T any](fields []field[T]) (keys []string) {
+	for _, f := range fields {
+		keys = append(keys, f.key)
+	}
+	return keys
 }
 
 func findField[T any](fields []field[T], key string) *field[T] {
@@ -207,6 +215,39 @@ func findField[T any](fields []field[T], key string) *field[T] {
 		}
 	}
 	return nil
+}
+
+// elsewhere are the keys of what people mistake for each other.
+var elsewhere []struct {
+	place string
+	keys  []string
+}
+
+func init() { // fields refer to readMapping
+	add := func(place string, keys []string) {
+		elsewhere = append(elsewhere, struct {
+			place string
+			keys  []string
+		}{place, keys})
+	}
+	add("the top level", keysOf(configFields))
+	add("a script", keysOf(scriptFields))
+	add(`a metric, in the script's "metrics:"`, keysOf(metricFields))
+	add(`a label, in a metric's "labels:"`, keysOf(labelFields))
+	add("defaults", keysOf(defaultFields))
+}
+
+// orElsewhere says which key was meant, or where it belongs, or which there are.
+func orElsewhere(key string, keys []string) string {
+	if q := plylang.DidYouMean(key, keys); q != "" {
+		return q
+	}
+	for _, e := range elsewhere {
+		if slices.Contains(e.keys, key) {
+			return ": it belongs to " + e.place
+		}
+	}
+	return orOneOf(key, keys)
 }
 
 // orOneOf says which names exist: the nearest, or all when none is near.
