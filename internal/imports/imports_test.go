@@ -16,21 +16,22 @@ import (
 // import what stands in internal.
 var mayImport = map[string][]string{
 	"":                              {"cli"},
-	"cli":                           {"bpfgen", "bpfgen/kernel", "bpfgen/object", "bpfgen/probe", "configs", "dashboards", "exporter", "exporter/config", "exporter/configtest", "plylang", "report", "tracer", "tracer/decode"},
+	"cli":                           {"bpfgen", "bpfgen/elf", "bpfgen/kernel", "bpfgen/object", "bpfgen/probe", "configs", "dashboards", "exporter", "exporter/config", "exporter/configtest", "plylang", "report", "tracer", "tracer/decode"},
 	"exporter":                      {"bpfgen", "bpfgen/kernel", "bpfgen/object", "exporter/config", "exporter/encode", "plylang", "tracer", "tracer/decode", "tracer/keys"},
 	"exporter/config":               {"plylang"},
 	"exporter/configtest":           {"exporter", "exporter/config", "plylang", "tracer/decode"},
 	"exporter/encode":               {},
 	"report":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer", "tracer/decode"},
-	"tracer":                        {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer/decode", "tracer/keys"},
-	"tracer/decode":                 {"bpfgen/kernel", "bpfgen/object", "plylang", "tracer/containers"},
+	"tracer":                        {"bpfgen/elf", "bpfgen/kernel", "bpfgen/object", "plylang", "tracer/decode", "tracer/keys"},
+	"tracer/decode":                 {"bpfgen/elf", "bpfgen/kernel", "bpfgen/object", "plylang", "tracer/containers"},
 	"tracer/containers":             {},
 	"tracer/keys":                   {},
-	"bpfgen":                        {"bpfgen/ctype", "bpfgen/emit", "bpfgen/kernel", "bpfgen/object", "bpfgen/probe", "plylang"},
-	"bpfgen/probe":                  {"bpfgen/ctype", "bpfgen/emit", "bpfgen/kernel", "bpfgen/object", "plylang"},
+	"bpfgen":                        {"bpfgen/ctype", "bpfgen/elf", "bpfgen/emit", "bpfgen/kernel", "bpfgen/object", "bpfgen/probe", "plylang"},
+	"bpfgen/probe":                  {"bpfgen/ctype", "bpfgen/elf", "bpfgen/emit", "bpfgen/kernel", "bpfgen/object", "plylang"},
 	"bpfgen/ctype":                  {"bpfgen/kernel", "plylang"},
 	"bpfgen/emit":                   {"plylang"},
 	"bpfgen/object":                 {"bpfgen/kernel", "plylang"},
+	"bpfgen/elf":                    {},
 	"bpfgen/kernel":                 {"plylang"},
 	"bpfgen/kernel/internal/sysnum": {},
 	"plylang":                       {},
@@ -44,9 +45,10 @@ var mayImport = map[string][]string{
 
 // ownOf is what only one package knows.
 var ownOf = map[string][]string{
-	"github.com/prometheus/": {"exporter", "exporter/encode", "cli"},
-	"gopkg.in/yaml.v3":       {"exporter/config"},
-	"github.com/grafana/":    {"dashboards"},
+	"github.com/prometheus/":             {"exporter", "exporter/encode", "cli"},
+	"gopkg.in/yaml.v3":                   {"exporter/config"},
+	"github.com/grafana/":                {"dashboards"},
+	"github.com/ianlancetaylor/demangle": {"bpfgen/elf"},
 }
 
 const module = "ply-exporter"

@@ -1,0 +1,21 @@
+package elf
+
+import (
+	"strings"
+
+	"github.com/ianlancetaylor/demangle"
+)
+
+// Demangle returns a name as C++ or Rust have it in their sources, without
+// parameters: std::vector::push_back. Other names are returned as they are.
+func Demangle(name string) string {
+	if !isMangled(name) {
+		return name
+	}
+	return demangle.Filter(name, demangle.NoParams, demangle.NoTemplateParams, demangle.MaxLength(12))
+}
+
+// isMangled says whether a name may be one of C++ or Rust.
+func isMangled(name string) bool {
+	return strings.HasPrefix(name, "_Z") || strings.HasPrefix(name, "_R")
+}
