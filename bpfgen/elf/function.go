@@ -179,8 +179,10 @@ func (f *File) lookup(x *index, is func(symbol) bool, name string) ([]Function, 
 
 // notFound says why there is no function of a name.
 func (f *File) notFound(x *index, name string) error {
-	if err := x.unresolved[name]; err != nil {
-		return fmt.Errorf("%s: %s %w", f.name, name, err)
+	for _, u := range x.unresolved {
+		if n, _, err := x.name(u.symbol); err == nil && n == name {
+			return fmt.Errorf("%s in %s %w", name, f.name, u.why)
+		}
 	}
 	if len(x.symbols) == 0 {
 		return fmt.Errorf("%w %s in %s: it has no symbols at all%s", ErrNoFunction, name, f.name, f.stripped())

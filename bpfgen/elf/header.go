@@ -243,6 +243,20 @@ func (f *File) address(offset uint64) (uint64, bool) {
 	return address, found
 }
 
+// isText says whether an address is in a part of the file for instructions.
+// Programs without sections do not tell it from constants next to it.
+func (f *File) isText(address uint64) bool {
+	if !f.executable(address) {
+		return false
+	}
+	for _, s := range f.sections {
+		if s.flags&elf.SHF_ALLOC != 0 && s.flags&elf.SHF_TLS == 0 && address-s.address < s.size {
+			return s.flags&elf.SHF_EXECINSTR != 0
+		}
+	}
+	return true
+}
+
 // executable says whether the instruction at an address can be run.
 func (f *File) executable(address uint64) bool {
 	s := f.segmentOf(address)

@@ -25,9 +25,7 @@ type symbol struct {
 type symbolFlag uint8
 
 const (
-	local    symbolFlag = 1 << iota
-	hidden              // an older version, which only programs linked long ago call
-	indirect            // an implementation of an indirect function
+	hidden symbolFlag = 1 << iota // an older version, which only programs linked long ago call
 )
 
 // table is one table of symbols.
@@ -46,7 +44,12 @@ type index struct {
 	// name are told apart by their version.
 	defaults map[string]bool
 	// Indirect functions of which no implementation is known, with the reason.
-	unresolved map[string]error
+	unresolved []unresolved
+}
+
+type unresolved struct {
+	symbol
+	why error
 }
 
 // functions returns the index, which is made once.
@@ -54,7 +57,7 @@ func (f *File) functions() (*index, error) {
 	if f.index != nil {
 		return f.index, nil
 	}
-	x := &index{versions: f.versions(), unresolved: map[string]error{}}
+	x := &index{versions: f.versions()}
 	if err := f.collect(x); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.name, err)
 	}
@@ -110,14 +113,26 @@ func (f *File) addTable(x *index, from *File, name string) error {
 		if err := from.setVersion(&y, version, i); err != nil {
 			return err
 		}
-		return f.add(x, y, elf.ST_TYPE(p[4]))
+		f.add(x, y, elf.ST_TYPE(p[4]))
+		return nil
 	})
 }
 
 // add adds a symbol, an indirect function's as its implementations.
-func (f *File) add(x *index, y symbol, kind elf.SymType) error {
-	x.symbols = append(x.symbols, y)
-	return nil
+func (f *File) add(x *index, y symbol, kind elf.SymType) {
+	if kind != elf.STT_GNU_IFUNC {
+		x.symbols = append(x.symbols, y)
+		return
+	}
+	all, err := f.implementations(y)
+	if err != nil {
+		x.unresolved = append(x.unresolved, unresolved{y, err})
+		return
+	}
+	y.size = 0 // that of the resolver
+	for _, y.address = range all {
+		x.symbols = append(x.symbols, y)
+	}
 }
 
 // eachSymbol calls do with the records of a table of symbols.
@@ -146,9 +161,6 @@ func (f *File) function(p []byte) (symbol, bool) {
 		name:    little.Uint32(p),
 		address: little.Uint64(p[8:]),
 		size:    uint32(min(little.Uint64(p[16:]), 1<<32-1)),
-	}
-	if elf.ST_BIND(p[4]) == elf.STB_LOCAL {
-		y.flags |= local
 	}
 	isFunction := kind == elf.STT_FUNC || kind == elf.STT_GNU_IFUNC
 	defined := section != elf.SHN_UNDEF && (section < elf.SHN_LORESERVE || section == elf.SHN_XINDEX)
