@@ -65,6 +65,9 @@ func (p *program) serve(load loadFunc, attach, pinPath string, opt exporter.Opti
 	defer signal.Stop(hangups)
 	opt.Reload, opt.Load = hangups, func() (*config.Config, error) { return load(true) }
 	defer ignoreSIGPIPE()() // counting goes on when nobody reads the log any more
+	if k, err := openKernel(); err == nil {
+		k.Prepare() // while files are read
+	}
 	cfg, err := opt.Load()
 	if err != nil {
 		return p.fail(plylang.Detail(err))

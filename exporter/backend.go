@@ -93,8 +93,9 @@ type Tracer interface {
 
 // A Start is an object to start, and what its pins are known by.
 type Start struct {
-	Object *object.Object
-	Pin    tracer.PinName
+	Object  *object.Object
+	Pin     tracer.PinName
+	Symbols bool // what is exported of it has names of kernel symbols
 }
 
 // A Row is one key of a map and its value; Contents are all of one map. A

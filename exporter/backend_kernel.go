@@ -65,6 +65,9 @@ func (b *KernelBackend) Start(list []Start) ([]Tracer, []error) {
 	objs, names := make([]*object.Object, len(list)), make([]tracer.PinName, len(list))
 	for i, s := range list {
 		objs[i], names[i] = s.Object, s.Pin
+		if s.Symbols && b.pins.Holds(s.Pin, s.Object.Hash) {
+			go b.machine.ReadSymbols() // the first scrape of it will show some
+		}
 	}
 	printer := b.newPrinter(objs)
 	started, errs := tracer.StartAll(objs, tracer.Options{

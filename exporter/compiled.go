@@ -4,11 +4,13 @@ import (
 	"errors"
 	"reflect"
 	"runtime"
+	"slices"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
+	"ply-exporter/tracer/decode"
 )
 
 // A script is an entry of the configuration and what became of it: compiled,
@@ -32,6 +34,13 @@ type compiled struct {
 	metrics metrics
 	options bpfgen.Options
 	object  *object.Object
+}
+
+// needsSymbols says whether labels are names of kernel symbols.
+func (c *compiled) needsSymbols() bool {
+	return slices.ContainsFunc(c.metrics.exported(), func(m *metric) bool {
+		return slices.ContainsFunc(m.labels, func(l label) bool { return l.of == nil && decode.NeedsSymbols(m.decl.Keys[l.part]) })
+	})
 }
 
 // compile compiles all scripts of a configuration. fatal holds what is wrong

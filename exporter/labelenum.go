@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
@@ -49,8 +50,14 @@ func enumKey(e *plylang.Enumeration, key string) (value int64, ok bool) {
 // enumText is the text of a value's label.
 func enumText(t *plylang.Type, value int64) string {
 	raw := binary.LittleEndian.AppendUint64(nil, uint64(value))
-	return decode.ForLabel.Escape(decode.New(decode.NewMachine(nil), nil, nil).Text(object.Value{Type: t, Raw: raw}))
+	return fixedText(object.Value{Type: t, Raw: raw})
 }
+
+// noMachine decodes values whose text is the same on every machine.
+var noMachine = sync.OnceValue(func() *decode.Decoder { return decode.New(decode.NewMachine(nil), nil, nil) })
+
+// fixedText is the label of such a value.
+func fixedText(v object.Value) string { return decode.ForLabel.Escape(noMachine().Text(v)) }
 
 // tableWarnings are about the keys of label tables that may mean something else on
 // another kernel: numbers of values that have names, and names that this one does

@@ -9,7 +9,6 @@ import (
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
-	"ply-exporter/tracer/decode"
 )
 
 // textsOfNumbers are the displays whose text depends on the number alone.
@@ -75,7 +74,7 @@ func valueText(t *plylang.Type, key string) (text, why string) {
 	if !fits {
 		return "", "the values do not have that number"
 	}
-	text = decode.ForLabel.Escape(decode.New(decode.NewMachine(nil), nil, nil).Text(v))
+	text = fixedText(v)
 	if named && !strings.ContainsAny(text[:1], "-0123456789") {
 		return "", "the text of that value is " + text
 	}

@@ -164,6 +164,7 @@ type change struct {
 
 // change replaces the scripts by those of another configuration.
 func (in *instance) change(cfg *config.Config) (*change, error) {
+	in.opt.Backend.Forget() // visits of the page may have read what is old by now
 	defer giveBack(in.opt.Backend)
 	old := map[string]*running{}
 	for _, s := range in.collector.scripts {

@@ -35,7 +35,7 @@ func start(scripts []*script, b Backend) {
 	var list []Start
 	for _, s := range scripts {
 		if s.compiled != nil && s.running == nil {
-			ready, list = append(ready, s), append(list, Start{s.compiled.object, s.compiled.pinName()})
+			ready, list = append(ready, s), append(list, Start{s.compiled.object, s.compiled.pinName(), s.compiled.needsSymbols()})
 		}
 	}
 	tracers, errs := b.Start(list)

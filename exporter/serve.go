@@ -145,8 +145,8 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 func (in *instance) startFirst(scripts []*script, opened time.Time) error {
 	start(scripts, in.opt.Backend)
 	openedAt(scripts, opened)
-	giveBack(in.opt.Backend)
 	in.collector.lock.Unlock()
+	giveBack(in.opt.Backend)
 	if err := in.report(scripts); err != nil {
 		return err
 	}

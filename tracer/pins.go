@@ -231,13 +231,30 @@ func (p *Pins) take(as PinName, hash string) *leftover {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, l := range p.left {
-		if l.record.Name == as.Name && l.record.Hash == hash && !p.contradicts(as.Claims) {
-			p.left = slices.Delete(p.left, i, i+1)
-			return l
-		}
+	i := p.index(as, hash)
+	if i < 0 {
+		return nil
 	}
-	return nil
+	l := p.left[i]
+	p.left = slices.Delete(p.left, i, i+1)
+	return l
+}
+
+// Holds says whether there is a script that would be taken over as this one.
+func (p *Pins) Holds(as PinName, hash string) bool {
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.index(as, hash) >= 0
+}
+
+// index is where in left a script is that has not changed, -1 if there is none.
+func (p *Pins) index(as PinName, hash string) int {
+	return slices.IndexFunc(p.left, func(l *leftover) bool {
+		return l.record.Name == as.Name && l.record.Hash == hash && !p.contradicts(as.Claims)
+	})
 }
 
 // contradicts says whether something was claimed before with another meaning.

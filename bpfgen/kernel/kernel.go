@@ -95,6 +95,13 @@ func (k *Kernel) Forget() {
 	})
 }
 
+// Prepare begins to read what most scripts need, while the caller does something else.
+func (k *Kernel) Prepare() {
+	kept := k.kept.Load()
+	go func() { _, _ = kept.vmlinux() }() // who asks gets the error
+	go kept.enums.index()
+}
+
 // Memo returns what another package keeps with a kernel under a key of its own,
 // until it is to forget, and makes it when it is first asked for.
 func (k *Kernel) Memo(key any, make func() any) any {

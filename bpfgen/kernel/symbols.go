@@ -141,8 +141,10 @@ func (s *Symbols) module(name []byte) uint16 {
 func cutHex(line []byte) (n uint64, rest []byte, ok bool) {
 	i := 0
 	for ; i < len(line) && i < 16; i++ {
-		digit := bytes.IndexByte([]byte("0123456789abcdef"), line[i])
-		if digit < 0 {
+		digit := line[i] - '0'
+		if line[i] >= 'a' && line[i] <= 'f' {
+			digit = line[i] - 'a' + 10
+		} else if digit > 9 {
 			break
 		}
 		n = n<<4 | uint64(digit)

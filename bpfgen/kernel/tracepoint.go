@@ -88,18 +88,39 @@ func (k *Kernel) matchFolders(under, glob string) ([]string, error) {
 		}
 		return []string{glob}, nil
 	}
-	entries, err := fs.ReadDir(k.files, under)
-	if err != nil {
-		return nil, fmt.Errorf("list tracepoints: %w", err)
+	all := k.Memo(foldersKey(under), func() any { return k.listFolders(under) }).(folders)
+	if all.err != nil {
+		return nil, fmt.Errorf("list tracepoints: %w", all.err)
 	}
 	var names []string
 	pattern := Compile(glob)
-	for _, entry := range entries {
-		if entry.IsDir() && pattern.Match(entry.Name()) {
-			names = append(names, entry.Name())
+	for _, name := range all.names {
+		if pattern.Match(name) {
+			names = append(names, name)
 		}
 	}
 	return names, nil
+}
+
+// A foldersKey is a folder whose folders are kept: those of system calls are hundreds,
+// which many specifications ask for.
+type foldersKey string
+
+// folders are the names of those in a folder.
+type folders struct {
+	names []string
+	err   error
+}
+
+func (k *Kernel) listFolders(under string) (all folders) {
+	entries, err := fs.ReadDir(k.files, under)
+	all.err = err
+	for _, entry := range entries {
+		if entry.IsDir() {
+			all.names = append(all.names, entry.Name())
+		}
+	}
+	return all
 }
 
 // isFileName keeps a name from leading out of its folder.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"ply-exporter/internal/recorded"
 )
@@ -113,4 +114,28 @@ func (f *Field) problem() string {
 		return "no number has that size"
 	}
 	return ""
+}
+
+// Folders are listed once, and again when the kernel is to forget: modules bring
+// tracepoints.
+func TestTracepointsAreListedOnce(t *testing.T) {
+	files := fstest.MapFS{"sys/kernel/tracing/events/nfs/nfs_open/format": {}}
+	k, err := OpenArch(files, "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := func() string {
+		names, err := k.Tracepoints("*", "*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(names, " ")
+	}
+	before := found()
+	files["sys/kernel/tracing/events/xfs/xfs_read/format"] = &fstest.MapFile{}
+	kept := found()
+	k.Forget()
+	if after := found(); before != "nfs/nfs_open" || kept != before || after != "nfs/nfs_open xfs/xfs_read" {
+		t.Errorf("found %q, then %q, and %q after forgetting", before, kept, after)
+	}
 }

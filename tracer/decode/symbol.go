@@ -5,6 +5,7 @@ import (
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/plylang"
 )
 
 // readSymbols reads the kernel's symbols; nil where it hides them.
@@ -15,6 +16,16 @@ func readSymbols(k *kernel.Kernel) *kernel.Symbols {
 	}
 	return symbols
 }
+
+// NeedsSymbols says whether the text of a type's values is of kernel symbols.
+func NeedsSymbols(t *plylang.Type) bool {
+	row, _ := decoderOf(t)
+	return row.symbols
+}
+
+// ReadSymbols reads the kernel's symbols, if they were not read yet. That takes a
+// tenth of a second, for which the first value to be shown need not wait.
+func (m *Machine) ReadSymbols() { m.symbols() }
 
 // lookup finds the symbol an address is in.
 func (m *Machine) lookup(addr uint64) (name string, offset uint64, ok bool) {

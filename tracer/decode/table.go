@@ -13,6 +13,9 @@ type decoder struct {
 	// json is nil where the text is what JSON shows too.
 	json func(d *Decoder, v object.Value) any
 
+	// symbols says that the text is of kernel symbols.
+	symbols bool
+
 	// labels are what labels of a key part can be of, where that is more than its
 	// text, and texts makes what they hold, in the same order. Both are nil for most.
 	labels []string
@@ -26,10 +29,10 @@ func init() {
 	decoders = map[string]decoder{
 		"time":     {text: timeText, json: integer},
 		"walltime": {text: walltime, json: integer},
-		"func":     {text: (*Decoder).function},
+		"func":     {text: (*Decoder).function, symbols: true},
 		"probe":    {text: (*Decoder).probe},
-		"symbol":   {text: (*Decoder).symbol},
-		"stack":    {text: (*Decoder).foldedStack, json: (*Decoder).stackList},
+		"symbol":   {text: (*Decoder).symbol, symbols: true},
+		"stack":    {text: (*Decoder).foldedStack, json: (*Decoder).stackList, symbols: true},
 		"errno":    {text: errnoName},
 		"enum":     {text: enumName},
 		"signal":   {text: signalName},
