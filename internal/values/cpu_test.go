@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,9 @@ import (
 // Two cgroups share a CPU: each waits, and loses it to the other.
 func TestCPUWaits(t *testing.T) {
 	need.EachKernel(t)
+	if need.InGuest() {
+		dequeueAtOnce(t)
+	}
 	s := serve(t, load(t, "cpu.yaml"))
 	one, other := newGroup(t, "ply_values_one"), newGroup(t, "ply_values_other")
 	cpus := onlineCPUs(t)
@@ -39,6 +43,25 @@ func TestCPUWaits(t *testing.T) {
 		)
 	}
 	compare(t, s, func() { both.work(t, 2*time.Second) }, list...)
+}
+
+// dequeueAtOnce has the scheduler take a task that sleeps out of its run queue at
+// once, until the test ends. From Linux 6.12 on (DELAY_DEQUEUE; seen on 6.12 and
+// 7.3) it may stay there for a while. If it is moved to another CPU meanwhile, the
+// kernel begins to count its wait in schedstat, so that the sleep is a part of it.
+// Without DELAY_DEQUEUE none of these sleeps is.
+func dequeueAtOnce(t *testing.T) {
+	t.Helper()
+	const file = "/sys/kernel/debug/sched/features" // of the scheduler, "NO_X" if X is off
+	text, err := os.ReadFile(file)
+	if !slices.Contains(strings.Fields(string(text)), "DELAY_DEQUEUE") {
+		if !need.Older(need.Release(), "6.12") {
+			t.Fatalf("%s does not name DELAY_DEQUEUE: %v", file, err)
+		}
+		return
+	}
+	must(t, os.WriteFile(file, []byte("NO_DELAY_DEQUEUE"), 0))
+	t.Cleanup(func() { must(t, os.WriteFile(file, []byte("DELAY_DEQUEUE"), 0)) })
 }
 
 // schedstat is a source: the sum over all CPUs of a number in /proc/schedstat,
