@@ -66,7 +66,7 @@ const quickstart = "quickstart.yaml"
 // labels are all labels of the configurations: one thing has one name.
 var labels = []string{
 	"syscall", "device", "operation", "errno", "cgroup", "reason", "kind", "interface", "filesystem", "signal", "interrupt",
-	"capability", "module", "family", "state", "caller", "port", "uid", "victim",
+	"capability", "module", "family", "state", "caller", "port", "uid", "victim", "namespace", "workload", "pod", "container",
 }
 
 // All of X.yaml begins with X, so that any files can be loaded together.

@@ -48,6 +48,14 @@ var series = map[string]struct{ fires, silent map[string]string }{
 	"CgroupWaitsForCPU": {one(`ply_cpu_wait_seconds_total{cgroup="/a"}`, "0+150x60"), one(`ply_cpu_wait_seconds_total{cgroup="/a"}`, "0+100x60")},
 	"CgroupIsThrottled": {one(`ply_cpu_throttled_seconds_sum{cgroup="/a"}`, "0+20x60"), one(`ply_cpu_throttled_seconds_sum{cgroup="/a"}`, "0+10x60")},
 
+	"WorkloadRunsOutOfMemory": {
+		one(`ply_containers_oom_kills_total{namespace="shop", workload="web", container="server"}`, "1x30 2 3 4 5 5x30"),
+		map[string]string{
+			`ply_containers_oom_kills_total{namespace="shop", workload="web", container="server"}`: "1x30 2 2x30",
+			`ply_containers_oom_kills_total{namespace="", workload="", container=""}`:              "0+1x60",
+		},
+	},
+
 	"FilesystemSlow": {
 		histogram("ply_filesystem_seconds", `filesystem="nfs", operation="read"`, 1),
 		histogram("ply_filesystem_seconds", `filesystem="tracefs", operation="read"`, 16),
