@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"strings"
@@ -14,8 +16,8 @@ import (
 const debugFolder = "/usr/lib/debug"
 
 // Debug returns the file with the symbols and types that were stripped from
-// this one, nil if there is none. It is found by the build ID, so it belongs to
-// this very build.
+// this one, nil if there is none. It is found by the build ID, or by the name
+// and the checksum that the program has of it, so it belongs to this very build.
 func (f *File) Debug() *File {
 	if f.opened {
 		return f.debug
@@ -24,15 +26,95 @@ func (f *File) Debug() *File {
 	id := f.BuildID()
 	if len(id) < 2 {
 		f.noDebug = "has no build ID by which its debug symbols could be found"
-		return nil
+	} else {
+		f.debugByID(id)
 	}
+	if f.debug == nil {
+		f.debugByLink(id)
+	}
+	return f.debug
+}
+
+func (f *File) debugByID(id []byte) {
 	name := filepath.Join(debugFolder, ".build-id", hex.EncodeToString(id[:1]), hex.EncodeToString(id[1:])+".debug")
 	for _, root := range f.roots() {
-		if f.debug = f.openDebug(root+name, id); f.debug != nil {
-			return f.debug
+		d, err := Open(root + name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			f.noDebug = fmt.Sprintf("no package with its debug symbols (-dbg, -dbgsym, -debuginfo) is installed: there is no %s", root+name)
+		case err != nil:
+			f.noDebug = "its debug file is wrong: " + err.Error()
+		case !bytes.Equal(d.BuildID(), id):
+			f.noDebug = root + name + " belongs to another build"
+			_ = d.Close()
+		default:
+			f.debug = d.asDebug()
+			return
 		}
 	}
+}
+
+// asDebug makes a debug file of a file: it has none of its own.
+func (f *File) asDebug() *File {
+	f.opened = true
+	return f
+}
+
+// debugByLink looks for the debug file that .gnu_debuglink names: beside the
+// program, in .debug there, and below the folder of all debug files. The section
+// has the name, zeros up to a multiple of 4 bytes, and a checksum (CRC-32).
+func (f *File) debugByLink(id []byte) {
+	s := f.section(".gnu_debuglink")
+	if s == nil || s.size > 4096 {
+		return
+	}
+	p, err := f.view.bytes(s.offset, s.size)
+	if err != nil {
+		return
+	}
+	name := cut(p)
+	at := align4(uint64(len(name)) + 1)
+	if name == "" || strings.Contains(name, "/") || at+4 > s.size {
+		return
+	}
+	sum := little.Uint32(p[at:])
+	folder := filepath.Dir(f.name)
+	folders := []string{folder, filepath.Join(folder, ".debug"), filepath.Join(debugFolder, folder)}
+	for _, root := range f.roots() {
+		if inside, ok := strings.CutPrefix(folder, root); ok && root != "" {
+			folders = append(folders, filepath.Join(root+debugFolder, inside), filepath.Join(debugFolder, inside))
+		}
+	}
+	for _, folder := range folders {
+		if d := openLinked(filepath.Join(folder, name), id, sum); d != nil {
+			f.debug = d
+			return
+		}
+	}
+}
+
+// openLinked opens a debug file if it is of this build, by the build ID if it has
+// one, else by the checksum.
+func openLinked(name string, id []byte, sum uint32) *File {
+	d, err := Open(name)
+	if err != nil {
+		return nil
+	}
+	other := d.BuildID()
+	if len(id) > 0 && len(other) > 0 && bytes.Equal(id, other) || (len(id) == 0 || len(other) == 0) && d.checksum() == sum {
+		return d.asDebug()
+	}
+	_ = d.Close()
 	return nil
+}
+
+// checksum is that of the whole file; 0 if it cannot be read.
+func (f *File) checksum() uint32 {
+	h := crc32.NewIEEE()
+	if _, err := io.Copy(h, io.NewSectionReader(f.view.r, 0, int64(f.view.size))); err != nil {
+		return 0
+	}
+	return h.Sum32()
 }
 
 // roots are the folders below which debug files are looked for: the container
@@ -42,23 +124,4 @@ func (f *File) roots() []string {
 		return []string{strings.Join(parts[:4], "/"), ""}
 	}
 	return []string{""}
-}
-
-// openDebug opens a debug file if it belongs to the build.
-func (f *File) openDebug(name string, id []byte) *File {
-	d, err := Open(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		f.noDebug = fmt.Sprintf("no package with its debug symbols (-dbg, -dbgsym, -debuginfo) is installed: there is no %s", name)
-		return nil
-	case err != nil:
-		f.noDebug = err.Error()
-		return nil
-	case !bytes.Equal(d.BuildID(), id):
-		f.noDebug = name + " belongs to another build"
-		_ = d.Close()
-		return nil
-	}
-	d.opened = true // it has no debug file of its own
-	return d
 }

@@ -192,7 +192,7 @@ func (f *File) notFound(x *index, name string) error {
 
 // stripped says what would have the functions that are missing.
 func (f *File) stripped() string {
-	if f.section(".symtab") != nil || f.Debug() != nil {
+	if f.section(".symtab") != nil || f.section(".gopclntab") != nil || f.Debug() != nil {
 		return ""
 	}
 	return "; only exported functions are known, since the file is stripped and " + f.noDebug

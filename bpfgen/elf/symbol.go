@@ -20,12 +20,15 @@ type symbol struct {
 	version uint16 // index of the version
 	table   uint8  // index of the table
 	flags   symbolFlag
+	kind    uint8 // what Go says of it
 }
 
 type symbolFlag uint8
 
 const (
-	hidden symbolFlag = 1 << iota // an older version, which only programs linked long ago call
+	hidden   symbolFlag = 1 << iota // an older version, which only programs linked long ago call
+	assembly                        // written in assembly, of Go
+	onStack                         // takes arguments on the stack, of Go
 )
 
 // table is one table of symbols.
@@ -81,7 +84,7 @@ func (f *File) collect(x *index) error {
 	if d := f.Debug(); d != nil {
 		return f.addTable(x, d, ".symtab")
 	}
-	return nil
+	return f.addGo(x)
 }
 
 // addTable adds the functions of a table of symbols of this file or of its
@@ -178,6 +181,9 @@ func (x *index) name(y symbol) (name, version string, err error) {
 	if t.at {
 		name, version, _ = strings.Cut(s, "@")
 		return name, version, nil // "@GLIBC_2.14" of a default version
+	}
+	if y.flags&onStack != 0 {
+		return s + ".abi0", "", nil
 	}
 	return s, x.versions[y.version], nil
 }
