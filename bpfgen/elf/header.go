@@ -6,7 +6,9 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 )
 
 const (
@@ -45,6 +47,9 @@ func (f *File) readHeaders() error {
 	if err := f.view.read(h[:n], 0); err != nil {
 		return err
 	}
+	if bytes.HasPrefix(h, []byte("#!")) {
+		return f.script()
+	}
 	if err := f.checkHeader(h[:n]); err != nil {
 		return err
 	}
@@ -55,6 +60,23 @@ func (f *File) readHeaders() error {
 		return err
 	}
 	return f.readPrograms(h)
+}
+
+// script says which program runs a script.
+func (f *File) script() error {
+	line, err := f.view.bytes(2, min(f.view.size-2, 256))
+	if err != nil {
+		return err
+	}
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	words := strings.Fields(string(line))
+	switch {
+	case len(words) == 0:
+		return errors.New("is a script, not a program or library")
+	case len(words) > 1 && path.Base(words[0]) == "env" && !strings.HasPrefix(words[1], "-"):
+		words = words[1:]
+	}
+	return fmt.Errorf("is a script: probe the program that runs it, %s", words[0])
 }
 
 // checkHeader says what is wrong with a file that begins with these bytes.
