@@ -150,18 +150,18 @@ func seconds(g *gen) {
 
 var kernelStack = &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Display: plylang.DisplayStack}
 
+// callFrames are how many frames lie between a program and what it traces, where
+// the kernel calls it as a function: its own, and that of what the kernel puts before
+// a traced function. They are no part of its stack.
+var callFrames = map[ebpf.ProgramType]int32{ebpf.RawTracepoint: 1, ebpf.Tracing: 2}
+
 // stackID stores the kernel's stack and leaves its id, negative where there is
-// none. A raw tracepoint calls the program as a function, which would be the
-// innermost frame: it is skipped.
+// none.
 func stackID(g *gen) {
 	g.compiler.stacks = true
-	skip := int32(0)
-	if g.program.Spec.Type == ebpf.RawTracepoint {
-		skip = 1
-	}
 	g.Emit(asm.Mov.Reg(asm.R1, asm.R6))
 	g.MapPtr(asm.R2, object.StackMap)
-	g.Emit(asm.Mov.Imm(asm.R3, skip))
+	g.Emit(asm.Mov.Imm(asm.R3, callFrames[g.program.Spec.Type]))
 	g.Call(asm.FnGetStackid)
 	g.Extend(plylang.S32)
 }

@@ -145,6 +145,11 @@ func (c *compiler) refuseSplits(all []*probe.Split) {
 		if a.Sites <= maxPrograms {
 			continue
 		}
+		if a.Shared != "" {
+			c.errs.Add(c.script.Src, a.Spec.Pos, "%s matches %d functions, and each takes a program, of which %d are allowed: name fewer, or write %s:%s, where one program serves all",
+				a.Spec, a.Sites, maxPrograms, a.Shared, a.Spec.Target)
+			continue
+		}
 		hint := ""
 		if row, ok := kernel.FeatureInfo(a.Tells); ok {
 			hint = fmt.Sprintf(", or run Linux %d.%d or later, where one program serves all", row.Since[0], row.Since[1])
@@ -155,11 +160,12 @@ func (c *compiler) refuseSplits(all []*probe.Split) {
 }
 
 // compileProgram generates a program with its values on the stack, and if
-// there is not enough of that, again with scratch memory.
+// there is not enough of that, again with scratch memory. That memory also bounds how
+// often a program can be inside itself, where only that does.
 func (c *compiler) compileProgram(i int, p *probe.Program) {
 	g := newGen(c, p, emit.Scratch{})
 	g.programCode()
-	if g.Overflowed() {
+	if g.Overflowed() || p.Unbounded(c.kernel) {
 		scratch := c.scratchOf(i, p)
 		g = newGen(c, p, scratch)
 		g.programCode()

@@ -9,7 +9,8 @@ import (
 
 // Exact counts
 //
-// The kernel counts how often it skips a program at a tracepoint. A clause without
+// The kernel counts how often it skips a program at a tracepoint, or at fentry and
+// fexit. A clause without
 // a predicate whose statement is @n = count() would have added one each time. So
 // the map's value and that number together are exact, and who reads the map adds
 // them. What the script itself reads is without them.
@@ -51,7 +52,7 @@ func missedBy(m *object.Map, programs []*probe.Program) (by []int) {
 // misses; one that it does not run misses nothing.
 func missesCounted(a object.AttachKind) bool {
 	switch a {
-	case object.AttachTracepoint, object.AttachRawTracepoint, object.AttachBegin, object.AttachEnd:
+	case object.AttachTracepoint, object.AttachRawTracepoint, object.AttachFentry, object.AttachFexit, object.AttachBegin, object.AttachEnd:
 		return true
 	}
 	return false

@@ -203,11 +203,10 @@ func (c *compiler) ownMaps() {
 	}
 }
 
-// scratchOf names the scratch memory of the i-th program. Before Linux 6.1 nothing
-// keeps a program at a raw tracepoint from interrupting itself.
+// scratchOf names the scratch memory of the i-th program.
 func (c *compiler) scratchOf(i int, p *probe.Program) emit.Scratch {
 	s := emit.Scratch{Values: fmt.Sprintf("%s%d", scratchMap, i)}
-	if p.Attach == object.AttachRawTracepoint && !c.kernel.AtLeast(6, 1) {
+	if p.Reenters(c.kernel) {
 		s.InUse = fmt.Sprintf("%s%d", inUseMap, i)
 	}
 	return s

@@ -91,7 +91,7 @@ func (c *compiler) warnHidden() {
 // kprobePrograms are the attach kinds whose sites come from the kernel's symbols.
 var kprobePrograms = map[object.AttachKind]bool{
 	object.AttachKprobe: true, object.AttachKretprobe: true, object.AttachKprobeMulti: true, object.AttachKretprobeMulti: true,
-	object.AttachKprobeSession: true,
+	object.AttachKprobeSession: true, object.AttachFentry: true, object.AttachFexit: true,
 }
 
 // showsFunction says whether a value is shown as a kernel function's name by its

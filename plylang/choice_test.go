@@ -60,8 +60,7 @@ func TestChoiceErrors(t *testing.T) {
 		{"kprobe:nowhere ?, kprobe:nowhere { }", `1:19: no function "nowhere"`, true},
 		{"kprobe:a ? kprob:b { }", "", false}, // a prefix of its name
 		{"kprobe:a ? karobe:b { }", `1:12: no probe provider named "karobe"`, false},
-		{"kprobe:a ? fentry:b { }", `1:12: no probe provider named "fentry"`, false},
-		{"kprobe:nowhere ? fentry:b { }", `1:18: no probe provider named "fentry"`, false},
+		{"kprobe:nowhere ? karobe:b { }", `1:18: no probe provider named "karobe"`, false},
 		{"karobe:a ? kprobe:b { }", `1:1: no probe provider named "karobe"`, false},
 		{"kprobe:a ? tracepoint:x/y { @ = sum(data->bytes); }", `1:37: data exists in tracepoint, not in kprobe`, false},
 		{"kprobe:nowhere ? tracepoint:x/y { @[arg0] = count(); }", `1:37: arg0 exists in kprobe, not in tracepoint: its fields have names, as in data->reason`, false},

@@ -44,10 +44,8 @@ var providers = []*Provider{
 		"syscall": systemCall, "syscalls": systemCall, "sys": systemCall,
 	}},
 	{Name: "kretprobe", Aliases: []string{"kr"}, Example: "kretprobe:vfs_read", Slash: EndsTarget},
-	{Name: "fentry", Slash: EndsTarget, Hint: functionEntry},
-	{Name: "fexit", Slash: EndsTarget, Hint: functionReturn},
-	{Name: "kfunc", Slash: EndsTarget, Hint: functionEntry},
-	{Name: "kretfunc", Slash: EndsTarget, Hint: functionReturn},
+	{Name: "fentry", Aliases: []string{"kfunc", "f"}, Example: "fentry:vfs_read", Slash: EndsTarget},
+	{Name: "fexit", Aliases: []string{"kretfunc", "fr"}, Example: "fexit:vfs_read", Slash: EndsTarget},
 	{Name: "uprobe", Aliases: []string{"u"}, Slash: BelongsToPath, Hint: userSpace, Foreign: map[string]string{"pid": userSpace}},
 	{Name: "uretprobe", Aliases: []string{"ur"}, Slash: BelongsToPath, Hint: userSpace},
 	{Name: "usdt", Slash: BelongsToPath, Hint: userSpace},
@@ -60,13 +58,11 @@ var providers = []*Provider{
 }
 
 const (
-	functionEntry  = "write kprobe:function, whose arguments are args->name"
-	functionReturn = "write kretprobe:function, whose result is retval"
-	systemCall     = "write kprobe:sys_read where the call begins, kretprobe:sys_read where it returns"
-	userSpace      = "functions of programs cannot be traced yet, those of the kernel can: kprobe:function"
-	everySecond    = "write interval:1s"
-	beginOrEnd     = "write BEGIN or END"
-	noProvider     = "nothing of that kind can be observed; ply-exporter list shows what can"
+	systemCall  = "write kprobe:sys_read where the call begins, kretprobe:sys_read where it returns"
+	userSpace   = "functions of programs cannot be traced yet, those of the kernel can: kprobe:function"
+	everySecond = "write interval:1s"
+	beginOrEnd  = "write BEGIN or END"
+	noProvider  = "nothing of that kind can be observed; ply-exporter list shows what can"
 )
 
 // unobservable are providers of other languages that no row comes near.

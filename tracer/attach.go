@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/cilium/ebpf"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/plylang"
 )
 
 // An attacher attaches programs of one object.AttachKind. Either one or many is
@@ -36,6 +38,8 @@ var attachers = map[object.AttachKind]attacher{
 	object.AttachKprobeMulti:    {many: attachKprobeMulti, divide: byNameOrAddress},
 	object.AttachKretprobeMulti: {many: attachKretprobeMulti, divide: byNameOrAddress},
 	object.AttachKprobeSession:  {many: attachKprobeSession, divide: byNameOrAddress},
+	object.AttachFentry:         {one: siteOf(attachFentry)},
+	object.AttachFexit:          {one: siteOf(attachFentry)},
 	object.AttachPerfEvent:      {one: siteOf(attachPerfEvent), open: eventOf(openPerfEvents)},
 }
 
@@ -72,11 +76,24 @@ func (t *Tracer) attach() error {
 		if err := p.attach(); err != nil {
 			return t.fail(p, err)
 		}
-		for _, err := range p.leftOut() {
-			t.opt.log().Warn("probe not attached", "reason", err)
+	}
+	for _, p := range t.programs {
+		if len(p.refused) > 0 && !t.attachedAny(p) {
+			return t.fail(p, p.refused[0].err)
 		}
 	}
+	for _, err := range leftOut(t.programs...) {
+		t.opt.log().Warn("probe not attached", "reason", err)
+	}
 	return nil
+}
+
+// attachedAny says whether a program with a specification of p is attached: each of
+// the functions that a glob matches may have one.
+func (t *Tracer) attachedAny(p *program) bool {
+	return slices.ContainsFunc(t.programs, func(q *program) bool {
+		return len(q.attached) > 0 && slices.ContainsFunc(q.Specs, func(s *plylang.Spec) bool { return slices.Contains(p.Specs, s) })
+	})
 }
 
 // tryEvents opens the events that attach would attach to, so that what this
@@ -105,8 +122,11 @@ func (t *Tracer) tryEvents() error {
 }
 
 // attach attaches p to its sites. It fails when a site that the user named
-// refuses, or when all sites of a glob do.
+// refuses.
 func (p *program) attach() error {
+	if len(p.refused) > 0 { // when it was loaded
+		return nil
+	}
 	a, ok := attachers[p.Attach]
 	if !ok {
 		panic(fmt.Sprintf("tracer: no way to attach %q", p.Attach))
@@ -115,13 +135,7 @@ func (p *program) attach() error {
 	if a.many != nil {
 		attach = p.attachLinks
 	}
-	if err := attach(a, p.Points); err != nil {
-		return err
-	}
-	if len(p.attached) == 0 && len(p.refused) > 0 {
-		return p.refused[0].err
-	}
-	return nil
+	return attach(a, p.Points)
 }
 
 func (p *program) attachEach(a attacher, points []object.AttachPoint) error {

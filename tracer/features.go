@@ -10,6 +10,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/kernel"
@@ -51,6 +52,7 @@ var trials = map[kernel.Feature]trial{
 	kernel.KprobeSession:       trySession,
 	kernel.HardwareCounters:    tryCounters,
 	kernel.TypedCast:           tryTypedCast,
+	kernel.Fentry:              tryFentry,
 	kernel.TypedTask:           loadsAs(ebpf.RawTracepoint, typedTask...),
 }
 
@@ -125,6 +127,24 @@ func trySession(k *kernel.Kernel) error {
 		return ebpf.ErrNotSupported
 	}
 	return features.HaveBPFLinkKprobeSession()
+}
+
+// tryFentry attaches to a function that kernels have for such tests: arm64 before 6.4
+// takes the program and refuses to attach it.
+func tryFentry(k *kernel.Kernel) error {
+	coll, err := ebpf.NewCollectionWithOptions(&ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{"ply_try": {
+		Name: "ply_try", Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry, AttachTo: "bpf_fentry_test1",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}, License: "GPL",
+	}}}, ebpf.CollectionOptions{Cache: k.TypeCache(), Programs: ebpf.ProgramOptions{LogDisabled: true}})
+	if err != nil {
+		return unprivileged(err)
+	}
+	defer coll.Close()
+	l, err := link.AttachTracing(link.TracingOptions{Program: coll.Programs["ply_try"]})
+	if err != nil {
+		return unprivileged(err)
+	}
+	return l.Close()
 }
 
 // tryCounters opens the counter that every processor has that counts.

@@ -37,11 +37,16 @@ func (l *loader) load(obj *object.Object, opt Options) (*Tracer, error) {
 	if err := roomForFiles(len(obj.Spec.Maps) + 2*len(obj.Spec.Programs)); err != nil {
 		return nil, Diagnose(err)
 	}
-	coll, err := ebpf.NewCollectionWithOptions(obj.Spec, ebpf.CollectionOptions{Cache: l.types})
+	spec, single := divide(obj)
+	coll, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Cache: l.types})
 	if err != nil {
 		return nil, loadError(obj, err)
 	}
 	t := newTracer(obj, opt, coll)
+	if err := l.loadSingle(t, single); err != nil {
+		t.Close()
+		return nil, loadError(obj, err)
+	}
 	t.countsMisses = countsMisses(l.types)
 	err = t.makeNotes()
 	if err == nil {
@@ -177,6 +182,9 @@ func loadError(obj *object.Object, err error) error {
 	}
 	if is(err, unix.ENOMEM) {
 		return outOfMemory(obj, Diagnose(err))
+	}
+	if why := refusedFunction(failedProgram(obj, err), err); why != nil {
+		return refusedAt(obj, failedProgram(obj, err), why)
 	}
 	var rejected *ebpf.VerifierError
 	if !errors.As(err, &rejected) || len(rejected.Log) == 0 {

@@ -14,23 +14,29 @@ type refused struct {
 	err  error // names the site
 }
 
-// leftOut is what to say of the sites that are left out, once for each reason: a
-// glob may have thousands.
-func (p *program) leftOut() []error {
-	var out []error
-	var reasons []string
-	names, first := map[string][]string{}, map[string]error{}
-	for _, r := range p.refused {
-		reason := strings.TrimPrefix(r.err.Error(), siteName(p.Attach, r.site)+": ")
-		if first[reason] == nil {
-			first[reason] = r.err
-			reasons = append(reasons, reason)
-		}
-		names[reason] = append(names[reason], r.site.String())
+// leftOut is what to say of the sites of programs that are left out, once for each
+// reason: a glob may have thousands.
+func leftOut(programs ...*program) []error {
+	type reason struct {
+		kind object.AttachKind
+		text string
 	}
-	for _, reason := range reasons {
-		text := fmt.Sprintf("%s %s: %s", p.Attach, someOf(names[reason]), reason)
-		out = append(out, &diagnosis{text, first[reason]})
+	var out []error
+	var reasons []reason
+	names, first := map[reason][]string{}, map[reason]error{}
+	for _, p := range programs {
+		for _, r := range p.refused {
+			why := reason{p.Attach, strings.TrimPrefix(r.err.Error(), siteName(p.Attach, r.site)+": ")}
+			if first[why] == nil {
+				first[why] = r.err
+				reasons = append(reasons, why)
+			}
+			names[why] = append(names[why], r.site.String())
+		}
+	}
+	for _, why := range reasons {
+		text := fmt.Sprintf("%s %s: %s", why.kind, someOf(names[why]), why.text)
+		out = append(out, &diagnosis{text, first[why]})
 	}
 	return out
 }

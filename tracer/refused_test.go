@@ -64,7 +64,7 @@ func TestRefusedOfMany(t *testing.T) {
 			continue
 		}
 		var said []string
-		for _, err := range p.leftOut() {
+		for _, err := range leftOut(p) {
 			said = append(said, strings.TrimPrefix(err.Error(), "kprobe_multi "))
 		}
 		if got := strings.Join(said, "\n"); got != row.want || len(p.attached) != row.n-len(row.bad) {

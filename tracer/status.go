@@ -91,7 +91,7 @@ func (p *program) addTo(s *ProbeStatus, i int, closed bool) {
 		s.Covers += p.Covers[i] * len(p.attached) / len(p.Points)
 	}
 	s.Attached = s.Attached || len(p.links) > 0 && !p.halted || p.ran
-	s.Err = errors.Join(append([]error{s.Err}, p.leftOut()...)...)
+	s.Err = errors.Join(append([]error{s.Err}, leftOut(p)...)...)
 	s.Missed += p.missedNow(closed)
 	if closed {
 		return

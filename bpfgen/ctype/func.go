@@ -1,6 +1,8 @@
 package ctype
 
 import (
+	"fmt"
+
 	"github.com/cilium/ebpf/btf"
 
 	"ply-exporter/bpfgen/kernel"
@@ -15,6 +17,9 @@ type Func struct {
 	// nothing, are taken as the register.
 	Result *plylang.Type
 
+	// CheckedResult is Param.Checked of the result.
+	CheckedResult bool
+
 	result btf.Type
 }
 
@@ -26,6 +31,14 @@ type Param struct {
 	// OneWord says that it is passed as one argument: numbers and pointers are,
 	// and structs of up to 8 bytes.
 	OneWord bool
+
+	// Words is how many words it takes that is passed by value; 0 for the dots at
+	// the end of a list of any length.
+	Words int
+
+	// Checked says that the kernel's verifier knows what it is: a number, or the
+	// address of a struct.
+	Checked bool
 
 	declared btf.Type
 }
@@ -50,8 +63,22 @@ func FuncNamed(k *kernel.Kernel, name string) *Func {
 	return funcOf(k, proto)
 }
 
+// Declared returns what the only declaration of a function says. The error is
+// plylang.ErrMissing where there is none.
+func Declared(k *kernel.Kernel, f kernel.Function) (*Func, error) {
+	declaration, err := k.DeclarationOf(f)
+	if err != nil {
+		return nil, err
+	}
+	proto, ok := declaration.Type.(*btf.FuncProto)
+	if !ok {
+		return nil, fmt.Errorf("function %s is a %T", f.Name, declaration.Type)
+	}
+	return funcOf(k, proto), nil
+}
+
 func funcOf(k *kernel.Kernel, proto *btf.FuncProto) *Func {
-	f := &Func{Result: Of(k, proto.Return), result: proto.Return}
+	f := &Func{Result: Of(k, proto.Return), result: proto.Return, CheckedResult: checked(proto.Return)}
 	if !f.Result.Scalar() {
 		f.Result = plylang.S64
 	}
@@ -59,9 +86,34 @@ func funcOf(k *kernel.Kernel, proto *btf.FuncProto) *Func {
 		size, err := btf.Sizeof(p.Type)
 		f.Params = append(f.Params, Param{
 			Name: p.Name, Type: Of(k, p.Type), OneWord: err == nil && size > 0 && size <= 8, declared: p.Type,
+			Words: (size + 7) / 8, Checked: checked(p.Type),
 		})
 	}
 	return f
+}
+
+// checked says whether the verifier knows what a value of that type is. Of other
+// pointers kernels have different opinions.
+func checked(t btf.Type) bool {
+	p, ok := btf.UnderlyingType(t).(*btf.Pointer)
+	if !ok {
+		return true
+	}
+	target := p.Target
+	for {
+		switch t := target.(type) {
+		case *btf.Struct, *btf.Union:
+			return true
+		case *btf.Const:
+			target = t.Type
+		case *btf.Volatile:
+			target = t.Type
+		case *btf.Typedef:
+			target = t.Type
+		default:
+			return false
+		}
+	}
 }
 
 // HasRawTracepoint says whether the kernel has a tracepoint of that name, given
@@ -102,4 +154,16 @@ func TracepointArgs(k *kernel.Kernel, event string) []*plylang.Type {
 		args = append(args, Of(k, param.Type))
 	}
 	return args
+}
+
+// ReturnsNothing says whether the function has no result.
+func (f *Func) ReturnsNothing() bool {
+	_, is := btf.UnderlyingType(f.result).(*btf.Void)
+	return is
+}
+
+// ReturnsStruct says whether the function returns a struct by value.
+func (f *Func) ReturnsStruct() bool {
+	_, is := kernel.Members(f.result)
+	return is
 }

@@ -24,6 +24,7 @@ const (
 	TypedCast           Feature = "typed_cast"
 	KprobeSession       Feature = "kprobe_session"
 	HardwareCounters    Feature = "hardware_counters"
+	Fentry              Feature = "fentry"
 )
 
 // A FeatureRow says what is known about a feature without trying it.
@@ -47,6 +48,7 @@ var Features = []FeatureRow{
 	{TypedCast, [2]int{6, 2}, [2]int{}},                // kernel 6.2 with what TypedTask needs
 	{KprobeSession, [2]int{6, 10}, [2]int{}},           // kernel 6.10 with CONFIG_FPROBE and CONFIG_DEBUG_INFO_BTF
 	{HardwareCounters, [2]int{4, 1}, [2]int{}},         // a machine whose processors count
+	{Fentry, [2]int{5, 5}, [2]int{}},                   // kernel 5.5 with CONFIG_DEBUG_INFO_BTF, CONFIG_FUNCTION_TRACER and trampolines for the architecture
 	{TypedTask, [2]int{5, 15}, [2]int{}},               // kernel 5.15 with CONFIG_DEBUG_INFO_BTF and a JIT compiler
 }
 

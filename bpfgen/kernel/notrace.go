@@ -21,17 +21,30 @@ func (k *Kernel) notrace(symbols *Symbols, symbol int) bool {
 	if traceable == nil || !k.kept.Load().refuses() {
 		return false
 	}
-	name := symbols.nameBytes(symbol)
+	return !traceable.hasOneOf(symbols, symbols.nameBytes(symbol), symbols.addrs[symbol])
+}
+
+// hasOneOf says whether the set has a function by its name, by that of which it is
+// a copy, or by another one at its address.
+func (n *nameSet) hasOneOf(symbols *Symbols, name []byte, addr uint64) bool {
 	base, _, _ := bytes.Cut(name, []byte("."))
-	if traceable.has(name) || traceable.has(base) {
-		return false
+	if n.has(name) || n.has(base) {
+		return true
 	}
-	for alias := range symbols.at(symbols.addrs[symbol]) {
-		if traceable.has(symbols.nameBytes(alias)) {
-			return false
+	for alias := range symbols.at(addr) {
+		if n.has(symbols.nameBytes(alias)) {
+			return true
 		}
 	}
-	return true
+	return false
+}
+
+// Patchable says whether the kernel can put a call at the beginning of a function,
+// which takes a place for ftrace there, as far as it tells.
+func (k *Kernel) Patchable(f Function) bool {
+	symbols, err := k.kept.Load().kallsyms()
+	traceable := k.kept.Load().traceable()
+	return err != nil || traceable.hasOneOf(symbols, []byte(f.Name), f.Addr)
 }
 
 // ListsTraceable says whether the list of traceable functions can be read.

@@ -113,6 +113,21 @@ func (k *Kernel) BTFFunc(name string) (*btf.Func, error) {
 	return nil, err
 }
 
+// DeclarationOf returns the only declaration of that function: by its number a
+// program is attached. The error is plylang.ErrMissing when there is none.
+func (k *Kernel) DeclarationOf(f Function) (*btf.Func, error) {
+	spec, err := k.moduleBTF(f.Module)
+	if err != nil {
+		return nil, err
+	}
+	var found *btf.Func
+	err = spec.TypeByName(f.Name, &found)
+	if errors.Is(err, btf.ErrNotFound) {
+		return nil, fmt.Errorf("type of function %s: %w", f.Name, errNotFound)
+	}
+	return found, err
+}
+
 func (k *Kernel) funcIn(module, name string) (*btf.Func, error) {
 	spec, err := k.moduleBTF(module)
 	if err != nil {

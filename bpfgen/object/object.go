@@ -100,6 +100,8 @@ const (
 	AttachKprobeMulti    AttachKind = "kprobe_multi"    // one link for all sites
 	AttachKretprobeMulti AttachKind = "kretprobe_multi" //
 	AttachKprobeSession  AttachKind = "kprobe_session"  // one link for the beginning and the return of calls
+	AttachFentry         AttachKind = "fentry"          // a program for each function
+	AttachFexit          AttachKind = "fexit"           //
 	AttachPerfEvent      AttachKind = "perf_event"      // a timer or counter on some CPUs
 	AttachBegin          AttachKind = "begin"           // run once, before the others are attached
 	AttachEnd            AttachKind = "end"             // run once, after the others are gone

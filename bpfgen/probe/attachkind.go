@@ -15,17 +15,22 @@ type attachKind struct {
 	// which of them fired. Where nothing does, sites take a program each when
 	// the clause asks.
 	tells kernel.Feature
+
+	// each says that a program belongs to one site from its loading on.
+	each bool
 }
 
 var attachKinds = map[object.AttachKind]attachKind{
-	object.AttachTracepoint:     {ebpf.ProgramSpec{Type: ebpf.TracePoint}, kernel.Cookie},
-	object.AttachRawTracepoint:  {ebpf.ProgramSpec{Type: ebpf.RawTracepoint}, ""},
-	object.AttachKprobe:         {ebpf.ProgramSpec{Type: ebpf.Kprobe}, kernel.Cookie},
-	object.AttachKretprobe:      {ebpf.ProgramSpec{Type: ebpf.Kprobe}, kernel.Cookie},
-	object.AttachKprobeMulti:    {ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti}, kernel.Cookie},
-	object.AttachKretprobeMulti: {ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti}, kernel.Cookie},
-	object.AttachKprobeSession:  {ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeSession}, kernel.Cookie},
-	object.AttachPerfEvent:      {ebpf.ProgramSpec{Type: ebpf.PerfEvent}, kernel.Cookie},
-	object.AttachBegin:          {ebpf.ProgramSpec{Type: ebpf.RawTracepoint}, ""},
-	object.AttachEnd:            {ebpf.ProgramSpec{Type: ebpf.RawTracepoint}, ""},
+	object.AttachTracepoint:     {program: ebpf.ProgramSpec{Type: ebpf.TracePoint}, tells: kernel.Cookie},
+	object.AttachRawTracepoint:  {program: ebpf.ProgramSpec{Type: ebpf.RawTracepoint}},
+	object.AttachKprobe:         {program: ebpf.ProgramSpec{Type: ebpf.Kprobe}, tells: kernel.Cookie},
+	object.AttachKretprobe:      {program: ebpf.ProgramSpec{Type: ebpf.Kprobe}, tells: kernel.Cookie},
+	object.AttachKprobeMulti:    {program: ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti}, tells: kernel.Cookie},
+	object.AttachKretprobeMulti: {program: ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeMulti}, tells: kernel.Cookie},
+	object.AttachKprobeSession:  {program: ebpf.ProgramSpec{Type: ebpf.Kprobe, AttachType: ebpf.AttachTraceKprobeSession}, tells: kernel.Cookie},
+	object.AttachFentry:         {program: ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFEntry}, each: true},
+	object.AttachFexit:          {program: ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceFExit}, each: true},
+	object.AttachPerfEvent:      {program: ebpf.ProgramSpec{Type: ebpf.PerfEvent}, tells: kernel.Cookie},
+	object.AttachBegin:          {program: ebpf.ProgramSpec{Type: ebpf.RawTracepoint}},
+	object.AttachEnd:            {program: ebpf.ProgramSpec{Type: ebpf.RawTracepoint}},
 }

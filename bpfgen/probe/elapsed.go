@@ -21,8 +21,8 @@ import (
 //   - A kprobe session runs the program at both ends of a call, and the kernel
 //     keeps a word for each call. It is had where returns are noticed by one link.
 //   - Otherwise a second program notes the beginning of functions in an LRU map, by
-//     where their frame is on the stack: no two calls have the same, nested ones
-//     and those of other threads included. It is attached first, so that a return
+//     where their frame is on the stack, at fexit that of what calls both programs:
+//     no two calls have the same, nested ones and those of other threads included. It is attached first, so that a return
 //     without a beginning is one that was lost, and is counted.
 //   - A second program notes the beginning of system calls in a map by thread,
 //     which is in one system call at a time: a call that a signal interrupts has
@@ -106,6 +106,7 @@ func (p *planner) timeCalls(prog *Program) {
 	for _, at := range prog.Points {
 		begin.Points = append(begin.Points, beginOf(at))
 	}
+	begin.setTarget()
 }
 
 // noted says where the beginnings of calls are kept.
@@ -116,6 +117,7 @@ var noted = map[Timing]string{
 
 // beginKinds are the attach kinds of beginnings by those of returns.
 var beginKinds = map[object.AttachKind]object.AttachKind{
+	object.AttachFexit:          object.AttachFentry,
 	object.AttachKretprobe:      object.AttachKprobe,
 	object.AttachKretprobeMulti: object.AttachKprobeMulti,
 	object.AttachTracepoint:     object.AttachTracepoint,
@@ -212,6 +214,10 @@ func begun(arch *kernel.Arch, calls []kernel.Syscall) []kernel.Syscall {
 // Frame leaves in R0 where the frame of the traced function begins, at its
 // beginning and at its return alike.
 func (c *Context) Frame(returning bool) {
+	if attachKinds[c.Attach].each {
+		loadTraced(c)
+		return
+	}
 	arch := c.Kernel.Arch()
 	loadRegister(c, arch.Frame)
 	if returning && arch.Link == "" {

@@ -24,7 +24,7 @@ var kprobeProvider = newProvider("kprobe", append(slices.Clone(argRows), argsRow
 var kretprobeProvider = newProvider("kretprobe", retvalRow, elapsedRow, funcRow, regsRow, regRow)
 
 func init() {
-	kretprobeProvider.returns = true
+	kretprobeProvider.returns, kretprobeProvider.again = true, true
 	kprobeProvider.scopes, kprobeProvider.list = kprobeScopes, listFunctions(kprobeProvider)
 	kretprobeProvider.scopes, kretprobeProvider.list = kretprobeScopes, listFunctions(kretprobeProvider)
 }
@@ -54,8 +54,7 @@ func functionScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 		return nil, fmt.Errorf("kretprobe fires where a function returns: leave out the offset or address in %q", s.spec.Target)
 	}
 	if !r.kernel.Has(kernel.Kprobe) {
-		return nil, missingf("this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; "+
-			"system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch%s", sameNamed(r.kernel, s.provider.Name, target))
+		return nil, missingf("this kernel has no kprobes (CONFIG_KPROBES is off), so its functions cannot be traced; %s%s", insteadOfFunctions, sameNamed(r.kernel, s.provider.Name, target))
 	}
 	target, s.moved = current(r.kernel, target)
 	if err := s.resolve(r, target); err != nil {
@@ -67,6 +66,8 @@ func functionScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 	}
 	return byPrototype(r, s, target.wholeFunction()), nil
 }
+
+const insteadOfFunctions = "system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch"
 
 // A functionTarget is what stands behind "kprobe:".
 type functionTarget struct {

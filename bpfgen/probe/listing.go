@@ -25,7 +25,8 @@ type ListedVar struct {
 // System calls have the names that scripts may use, and are listed under one.
 // vars asks for what the probes carry.
 //
-// Returns of functions are listed only when the pattern names kretprobe.
+// Functions are listed once, as kprobes, unless the pattern names another of their
+// providers.
 func List(k *kernel.Kernel, pattern string, vars bool) ([]Listed, error) {
 	name, target, _ := strings.Cut(pattern, ":")
 	if p, err := findProvider(name); err == nil && name != pattern {
@@ -33,7 +34,7 @@ func List(k *kernel.Kernel, pattern string, vars bool) ([]Listed, error) {
 	}
 	var out []Listed
 	for _, p := range providers {
-		if p.list == nil || p.returns {
+		if p.list == nil || p.again {
 			continue
 		}
 		found, err := listOne(p, k, pattern, vars)

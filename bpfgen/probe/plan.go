@@ -34,6 +34,10 @@ type Split struct {
 	Spec  *plylang.Spec
 	Sites int
 	Tells kernel.Feature // what a kernel would need for one program; "" there is none
+
+	// Shared is the provider whose probes at the same places are one program; "" a
+	// clause that does not ask which of them fired needs one.
+	Shared string
 }
 
 // A Program is a program to generate.
@@ -174,6 +178,9 @@ func (p *planner) noteSplit(s *Scope) {
 		p.out.Splits = append(p.out.Splits, &Split{Spec: s.spec})
 	}
 	p.out.Splits[i].Sites += len(s.sites)
+	if attachKinds[s.attach].each {
+		p.out.Splits[i].Shared = s.provider.shared()
+	}
 	if tells := attachKinds[s.attach].tells; tells != "" {
 		p.out.Splits[i].Tells = tells
 	}
@@ -236,10 +243,18 @@ func (p *planner) addProgram(group []*planned) {
 		}
 		prog.Points = append(prog.Points, at)
 	}
+	prog.setTarget()
 	prog.Why = p.why(prog, first.split)
 	prog.countSpecs(group)
 	p.timeCalls(prog)
 	p.out.Programs = append(p.out.Programs, prog)
+}
+
+// setTarget names the function that a program belongs to from its loading on.
+func (p *Program) setTarget() {
+	if f, ok := p.Points[0].Site.(object.Function); ok && attachKinds[p.Attach].each {
+		p.Spec.AttachTo = f.Symbol
+	}
 }
 
 // programName cuts a name to what the kernel takes: 15 letters, digits and
@@ -352,6 +367,7 @@ func (p *planner) why(prog *Program, split bool) string {
 	switch {
 	case prog.Attach == object.AttachKprobeMulti, prog.Attach == object.AttachKretprobeMulti, prog.Attach == object.AttachKprobeSession:
 		add(fmt.Sprintf("one link for %s", plural(len(prog.Points), "function")))
+	case attachKinds[prog.Attach].each:
 	case split:
 		add("a program for each attach point: this kernel cannot tell one program which of them fired")
 	case len(prog.Points) > 1:
@@ -364,7 +380,7 @@ func (p *planner) why(prog *Program, split bool) string {
 	if len(parts) == 0 {
 		add("through perf")
 	}
-	if _, is := prog.Points[0].Site.(object.Function); is {
+	if _, is := prog.Points[0].Site.(object.Function); is && !attachKinds[prog.Attach].each {
 		add("what is called while another program runs on its CPU is " + p.missed())
 	}
 	return strings.Join(parts, "; ")

@@ -124,6 +124,18 @@ func TestPlans(t *testing.T) {
 		want   string
 	}{
 		{
+			kernel: "7.3-amd64",
+			script: `fentry:vfs_@(read|write) { @ = count(); }`,
+			want: `fentry vfs_read: a call in the function itself: what is called while its program runs, or while a task is preempted in it, is missed, and counted
+fentry vfs_write: a call in the function itself: what is called while its program runs, or while a task is preempted in it, is missed, and counted`,
+		},
+		{
+			kernel: "5.10-amd64",
+			script: `fexit:vfs_read { @ = sum(elapsed); }`,
+			want: `fentry vfs_read: where calls begin, for elapsed: a map by the function's frame on the stack
+fexit vfs_read: a call in the function itself: this kernel skips nothing`,
+		},
+		{
 			kernel: "6.18-amd64",
 			script: `kprobe:SyS_read { @[func] = count(); }`,
 			want:   `raw_tracepoint sys_enter: one attachment to raw_syscalls/sys_enter for 1 system call; as a raw tracepoint, at which this kernel skips nothing`,
@@ -460,9 +472,12 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `tracepoint:sched/* { @[data->prev_comm] = count(); }`, want: `script:1:30: tracepoint sched/sched_kthread_stop has no member "prev_comm"`},
 		{kernel: "6.18-amd64", script: `rawtracepoint:block_rq_@(issue|insert) { @[arg1] = count(); }`, want: `script:1:44: there is no arg1: arguments are numbered from arg0 to arg0`},
 		{kernel: "5.10-amd64", script: `rawtracepoint:block_rq_issue { @[arg1] = count(); }`, want: `script:1:34: there is no arg1: arguments are numbered from arg0 to arg0`},
-		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in rawtracepoint or kprobe, not in kretprobe: keep it where the function begins, as in @x[tid] = arg0`},
-		{kernel: "6.18-amd64", script: `kprobe:sys_read { @[retval] = count(); }`, want: `script:1:21: retval exists in kretprobe, not in kprobe`},
-		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[func] = count(); }`, want: `script:1:35: func exists in kprobe or kretprobe, not in tracepoint`},
+		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in rawtracepoint, kprobe, fentry or fexit, not in kretprobe: keep it where the function begins, as in @x[tid] = arg0`},
+		{kernel: "6.18-amd64", script: `kprobe:sys_read { @[retval] = count(); }`, want: `script:1:21: retval exists in kretprobe or fexit, not in kprobe`},
+		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[func] = count(); }`, want: `script:1:35: func exists in kprobe, kretprobe, fentry or fexit, not in tracepoint`},
+		{kernel: "6.18-amd64", script: `fentry:vfs_read { @ = count(); }`, want: `script:1:1: this kernel refuses programs at fentry and fexit and has no kprobes, so its functions cannot be traced; system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch`, missing: true},
+		{kernel: "5.10-amd64", script: `fentry:kfree { @ = count(); }`, want: `script:1:1: no program can be at fentry of kfree: the kernel's types do not declare it: write kprobe:kfree`, missing: true},
+		{kernel: "5.10-amd64", script: `fexit:vfs_nothing* { @ = count(); }`, want: `script:1:1: no function of this kernel matches vfs_nothing*`, missing: true},
 		{kernel: "6.18-amd64", script: `profile:7:99hz { @ = count(); }`, want: `script:1:1: cpu 7 is not online; 2 CPUs online`, missing: true},
 		{kernel: "6.18-amd64", script: `interval:0 { @ = count(); }`, want: `script:1:1: an interval of 0 has no meaning: use 100us or more`},
 		{kernel: "5.10-amd64", script: `rawtracepoint:page_fault_user { @ = count(); }`, want: `script:1:1: before Linux 6.1 a program at this raw tracepoint could run inside itself, without end, because reading memory raises page faults, and what handles them: write tracepoint:*/page_fault_user, which the kernel guards`, missing: true},

@@ -26,6 +26,10 @@ type Provider struct {
 	// only says of variables that few probes of this kind have which these are.
 	only map[string]string
 
+	// others are the probes of this kind that have all its variables, where one has
+	// not; "" those of functions.
+	others string
+
 	// scopes resolves a target. Nothing found is plylang.ErrMissing, wrapped
 	// in a message with the nearest names. The uses have canonical names.
 	scopes func(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error)
@@ -34,9 +38,12 @@ type Provider struct {
 	// when they are asked for. nil: nothing to enumerate.
 	list func(k *kernel.Kernel, glob *kernel.Glob, vars bool) ([]Listed, error)
 
-	// returns says that these are the returns of what another provider lists,
-	// so that they are listed only when they are asked for by name.
+	// returns says that its probes fire where functions return.
 	returns bool
+
+	// again says that these are places that another provider lists, so that they
+	// are listed only when they are asked for by name.
+	again bool
 }
 
 // providers are those that a file of this package has built, in the order of

@@ -125,6 +125,8 @@ func (s *Scope) Elsewhere(name string) string {
 		switch {
 		case p.only[name] != "":
 			where = append(where, p.only[name])
+		case p == s.provider && p.others != "":
+			where = append(where, p.Name+" "+p.others)
 		case p == s.provider:
 			where = append(where, p.Name+" of a function")
 		default:
@@ -150,10 +152,14 @@ func (s *Scope) wants(names ...string) bool {
 // split says whether the sites of s need a program each, because the clause
 // asks which of them fired and this kernel does not tell.
 func (s *Scope) split(k *kernel.Kernel) bool {
-	if len(s.sites) < 2 {
+	row := attachKinds[s.attach]
+	switch {
+	case row.each:
+		return true
+	case len(s.sites) < 2:
 		return false
 	}
-	if row := attachKinds[s.attach]; s.wants("probe") && (row.tells == "" || !k.Has(row.tells)) {
+	if s.wants("probe") && (row.tells == "" || !k.Has(row.tells)) {
 		return true
 	}
 	return slices.ContainsFunc(s.tells, func(f kernel.Feature) bool { return !k.Has(f) })
