@@ -94,23 +94,11 @@ func (m *metric) shown() metric {
 	}
 }
 
-// adopt lets the series of a map go on as they are under another metric with the same
-// labels. The old ones are of no use any more.
-func (t *mapSeries) adopt(old *mapSeries) {
-	next := *old
-	next.m, next.tracer, next.names, next.fold, next.negative = t.m, t.tracer, t.names, t.fold, t.negative
-	*t = next
-}
-
 // after lets the series of a map begin where others of the same map are. Those of
 // keys that had none with a start begin when the script did.
 func (t *mapSeries) after(old *mapSeries, created startTime) *mapSeries {
 	if t.ledger != nil && old.ledger != nil && t.ledger.adds == old.ledger.adds && t.m.continues(old.m) {
 		t.goOn(old)
-		return t
-	}
-	if old.top != nil && t.ledger == nil && t.m.starts() && t.m.continues(old.m) {
-		t.adopt(old)
 		return t
 	}
 	t.former = &formerKeys{keys: old.keys, of: old.of, list: old.list, round: old.round, other: old.other, unseen: created}

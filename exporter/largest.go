@@ -5,14 +5,21 @@ import (
 	"sort"
 )
 
-// largest returns the exported series of this round whose size is largest, at
-// most so many, the largest first, and of equal ones that whose labels come
-// first. There may be 100,000 of which the page shows twelve.
+// isShown says that a series is exported in this round.
+func (t *mapSeries) isShown(n uint32) bool { return t.list[n].round == t.round && !t.list[n].hidden }
+
+// largest returns the exported series whose size is largest; see rank.
 func (t *mapSeries) largest(most int, size func(n uint32) float64) []uint32 {
+	return t.rank(most, t.isShown, size)
+}
+
+// rank returns the series that are wanted whose size is largest, at most so many, the
+// largest first, and of equal ones that whose labels come first. There may be 100,000 of
+// which the page shows twelve.
+func (t *mapSeries) rank(most int, wanted func(n uint32) bool, size func(n uint32) float64) []uint32 {
 	list, sizes := make([]uint32, 0, most+1), make([]float64, 0, most+1)
 	for _, n := range t.order {
-		s := &t.list[n]
-		if s.round != t.round || s.hidden {
+		if !wanted(n) {
 			continue
 		}
 		of := size(n)

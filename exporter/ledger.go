@@ -1,38 +1,51 @@
 package exporter
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"time"
+
+	"ply-exporter/bpfgen/object"
 )
 
-// Series of what comes and goes
+// Ledgers
 //
-// Containers end, and others go on in their place; a container's name becomes known
-// after it has begun to count, and one that is young does not count by itself. So a
-// key may change its series, or leave it, while others stay in that. A counter that is
-// the sum of its keys would fall then, and Prometheus would take the rest for new.
+// Most series are the sum of what their keys have. That sum falls when a key goes while
+// others stay, or when a key changes its series, and Prometheus would take what is left
+// for new. Both happen
 //
-// Where a label is of containers, a series is therefore not a sum of keys but of what
-// they have grown by, from reading to reading. What a key has counted stays where it
-// was counted, whatever becomes of the key, and nothing is in two series.
+//   - with labels of containers: they end, others go on in their place, names become
+//     known late, and what is young does not count by itself;
+//   - with "expire:", which takes keys away;
+//   - with "top:", where a key counts in a series of its own only while it is one of the
+//     largest; see choose.
 //
-// A series stays while it has a key of a group that exists, however quiet, and ends when
-// nothing was counted for the time to live. If it is there again later, it starts anew.
+// There a series is the sum of what its keys grow by from reading to reading. What has
+// been counted stays where it was counted, whatever becomes of the key, and nothing is
+// in two series. A ledger knows what each key had when it was read last, and the series
+// have their sums. A key that was away begins with nothing.
+//
+// A series that is shown without a key of its own goes on for some time: the time to
+// live of labels of containers, or that of a lost place among the largest. One that is
+// not shown at a reading is over: if it is there again later, it starts anew.
 
 // A ledger is what is known of the keys and series of such a map, by number.
 type ledger struct {
-	ttl    time.Duration
-	adds   bool // what series are: sums of what keys grow by; else of what keys have
-	moving bool // labels may change at any time
+	adds   bool          // what series are: sums of what keys grow by; else of what keys have
+	groups bool          // labels are of containers
+	moving bool          // labels may change at any time
+	ttl    time.Duration // of labels of containers
+	most   int           // how many series are exported beside that of all others; 0: all
 
-	keys  []ledgerKey
-	last  []byte      // the values of keys when they were read last
-	other []byte      // and that of those for which the map has no room
-	alive []time.Time // of series: when they had an existing group, or something was counted
+	keys   []ledgerKey
+	last   []byte         // what keys had when they were read last
+	other  []byte         // and those for which the map has no room
+	series []ledgerSeries // nil where all that are shown have a key
 
-	now     time.Time
-	changed []byte // what a key has grown by
+	epoch   time.Time     // long ago, so that what never was is old
+	now     time.Duration // since then
+	changed []byte        // what a key has grown by
 }
 
 // A ledgerKey is what is known of a key.
@@ -42,12 +55,28 @@ type ledgerKey struct {
 	gone      bool   // its group has ended
 }
 
+// A ledgerSeries is what is known of a series, or of keys with equal labels.
+type ledgerSeries struct {
+	alive time.Duration // when it had a key last whose group exists, or that counted
+	round uint32        // and in which round
+	place place
+
+	left   time.Duration // when it lost its place
+	weight float64       // by how much it is one of the largest
+}
+
+// longAgo is longer than any time to live.
+const longAgo = 100 * 365 * 24 * time.Hour
+
 // newLedger returns a ledger if the metric needs one.
-func newLedger(m *metric, size int, adds bool) *ledger {
-	if !m.hasGroups() || !m.exported {
+func newLedger(m *metric, mp *object.Map) *ledger {
+	l := &ledger{adds: m.starts() && mp.Reduce == object.ReduceSum, groups: m.hasGroups(), moving: m.moves(), epoch: time.Now().Add(-longAgo), changed: make([]byte, mp.Size)}
+	if l.adds {
+		l.most = m.top
+	}
+	if !m.exported || !l.ages() && !(l.adds && mp.Expiry != nil) {
 		return nil
 	}
-	l := &ledger{adds: adds && m.starts(), moving: m.moves(), changed: make([]byte, size)}
 	for _, of := range m.labels {
 		if of.of != nil {
 			l.ttl = max(l.ttl, of.of.ttl)
@@ -56,20 +85,38 @@ func newLedger(m *metric, size int, adds bool) *ledger {
 	return l
 }
 
+// ages says that series are shown for some time without a key.
+func (l *ledger) ages() bool { return l.groups || l.most > 0 }
+
 // begin begins a round.
 func (l *ledger) begin(t *mapSeries, c Contents) {
-	l.now = time.Now()
-	t.was = append(t.was[:0], t.values...)
+	l.now = time.Since(l.epoch)
+	if !l.adds || t.evicts() {
+		t.was = append(t.was[:0], t.values...)
+	}
 	if c.Cleared.After(t.cleared) {
-		clear(l.last)
-		clear(l.other)
-		clear(t.values)
+		l.reset(t)
 	}
 	l.relearn(t)
 }
 
+// reset forgets all that was counted.
+func (l *ledger) reset(t *mapSeries) {
+	for n := range l.keys {
+		l.keys[n].round = never
+	}
+	for n := range t.list {
+		t.list[n].round = never
+	}
+	l.other = nil
+	clear(l.series)
+}
+
 // relearn gives keys whose labels were not settled those that they have now.
 func (l *ledger) relearn(t *mapSeries) {
+	if !l.groups && !l.moving {
+		return
+	}
 	var news lesson
 	for n := range l.keys {
 		k := &l.keys[n]
@@ -86,44 +133,74 @@ func (l *ledger) add(settled bool) {
 	l.last = append(l.last, make([]byte, len(l.changed))...)
 }
 
-// take takes in the value of a key.
-func (l *ledger) take(t *mapSeries, n int, value []byte) {
-	k, last := &l.keys[n], l.lastOf(n)
-	back := k.round != t.round-1 // it was not there
-	if back || t.mp.Fell(last, value) {
+// makeRoom makes room for so many series.
+func (l *ledger) makeRoom(n int) {
+	if l.ages() {
+		l.series = append(l.series, make([]ledgerSeries, n-len(l.series))...)
+	}
+}
+
+// knows says that a key was there at the reading before.
+func (l *ledger) knows(t *mapSeries, n int) bool { return l.keys[n].round == t.round-1 }
+
+// lastOf is what a key had when it was read last.
+func (l *ledger) lastOf(n int) []byte {
+	size := len(l.changed)
+	return l.last[n*size : (n+1)*size]
+}
+
+// weigh looks at what a key has before it counts anywhere.
+func (l *ledger) weigh(t *mapSeries, n int, value []byte) {
+	k, last, of := &l.keys[n], l.lastOf(n), t.of[n]
+	switch {
+	case !l.knows(t, n):
 		clear(last)
+	case t.mp.Fell(last, value):
+		clear(last)
+		t.outgrow(of)
 	}
-	counted := l.difference(value, last)
-	copy(last, value)
-	k.round = t.round
-	if !k.gone {
-		k.gone = t.gone(t.keys.Key(n))
-	}
-	of := t.of[n]
-	if of == noSeries {
-		t.filtered++
+	if of == noSeries || !l.ages() {
 		return
 	}
-	if counted || !k.gone {
-		l.touch(of)
+	if l.groups && !k.gone {
+		k.gone = t.gone(t.keys.Key(n))
 	}
-	if l.lives(of) {
+	counted := !bytes.Equal(value, last)
+	if counted || !k.gone {
+		l.touch(t, of)
+	}
+	if counted && l.most > 0 {
+		l.series[of].weight += t.weight(value) - t.weight(last)
+	}
+}
+
+// touch says that a series is alive.
+func (l *ledger) touch(t *mapSeries, n uint32) {
+	if l.ages() {
+		l.series[n].alive, l.series[n].round = l.now, t.round
+	}
+}
+
+// lives says that the time of a series is not over.
+func (l *ledger) lives(n uint32) bool { return !l.ages() || l.now-l.series[n].alive <= l.ttl }
+
+// count counts what a key has grown by.
+func (l *ledger) count(t *mapSeries, n int, value []byte) {
+	l.grow(l.lastOf(n), value)
+	l.keys[n].round = t.round
+	if of := t.of[n]; of == noSeries {
+		t.filtered++
+	} else if l.lives(of) {
 		l.post(t, of, value)
 	}
 }
 
-// takeOther takes in the value of the keys for which the map has no room.
-func (l *ledger) takeOther(t *mapSeries, value []byte) {
-	if l.other == nil {
-		l.other = make([]byte, len(value))
+// grow sets changed to what a value has grown by since the last one, word by word.
+func (l *ledger) grow(last, value []byte) {
+	for w := 0; w < len(last); w += 8 {
+		binary.LittleEndian.PutUint64(l.changed[w:], binary.LittleEndian.Uint64(value[w:])-binary.LittleEndian.Uint64(last[w:]))
 	}
-	if t.mp.Fell(l.other, value) {
-		clear(l.other)
-	}
-	l.difference(value, l.other)
-	copy(l.other, value)
-	l.touch(t.other)
-	l.post(t, t.other, value)
+	copy(last, value)
 }
 
 // post adds to a series what a key has grown by, or its value.
@@ -132,39 +209,50 @@ func (l *ledger) post(t *mapSeries, of uint32, value []byte) {
 		t.accumulate(of, value)
 		return
 	}
+	of = l.countsIn(t, of)
 	l.show(t, of)
 	t.accumulate(of, l.changed)
 	t.mp.Carry(t.value(of))
 }
 
-// lastOf is the value of a key when it was read last.
-func (l *ledger) lastOf(n int) []byte {
-	size := len(l.changed)
-	return l.last[n*size : (n+1)*size]
-}
-
-// difference sets changed to what a value has grown by, word by word, and says whether
-// that is anything.
-func (l *ledger) difference(value, last []byte) (any bool) {
-	for w := 0; w < len(value); w += 8 {
-		d := binary.LittleEndian.Uint64(value[w:]) - binary.LittleEndian.Uint64(last[w:])
-		binary.LittleEndian.PutUint64(l.changed[w:], d)
-		any = any || d != 0
+// countOther counts what the keys have grown by for which the map has no room.
+func (l *ledger) countOther(t *mapSeries, value []byte) {
+	if l.other == nil || t.mp.Fell(l.other, value) {
+		l.other = make([]byte, len(l.changed))
 	}
-	return any
+	l.grow(l.other, value)
+	l.touch(t, t.other)
+	l.post(t, t.other, value)
 }
 
-// touch says that a series is alive.
-func (l *ledger) touch(n uint32) {
-	if missing := int(n) + 1 - len(l.alive); missing > 0 {
-		l.alive = append(l.alive, make([]time.Time, missing)...)
+// countExpired counts what keys had grown by when they expired. One that is there again
+// begins with nothing.
+func (l *ledger) countExpired(t *mapSeries, c Contents) {
+	if !l.adds || len(c.Expired) == 0 {
+		return
 	}
-	l.alive[n] = l.now
-}
-
-// lives says that the time of a series is not over.
-func (l *ledger) lives(n uint32) bool {
-	return int(n) < len(l.alive) && l.now.Sub(l.alive[n]) <= l.ttl
+	var news lesson
+	for _, row := range c.Expired {
+		t.keyNumber(&news, row.Key)
+	}
+	t.learn(&news)
+	t.makeRoom()
+	for _, row := range c.Expired {
+		n, _ := t.keys.Find(row.Key)
+		last, of := l.lastOf(n), t.of[n]
+		if !l.knows(t, n) || t.mp.Fell(last, row.Value) {
+			clear(last)
+		}
+		if of != noSeries && t.mp.Written(1, row.Value) {
+			if !bytes.Equal(last, row.Value) {
+				l.touch(t, of)
+				l.grow(last, row.Value)
+				l.post(t, of, row.Value)
+			}
+			t.outgrow(of)
+		}
+		l.keys[n].round = never
+	}
 }
 
 // show puts a series in this round, with what it had in the one before, or with nothing.
@@ -175,6 +263,7 @@ func (l *ledger) show(t *mapSeries, n uint32) {
 	}
 	if s.round != t.round-1 {
 		clear(t.value(n))
+		s.past = false
 	}
 	s.last, s.round = s.round, t.round
 	t.count++
@@ -185,11 +274,43 @@ func (l *ledger) end(t *mapSeries) {
 	if !l.adds {
 		return
 	}
-	for n := range l.alive {
-		if t.list[n].round == t.round-1 && l.lives(uint32(n)) {
-			l.show(t, uint32(n))
+	for i := range l.series {
+		s, n := &l.series[i], uint32(i)
+		if t.list[n].round == t.round-1 && l.keeps(t, n) {
+			l.show(t, n)
+		}
+		if s.round != t.round && !(l.groups && l.lives(n)) {
+			s.weight = 0
 		}
 	}
+	if t.mp.Expiry != nil {
+		l.notePast(t)
+	}
+}
+
+// keeps says that a series stays that has no key.
+func (l *ledger) keeps(t *mapSeries, n uint32) bool {
+	if l.most > 0 {
+		return n == t.other || l.series[n].place != noPlace
+	}
+	return l.lives(n)
+}
+
+// outgrow says that a series has counts from now on that its keys do not have.
+func (t *mapSeries) outgrow(n uint32) {
+	if n != noSeries {
+		t.list[n].past = true
+	}
+}
+
+// notePast notes whether a series has counts that the map does not have.
+func (l *ledger) notePast(t *mapSeries) {
+	for n := range l.keys {
+		if l.knows(t, n) { // and it was not there in this round
+			t.outgrow(t.of[n])
+		}
+	}
+	t.past = slices.ContainsFunc(t.list, func(s series) bool { return s.past && s.round == t.round })
 }
 
 // gone says that the group of a key has ended.
@@ -208,17 +329,17 @@ func (t *mapSeries) gone(key []byte) bool {
 
 // renumber keeps what is known of the keys and series that are kept: those of number,
 // which has the new numbers of series.
-func (l *ledger) renumber(oldKeys []int, number []uint32) {
+func (l *ledger) renumber(oldKeys []int, number []uint32, series int) {
 	old := *l
-	l.keys, l.last, l.alive = nil, nil, nil
+	l.keys, l.last, l.series = nil, nil, nil
 	for _, n := range oldKeys {
 		l.keys = append(l.keys, old.keys[n])
 		l.last = append(l.last, old.lastOf(n)...)
 	}
-	for n, to := range number {
-		if to != noSeries && n < len(old.alive) {
-			l.alive = append(l.alive, make([]time.Time, max(0, int(to)+1-len(l.alive)))...)
-			l.alive[to] = old.alive[n]
+	l.makeRoom(series)
+	for n := range old.series {
+		if to := number[n]; to != noSeries {
+			l.series[to] = old.series[n]
 		}
 	}
 }
@@ -231,8 +352,8 @@ func (t *mapSeries) goOn(from *mapSeries) {
 	next.keys, next.of = from.keys.Clone(), slices.Clone(from.of)
 	next.list, next.texts, next.order = slices.Clone(from.list), slices.Clone(from.texts), slices.Clone(from.order)
 	next.values, next.was = slices.Clone(from.values), nil
-	next.ledger = t.ledger
-	next.ledger.keys, next.ledger.alive = slices.Clone(from.ledger.keys), slices.Clone(from.ledger.alive)
-	next.ledger.last, next.ledger.other = slices.Clone(from.ledger.last), slices.Clone(from.ledger.other)
+	l, old := t.ledger, from.ledger
+	l.keys, l.last, l.other, l.series = slices.Clone(old.keys), slices.Clone(old.last), slices.Clone(old.other), slices.Clone(old.series)
+	l.epoch, next.ledger = old.epoch, l
 	*t = next
 }

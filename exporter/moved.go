@@ -105,10 +105,13 @@ func (t *mapSeries) inherit(before *formerKeys, c Contents) {
 	}
 	for row := range c.Rows {
 		is, _ := t.keys.Find(row.Key)
-		if t.of[is] == noSeries || !t.isNew(t.of[is]) {
-			continue
+		of := t.of[is]
+		if of != noSeries && t.ledger != nil {
+			of = t.ledger.countsIn(t, of)
 		}
-		t.list[t.of[is]].goOn(before.series(row.Key))
+		if of != noSeries && t.isNew(of) {
+			t.list[of].goOn(before.series(row.Key))
+		}
 	}
 	if c.Other != nil && before.other != noSeries && t.isNew(t.other) {
 		t.list[t.other].goOn(before.seriesOf(before.other))

@@ -22,15 +22,20 @@ func (t *mapSeries) accumulateOther(c Contents) {
 	if c.Other == nil {
 		return
 	}
+	t.needOther()
+	if t.ledger != nil {
+		t.ledger.countOther(t, c.Other)
+		return
+	}
+	t.accumulate(t.other, c.Other)
+}
+
+// needOther makes the series of the other keys if there is none.
+func (t *mapSeries) needOther() {
 	if t.other == noSeries {
 		t.other = t.addOther()
 		t.makeRoom()
 	}
-	if t.ledger != nil {
-		t.ledger.takeOther(t, c.Other)
-		return
-	}
-	t.accumulate(t.other, c.Other)
 }
 
 // addOther returns the series of the other keys, which a key may have made already.
@@ -41,6 +46,14 @@ func (t *mapSeries) addOther() uint32 {
 		t.order = slices.Insert(t.order, at, t.add(labels))
 	}
 	return t.order[at]
+}
+
+// labeledOther is the series whose labels all say "other", if there is one.
+func (t *mapSeries) labeledOther() uint32 {
+	if at, found := t.find(t.otherLabels()); found {
+		return t.order[at]
+	}
+	return noSeries
 }
 
 func (t *mapSeries) otherLabels() (labels []byte) {

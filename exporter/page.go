@@ -218,7 +218,7 @@ func (s *script) view(scraped bool, budget config.Share) scriptView {
 		return v
 	}
 	readings, err := r.last, r.readErr
-	if !scraped {
+	if !scraped || slices.ContainsFunc(r.metrics, func(m *metric) bool { return m.top > 0 }) {
 		readings, err = r.peek()
 	}
 	if err != nil {

@@ -169,17 +169,20 @@ func (r *running) memory(mp *object.Map) uint64 {
 }
 
 // peek reads all maps without counting as a scrape. What it learns of keys is
-// forgotten again.
+// forgotten again. It shows all keys, also those that are not among the largest.
 func (r *running) peek() ([]mapReading, error) {
 	all, err := r.newSeries()
 	if err != nil {
 		return nil, err
 	}
 	for i, t := range all {
-		if t.scraped = r.series[i]; t.ledger != nil {
+		switch t.scraped = r.series[i]; {
+		case t.m.top > 0:
+			t.m = t.m.whole()
+			t.ledger = newLedger(t.m, t.mp)
+		case t.ledger != nil:
 			t.goOn(r.series[i])
 		}
-		t.top, t.whole = nil, true
 	}
 	return r.read(all, origin{})
 }

@@ -42,33 +42,17 @@ func (t *mapSeries) samples(most int, yield func(*encode.Sample) bool) {
 	if t.m.typ == dto.MetricType_HISTOGRAM {
 		sample.Counts = make([]uint64, len(t.m.bounds.les)+1)
 	}
-	t.eachShown(func(s shownSeries) bool {
-		if most--; most < 0 {
-			return false
-		}
-		sample.Labels, sample.Created, t.coarser = s.labels, int64(s.start), s.coarser
-		t.sample(&sample, s.value)
-		return yield(&sample)
-	})
-}
-
-// A shownSeries is one that is exported.
-type shownSeries struct {
-	labels  []byte
-	start   startTime
-	value   []byte
-	coarser *uint8 // see series
-}
-
-// eachShown calls yield with the series that are exported, in the order of their labels.
-func (t *mapSeries) eachShown(yield func(shownSeries) bool) {
-	if t.top != nil {
-		t.top.each(t, yield)
-		return
-	}
 	for _, n := range t.order {
+		if !t.isShown(n) {
+			continue
+		}
+		if most--; most < 0 {
+			return
+		}
 		s := &t.list[n]
-		if s.round == t.round && !s.hidden && !yield(shownSeries{t.labels(n), s.start, t.value(n), &s.coarser}) {
+		sample.Labels, sample.Created, t.coarser = t.labels(n), int64(s.start), &s.coarser
+		t.sample(&sample, t.value(n))
+		if !yield(&sample) {
 			return
 		}
 	}

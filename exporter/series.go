@@ -35,15 +35,11 @@ type mapSeries struct {
 
 	filtered int // how many keys this round has that are not exported
 
-	top   *top // of a metric that exports the largest series and counts; nil before the first round
-	whole bool // all series are shown, whatever the metric says: of the status page
-
 	other uint32 // the series of keys for which the map has no room; noSeries until there is one
 
 	values []byte // by series
 	was    []byte // the values of the round before, where they are compared
-	past   bool   // a series has counts that the map has not, because their keys have expired
-	bases  []byte // by series, of a map that expires: what keys had that are gone; nil while there was none
+	past   bool   // of a map that expires: a series has counts that the map has not
 
 	names    []int // the metric's labels in the order of their names
 	fold     []int // histograms: the exported bucket of each of the map's
@@ -57,7 +53,7 @@ type mapSeries struct {
 	scraped *mapSeries  // of the status page's: those of the scrapes; or those before a reload
 	former  *formerKeys // until the first reading after a reload
 
-	ledger *ledger // where labels are of what comes and goes; nil elsewhere
+	ledger *ledger // where series are not the sums of what their keys have; nil elsewhere
 }
 
 // A series is one line of a metric, or the lines of one histogram.
@@ -70,6 +66,7 @@ type series struct {
 	changed uint32 // of an evicting map: when the value changed last
 	hidden  bool   // and whether it is left out; see hide
 
+	past    bool  // it has counts that its keys do not have
 	coarser uint8 // by how much its native schema is lower than its metric's
 }
 
@@ -78,7 +75,7 @@ const never = math.MaxUint32
 
 func newMapSeries(m *metric, mp *object.Map, names labelNames) *mapSeries {
 	return &mapSeries{
-		m: m, mp: mp, tracer: names, keys: keys.New(mp.KeySize), names: m.byName(), other: noSeries, ledger: newLedger(m, mp.Size, mp.Reduce == object.ReduceSum),
+		m: m, mp: mp, tracer: names, keys: keys.New(mp.KeySize), names: m.byName(), other: noSeries, ledger: newLedger(m, mp),
 	}
 }
 
@@ -132,7 +129,8 @@ func (t *mapSeries) begin(c Contents) (before *formerKeys) {
 // addUp adds up what was read, by series.
 func (t *mapSeries) addUp(c Contents) {
 	if t.ledger != nil {
-		t.ledger.takeExpired(t, c)
+		t.enter(c)
+		return
 	}
 	known := t.keys.Len()
 	t.accumulateOld(c)
@@ -141,45 +139,85 @@ func (t *mapSeries) addUp(c Contents) {
 		t.accumulateFrom(c, known)
 	}
 	t.accumulateOther(c)
-	t.accumulateExpired(c)
-	if t.ledger != nil {
-		t.ledger.end(t)
+}
+
+// enter enters what was read in the ledger: first the keys that were there before, where
+// they were counted then; places among the largest are chosen before new ones count.
+func (t *mapSeries) enter(c Contents) {
+	l := t.ledger
+	l.countExpired(t, c)
+	waiting := false
+	var news lesson
+	for row := range c.Rows {
+		if n := t.keyNumber(&news, row.Key); l.knows(t, n) {
+			l.weigh(t, n, row.Value)
+			l.count(t, n, row.Value)
+		} else {
+			waiting = true
+		}
 	}
+	t.learn(&news)
+	t.makeRoom()
+	wait := func(do func(t *mapSeries, n int, value []byte)) {
+		for row := range c.Rows {
+			if n, _ := t.keys.Find(row.Key); l.keys[n].round != t.round {
+				do(t, n, row.Value)
+			}
+		}
+	}
+	if waiting {
+		wait(l.weigh)
+	}
+	if l.most > 0 {
+		l.choose(t)
+	}
+	if waiting {
+		wait(l.count)
+	}
+	t.accumulateOther(c)
+	l.end(t)
 }
 
 // settle decides when series started, and which of them are exported.
 func (t *mapSeries) settle(c Contents, before *formerKeys, from origin) {
-	cleared := c.Cleared.After(t.cleared)
 	t.setStarts(c.Cleared, from)
 	t.inherit(before, c)
 	t.hide()
-	if cleared {
-		from = from.clearedAt(c.Cleared)
-	}
-	t.keepLargest(cleared, from.start)
+	t.hideSmall()
 }
 
 // makeRoom makes room for a value of each series.
 func (t *mapSeries) makeRoom() {
 	size := t.mp.Size * len(t.list)
 	t.values = slices.Grow(t.values, max(0, size-len(t.values)))[:size]
+	if t.ledger != nil {
+		t.ledger.makeRoom(len(t.list))
+	}
 }
 
 // accumulateOld takes in the values of keys that are known, and learns the others.
 func (t *mapSeries) accumulateOld(c Contents) {
 	var news lesson
 	for row := range c.Rows {
-		if n, fresh := t.keys.Number(row.Key); fresh {
-			t.of = append(t.of, noSeries)
-			settled := t.note(&news, n, row.Key)
-			if t.ledger != nil {
-				t.ledger.add(settled)
-			}
-		} else {
-			t.take(n, row.Value)
+		known := t.keys.Len()
+		if n := t.keyNumber(&news, row.Key); n < known {
+			t.accumulate(t.of[n], row.Value)
 		}
 	}
 	t.learn(&news)
+}
+
+// keyNumber returns the number of a key, whose labels are noted if it is new.
+func (t *mapSeries) keyNumber(news *lesson, key []byte) int {
+	n, fresh := t.keys.Number(key)
+	if fresh {
+		t.of = append(t.of, noSeries)
+		settled := t.note(news, n, key)
+		if t.ledger != nil {
+			t.ledger.add(settled)
+		}
+	}
+	return n
 }
 
 // accumulateFrom takes in the values of keys that have that number or a higher
@@ -187,18 +225,9 @@ func (t *mapSeries) accumulateOld(c Contents) {
 func (t *mapSeries) accumulateFrom(c Contents, first int) {
 	for row := range c.Rows {
 		if n, _ := t.keys.Number(row.Key); n >= first {
-			t.take(n, row.Value)
+			t.accumulate(t.of[n], row.Value)
 		}
 	}
-}
-
-// take takes in the value of a key that has a series.
-func (t *mapSeries) take(n int, value []byte) {
-	if t.ledger != nil {
-		t.ledger.take(t, n, value)
-		return
-	}
-	t.accumulate(t.of[n], value)
 }
 
 // accumulate joins a value to that of a series: to nothing when the series is
@@ -239,7 +268,7 @@ func (t *mapSeries) forget(c Contents) {
 		return
 	}
 	old := *t
-	t.list, t.texts, t.values, t.bases, t.order = nil, nil, nil, nil, nil
+	t.list, t.texts, t.values, t.order = nil, nil, nil, nil
 	number, kept := make([]uint32, len(old.list)), old.kept(c)
 	for i := range number {
 		number[i] = noSeries
@@ -254,9 +283,6 @@ func (t *mapSeries) forget(c Contents) {
 		t.list[number[n]] = s
 		t.order = append(t.order, number[n])
 		t.values = append(t.values, old.value(n)...)
-		if old.bases != nil {
-			t.bases = append(t.bases, old.base(n)...)
-		}
 	}
 	if t.other != noSeries && old.list[t.other].round == t.round {
 		t.other = number[t.other]
@@ -276,7 +302,7 @@ func (t *mapSeries) forget(c Contents) {
 		}
 	}
 	if t.ledger != nil {
-		t.ledger.renumber(numbers, number)
+		t.ledger.renumber(numbers, number, len(t.list))
 	}
 }
 

@@ -115,8 +115,14 @@ func (t *mapSeries) setStarts(cleared time.Time, from origin) {
 	}
 	for i := range t.list {
 		s, n := &t.list[i], uint32(i)
-		if s.round == t.round && (anew || t.isNew(n) || t.mp.Fell(t.valueIn(t.was, n), t.value(n))) {
+		if s.round == t.round && (anew || t.isNew(n) || t.fell(n)) {
 			s.start, s.coarser = from.start, 0
 		}
 	}
+}
+
+// fell says that the value of a series has fallen since the round before. Sums of a
+// ledger do not.
+func (t *mapSeries) fell(n uint32) bool {
+	return (t.ledger == nil || !t.ledger.adds) && t.mp.Fell(t.valueIn(t.was, n), t.value(n))
 }

@@ -41,9 +41,11 @@ func (s *scraper) take(t *testing.T, families []*dto.MetricFamily) int {
 				now = sampleOf{m.Counter.GetValue(), m.Counter.GetCreatedTimestamp().AsTime()}
 			case m.Histogram != nil:
 				now = sampleOf{float64(m.Histogram.GetSampleCount()), m.Histogram.GetCreatedTimestamp().AsTime()}
+			case m.Summary != nil:
+				now = sampleOf{float64(m.Summary.GetSampleCount()), m.Summary.GetCreatedTimestamp().AsTime()}
 			}
 			was, known := s.last[label]
-			if label <= last {
+			if n > 0 && label <= last {
 				t.Errorf("%s after %s", label, last)
 			}
 			if known && was.start.Equal(now.start) {
@@ -175,11 +177,11 @@ func TestPlacesAmongTheLargest(t *testing.T) {
 			{map[string]int64{"a": 5}, "a 5"},
 			{map[string]int64{"a": 6, "b": 3}, "a 6, b 3"},
 			{map[string]int64{"a": 6, "b": 100, "c": 2}, "a 6, b 100, other 2"},
-			{map[string]int64{"a": 60, "b": 100, "c": 66}, "a 60, b 100, other 66"},                        // not a tenth more
-			{map[string]int64{"a": 61, "b": 100, "c": 68}, "a 61, b 100, c 0, other 68"},                   // from now on by its name
-			{map[string]int64{"a": 71, "b": 101, "c": 70}, "a 61, b 101, c 2, other 78"},                   // the other way round
-			{map[string]int64{"a": 99, "b": 101, "c": 71}, "a 89, b 101, c 3, other 78"},                   // and back
-			{map[string]int64{"a": 100, "b": 101, "c": 71, "d": 500}, "a 90, b 101, c 3, d 500, other 78"}, // a new one
+			{map[string]int64{"a": 60, "b": 100, "c": 66}, "a 60, b 100, other 66"},                         // not a tenth more
+			{map[string]int64{"a": 61, "b": 100, "c": 68}, "a 61, b 100, c 0, other 68"},                    // from now on by its name
+			{map[string]int64{"a": 71, "b": 101, "c": 70}, "a 61, b 101, c 2, other 78"},                    // the other way round
+			{map[string]int64{"a": 99, "b": 101, "c": 71}, "a 61, b 101, c 3, other 106"},                   // and back, from now on
+			{map[string]int64{"a": 100, "b": 101, "c": 71, "d": 500}, "a 62, b 101, c 3, d 500, other 106"}, // a new one
 		} {
 			if got := show(row.counts); got != row.want {
 				t.Errorf("%v: %s, want %s", row.counts, got, row.want)
