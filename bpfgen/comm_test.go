@@ -70,7 +70,7 @@ func asThread(t *testing.T, f func(rename func(string))) {
 func TestCutWord(t *testing.T) {
 	k := live.Kernel(t)
 	g := &gen{compiler: &compiler{kernel: k}}
-	g.Emitter = emit.New(emit.Scratch{})
+	g.Emitter = emit.New(emit.Scratch{}, &emit.Constants{})
 	g.Emit(asm.Mov.Reg(asm.R6, asm.R1), asm.LoadMem(asm.R1, asm.R6, 0, asm.DWord))
 	g.cutWord()
 	g.Emit(asm.LoadMem(asm.R2, asm.R6, 8, asm.DWord), asm.Mov.Imm(asm.R0, 1))

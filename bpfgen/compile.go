@@ -67,6 +67,8 @@ type compiler struct {
 
 	overflow int // bytes of object.OverflowMap
 
+	constants emit.Constants // of all programs
+
 	zeros  int  // how many bytes of zeros programs refer to
 	stacks bool // programs keep stacks
 	clock  bool // programs ask for the time of day

@@ -40,7 +40,7 @@ type gen struct {
 }
 
 func newGen(c *compiler, p *probe.Program, scratch emit.Scratch) *gen {
-	context := probe.Context{Emitter: emit.New(scratch), Kernel: c.kernel, Attach: p.Attach, Points: p.Points}
+	context := probe.Context{Emitter: emit.New(scratch, &c.constants), Kernel: c.kernel, Attach: p.Attach, Points: p.Points}
 	return &gen{compiler: c, Context: context, program: p, scratch: scratch}
 }
 

@@ -104,7 +104,9 @@ func (g *gen) loadLocation(x plylang.Expr) {
 	if isMember {
 		t = m.Field.Type
 	}
-	if user := g.pointR3(x); user {
+	if isMember && isCurrentTask(m.X) && g.PointsIntoTask(m.Field.Offset) {
+		g.LoadNumber(t)
+	} else if user := g.pointR3(x); user {
 		slot := g.Slot(8)
 		g.ProbeRead(slot.At(0, t.Size), user)
 		g.LoadTyped(t, slot.Reg, slot.Off)

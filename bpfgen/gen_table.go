@@ -52,6 +52,10 @@ func (g *gen) readTable(ref *plylang.MapRef) {
 		g.readSlot(m, ref)
 		return
 	}
+	if m := g.maps[ref.Map]; m.Storage == object.InTasks {
+		g.readOfTask(m)
+		return
+	}
 	key := g.key(ref)
 	a := g.access(ref)
 	if a.Expiry != nil {
@@ -113,6 +117,10 @@ func (g *gen) storeTable(ref *plylang.MapRef, x plylang.Expr) {
 	}
 	if m.Storage == object.Array {
 		g.storeSlot(m, ref, x)
+		return
+	}
+	if m.Storage == object.InTasks {
+		g.storeOfTask(m, x)
 		return
 	}
 	value := g.Slot(m.StoredSize())
@@ -180,6 +188,10 @@ func (g *gen) feed(ref *plylang.MapRef, first func(dst emit.Mem), change func())
 	}
 	if m.Storage == object.Array {
 		g.feedSlot(m, ref, change)
+		return
+	}
+	if m.Storage == object.InTasks {
+		g.feedOfTask(m, change)
 		return
 	}
 	key, found, end := g.key(ref), g.Label(), g.Label()
@@ -290,6 +302,10 @@ func (g *gen) delete(ref *plylang.MapRef) {
 		size := emit.Pick(m.Copies > 0, mark, mark+m.Size) // copies only lose the word that says which is the newest
 		g.cellAt(asm.R2, g.access(ref), 0)
 		g.Zero(emit.Mem{Reg: asm.R2, Off: 0, Size: size})
+		return
+	}
+	if m.Storage == object.InTasks {
+		g.deleteOfTask(m)
 		return
 	}
 	key := g.key(ref)

@@ -30,6 +30,7 @@ func (c *compiler) hash() string {
 		m := c.obj.Spec.Maps[name]
 		fmt.Fprintf(h, "map %s %v %d %d %d %d\n", name, m.Type, m.KeySize, m.ValueSize, m.MaxEntries, m.Flags)
 	}
+	h.Write(c.constants.Bytes())
 	for _, set := range c.obj.Cgroups {
 		fmt.Fprintf(h, "groups of %s: %q %t\n", set.Map, set.Text, set.AllHierarchies)
 	}

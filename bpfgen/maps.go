@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/object"
@@ -123,6 +124,8 @@ func (c *compiler) storage(m *object.Map, opt MapOptions) object.Storage {
 	switch {
 	case len(m.Keys) == 0:
 		return object.Cell
+	case opt.Programs && c.isOfTasks(m):
+		return object.InTasks
 	case m.Shape == object.ShapeRaw || opt.Evict:
 		return object.LRUHash
 	case !perCPUOnly(m) && m.MaxEntries*m.ValueMemory(c.cpus) > perCPULimit:
@@ -154,6 +157,9 @@ func (c *compiler) mapSpec(m *object.Map) *ebpf.MapSpec {
 		return cellSpec(m.SpecName, m.CellSize())
 	case object.Array:
 		return cellSpec(m.SpecName, m.SlotsSize())
+	}
+	if m.Storage == object.InTasks {
+		return taskSpec(m)
 	}
 	return &ebpf.MapSpec{
 		Name:       m.SpecName,
@@ -194,6 +200,10 @@ func (c *compiler) ownMaps() {
 	}
 	if c.zeros > 0 {
 		specs[zeroMap] = &ebpf.MapSpec{Name: zeroMap, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(c.zeros), MaxEntries: 1}
+	}
+	if data := c.constants.Bytes(); len(data) > 0 {
+		specs[emit.ConstantMap] = &ebpf.MapSpec{Name: emit.ConstantMap, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(len(data)), MaxEntries: 1,
+			Flags: unix.BPF_F_RDONLY_PROG, Contents: []ebpf.MapKV{{Key: uint32(0), Value: data}}}
 	}
 	if c.clock {
 		specs[object.ClockMap] = cellSpec(object.ClockMap, 8)

@@ -36,6 +36,7 @@ type MapOptions struct {
 	MaxEntries int           // 0: the default
 	Evict      bool          // forget the oldest key instead of refusing a new one
 	Other      bool          // add up in one value what an aggregation has no room for, instead of refusing it
+	Programs   bool          // only programs read it
 	Expire     time.Duration // forget keys not updated for so long; 0: never; not of maps that the script clears
 
 	// ExpireDefault says that Expire is for maps that it suits: not for those whose

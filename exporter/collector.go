@@ -207,8 +207,10 @@ func (r *running) addPatterns(self selfFamilies) {
 
 func (r *running) addMap(self selfFamilies, reading mapReading) {
 	mp, script := reading.series.mp, r.conf.Name
-	self.add(mapEntries, float64(reading.entries), mp.Name, script)
-	self.add(mapMaxEntries, float64(mp.MaxEntries), mp.Name, script)
+	if !mp.ProgramsOnly() {
+		self.add(mapEntries, float64(reading.entries), mp.Name, script)
+		self.add(mapMaxEntries, float64(mp.MaxEntries), mp.Name, script)
+	}
 	if mp.Storage == object.LRUHash {
 		self.add(mapSurplus, float64(reading.surplus), mp.Name, script)
 	}

@@ -227,6 +227,7 @@ func mapOptions(s *config.Script, m *metric) bpfgen.MapOptions {
 		opt.MaxEntries = min(s.MaxEntries, maxHistogramEntries)
 	}
 	opt.Other = m.decl.Agg != nil
+	opt.Programs = !m.exported && m.given == nil
 	if s.Expire != nil && m.exported && len(m.decl.Keys) > 0 {
 		opt.Expire, opt.ExpireDefault = *s.Expire, true
 	}

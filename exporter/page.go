@@ -226,7 +226,9 @@ func (s *script) view(scraped bool, budget config.Share) scriptView {
 		return v
 	}
 	for _, reading := range readings {
-		v.Maps = append(v.Maps, reading.view())
+		if !reading.series.mp.ProgramsOnly() {
+			v.Maps = append(v.Maps, reading.view())
+		}
 	}
 	if r.spent.over {
 		v.State, v.Error = "over", r.overBudget(budget)

@@ -161,7 +161,7 @@ func (t *Tracer) hashReaders() []*mapReader {
 		return nil
 	}
 	for _, m := range t.obj.Maps {
-		if !inMemory(m) {
+		if !inMemory(m) && !m.ProgramsOnly() {
 			out = append(out, t.readersOf(m)...)
 		}
 	}

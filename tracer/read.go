@@ -216,6 +216,8 @@ func (r *mapReader) fill() error {
 	case object.Array:
 		r.readSlots()
 		return nil
+	case object.InTasks:
+		return nil
 	}
 	err := r.readHash()
 	if err == nil && r.beside {

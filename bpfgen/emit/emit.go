@@ -37,12 +37,14 @@ type Emitter struct {
 	here    string           // label of the next instruction
 	memory  memory
 	once    once
+
+	constants *Constants
 }
 
 // New returns an emitter for an empty program, whose large values go to scratch
-// memory.
-func New(scratch Scratch) *Emitter {
-	return &Emitter{pending: map[string][]int{}, once: newOnce(), memory: memory{maps: scratch}}
+// memory, and whose constants are put to others.
+func New(scratch Scratch, constants *Constants) *Emitter {
+	return &Emitter{pending: map[string][]int{}, once: newOnce(), memory: memory{maps: scratch}, constants: constants}
 }
 
 // From says where in the source the instructions that follow come from. The

@@ -52,7 +52,7 @@ func TestJumps(t *testing.T) {
 			set(e, 2)
 		}, []int64{5, 6, 1, 2}, []string{"L1", "L1"}},
 	} {
-		e := New(Scratch{})
+		e := New(Scratch{}, &Constants{})
 		row.write(e, e.Label(), e.Label())
 		var constants []int64
 		var jumps []string
@@ -77,7 +77,7 @@ func TestJumps(t *testing.T) {
 
 // A position is carried by the first instruction that comes from it.
 func TestFrom(t *testing.T) {
-	e := New(Scratch{})
+	e := New(Scratch{}, &Constants{})
 	for _, pos := range []asm.Comment{"a", "a", "b"} {
 		e.From(pos)
 		e.Imm(asm.R0, 0)
@@ -102,7 +102,7 @@ func TestAtomic(t *testing.T) {
 		{asm.Xchg, 0xe0 | 0x01},
 		{asm.CmpXchg, 0xf0 | 0x01},
 	} {
-		e := New(Scratch{})
+		e := New(Scratch{}, &Constants{})
 		e.Atomic(row.op, asm.R1, 8, asm.R2)
 		if ins := e.Instructions()[0]; ins.Constant != row.want || ins.Offset != 8 {
 			t.Errorf("%v: operation %#x at offset %d, want %#x at 8", row.op, ins.Constant, ins.Offset, row.want)
@@ -111,7 +111,7 @@ func TestAtomic(t *testing.T) {
 }
 
 func TestSlots(t *testing.T) {
-	e := New(Scratch{})
+	e := New(Scratch{}, &Constants{})
 	a := e.Slot(5)
 	if want := (Mem{Reg: asm.R10, Off: -8, Size: 8}); a != want {
 		t.Errorf("the first slot is %v, want %v", a, want)
@@ -135,7 +135,7 @@ func TestSlots(t *testing.T) {
 
 // Where there is scratch memory, what is large goes there.
 func TestScratch(t *testing.T) {
-	e := New(Scratch{Values: "scratch"})
+	e := New(Scratch{Values: "scratch"}, &Constants{})
 	small, large := e.Slot(smallSlot), e.Slot(smallSlot+8)
 	if small.Reg != asm.R10 || large.Reg != asm.R8 {
 		t.Errorf("%d bytes are at %v and %d at %v", small.Size, small.Reg, large.Size, large.Reg)
@@ -151,7 +151,7 @@ func TestScratch(t *testing.T) {
 // A program that can interrupt itself takes one of several values, and gives it
 // back at its end.
 func TestScratchInUse(t *testing.T) {
-	e := New(Scratch{Values: "scratch", InUse: "in_use"})
+	e := New(Scratch{Values: "scratch", InUse: "in_use"}, &Constants{})
 	end, leave := e.Label(), e.Label()
 	e.FindScratch(end, leave)
 	kept := e.memory.inUse

@@ -62,7 +62,7 @@ func TestOnce(t *testing.T) {
 			fetch()
 		}, 1},
 	} {
-		e := New(Scratch{})
+		e := New(Scratch{}, &Constants{})
 		fetch := func() { e.Kept("x", func() { e.Call(asm.FnKtimeGetNs) }) }
 		row.write(e, fetch, e.Label(), e.Label())
 		calls := 0
@@ -80,13 +80,13 @@ func TestOnce(t *testing.T) {
 // What is kept survives the end of the block that fetched it, and a full stack
 // keeps nothing.
 func TestKept(t *testing.T) {
-	e := New(Scratch{})
+	e := New(Scratch{}, &Constants{})
 	e.Scoped(func() { e.Kept("x", func() { e.Call(asm.FnKtimeGetNs) }) })
 	slot := e.Slot(8)
 	if kept := e.once.slots["x"]; kept == slot {
 		t.Errorf("the slot %v of what is kept was given away", slot)
 	}
-	full := New(Scratch{})
+	full := New(Scratch{}, &Constants{})
 	full.Slot(StackSize)
 	for range 2 {
 		full.Kept("x", func() { full.Call(asm.FnKtimeGetNs) })
@@ -103,7 +103,7 @@ func TestPrepared(t *testing.T) {
 		prepare      bool
 		calls, tests int
 	}{{false, 3, 0}, {true, 2, 2}} {
-		e := New(Scratch{})
+		e := New(Scratch{}, &Constants{})
 		if row.prepare {
 			e.Prepare("x")
 		}

@@ -13,6 +13,8 @@ const (
 	bucketHead   = 16  // struct bucket; a power of two of them, at least one for each key
 	elementHead  = 48  // struct htab_elem
 	stackHead    = 16  // struct stack_map_bucket
+	taskHead     = 256 // struct bpf_local_storage_map, about
+	taskBucket   = 16  // struct bpf_local_storage_map_bucket
 	pointer      = 8
 	ringMetaSize = 3 // pages of a ring buffer that hold no records, about
 	pageSize     = 4096
@@ -77,6 +79,8 @@ func specMemory(s *ebpf.MapSpec, cpus int) int {
 		return hashHead + bucketHead*powerAtLeast(entries) + entries*(elementHead+key+value)
 	case ebpf.Hash: // every CPU has an element to spare
 		return hashHead + bucketHead*powerAtLeast(entries) + (entries+cpus)*(elementHead+key+value) + pointer*cpus
+	case ebpf.TaskStorage: // without the values, which come and go with tasks
+		return taskHead + taskBucket*powerAtLeast(max(2, cpus))
 	case ebpf.RingBuf: // the pages of records are there once, and listed twice
 		return ringHead + ringMetaSize*(pageSize+pointer) + entries + 2*pointer*entries/pageSize
 	case ebpf.ArrayOfMaps:

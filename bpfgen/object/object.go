@@ -138,13 +138,15 @@ type Program struct {
 type Storage uint8
 
 // The storages. Cell is an mmapable array with one value, and Array one with
-// values by key; the others are hashes by key.
+// values by key. What is InTasks lies beside the kernel's tasks, by which it is, and
+// leaves with them: only programs read it. The others are hashes by key.
 const (
 	Cell       Storage = iota + 1
 	Array              // a slot for each key there can be; see Slots
 	PerCPUHash         // a value per CPU, reduced when it is read
 	SharedHash         // one value, updated with atomic instructions
 	LRUHash            // one value; the oldest keys make room
+	InTasks            // one value; as many keys as there are tasks
 )
 
 // mapTypes are the kernel's maps by storage.
@@ -154,6 +156,7 @@ var mapTypes = map[Storage]ebpf.MapType{
 	PerCPUHash: ebpf.PerCPUHash,
 	SharedHash: ebpf.Hash,
 	LRUHash:    ebpf.LRUHash,
+	InTasks:    ebpf.TaskStorage,
 }
 
 // MapType is the kernel's map of a storage.
@@ -204,6 +207,9 @@ type Map struct {
 	// it does not.
 	Expiry *Expiry
 }
+
+// ProgramsOnly says that only programs can read the map.
+func (m *Map) ProgramsOnly() bool { return m.Storage == InTasks }
 
 // A KeyPart is one component of a key.
 type KeyPart struct {

@@ -122,6 +122,21 @@ func TestRangesOf(t *testing.T) {
 	}
 }
 
+// The table has a bit for each number of the ranges and for no other.
+func TestBitsOf(t *testing.T) {
+	ranges := []callRange{{0, 2}, {5, 5}, {7, 8}, {63, 64}, {295, 296}}
+	table := bitsOf(ranges)
+	if len(table) != 296/8+1 {
+		t.Errorf("%d bytes", len(table))
+	}
+	for n := range int32(8 * len(table)) {
+		want := slices.ContainsFunc(ranges, func(r callRange) bool { return r.lo <= n && n <= r.hi })
+		if got := table[n/8]>>(n%8)&1 == 1; got != want {
+			t.Errorf("%d: %t", n, got)
+		}
+	}
+}
+
 // TestForeignProviders: a word that has a meaning here is none of another language.
 func TestForeignProviders(t *testing.T) {
 	names := providerNames()

@@ -32,26 +32,34 @@ func rangesOf(numbers []int) []callRange {
 	return out
 }
 
-// emitRanges goes to skip unless R0 is in one of the ranges: a tree of
-// comparisons, so that 30 of them cost 5. What is negative is large here.
+// emitRanges goes to skip unless R0 is in one of the ranges. What is negative is
+// large here. Of several ranges there is a table with a bit for each number: a
+// processor guesses comparisons with this and that wrong, because any call may follow
+// any other, and each wrong guess takes longer than all of this.
 func emitRanges(c *Context, ranges []callRange, skip string) {
-	in := c.Label()
-	rangeTree(c, ranges, in, skip)
-	c.Bind(in)
-}
-
-func rangeTree(c *Context, ranges []callRange, in, skip string) {
 	if len(ranges) == 1 {
 		inRange(c, ranges[0], skip)
 		return
 	}
-	mid := len(ranges) / 2
-	below := c.Label()
-	c.Jump(asm.JLT, asm.R0, ranges[mid].lo, below)
-	rangeTree(c, ranges[mid:], in, skip)
-	c.Goto(in)
-	c.Bind(below)
-	rangeTree(c, ranges[:mid], in, skip)
+	table := bitsOf(ranges)
+	c.Jump(asm.JGE, asm.R0, int32(8*len(table)), skip)
+	c.Constant(asm.R1, table)
+	c.Emit(asm.Mov.Reg(asm.R2, asm.R0), asm.RSh.Imm(asm.R2, 3), asm.Add.Reg(asm.R1, asm.R2))
+	c.Emit(asm.LoadMem(asm.R1, asm.R1, 0, asm.Byte))
+	c.Emit(asm.Mov.Reg(asm.R2, asm.R0), asm.And.Imm(asm.R2, 7), asm.RSh.Reg(asm.R1, asm.R2), asm.And.Imm(asm.R1, 1))
+	c.Jump(asm.JEq, asm.R1, 0, skip)
+}
+
+// bitsOf is a table with a bit for each number, the lowest of the first byte being
+// that of 0.
+func bitsOf(ranges []callRange) []byte {
+	table := make([]byte, ranges[len(ranges)-1].hi/8+1)
+	for _, r := range ranges {
+		for n := r.lo; n <= r.hi; n++ {
+			table[n/8] |= 1 << (n % 8)
+		}
+	}
+	return table
 }
 
 // inRange falls through when R0 is in r.

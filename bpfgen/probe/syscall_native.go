@@ -53,4 +53,4 @@ func nativeByRegisters(c *Context, native string) {
 // asksTask says whether the clause uses something for which the current task is
 // fetched. The call's arguments are none: where the registers can be loaded, they
 // are loaded from there.
-func (s *Scope) asksTask() bool { return s.wants("comm") }
+func (s *Scope) asksTask() bool { return s.wants("comm", "curtask") }

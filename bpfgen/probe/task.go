@@ -45,6 +45,19 @@ func (c *Context) LoadTask(t *plylang.Type, offset int) {
 	c.Free(slot)
 }
 
+// PointsIntoTask makes R3 an address in the current task, which is fetched once. It
+// returns false where no number could be loaded from there.
+func (c *Context) PointsIntoTask(offset int) bool {
+	if _, ok := c.Kernel.Cast(); !ok || !c.LoadsTask() {
+		return false
+	}
+	c.Emit(asm.Mov.Reg(asm.R3, asm.R9))
+	if offset != 0 {
+		c.Emit(asm.Add.Imm(asm.R3, int32(offset)))
+	}
+	return true
+}
+
 // loadCallersRegister leaves a register of the caller of a system call in R0. They
 // are at the end of its stack, and a raw tracepoint's program gets their address:
 // where it can be loaded from, that spares two calls of helpers.

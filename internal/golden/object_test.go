@@ -37,6 +37,9 @@ func write(w io.Writer, o *object.Object) {
 		m := o.Spec.Maps[name]
 		fmt.Fprintf(w, "map %s: type %d, key %d, value %d, entries %d, flags %#x\n",
 			m.Name, uint32(m.Type), m.KeySize, m.ValueSize, m.MaxEntries, m.Flags)
+		for _, kv := range m.Contents {
+			fmt.Fprintf(w, "\t%v: %x\n", kv.Key, kv.Value)
+		}
 	}
 	for i, e := range o.Events {
 		fmt.Fprintf(w, "event %d: %d bytes %q\n", i, e.Size, e.Format)
