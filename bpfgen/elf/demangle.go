@@ -15,7 +15,10 @@ func Demangle(name string) string {
 	return demangle.Filter(name, demangle.NoParams, demangle.NoTemplateParams, demangle.MaxLength(12))
 }
 
+// maxMangled is the length of the longest name that is demangled.
+const maxMangled = 4096
+
 // isMangled says whether a name may be one of C++ or Rust.
 func isMangled(name string) bool {
-	return strings.HasPrefix(name, "_Z") || strings.HasPrefix(name, "_R")
+	return len(name) <= maxMangled && (strings.HasPrefix(name, "_Z") || strings.HasPrefix(name, "_R"))
 }

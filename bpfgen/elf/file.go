@@ -68,6 +68,9 @@ type File struct {
 	noDebug string // why there is none
 	opened  bool   // debug was looked for
 	index   *index // made when first asked for
+
+	dwarf    *types
+	dwarfErr error
 }
 
 // Open opens a program or a library. The error says what is wrong with it.

@@ -249,6 +249,7 @@ const (
 	ldHeader  = 48
 	ldEntry   = 24
 	maxLdFile = 16 << 20 // a large machine has 300 KB
+	maxPath   = 4096
 )
 
 // cached reads the cache; it has nothing if there is none (musl has none).
@@ -282,7 +283,10 @@ func parseCache(p []byte, machine string) []cachedLibrary {
 		return nil
 	}
 	p = p[i:]
-	text := func(at uint32) string { return cut(p[min(int64(at), int64(len(p))):]) }
+	text := func(at uint32) string {
+		from := min(int64(at), int64(len(p)))
+		return cut(p[from:min(from+maxPath, int64(len(p)))])
+	}
 	want := map[string]uint32{"amd64": 0x0303, "arm64": 0x0a03, "riscv64": 0x1003}[machine]
 	n := min(int(little.Uint32(p[20:])), (len(p)-ldHeader)/ldEntry)
 	var all []cachedLibrary

@@ -89,13 +89,33 @@ func (x *index) groups() iter.Seq[[]symbol] {
 	}
 }
 
+// names are the different names of one address.
+func (x *index) names(group []symbol) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		var seen map[string]bool
+		if len(group) > 1 {
+			seen = make(map[string]bool, len(group))
+		}
+		for _, y := range group {
+			name, err := x.fullName(y)
+			if err != nil || name == "" || seen[name] {
+				continue // a name that cannot be read is none
+			}
+			if !yield(name) {
+				return
+			}
+			if seen != nil {
+				seen[name] = true
+			}
+		}
+	}
+}
+
 // match makes a Function of the symbols of one address if one matches.
 func (f *File) match(x *index, group []symbol, match func(string) bool) (Function, bool) {
 	var matching, others []string
-	for _, y := range group {
-		name, err := x.fullName(y)
+	for name := range x.names(group) {
 		switch {
-		case err != nil || name == "" || slices.Contains(matching, name) || slices.Contains(others, name):
 		case match(name) || isMangled(name) && match(Demangle(name)):
 			matching = append(matching, name)
 		default:
@@ -163,9 +183,8 @@ func (f *File) lookup(x *index, is func(symbol) bool, name string) ([]Function, 
 			continue
 		}
 		var aliases []string
-		for _, y := range group {
-			n, err := x.fullName(y)
-			if err == nil && n != name && !slices.Contains(aliases, n) {
+		for n := range x.names(group) {
+			if n != name {
 				aliases = append(aliases, n)
 			}
 		}

@@ -18,7 +18,7 @@ const (
 	symbolSize  = 24
 
 	maxPrograms = 4096    // Linux loads no program with more than 1170
-	maxSections = 1 << 18 // programs have dozens, object files tens of thousands
+	maxSections = 1 << 16 // programs have dozens
 )
 
 // extent is a part of the file.

@@ -133,6 +133,7 @@ func (m image) bytes() []byte {
 	file[4], file[5], file[6] = byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)
 	little.PutUint16(file[16:], uint16(m.kind))
 	little.PutUint16(file[18:], uint16(m.machine))
+	little.PutUint32(file[20:], uint32(elf.EV_CURRENT))
 	little.PutUint64(file[32:], headerSize)
 	little.PutUint64(file[40:], uint64(len(file)))
 	little.PutUint16(file[54:], programSize)

@@ -18,7 +18,11 @@ import (
 // return. This needs neither debug symbols nor a process that runs.
 
 // maxResolver bounds what is read of a resolver; glibc's have up to 400 bytes.
-const maxResolver = 4096
+const (
+	maxResolver        = 4096
+	maxResolvers       = 1024
+	maxImplementations = 64
+)
 
 var errOtherFile = errors.New("is an indirect function that runs in the kernel's vDSO, which is in no file: probe the callers instead")
 
@@ -36,7 +40,7 @@ func (f *File) implementations(resolver symbol) ([]uint64, error) {
 	f.eachComputed(resolver.address, code, func(address uint64) {
 		switch {
 		case f.isText(address):
-			if in := address - resolver.address; in >= uint64(resolver.size) && !slices.Contains(all, address) {
+			if in := address - resolver.address; in >= uint64(resolver.size) && len(all) < maxImplementations && !slices.Contains(all, address) {
 				all = append(all, address)
 			}
 		case f.isVDSOName(address):

@@ -48,6 +48,7 @@ type index struct {
 	defaults map[string]bool
 	// Indirect functions of which no implementation is known, with the reason.
 	unresolved []unresolved
+	resolvers  int
 }
 
 type unresolved struct {
@@ -125,6 +126,9 @@ func (f *File) addTable(x *index, from *File, name string) error {
 func (f *File) add(x *index, y symbol, kind elf.SymType) {
 	if kind != elf.STT_GNU_IFUNC {
 		x.symbols = append(x.symbols, y)
+		return
+	}
+	if x.resolvers++; x.resolvers > maxResolvers {
 		return
 	}
 	all, err := f.implementations(y)
