@@ -232,13 +232,14 @@ func (l *ledger) countExpired(t *mapSeries, c Contents) {
 		return
 	}
 	var news lesson
-	for _, row := range c.Expired {
-		t.keyNumber(&news, row.Key)
+	numbers := make([]int, len(c.Expired))
+	for i, row := range c.Expired {
+		numbers[i] = t.keyNumber(&news, row.Key)
 	}
 	t.learn(&news)
 	t.makeRoom()
-	for _, row := range c.Expired {
-		n, _ := t.keys.Find(row.Key)
+	for i, row := range c.Expired {
+		n := numbers[i]
 		last, of := l.lastOf(n), t.of[n]
 		if !l.knows(t, n) || t.mp.Fell(last, row.Value) {
 			clear(last)

@@ -83,6 +83,7 @@ const maxGone = 4
 
 // note takes in elements that have expired.
 func (x *expiring) note(elements []byte) {
+	x.main.leave(elements)
 	for row := range x.main.rows(elements) {
 		x.gone = append(x.gone, row)
 		atomic.AddUint64(&x.notes[noteExpired], 1)

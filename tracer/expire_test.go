@@ -345,6 +345,60 @@ func TestModesOfExpiry(t *testing.T) {
 	expect("deleted from the late hash", 0, 0, 0, 0)
 }
 
+// A countedElements counts its readings.
+type countedElements struct {
+	elements
+	n *int
+}
+
+func (c countedElements) read(data []byte) ([]byte, error) {
+	*c.n++
+	return c.elements.read(data)
+}
+
+// The map is read once also when it has fewer keys than before because some have expired.
+// What comes back is found.
+func TestReadingAfterExpiry(t *testing.T) {
+	need.BPF(t)
+	const keys = 300
+	tr := start(t, expireAll(t, `tracepoint:raw_syscalls/sys_enter /pid == PID && data->id == GETPPID/ { @[data->args[0]] = count(); }`, 0), testOptions(t))
+	x, reads := tr.expirings[0], 0
+	x.main.elements = countedElements{x.main.elements, &reads}
+	make := func(from, to uintptr) {
+		for key := from; key < to; key++ {
+			getppid(key)
+		}
+	}
+	read := func(want int) {
+		t.Helper()
+		reads = 0
+		if c := must(x.read()); c.Len != want || reads != 1 {
+			t.Errorf("%d keys in %d readings, want %d in one", c.Len, reads, want)
+		}
+	}
+	make(0, keys)
+	read(keys)
+	for _, step := range []struct{ gone, known int }{{20, keys}, {200, 100}} { // those that are a few are remembered
+		for range object.ExpireTicks + 1 {
+			if err := x.tick(waitForPrograms); err != nil {
+				t.Fatal(err)
+			}
+			make(uintptr(step.gone), keys)
+		}
+		if n := x.main.known.Len(); n != step.known {
+			t.Errorf("%d keys are known, want %d", n, step.known)
+		}
+		read(keys - step.gone)
+		make(0, 10)
+		read(keys - step.gone + 10)
+		make(0, keys)
+		read(keys)
+	}
+	if n := tr.Expired(x.Map); n != 220 {
+		t.Errorf("%d keys have expired", n)
+	}
+}
+
 // Between two steps all programs are waited for that may still do what the one before
 // them allowed.
 func TestStepsOfExpiry(t *testing.T) {

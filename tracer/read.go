@@ -159,6 +159,8 @@ type mapReader struct {
 	seen  []uint32 // by a key's number: the round in which it was there last
 	round uint32
 
+	deleted int // how many known keys were deleted; see leave
+
 	beside bool   // there may be something in the late hash
 	oldest uint64 // of a map that expires: no element was updated before, see noteOldest
 

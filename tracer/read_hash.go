@@ -22,7 +22,7 @@ func (r *mapReader) readHash() error {
 	r.known.Grow(n - min(n, r.known.Len()))
 	found, seen := r.keep(r.data[:0], r.data, r.see)
 	r.data = found
-	if seen < r.known.Len() {
+	if seen < r.known.Len()-r.deleted {
 		return r.readMissing()
 	}
 	return nil
@@ -96,8 +96,11 @@ func (r *mapReader) joinLate(value, late []byte) {
 // see notes that a key is there; false when it was already seen this round.
 func (r *mapReader) see(key []byte) bool {
 	n, fresh := r.known.Number(key)
-	if fresh {
-		r.seen = append(r.seen, 0)
+	switch {
+	case fresh:
+		r.seen = append(r.seen, notThere)
+	case r.seen[n] == notThere:
+		r.deleted--
 	}
 	first := r.seen[n] != r.round
 	r.seen[n] = r.round
@@ -123,19 +126,37 @@ func (r *mapReader) readMissing() (err error) {
 	return nil
 }
 
+// notThere is the round in which a key was there last that was deleted since.
+const notThere = 0
+
 // forget forgets the keys that are not there.
-func (r *mapReader) forget() {
-	there := 0
+func (r *mapReader) forget() { r.forgetBut(func(seen uint32) bool { return seen == r.round }) }
+
+func (r *mapReader) forgetBut(keep func(seen uint32) bool) {
+	kept := 0
 	r.known.Keep(func(n int) bool {
-		if r.seen[n] != r.round {
+		if !keep(r.seen[n]) {
 			return false
 		}
-		r.seen[there] = r.round
-		there++
+		r.seen[kept] = r.seen[n]
+		kept++
 		return true
 	})
-	r.seen = r.seen[:there]
+	r.seen, r.deleted = r.seen[:kept], 0
+}
+
+// leave notes that elements were deleted, so that the next reading does not miss them.
+func (r *mapReader) leave(elements []byte) {
+	for element := range r.each(elements) {
+		if n, known := r.known.Find(element[:r.KeySize]); known && r.seen[n] != notThere {
+			r.seen[n] = notThere
+			r.deleted++
+		}
+	}
+	if 2*r.deleted > r.known.Len() {
+		r.forgetBut(func(seen uint32) bool { return seen != notThere })
+	}
 }
 
 // forgetAll forgets all keys.
-func (r *mapReader) forgetAll() { r.known, r.seen = keys.New(r.KeySize), nil }
+func (r *mapReader) forgetAll() { r.known, r.seen, r.deleted = keys.New(r.KeySize), nil, 0 }
