@@ -68,6 +68,8 @@ func (d *types) function(address uint64) (unit, *dwarf.Entry, *dwarf.Reader, err
 	if err != nil {
 		return unit{}, nil, nil, err
 	}
+	// Every entry is looked at: entries say where the one after their children is,
+	// but a damaged file leads back to where one was.
 	for {
 		e, err := r.Next()
 		if err != nil {
@@ -76,28 +78,10 @@ func (d *types) function(address uint64) (unit, *dwarf.Entry, *dwarf.Reader, err
 		if e == nil || e.Tag == dwarf.TagCompileUnit {
 			return unit{}, nil, nil, fmt.Errorf("%w of the function at %#x", ErrNoTypes, address)
 		}
-		if e.Tag != dwarf.TagSubprogram {
-			if !mayContain(e.Tag) {
-				r.SkipChildren()
-			}
-			continue
-		}
-		if low, ok := e.Val(dwarf.AttrLowpc).(uint64); ok && low == address {
+		if low, ok := e.Val(dwarf.AttrLowpc).(uint64); ok && low == address && e.Tag == dwarf.TagSubprogram {
 			return newUnit(cu), e, r, nil
 		}
-		// Functions are within others in some languages; they are rare, and large
-		// are only those that are not looked for.
-		r.SkipChildren()
 	}
-}
-
-// mayContain says whether functions may be in an entry: namespaces, classes.
-func mayContain(t dwarf.Tag) bool {
-	switch t {
-	case dwarf.TagNamespace, dwarf.TagClassType, dwarf.TagStructType, dwarf.TagUnionType, dwarf.TagModule, dwarf.TagCompileUnit:
-		return true
-	}
-	return false
 }
 
 // parameters reads those of one function.
@@ -125,19 +109,24 @@ func (p *parameters) read(entry *dwarf.Entry, r *dwarf.Reader) ([]Param, error) 
 	if !entry.Children {
 		return nil, nil
 	}
-	for {
+	for depth := 1; depth > 0; {
 		e, err := r.Next()
 		if err != nil {
 			return nil, err
 		}
-		if e == nil || e.Tag == 0 {
+		if e == nil {
 			break
 		}
 		result, _ := e.Val(dwarf.AttrVarParam).(bool) // Go's results
-		if e.Tag == dwarf.TagFormalParameter && !result {
+		if depth == 1 && e.Tag == dwarf.TagFormalParameter && !result {
 			all = append(all, p.parameter(e))
 		}
-		r.SkipChildren()
+		switch {
+		case e.Tag == 0:
+			depth--
+		case e.Children:
+			depth++
+		}
 	}
 	if !p.isGo {
 		p.conventional(all)
