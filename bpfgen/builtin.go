@@ -1,11 +1,9 @@
 package bpfgen
 
 import (
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/emit"
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -120,7 +118,8 @@ var variables = []*builtin{
 	variable("secs", "Seconds since boot, including suspend.", plylang.U64, seconds),
 	variable("probe", "Full name of the probe that fired.", shown(plylang.U64, plylang.DisplayProbe),
 		func(g *gen) { g.Site() }),
-	variable("kstack", "Kernel stack trace.", kernelStack, stackID, "stack"),
+	variable("kstack", "Kernel stack trace.", kernelStack, kernelStackID, "stack"),
+	variable("ustack", "Stack trace of the process.", userStack, userStackID),
 }
 
 // helper leaves what a helper without arguments returns.
@@ -146,22 +145,4 @@ func random(g *gen) {
 func seconds(g *gen) {
 	g.Call(asm.FnKtimeGetBootNs)
 	g.Emit(asm.Div.Imm(asm.R0, 1e9))
-}
-
-var kernelStack = &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Display: plylang.DisplayStack}
-
-// callFrames are how many frames lie between a program and what it traces, where
-// the kernel calls it as a function: its own, and that of what the kernel puts before
-// a traced function. They are no part of its stack.
-var callFrames = map[ebpf.ProgramType]int32{ebpf.RawTracepoint: 1, ebpf.Tracing: 2}
-
-// stackID stores the kernel's stack and leaves its id, negative where there is
-// none.
-func stackID(g *gen) {
-	g.compiler.stacks = true
-	g.Emit(asm.Mov.Reg(asm.R1, asm.R6))
-	g.MapPtr(asm.R2, object.StackMap)
-	g.Emit(asm.Mov.Imm(asm.R3, callFrames[g.program.Spec.Type]))
-	g.Call(asm.FnGetStackid)
-	g.Extend(plylang.S32)
 }

@@ -69,10 +69,9 @@ type compiler struct {
 
 	constants emit.Constants // of all programs
 
-	zeros  int  // how many bytes of zeros programs refer to
-	stacks bool // programs keep stacks
-	clock  bool // programs ask for the time of day
-	errs   plylang.ErrorList
+	zeros int  // how many bytes of zeros programs refer to
+	clock bool // programs ask for the time of day
+	errs  plylang.ErrorList
 }
 
 // Compile generates the programs and maps of a checked script. Its errors are

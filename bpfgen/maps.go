@@ -175,11 +175,7 @@ func cellSpec(name string, size int) *ebpf.MapSpec {
 	return &ebpf.MapSpec{Name: name, Type: ebpf.Array, KeySize: 4, ValueSize: uint32(size), MaxEntries: 1, Flags: object.Mmapable}
 }
 
-const (
-	ringSize     = 1 << 20
-	stackEntries = 8192
-	stackDepth   = 127 // PERF_MAX_STACK_DEPTH
-)
+const ringSize = 1 << 20
 
 // ownMaps adds the maps that the generated programs refer to.
 func (c *compiler) ownMaps() {
@@ -207,9 +203,6 @@ func (c *compiler) ownMaps() {
 	}
 	if c.clock {
 		specs[object.ClockMap] = cellSpec(object.ClockMap, 8)
-	}
-	if c.stacks {
-		specs[object.StackMap] = &ebpf.MapSpec{Name: object.StackMap, Type: ebpf.StackTrace, KeySize: 4, ValueSize: 8 * stackDepth, MaxEntries: stackEntries}
 	}
 }
 

@@ -122,7 +122,7 @@ func TestDisplays(t *testing.T) {
 		x = 0x0100007f;
 		@ip[ntop(x)] = count(); @six[ntop(mem(0, 16))] = count(); @bytes[mem(0, 5)] = count();
 		@names[errno(2), signal(9), syscall(1), dev(5), username(uid), ksym(curtask), pci(1 << 16 | 2), pciclass(0x200)] = count();
-		@stacks[kstack] = count(); @stacks[stack] = count();
+		@stacks[kstack] = count(); @stacks[stack] = count(); @users[ustack] = count();
 	}`)
 	if l.word("@ip", 0x0100007f) != 1 || l.word("@six", 0, 0) != 1 || l.word("@bytes", 0) != 1 {
 		t.Error("an address or bytes do not come out as they are")
@@ -136,7 +136,7 @@ func TestDisplays(t *testing.T) {
 	if err := l.coll.Maps[l.mapNamed("@stacks").SpecName].NextKey(nil, &key); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.coll.Maps[object.StackMap].Lookup(key[:4], &trace); err != nil || object.Word(trace, 0) == 0 {
+	if err := l.coll.Maps[object.StackMap].Lookup(key, &trace); err != nil || object.Word(trace, 0) == 0 {
 		t.Errorf("stack %v is %v, %v", key, trace[:min(8, len(trace))], err)
 	}
 }

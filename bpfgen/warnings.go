@@ -100,7 +100,7 @@ func (c *compiler) showsFunction(t *plylang.Type) bool {
 	if t == nil {
 		return false
 	}
-	return t.Display == plylang.DisplayFunc && c.probesFunctions() || t.Display == plylang.DisplaySymbol || t.Kind == plylang.Stack
+	return t.Display == plylang.DisplayFunc && c.probesFunctions() || t.Display == plylang.DisplaySymbol || t.Display == plylang.DisplayStack
 }
 
 func (c *compiler) probesFunctions() bool {

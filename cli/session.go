@@ -37,6 +37,9 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	s := &session{Streams: p.Streams, flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
 	ready := make(chan struct{})
 	machine := decode.NewMachine(k)
+	if err := machine.PrepareFor(obj); err != nil {
+		fmt.Fprintf(s.Err, "warning: %v\n", err)
+	}
 	t, err := tracer.Start(obj, tracer.Options{Kernel: k, Cgroups: machine, OnEvent: func(e *object.Event, record []byte) {
 		<-ready
 		s.event(e, record)
@@ -45,7 +48,7 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 		return s.fail(plylang.Detail(tracer.Diagnose(err)))
 	}
 	s.tracer = t
-	s.decoder = decode.New(machine, obj.Probes, t.Stack)
+	s.decoder = decode.New(machine, obj.Probes, t)
 	s.printer = s.newPrinter()
 	s.attached()
 	close(ready)

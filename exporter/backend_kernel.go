@@ -68,6 +68,9 @@ func (b *KernelBackend) Start(list []Start) ([]Tracer, []error) {
 		if s.Symbols && b.pins.Holds(s.Pin, s.Object.Hash) {
 			go b.machine.ReadSymbols() // the first scrape of it will show some
 		}
+		if err := b.machine.PrepareFor(s.Object); err != nil {
+			b.log.Warn(err.Error())
+		}
 	}
 	printer := b.newPrinter(objs)
 	started, errs := tracer.StartAll(objs, tracer.Options{
@@ -76,7 +79,7 @@ func (b *KernelBackend) Start(list []Start) ([]Tracer, []error) {
 	out := make([]Tracer, len(objs))
 	for i, t := range started {
 		if t != nil && errs[i] == nil {
-			out[i] = &kernelTracer{t, decode.New(b.machine, objs[i].Probes, t.Stack), func() uint64 { return printer.omittedOf(objs[i]) }}
+			out[i] = &kernelTracer{t, decode.New(b.machine, objs[i].Probes, t), func() uint64 { return printer.omittedOf(objs[i]) }}
 		}
 	}
 	return out, errs

@@ -44,6 +44,8 @@ var (
 	DisplaySymbol = &Display{Name: "symbol", Noun: "ksym", What: "a kernel symbol", Hint: compareNumber}
 	// DisplayStack is the id of a stack.
 	DisplayStack = &Display{Name: "stack", What: "a stack", Hint: compareNumber}
+	// DisplayUserStack is the id of a stack of a process.
+	DisplayUserStack = &Display{Name: "ustack", What: "a stack", Hint: compareNumber}
 	// DisplayErrno is an error number of either sign.
 	DisplayErrno = &Display{Name: "errno", Noun: "errno", What: "an error number", Hint: "compare the number, as in errno(x) == -2 for ENOENT"}
 	// DisplaySignal is the number of a signal.

@@ -187,13 +187,19 @@ func TestMap(t *testing.T) {
 	}
 }
 
+// kernelStacks answer each id with the same addresses.
+type kernelStacks []uint64
+
+func (s kernelStacks) Stack(int64) []uint64         { return s }
+func (kernelStacks) UserStack(int64) []object.Frame { return nil }
+
 // A stack is a line for each function, the innermost first.
 func TestStackIsALineForEachFunction(t *testing.T) {
 	k, err := kernel.Open(fstest.MapFS{"proc/kallsyms": {Data: []byte("1000 T vfs_read\n2000 T ksys_read\n3000 T end\n")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := decode.New(decode.NewMachine(k), nil, func(int64) []uint64 { return []uint64{0x1010, 0x2020} })
+	d := decode.New(decode.NewMachine(k), nil, kernelStacks{0x1010, 0x2020})
 	stack := &plylang.Type{Kind: plylang.Stack, Size: 8, Signed: true, Display: plylang.DisplayStack}
 	const lines = "\tvfs_read\n\tksys_read\n"
 	for _, row := range []struct {

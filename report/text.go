@@ -55,7 +55,7 @@ func (t *Text) texts(values []object.Value) []string {
 // text is one line, or, for a stack, a line for each function between two line
 // breaks.
 func (t *Text) text(v object.Value) string {
-	if v.Type.Display != plylang.DisplayStack {
+	if v.Type.Kind != plylang.Stack {
 		return decode.ForTerminal.Escape(t.d.Text(v))
 	}
 	functions := t.d.Functions(v)

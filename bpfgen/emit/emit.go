@@ -24,7 +24,7 @@ import (
 
 // An Emitter appends instructions to a program.
 //
-// All jumps go forward. Code that cannot be reached, and labels nobody jumps
+// All jumps go forward, but for those of a Loop. Code that cannot be reached, and labels nobody jumps
 // to, are not emitted, because the verifier refuses the one and the other only
 // makes listings longer.
 type Emitter struct {
@@ -128,6 +128,16 @@ func (e *Emitter) Bind(label string) {
 	for _, i := range from {
 		e.insns[i] = e.insns[i].WithReference(e.here)
 	}
+}
+
+// Loop puts a label before the next instruction for a jump back to it. What is between
+// must call nothing and fetch nothing that is kept (see once.go). Loops whose end the
+// verifier sees need Linux 5.3.
+func (e *Emitter) Loop() string {
+	if e.here == "" {
+		e.here = e.Label()
+	}
+	return e.here
 }
 
 // dropJumpToNext removes an unconditional jump to label if it is the last

@@ -12,7 +12,6 @@ const (
 	ringHead     = 320 // struct bpf_ringbuf_map, about
 	bucketHead   = 16  // struct bucket; a power of two of them, at least one for each key
 	elementHead  = 48  // struct htab_elem
-	stackHead    = 16  // struct stack_map_bucket
 	taskHead     = 256 // struct bpf_local_storage_map, about
 	taskBucket   = 16  // struct bpf_local_storage_map_bucket
 	pointer      = 8
@@ -85,8 +84,6 @@ func specMemory(s *ebpf.MapSpec, cpus int) int {
 		return ringHead + ringMetaSize*(pageSize+pointer) + entries + 2*pointer*entries/pageSize
 	case ebpf.ArrayOfMaps:
 		return arrayHead + pointer*entries
-	case ebpf.StackTrace:
-		return arrayHead + pointer*powerAtLeast(entries) + entries*(stackHead+value)
 	}
 	panic("object: no memory of a map of type " + s.Type.String())
 }

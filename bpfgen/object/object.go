@@ -72,6 +72,9 @@ const (
 
 	// StackMap holds the stacks that keys and values refer to by id.
 	StackMap = "ply_stacks"
+
+	// UserStackMap is the same for stacks of processes, whose frames are Frames.
+	UserStackMap = "ply_ustacks"
 )
 
 // LostBeginWord is the word of StateMap, in a script of so many maps, that counts

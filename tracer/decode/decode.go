@@ -17,23 +17,29 @@ import (
 type Decoder struct {
 	machine *Machine
 	probes  []string
-	stacks  func(id int64) []uint64
+	stacks  Stacks
+}
+
+// Stacks are the stacks of a script by their ids, innermost frame first. A tracer has
+// them.
+type Stacks interface {
+	Stack(id int64) []uint64           // of the kernel
+	UserStack(id int64) []object.Frame // of processes
 }
 
 // New returns a decoder of one script's values. machine may be shared by any
 // number of them. probes are the object's probe names by ID, Object.Probes;
-// stacks returns the addresses of a stack, innermost first, as Tracer.Stack
-// does, and may be nil when the script keeps none:
+// stacks may be nil when the script keeps none:
 //
 //	machine := decode.NewMachine(k)
-//	d := decode.New(machine, obj.Probes, tr.Stack)
+//	d := decode.New(machine, obj.Probes, tr)
 //	for _, part := range m.Split(row.Key) {
 //		fmt.Println(decode.ForTerminal.Escape(d.Text(part)))
 //	}
 //
 // It needs no particular kernel, and never fails: what has no name is shown as
 // the number that it is.
-func New(machine *Machine, probes []string, stacks func(id int64) []uint64) *Decoder {
+func New(machine *Machine, probes []string, stacks Stacks) *Decoder {
 	return &Decoder{machine: machine, probes: probes, stacks: stacks}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/tracer/containers"
+	"ply-exporter/tracer/userspace"
 )
 
 // A Machine has the names of this machine that numbers stand for: users, block
@@ -24,6 +25,7 @@ type Machine struct {
 	interfaces names[int64]
 	pci        names[pciKey]
 	nodeNames  names[string] // of pods and containers; see containers.ReadNames
+	userspace  *userspace.Names
 
 	files fs.FS // of this node
 	node  func() string
@@ -43,6 +45,7 @@ func NewMachine(k *kernel.Kernel) *Machine {
 		oldCgroups: names[uint64]{read: func() map[uint64]string { return readCgroups(running(k), true) }, keep: true},
 		interfaces: names[int64]{read: readInterfaces, keep: true, moving: true},
 		nodeNames:  names[string]{read: func() map[string]string { return containers.ReadNames(files, maxNames) }, keep: true},
+		userspace:  userspace.New(),
 		pci:        names[pciKey]{read: func() map[pciKey]string { return readPCI(files) }},
 		files:      files,
 		node:       sync.OnceValue(nodeName),

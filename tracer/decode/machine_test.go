@@ -25,7 +25,7 @@ func TestMachineIsShared(t *testing.T) {
 	m := NewMachine(k)
 	var wg sync.WaitGroup
 	for script := range 16 {
-		d := New(m, []string{fmt.Sprint("script ", script)}, func(int64) []uint64 { return []uint64{0xffffffff81001210} })
+		d := New(m, []string{fmt.Sprint("script ", script)}, kernelStacks{0xffffffff81001210})
 		for range 4 {
 			wg.Go(func() {
 				for _, row := range []struct {

@@ -5,29 +5,31 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/plylang"
 )
-
-// noSpace is the id of a stack whose place in the map another one holds.
-const noSpace = -int64(unix.EEXIST)
 
 // frames are a stack's functions, innermost first.
 func (d *Decoder) frames(v object.Value) []string {
 	id := v.Int()
-	if id == noSpace {
+	if id == object.LostStack {
 		return []string{"[lost stack]"}
 	}
-	if d.stacks == nil || id < 0 {
+	if d.stacks == nil || id <= 0 {
 		return []string{"[no stack]"}
 	}
-	addrs := d.stacks(id)
-	if len(addrs) == 0 {
-		return []string{"[lost stack]"}
+	frames := d.kernelFrames
+	if v.Type.Display == plylang.DisplayUserStack {
+		frames = d.userFrames
 	}
-	out := make([]string, 0, len(addrs))
-	for i, a := range addrs {
+	if found := frames(id); len(found) > 0 {
+		return found
+	}
+	return []string{"[lost stack]"}
+}
+
+func (d *Decoder) kernelFrames(id int64) (out []string) {
+	for i, a := range d.stacks.Stack(id) {
 		out = append(out, d.machine.frame(a, i > 0))
 	}
 	for len(out) > 1 && (isTracing(out[0]) || isProgram(out[0]) && isTracing(out[1])) {

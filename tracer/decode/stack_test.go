@@ -19,6 +19,12 @@ ffffffff81001600 T __schedule
 ffffffffc0001000 t bpf_prog_6deef7357e7b4530_ply_read	[bpf]
 `
 
+// kernelStacks answer each id with the same addresses.
+type kernelStacks []uint64
+
+func (s kernelStacks) Stack(int64) []uint64         { return s }
+func (kernelStacks) UserStack(int64) []object.Frame { return nil }
+
 func TestStackFrames(t *testing.T) {
 	k, err := kernel.OpenArch(fstest.MapFS{"proc/kallsyms": {Data: []byte(someSymbols)}}, "amd64")
 	if err != nil {
@@ -41,10 +47,11 @@ func TestStackFrames(t *testing.T) {
 		{"no way through a plain one", 1, []uint64{0xffffffff81001510, 0xffffffff81001610}, "__schedule"},
 		{"not known", 1, []uint64{0x10}, "0x10"},
 		{"none", -14, nil, "[no stack]"},
-		{"no room for it", -17, nil, "[lost stack]"},
+		{"none of the kernel's", 0, nil, "[no stack]"},
+		{"no room for it", object.LostStack, nil, "[lost stack]"},
 		{"gone", 1, nil, "[lost stack]"},
 	} {
-		d := New(NewMachine(k), nil, func(int64) []uint64 { return row.addrs })
+		d := New(NewMachine(k), nil, kernelStacks(row.addrs))
 		if got := d.Text(object.Value{Type: stack, Raw: word(row.id)}); got != row.want {
 			t.Errorf("%s: %s, want %s", row.name, got, row.want)
 		}

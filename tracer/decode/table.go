@@ -33,6 +33,7 @@ func init() {
 		"probe":    {text: (*Decoder).probe},
 		"symbol":   {text: (*Decoder).symbol, symbols: true},
 		"stack":    {text: (*Decoder).foldedStack, json: (*Decoder).stackList, symbols: true},
+		"ustack":   {text: (*Decoder).foldedStack, json: (*Decoder).stackList},
 		"errno":    {text: errnoName},
 		"enum":     {text: enumName},
 		"signal":   {text: signalName},
