@@ -87,7 +87,7 @@ func traceMissing(t testing.TB, k *kernel.Kernel, script string, opt bpfgen.Opti
 // first word.
 func mapsText(t testing.TB, k *kernel.Kernel, tr *tracer.Tracer, obj *object.Object) string {
 	t.Helper()
-	d := decode.New(decode.NewMachine(k), obj.Probes, tr.Stack)
+	d := decode.New(decode.NewMachine(k), obj.Probes, tr)
 	var lines []string
 	for _, m := range obj.Maps {
 		rows, err := tr.Rows(m)

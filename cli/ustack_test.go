@@ -154,7 +154,6 @@ func TestUserStacks(t *testing.T) {
 	for name, program := range map[string]string{
 		"without-id": buildSpinning(t, "without-id"),
 		"with-id":    buildWithID(t, "with-id"),
-		"stripped":   buildSpinning(t, "stripped", "-ldflags=-s -w"),
 	} {
 		r := ply(t, "run", "-f", "json", "-c", program+" 300ms", "profile:997hz / comm == \""+name+"\" / { @[ustack] = count(); }")
 		if stack, share := most(stackCounts(t, r.stdout)); r.status != 0 || stack != spin || share < 0.5 {
