@@ -48,6 +48,7 @@ type exporter struct {
 
 	reloads, restarts int
 	restartedAt       []time.Time
+	away              time.Duration // nobody answered because of restarts
 }
 
 func newExporter(t *testing.T) *exporter {
@@ -141,6 +142,7 @@ func (e *exporter) restart() {
 		e.t.Errorf("the exporter ended with %v", err)
 	}
 	e.start()
+	e.away += time.Since(e.restartedAt[e.restarts-1])
 }
 
 // checkEnd ends it for good, after which nothing is left.
