@@ -19,7 +19,7 @@ func (d *Decoder) frames(v object.Value) []string {
 		return []string{"[no stack]"}
 	}
 	frames := d.kernelFrames
-	if v.Type.Display == plylang.DisplayUserStack {
+	if v.Type.Display.Equal(plylang.DisplayUserStack) {
 		frames = d.userFrames
 	}
 	if found := frames(id); len(found) > 0 {

@@ -12,7 +12,7 @@ import (
 func TestWhichTextsNeedSymbols(t *testing.T) {
 	for name, row := range decoders {
 		asked := false
-		d := New(NewMachine(nil), []string{"a probe"}, func(int64) []uint64 { return []uint64{1 << 40} })
+		d := New(NewMachine(nil), []string{"a probe"}, kernelStacks{1 << 40})
 		d.machine.symbols = func() *kernel.Symbols { asked = true; return nil }
 		shown := &plylang.Type{Kind: plylang.Int, Size: 8, Display: &plylang.Display{Name: name}}
 		switch name {
