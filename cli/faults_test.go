@@ -88,3 +88,23 @@ func TestMapsBeyondTheMemory(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// A script that the kernel refuses at a reload changes nothing: the one that runs under its
+// name counts on, and so do the others.
+func TestReloadThatTheKernelRefuses(t *testing.T) {
+	need.BPF(t)
+	const more = "  - name: more\n    script: |\n      kprobe:SyS_getpriority { @ = count(); }\n"
+	s, write := startReloadable(t, faultsConfig+more, "--web.enable-lifecycle")
+	runWorkload(t, 100)
+	write(strings.Replace(faultsConfig, "@[comm] = count(); }\n", "@[comm] = count(); @large[comm, pid] = quantize(pid, 4); }\n"+
+		"    metrics: [{map: \"@large\", max_entries: 10000000, native: true}]\n", 1))
+	status, body := s.reload(t)
+	if status != http.StatusInternalServerError || !strings.Contains(body, "what runs as calls would end: ") || !strings.Contains(body, "the kernel has no memory for @large") {
+		t.Errorf("status %d: %s", status, body)
+	}
+	runWorkload(t, 50)
+	s.expectCalls(t, 150)
+	if n, _ := value(s.families(t), "ply_more_total"); n < 150 {
+		t.Errorf("the other script has %g calls, want 150", n)
+	}
+}

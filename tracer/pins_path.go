@@ -58,7 +58,7 @@ func (p *Pins) makeFolder() error {
 		return p.fault("cannot be made: names in a BPF file system have no dots")
 	}
 	if _, err := os.Lstat(p.path); !errors.Is(err, os.ErrNotExist) {
-		return nil // an error comes again
+		return p.leadsNowhere() // any other error comes again
 	}
 	if _, err := os.Stat(parent); errors.Is(err, os.ErrNotExist) {
 		return p.fault("cannot be made: there is no folder %s", parent)
@@ -70,6 +70,15 @@ func (p *Pins) makeFolder() error {
 		return p.unusable(err)
 	}
 	return nil
+}
+
+// leadsNowhere refuses a link whose target is not there.
+func (p *Pins) leadsNowhere() error {
+	if _, err := os.Stat(p.path); !errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	target, _ := os.Readlink(p.path)
+	return p.fault("is a link to %s, which does not exist: make that folder, or give the path of another", target)
 }
 
 func (p *Pins) notBPF() error {

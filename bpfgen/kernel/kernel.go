@@ -95,11 +95,11 @@ func (k *Kernel) Forget() {
 	})
 }
 
-// Prepare begins to read what most scripts need, while the caller does something else.
+// Prepare begins to read the kernel's types, which nearly all scripts need, while the
+// caller does something else.
 func (k *Kernel) Prepare() {
 	kept := k.kept.Load()
 	go func() { _, _ = kept.vmlinux() }() // who asks gets the error
-	go kept.enums.index()
 }
 
 // Memo returns what another package keeps with a kernel under a key of its own,
