@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -8,7 +9,9 @@ import (
 	"strings"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
 )
@@ -88,7 +91,7 @@ func (s *script) against(was *script, exported map[string]*metric) (lines []stri
 	if s.compiled == nil || was == nil || was.compiled == nil {
 		return lines
 	}
-	changes := s.compiled.metrics.against(was.compiled.metrics)
+	changes := s.compiled.against(was.compiled)
 	if len(changes) > 0 && len(lines) == 0 {
 		say("goes on")
 	}
@@ -98,9 +101,13 @@ func (s *script) against(was *script, exported map[string]*metric) (lines []stri
 	return lines
 }
 
-// against are what becomes of the series of each map.
-func (list metrics) against(was metrics) (changes []string) {
-	before, after := was.signatures(), list.signatures()
+// against are what becomes of the series of each map, and of the part of the events that
+// is looked at.
+func (c *compiled) against(was *compiled) (changes []string) {
+	if of, now := looksAt(was.conf.Sample), looksAt(c.conf.Sample); of != now {
+		changes = append(changes, "it looked at "+of+", and looks at "+now)
+	}
+	before, after := was.signatures(), c.signatures()
 	for _, decl := range slices.Sorted(maps.Keys(before)) {
 		switch now, there := after[decl]; {
 		case !there:
@@ -117,10 +124,15 @@ func (list metrics) against(was metrics) (changes []string) {
 	return changes
 }
 
+func looksAt(s *config.Sample) string { return cmp.Or(s.String(), "all events") }
+
 // signatures are what is exported of each map, as text.
-func (list metrics) signatures() map[string]string {
+func (c *compiled) signatures() map[string]string {
 	out := map[string]string{}
-	for _, m := range list.exported() {
+	for i, m := range c.metrics {
+		if !m.exported {
+			continue
+		}
 		text := m.signature()
 		for _, l := range m.labels {
 			if rule := l.text(); rule != "" {
@@ -130,7 +142,35 @@ func (list metrics) signatures() map[string]string {
 		if m.typ == dto.MetricType_HISTOGRAM {
 			text += ", le: " + m.bounds.text()
 		}
+		for _, key := range m.limits(c.object.Maps[i]) {
+			text += ", " + key
+		}
 		out[m.decl.Name] = text
 	}
 	return out
+}
+
+// limits are which keys a map has, and how they become series, in the configuration's
+// words.
+func (m *metric) limits(mp *object.Map) (keys []string) {
+	add := func(key string, value any) { keys = append(keys, fmt.Sprintf("%s: %v", key, value)) }
+	if mp.KeySize > 0 && (m.script.MaxEntries > 0 || m.given != nil && m.given.MaxEntries > 0) {
+		add("max_entries", mp.MaxEntries)
+	}
+	if m.given != nil && m.given.Overflow != "" {
+		add("overflow", m.given.Overflow)
+	}
+	if mp.Expiry != nil {
+		add("expire", model.Duration(mp.Expiry.After))
+	}
+	if m.top > 0 {
+		add("top", m.top)
+	}
+	for i, l := range m.labels {
+		if l.of != nil && (i == 0 || m.labels[i-1].part != l.part) {
+			add("ttl", model.Duration(l.of.ttl))
+			add("min_age", model.Duration(l.of.minAge))
+		}
+	}
+	return keys
 }

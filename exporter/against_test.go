@@ -24,6 +24,12 @@ func TestAgainst(t *testing.T) {
 `},
 		{"one that cannot run", "scripts:\n  - name: a\n    script: tracepoint:sched/sched_nothing { @ = count(); }\n",
 			`script a would not run here, so that nothing is reloaded: probes.yaml:3:13: this kernel has no tracepoint`},
+		{"limits", "scripts:\n" + countA + "    sample: 1/16\n    metrics: [{map: '@', top: 5, max_entries: 100, overflow: drop, expire: 10m}]\n" + countB + countC,
+			`script a begins again at 0
+        it looked at all events, and looks at one event in 16, which stands for all
+        ply_a_total{comm} counter becomes ply_a_total{comm} counter, max_entries: 100, overflow: drop, expire: 10m, top: 5
+    2 scripts without a change
+`},
 		{"not exported", "scripts:\n" + countA + "    metrics: [{map: '@', export: false}]\n" + countB + countC,
 			"script a goes on\n        ply_a_total{comm} counter is not exported any more\n"},
 	} {
