@@ -205,13 +205,13 @@ func (g *gen) programCode() {
 	if g.program.Timing == probe.BySession {
 		g.beginSession(end)
 	}
-	if g.scratch.InUse != "" {
+	if g.scratch.InUse != "" || g.scratch.Taken {
 		end = g.Label()
 	}
 	if g.obj.Stoppable && g.program.Attach != object.AttachEnd {
 		g.leaveIfStopped(end)
 	}
-	g.FindScratch(end, g.finish)
+	g.FindScratch(end, g.finish, func() { g.losesEvent(end) })
 	g.draw()
 	g.prepareClock()
 	g.prepareElapsed()

@@ -62,3 +62,10 @@ func (g *gen) increment(word int) {
 	g.one(asm.R2)
 	g.Atomic(asm.AddAtomic, asm.R1, 0, asm.R2)
 }
+
+// losesEvent counts an event for which there is no memory as one that the first map,
+// or the output, has lost, and goes to end.
+func (g *gen) losesEvent(end string) {
+	g.increment(min(1, len(g.script.Maps)))
+	g.Goto(end)
+}

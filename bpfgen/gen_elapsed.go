@@ -19,6 +19,7 @@ import (
 const (
 	taskMap  = "ply_tasks"  // by the address of a task
 	frameMap = "ply_frames" // by frame and site
+	callMap  = "ply_calls"  // of programs: by frame, site and the address of a task
 )
 
 // defaultCalls is how many threads and frames have room in these maps, unless the
@@ -40,11 +41,22 @@ func (c *compiler) beginMaps() {
 	if c.timings[probe.ByTask] {
 		c.obj.Spec.Maps[taskMap] = &ebpf.MapSpec{Name: taskMap, Type: ebpf.Hash, KeySize: 8, ValueSize: 8, MaxEntries: room}
 	}
-	if c.timings[probe.ByFrame] {
-		c.obj.Spec.Maps[frameMap] = &ebpf.MapSpec{
-			Name: frameMap, Type: ebpf.LRUHash, KeySize: 16, ValueSize: 8, MaxEntries: room + uint32(lruSpare*c.cpus),
+	for timing, frames := range frameMaps {
+		if c.timings[timing] {
+			c.obj.Spec.Maps[frames.name] = &ebpf.MapSpec{
+				Name: frames.name, Type: ebpf.LRUHash, KeySize: uint32(frames.keySize), ValueSize: 8, MaxEntries: room + uint32(lruSpare*c.cpus),
+			}
 		}
 	}
+}
+
+// frameMaps are the maps of beginnings by frame.
+var frameMaps = map[probe.Timing]struct {
+	name    string
+	keySize int
+}{
+	probe.ByFrame:     {frameMap, 16},
+	probe.ByUserFrame: {callMap, 24},
 }
 
 // stateWords is how many words the state map has. The last one counts the calls
@@ -105,11 +117,15 @@ func (g *gen) noteFrame() {
 	key, began := g.frameKey(false), g.Slot(8)
 	g.Now()
 	g.Store(began, asm.R0)
-	g.insertBegin(frameMap, key, began)
+	g.insertBegin(frameMaps[g.program.Timing].name, key, began)
 }
 
 func (g *gen) frameKey(returning bool) emit.Mem {
-	key := g.Slot(16)
+	key := g.Slot(frameMaps[g.program.Timing].keySize)
+	if g.program.Timing == probe.ByUserFrame {
+		g.Call(asm.FnGetCurrentTask)
+		g.Store(key.Word(2), asm.R0)
+	}
 	g.Frame(returning)
 	g.Store(key.Word(0), asm.R0)
 	g.SiteOfFrame()
@@ -181,8 +197,8 @@ func (g *gen) findBegin(skip string) {
 			g.Call(asm.FnMapLookupElem)
 			g.Jump(asm.JEq, asm.R0, 0, skip)
 			g.takeWord(skip)
-		case probe.ByFrame:
-			g.takeFrame(skip)
+		case probe.ByFrame, probe.ByUserFrame:
+			g.takeFrame(frameMaps[g.program.Timing].name, skip)
 		}
 	})
 	g.Bind(have)
@@ -198,9 +214,9 @@ func (g *gen) takeWord(skip string) {
 }
 
 // takeFrame takes the time of the frame out of its map.
-func (g *gen) takeFrame(skip string) {
+func (g *gen) takeFrame(name, skip string) {
 	key, found := g.frameKey(true), g.Label()
-	g.argKey(frameMap, key)
+	g.argKey(name, key)
 	g.Call(asm.FnMapLookupElem)
 	g.Jump(asm.JNE, asm.R0, 0, found)
 	g.countLost()
@@ -208,6 +224,6 @@ func (g *gen) takeFrame(skip string) {
 	g.Bind(found)
 	g.Load(asm.R1, emit.Mem{Reg: asm.R0, Size: 8})
 	g.Store(g.Began, asm.R1)
-	g.argKey(frameMap, key)
+	g.argKey(name, key)
 	g.Call(asm.FnMapDeleteElem)
 }

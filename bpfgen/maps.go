@@ -212,13 +212,25 @@ func (c *compiler) scratchOf(i int, p *probe.Program) emit.Scratch {
 	if p.Reenters(c.kernel) {
 		s.InUse = fmt.Sprintf("%s%d", inUseMap, i)
 	}
+	s.Taken = c.reentered(p)
 	return s
+}
+
+// reentered says whether a task that runs a program can be preempted, and another one
+// then run it on the same CPU: from Linux 6.0 on nothing keeps programs at functions of
+// programs from that.
+func (c *compiler) reentered(p *probe.Program) bool {
+	_, isUser := p.Points[0].Site.(object.UserFunction)
+	return isUser && c.kernel.AtLeast(6, 0)
 }
 
 // scratchMaps makes the maps of a program's scratch memory of that size.
 func (c *compiler) scratchMaps(s emit.Scratch, size int) {
 	values := &ebpf.MapSpec{Name: s.Values, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: uint32(size), MaxEntries: 1}
 	c.obj.Spec.Maps[s.Values] = values
+	if s.Taken {
+		values.MaxEntries = emit.Takers
+	}
 	if s.InUse != "" {
 		values.MaxEntries = emit.Contexts
 		c.obj.Spec.Maps[s.InUse] = &ebpf.MapSpec{Name: s.InUse, Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: 1}

@@ -80,6 +80,9 @@ func TestExamplesOfThePages(t *testing.T) {
 			if e.note == "kprobes" {
 				need.Kprobes(t)
 			}
+			if e.note == "uprobe" {
+				need.Command(t, "bash")
+			}
 			s := conformance.Script{Prog: e.script, Args: []string{"dd"}}
 			if !e.runs() {
 				s.Flags = []string{"-e"}

@@ -38,6 +38,8 @@ var (
 	DisplayWalltime = &Display{Name: "walltime", What: "a time of day", Hint: compareNumber}
 	// DisplayFunc is a traced function: a kernel address, or below 4096 a system call number ("sys_read").
 	DisplayFunc = &Display{Name: "func", What: "a function", Hint: ownProbe}
+	// DisplayUserFunc is an index into Object.Probes, shown as the function of a program that the probe is at.
+	DisplayUserFunc = &Display{Name: "userfunc", Noun: "func", What: "a function", Hint: ownProbe}
 	// DisplayProbe is an index into Object.Probes.
 	DisplayProbe = &Display{Name: "probe", What: "the name of a probe", Hint: ownProbe}
 	// DisplaySymbol is a kernel address.

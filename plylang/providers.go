@@ -46,9 +46,11 @@ var providers = []*Provider{
 	{Name: "kretprobe", Aliases: []string{"kr"}, Example: "kretprobe:vfs_read", Slash: EndsTarget},
 	{Name: "fentry", Aliases: []string{"kfunc", "f"}, Example: "fentry:vfs_read", Slash: EndsTarget},
 	{Name: "fexit", Aliases: []string{"kretfunc", "fr"}, Example: "fexit:vfs_read", Slash: EndsTarget},
-	{Name: "uprobe", Aliases: []string{"u"}, Slash: BelongsToPath, Hint: userSpace, Foreign: map[string]string{"pid": userSpace}},
-	{Name: "uretprobe", Aliases: []string{"ur"}, Slash: BelongsToPath, Hint: userSpace},
-	{Name: "usdt", Slash: BelongsToPath, Hint: userSpace},
+	{Name: "uprobe", Aliases: []string{"u"}, Example: "uprobe:/bin/bash:readline", Slash: BelongsToPath, Foreign: map[string]string{
+		"pid": "write uprobe:path:function where it begins, uretprobe:path:function where it returns",
+	}},
+	{Name: "uretprobe", Aliases: []string{"ur"}, Example: "uretprobe:/bin/bash:readline", Slash: BelongsToPath},
+	{Name: "usdt", Slash: BelongsToPath, Hint: staticProbes},
 	{Name: "profile", Example: "profile:99hz", Slash: FollowsBlank},
 	{Name: "interval", Example: "interval:1s", Slash: FollowsBlank, Foreign: map[string]string{"tick": everySecond, "timer": everySecond}},
 	{Name: "software", Aliases: []string{"s"}, Example: "software:page-faults:100", Slash: FollowsBlank},
@@ -58,11 +60,11 @@ var providers = []*Provider{
 }
 
 const (
-	systemCall  = "write kprobe:sys_read where the call begins, kretprobe:sys_read where it returns"
-	userSpace   = "functions of programs cannot be traced yet, those of the kernel can: kprobe:function"
-	everySecond = "write interval:1s"
-	beginOrEnd  = "write BEGIN or END"
-	noProvider  = "nothing of that kind can be observed; ply-exporter list shows what can"
+	systemCall   = "write kprobe:sys_read where the call begins, kretprobe:sys_read where it returns"
+	staticProbes = "the probes that programs declare cannot be traced yet, their functions can: uprobe:path:function"
+	everySecond  = "write interval:1s"
+	beginOrEnd   = "write BEGIN or END"
+	noProvider   = "nothing of that kind can be observed; ply-exporter list shows what can"
 )
 
 // unobservable are providers of other languages that no row comes near.

@@ -40,6 +40,10 @@ var attachers = map[object.AttachKind]attacher{
 	object.AttachKprobeSession:  {many: attachKprobeSession, divide: byNameOrAddress},
 	object.AttachFentry:         {one: siteOf(attachFentry)},
 	object.AttachFexit:          {one: siteOf(attachFentry)},
+	object.AttachUprobe:         {one: siteOf(attachUprobe), open: eventOf(openUprobe)},
+	object.AttachUretprobe:      {one: siteOf(attachUretprobe), open: eventOf(openUretprobe)},
+	object.AttachUprobeMulti:    {many: attachUprobeMulti, divide: byFile},
+	object.AttachUretprobeMulti: {many: attachUretprobeMulti, divide: byFile},
 	object.AttachPerfEvent:      {one: siteOf(attachPerfEvent), open: eventOf(openPerfEvents)},
 }
 

@@ -53,9 +53,14 @@ func (f fd) Close() error { return os.NewSyscallError("close", unix.Close(int(f)
 
 // openPerfEvent opens an event on one CPU, for all processes. It does not run yet.
 func openPerfEvent(attr *unix.PerfEventAttr, cpu int) (fd, error) {
+	return openPerfEventOf(attr, -1, cpu)
+}
+
+// openPerfEventOf opens an event of one process, on whichever CPU it runs.
+func openPerfEventOf(attr *unix.PerfEventAttr, pid, cpu int) (fd, error) {
 	attr.Read_format = unix.PERF_FORMAT_TOTAL_TIME_ENABLED
 	attr.Size, attr.Bits = unix.PERF_ATTR_SIZE_VER1, attr.Bits|unix.PerfBitDisabled
-	event, err := unix.PerfEventOpen(attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	event, err := unix.PerfEventOpen(attr, pid, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 	return fd(event), os.NewSyscallError("perf_event_open", err)
 }
 

@@ -44,6 +44,7 @@ type trial func(*kernel.Kernel) error
 var trials = map[kernel.Feature]trial{
 	kernel.Kprobe:              exists("/sys/bus/event_source/devices/kprobe"),
 	kernel.KprobeMulti:         asked(features.HaveBPFLinkKprobeMulti),
+	kernel.UprobeMulti:         asked(features.HaveBPFLinkUprobeMulti),
 	kernel.Cookie:              helper(ebpf.Kprobe, asm.FnGetAttachCookie),
 	kernel.FuncIP:              helper(ebpf.Kprobe, asm.FnGetFuncIp),
 	kernel.FetchingAtomics:     loads(fetchingAtomic...),

@@ -139,6 +139,9 @@ func (t *Tracer) openPinnedPrograms(r *pinRecord, in func(string) string) error 
 
 // open opens the i-th program and its links.
 func (p *program) open(i int, r *programRecord, in func(string) string) (err error) {
+	if err := r.sameFiles(p.Points); err != nil {
+		return err
+	}
 	if p.kernel, err = ebpf.LoadPinnedProgram(in(programPin(i)), nil); err != nil {
 		return err
 	}

@@ -112,6 +112,9 @@ func (p *program) pin(i int, in func(string) string) (r programRecord, err error
 		parts.record.Pins = len(parts.links)
 		r.Links = append(r.Links, parts.record)
 	}
+	if r.Files, err = recordFiles(p.Points); err != nil {
+		return r, err
+	}
 	point := map[string]int{}
 	for n, at := range p.Points {
 		point[at.Key()] = n

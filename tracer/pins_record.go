@@ -48,6 +48,55 @@ type programRecord struct {
 	Links    []linkRecord
 	Attached []int // indexes into Points
 	Refused  []refusedRecord
+
+	// Files are the programs and libraries that it is attached to, by their paths.
+	Files map[string]fileRecord `json:",omitempty"`
+}
+
+// A fileRecord tells a file from another one that has its path later.
+type fileRecord struct{ Device, Inode uint64 }
+
+func recordOf(path string) (fileRecord, error) {
+	var stat unix.Stat_t
+	if err := unix.Stat(path, &stat); err != nil {
+		return fileRecord{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return fileRecord{uint64(stat.Dev), stat.Ino}, nil //nolint:unconvert // it is of 32 bits elsewhere
+}
+
+// recordFiles are the programs and libraries that have these attach points.
+func recordFiles(points []object.AttachPoint) (map[string]fileRecord, error) {
+	var files map[string]fileRecord
+	for _, at := range points {
+		f, ok := at.Site.(object.UserFunction)
+		if _, known := files[f.Path]; !ok || known {
+			continue
+		}
+		record, err := recordOf(f.Path)
+		if err != nil {
+			return nil, err
+		}
+		if files == nil {
+			files = map[string]fileRecord{}
+		}
+		files[f.Path] = record
+	}
+	return files, nil
+}
+
+// sameFiles finds fault with a record of files of which one has been replaced: the
+// kernel goes on where the old one is.
+func (r *programRecord) sameFiles(points []object.AttachPoint) error {
+	now, err := recordFiles(points)
+	if err != nil {
+		return err
+	}
+	for path, file := range now {
+		if r.Files[path] != file {
+			return fmt.Errorf("%s is another file now", path)
+		}
+	}
+	return nil
 }
 
 // A linkRecord is a link as the attacher made it, which may be several in the kernel.

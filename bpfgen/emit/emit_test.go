@@ -153,7 +153,7 @@ func TestScratch(t *testing.T) {
 func TestScratchInUse(t *testing.T) {
 	e := New(Scratch{Values: "scratch", InUse: "in_use"}, &Constants{})
 	end, leave := e.Label(), e.Label()
-	e.FindScratch(end, leave)
+	e.FindScratch(end, leave, nil)
 	kept := e.memory.inUse
 	if other := e.Slot(8); other == kept {
 		t.Error("the address of the word in use is overwritten")

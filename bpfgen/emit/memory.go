@@ -11,7 +11,9 @@ import "github.com/cilium/ebpf/asm"
 //
 // Most programs never interrupt themselves, because the kernel skips them then. One
 // that can (see Scratch) has as many values in the array as there are contexts that
-// interrupt each other, and a word that says how many of them are in use.
+// interrupt each other, and a word that says how many of them are in use. A program
+// during which another task may run it on its CPU, and end before or after it, has
+// values of which it takes one that is free; the first word of each says that it is not.
 //
 // All slots have a multiple of 8 bytes. A value in memory fills its padded
 // size: a string is its text and then NULs up to the end of the slot. Strings
@@ -27,10 +29,15 @@ const (
 // task, a softirq, an interrupt and an NMI.
 const Contexts = 4
 
+// Takers is how many tasks can be in a program on one CPU, each with a value that it
+// has taken.
+const Takers = 16
+
 // A Scratch names the maps of a program's scratch memory.
 type Scratch struct {
 	Values string // per-CPU array of the memory; "" the program has none
 	InUse  string // per-CPU array of a word; "" the program does not interrupt itself
+	Taken  bool   // programs take a value that is free, and have fetching atomics
 }
 
 // A Mem is a piece of memory: size bytes at reg+off.
@@ -104,10 +111,15 @@ func (e *Emitter) ScratchBytes() int { return 8 * max(e.memory.scratch.most, 1) 
 
 // FindScratch leaves the address of the scratch memory in R8, where the program
 // has any. It goes to none if there is none, and to leave, where LeaveScratch is
-// the next, if all of it is in use.
-func (e *Emitter) FindScratch(none, leave string) {
+// the next, if all of it is in use. Where values are taken, lost is the code for that,
+// which does not come back.
+func (e *Emitter) FindScratch(none, leave string, lost func()) {
 	maps := e.memory.maps
 	if maps.Values == "" {
+		return
+	}
+	if maps.Taken {
+		e.takeScratch(none, lost)
 		return
 	}
 	key := e.Slot(8)
@@ -126,6 +138,22 @@ func (e *Emitter) FindScratch(none, leave string) {
 	e.Free(key)
 }
 
+// takeScratch takes the first value that is free.
+func (e *Emitter) takeScratch(none string, lost func()) {
+	key, have := e.Slot(8), e.Label()
+	e.memory.scratch.take(1, 1) // the word that says so
+	for i := range Takers {
+		e.StoreImm(key, int64(i))
+		e.lookUp(e.memory.maps.Values, key, none)
+		e.Emit(asm.Mov.Imm(asm.R1, 1), asm.Mov.Reg(asm.R8, asm.R0))
+		e.Atomic(asm.Xchg, asm.R0, 0, asm.R1)
+		e.Jump(asm.JEq, asm.R1, 0, have)
+	}
+	lost()
+	e.Bind(have)
+	e.Free(key)
+}
+
 // lookUp leaves the address of an array's value in R0, and goes to none if there is
 // none.
 func (e *Emitter) lookUp(array string, key Mem, none string) {
@@ -138,6 +166,10 @@ func (e *Emitter) lookUp(array string, key Mem, none string) {
 // LeaveScratch gives back what FindScratch has found. What interrupts it does so
 // too, so that its addition and subtraction need no atomic instruction.
 func (e *Emitter) LeaveScratch() {
+	if e.memory.maps.Taken {
+		e.Zero(Mem{asm.R8, 0, 8})
+		return
+	}
 	if e.memory.maps.InUse == "" {
 		return
 	}

@@ -12,6 +12,7 @@ type Arch struct {
 	Context   int                 // bytes of pt_regs that a kprobe program may read as its context
 
 	Args        []string // registers of a function's arguments, in order
+	GoArgs      []string // registers of a Go function's arguments, in order (Go's abi-internal.md)
 	SyscallArgs []string // registers of a system call's arguments, in order
 	SyscallNr   string   // register of a system call's number
 	Return      string   // register of a function's result

@@ -19,6 +19,7 @@ var archAMD64 = Arch{
 		"ebp": "rbp", "ebx": "rbx", "eax": "rax", "ecx": "rcx", "edx": "rdx", "esi": "rsi", "edi": "rdi",
 	}),
 	Args:            []string{"rdi", "rsi", "rdx", "rcx", "r8", "r9"},
+	GoArgs:          []string{"rax", "rbx", "rcx", "rdi", "rsi", "r8", "r9", "r10", "r11"},
 	SyscallArgs:     []string{"rdi", "rsi", "rdx", "r10", "r8", "r9"},
 	SyscallNr:       "orig_rax",
 	Return:          "rax",

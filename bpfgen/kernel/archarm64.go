@@ -11,6 +11,7 @@ var archARM64 = Arch{
 	Context:         34 * 8,
 	Registers:       registersARM64(),
 	Args:            []string{"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"},
+	GoArgs:          []string{"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15"},
 	SyscallArgs:     []string{"orig_x0", "x1", "x2", "x3", "x4", "x5"},
 	SyscallNr:       "syscallno",
 	Return:          "x0",

@@ -18,6 +18,7 @@ var archRISCV64 = Arch{
 		[]string{"status"}, []string{"badaddr"}, []string{"cause"}, []string{"orig_a0"},
 	),
 	Args:            []string{"a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"},
+	GoArgs:          []string{"a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"},
 	SyscallArgs:     []string{"orig_a0", "a1", "a2", "a3", "a4", "a5"},
 	SyscallNr:       "a7",
 	Return:          "a0",

@@ -25,6 +25,7 @@ const (
 	KprobeSession       Feature = "kprobe_session"
 	HardwareCounters    Feature = "hardware_counters"
 	Fentry              Feature = "fentry"
+	UprobeMulti         Feature = "uprobe_multi"
 )
 
 // A FeatureRow says what is known about a feature without trying it.
@@ -49,6 +50,7 @@ var Features = []FeatureRow{
 	{KprobeSession, [2]int{6, 10}, [2]int{}},           // kernel 6.10 with CONFIG_FPROBE and CONFIG_DEBUG_INFO_BTF
 	{HardwareCounters, [2]int{4, 1}, [2]int{}},         // a machine whose processors count
 	{Fentry, [2]int{5, 5}, [2]int{}},                   // kernel 5.5 with CONFIG_DEBUG_INFO_BTF, CONFIG_FUNCTION_TRACER and trampolines for the architecture
+	{UprobeMulti, [2]int{6, 6}, [2]int{}},              // kernel 6.6 with CONFIG_UPROBES
 	{TypedTask, [2]int{5, 15}, [2]int{}},               // kernel 5.15 with CONFIG_DEBUG_INFO_BTF and a JIT compiler
 }
 

@@ -139,6 +139,9 @@ func machine(files fs.FS) string {
 	return name
 }
 
+// IsRunning says whether it is the kernel of this machine, and not a recorded one.
+func (k *Kernel) IsRunning() bool { return k.running() }
+
 // running says whether this is the running kernel.
 func (k *Kernel) running() bool { return k.files == fs.FS(root{}) }
 

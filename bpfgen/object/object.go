@@ -105,6 +105,10 @@ const (
 	AttachKprobeSession  AttachKind = "kprobe_session"  // one link for the beginning and the return of calls
 	AttachFentry         AttachKind = "fentry"          // a program for each function
 	AttachFexit          AttachKind = "fexit"           //
+	AttachUprobe         AttachKind = "uprobe"          // through perf, one by one
+	AttachUretprobe      AttachKind = "uretprobe"       //
+	AttachUprobeMulti    AttachKind = "uprobe_multi"    // one link for all sites of a file
+	AttachUretprobeMulti AttachKind = "uretprobe_multi" //
 	AttachPerfEvent      AttachKind = "perf_event"      // a timer or counter on some CPUs
 	AttachBegin          AttachKind = "begin"           // run once, before the others are attached
 	AttachEnd            AttachKind = "end"             // run once, after the others are gone
@@ -113,10 +117,10 @@ const (
 // Result is what a program must return. At 0 the kernel drops the event for
 // every other perf user of the attach point (trace_call_bpf), so programs
 // attached through perf return 1. The others' result has no meaning, or only
-// the 0 is allowed.
+// the 0 is allowed; at 1 a uprobe_multi link leaves the process that has called.
 func (k AttachKind) Result() int32 {
 	switch k {
-	case AttachTracepoint, AttachKprobe, AttachKretprobe, AttachPerfEvent:
+	case AttachTracepoint, AttachKprobe, AttachKretprobe, AttachUprobe, AttachUretprobe, AttachPerfEvent:
 		return 1
 	}
 	return 0

@@ -3,7 +3,7 @@ package object
 import "fmt"
 
 // A Site is where the kernel runs a program: a small type for the sites of each
-// kind, Tracepoint, RawTracepoint, Function, PerfEvent or Once. How a program is
+// kind, Tracepoint, RawTracepoint, Function, UserFunction, PerfEvent or Once. How a program is
 // attached to it is the program's AttachKind.
 type Site interface {
 	// Key is equal for equal sites of an attach kind.
@@ -69,6 +69,25 @@ func (f Function) String() string {
 	}
 	return f.Symbol
 }
+
+// A UserFunction is a function of a program or a library, or an instruction of one.
+type UserFunction struct {
+	Path   string // of the file
+	Offset uint64 // of the instruction, in the file
+	Symbol string // how scripts name it in the file
+	PID    int    // of the only process whose calls count; 0: those of all
+}
+
+// Key spells out where it is, and whose.
+func (f UserFunction) Key() string {
+	key := fmt.Sprintf("%s@%#x", f.Path, f.Offset)
+	if f.PID != 0 {
+		key += fmt.Sprintf(" of process %d", f.PID)
+	}
+	return key
+}
+
+func (f UserFunction) String() string { return f.Path + ":" + f.Symbol }
 
 // A PerfEvent is a perf_event_open(2) event, a timer or a counter.
 type PerfEvent struct {

@@ -16,7 +16,7 @@ import (
 //
 // elapsed is how long the very call took that returns now. A clause that asks for
 // it makes the plan note when calls begin, once for all clauses of a program, in
-// one of three ways:
+// one of four ways:
 //
 //   - A kprobe session runs the program at both ends of a call, and the kernel
 //     keeps a word for each call. It is had where returns are noticed by one link.
@@ -24,6 +24,9 @@ import (
 //     where their frame is on the stack, at fexit that of what calls both programs:
 //     no two calls have the same, nested ones and those of other threads included. It is attached first, so that a return
 //     without a beginning is one that was lost, and is counted.
+//   - Of a program's functions it does so in a map of its own, by the thread as well: the
+//     stacks of processes have the same addresses. Where a child of fork returns, the
+//     beginning is its parent's, and is not found.
 //   - A second program notes the beginning of system calls in a map by thread,
 //     which is in one system call at a time: a call that a signal interrupts has
 //     returned before the handler makes another one, and begins again after it. The
@@ -40,10 +43,11 @@ type Timing uint8
 
 // The timings.
 const (
-	Untimed   Timing = iota // no clause asks
-	BySession               // the kernel keeps a word for each call
-	ByFrame                 // in a map, by the function's frame
-	ByTask                  // in a map, by the thread
+	Untimed     Timing = iota // no clause asks
+	BySession                 // the kernel keeps a word for each call
+	ByFrame                   // in a map, by the function's frame
+	ByUserFrame               // in a map, by the thread and the frame of a program's function
+	ByTask                    // in a map, by the thread
 )
 
 // A Job is what a program does.
@@ -89,7 +93,9 @@ func isReturn(event string) bool {
 // timeCalls plans what notes when the calls begin that prog sees return.
 func (p *planner) timeCalls(prog *Program) {
 	clauses := prog.timed()
-	switch _, isFunction := prog.Points[0].Site.(object.Function); {
+	_, isFunction := prog.Points[0].Site.(object.Function)
+	_, isUser := prog.Points[0].Site.(object.UserFunction)
+	switch {
 	case len(clauses) == 0:
 		return
 	case prog.Attach == object.AttachKprobeSession:
@@ -97,6 +103,8 @@ func (p *planner) timeCalls(prog *Program) {
 		return
 	case isFunction:
 		prog.Timing = ByFrame
+	case isUser:
+		prog.Timing = ByUserFrame
 	default:
 		prog.Timing = ByTask
 		p.forgetTasks(clauses)
@@ -111,8 +119,9 @@ func (p *planner) timeCalls(prog *Program) {
 
 // noted says where the beginnings of calls are kept.
 var noted = map[Timing]string{
-	ByFrame: "a map by the function's frame on the stack",
-	ByTask:  "a map by thread",
+	ByFrame:     "a map by the function's frame on the stack",
+	ByUserFrame: "a map by thread and the function's frame on the stack",
+	ByTask:      "a map by thread",
 }
 
 // beginKinds are the attach kinds of beginnings by those of returns.
@@ -120,6 +129,8 @@ var beginKinds = map[object.AttachKind]object.AttachKind{
 	object.AttachFexit:          object.AttachFentry,
 	object.AttachKretprobe:      object.AttachKprobe,
 	object.AttachKretprobeMulti: object.AttachKprobeMulti,
+	object.AttachUretprobe:      object.AttachUprobe,
+	object.AttachUretprobeMulti: object.AttachUprobeMulti,
 	object.AttachTracepoint:     object.AttachTracepoint,
 	object.AttachRawTracepoint:  object.AttachRawTracepoint,
 }
@@ -131,6 +142,7 @@ func beginOf(at object.AttachPoint) object.AttachPoint {
 	case object.Function:
 		s.Callers = 0
 		at.Site = s
+	case object.UserFunction: // the same
 	case object.Tracepoint:
 		s.Event = strings.Replace(s.Event, "sys_exit", "sys_enter", 1)
 		at.Site = s

@@ -20,23 +20,29 @@ func loadRegister(c *Context, name string) {
 	c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(r.Offset), emit.SizeOp(r.Size)))
 }
 
-// loadArg leaves argument i of the traced function in R0. Those that the
-// calling convention puts on the stack lie above the return address where the
-// caller leaves that there.
+// loadArg leaves argument i of the traced function of the kernel in R0.
 func loadArg(c *Context, i int) {
-	arch := c.Kernel.Arch()
-	if i < len(arch.Args) {
-		loadRegister(c, arch.Args[i])
+	args := c.Kernel.Arch().Args
+	if i < len(args) {
+		loadRegister(c, args[i])
 		return
 	}
-	off := 8 * (i - len(arch.Args))
+	loadStackArg(c, i-len(args), false)
+}
+
+// loadStackArg leaves the i-th of the arguments in R0 that the calling convention
+// puts on the stack. They lie above the return address where the caller leaves that
+// there.
+func loadStackArg(c *Context, i int, user bool) {
+	arch := c.Kernel.Arch()
+	off := 8 * i
 	if arch.Link == "" {
 		off += 8
 	}
 	slot := c.Slot(8)
 	loadRegister(c, arch.SP)
 	c.Emit(asm.Mov.Reg(asm.R3, asm.R0), asm.Add.Imm(asm.R3, int32(off)))
-	c.ProbeRead(slot, false)
+	c.ProbeRead(slot, user)
 	c.Load(asm.R0, slot)
 	c.Free(slot)
 }

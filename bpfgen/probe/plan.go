@@ -274,7 +274,7 @@ func (p *planner) attachKind(group []*planned) object.AttachKind {
 		return object.AttachRawTracepoint
 	case first.many == object.AttachKretprobeMulti && p.returnsByLink(group):
 		return p.returnLink(group)
-	case first.many == object.AttachKprobeMulti && len(group) > 1:
+	case first.many == object.AttachKprobeMulti && len(group) > 1, first.many == object.AttachUprobeMulti, first.many == object.AttachUretprobeMulti:
 		return first.many
 	}
 	return first.attach
@@ -365,7 +365,8 @@ func (p *planner) why(prog *Program, split bool) string {
 		add(p.whyPerf(prog))
 	}
 	switch {
-	case prog.Attach == object.AttachKprobeMulti, prog.Attach == object.AttachKretprobeMulti, prog.Attach == object.AttachKprobeSession:
+	case prog.Attach == object.AttachKprobeMulti, prog.Attach == object.AttachKretprobeMulti, prog.Attach == object.AttachKprobeSession,
+		prog.Attach == object.AttachUprobeMulti, prog.Attach == object.AttachUretprobeMulti:
 		add(fmt.Sprintf("one link for %s", plural(len(prog.Points), "function")))
 	case attachKinds[prog.Attach].each:
 	case split:

@@ -66,8 +66,9 @@ func newProvider(name string, vars ...*plylang.Func) *Provider {
 // A Resolver finds the sites that the specifications of one script name.
 type Resolver struct {
 	kernel *kernel.Kernel
-	plain  bool  // attach every specification in the way its provider's name says
-	sites  int   // of all scopes so far
+	plain  bool // attach every specification in the way its provider's name says
+	sites  int  // of all scopes so far
+	files  []*userFile
 	full   error // the script names more than maxSites
 }
 

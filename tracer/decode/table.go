@@ -30,6 +30,7 @@ func init() {
 		"time":     {text: timeText, json: integer},
 		"walltime": {text: walltime, json: integer},
 		"func":     {text: (*Decoder).function, symbols: true},
+		"userfunc": {text: (*Decoder).userFunction},
 		"probe":    {text: (*Decoder).probe},
 		"symbol":   {text: (*Decoder).symbol, symbols: true},
 		"stack":    {text: (*Decoder).foldedStack, json: (*Decoder).stackList, symbols: true},

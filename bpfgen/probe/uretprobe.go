@@ -1,0 +1,44 @@
+package probe
+
+import (
+	"fmt"
+
+	"ply-exporter/bpfgen/object"
+	"ply-exporter/plylang"
+)
+
+// Returns of programs' functions
+//
+// The kernel notices a return by putting another return address on the stack. Go moves
+// its stacks and looks at return addresses: a program in Go is killed by that, so it is
+// refused. The kernel does so for 64 calls within each other in a thread and for no more;
+// nobody counts the others. Nor does a function return that is left by longjmp, by an
+// exception or by the end of the thread; and after fork a child returns that has not
+// called.
+
+var uretprobeProvider = newProvider("uretprobe", retvalRow, elapsedRow, funcRow, regsRow, regRow)
+
+func init() {
+	uretprobeProvider.returns = true
+	uretprobeProvider.scopes = uretprobeScopes
+}
+
+func uretprobeScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
+	s := newScope(uretprobeProvider, spec, uses, object.AttachUretprobe)
+	s.many = object.AttachUretprobeMulti
+	return s.inProgram(r)
+}
+
+// returnsFrom finds fault with a target that does not return, or must not be watched.
+func (f *userFile) returnsFrom(t userTarget) error {
+	switch {
+	case t.name != "" && t.offset != 0:
+		return fmt.Errorf("uretprobe fires where a function returns: leave out the offset in %q", t.text(t.name))
+	case f.elf.IsGo():
+		return fmt.Errorf("%s is a Go program, which is killed by a uretprobe, because Go moves its stacks: write uprobe, which fires where functions begin", f.path)
+	}
+	return nil
+}
+
+// userResult is a result of which nobody has declared the type. It may be an address.
+var userResult = &plylang.Type{Kind: plylang.Int, Size: 8, Signed: true, User: true}
