@@ -96,7 +96,7 @@ kretprobe vfs_read`,
 
 // What has no return has no elapsed.
 func TestNoElapsed(t *testing.T) {
-	const where = "elapsed exists in tracepoint:syscalls/sys_exit_*, kretprobe or fexit, not in "
+	const where = "elapsed exists in tracepoint:syscalls/sys_exit_*, kretprobe, fexit or uretprobe, not in "
 	const instead = ": it is the time of the call that returns; that of anything else is time - @begin[tid], with @begin[tid] = time where it begins"
 	for script, place := range map[string]string{
 		`kprobe:SyS_read { @ = max(elapsed); }`:                    "script:1:27: " + where + "kprobe",
