@@ -57,7 +57,7 @@ func chosen(t *testing.T, all []*Record, everything bool) []*Record {
 	}
 	var compile, load []*Record
 	for _, r := range all {
-		if r.CompileOnly() {
+		if r.CompileOnly() || r.Needs == "perl" { // which guests do not have
 			compile = append(compile, r)
 		} else {
 			load = append(load, r)
@@ -100,12 +100,14 @@ func needs(t *testing.T, what string) {
 	case "":
 	case "kprobes":
 		need.Kprobes(t)
+	case "perl":
+		need.Command(t, what)
 	case "kprobe_multi":
 		need.KprobeMulti(t)
 	default:
 		var major, minor int
 		if n, _ := fmt.Sscanf(what, "%d.%d", &major, &minor); n != 2 {
-			t.Fatalf("NEEDS %s: there are kprobes, kprobe_multi and kernel versions", what)
+			t.Fatalf("NEEDS %s: there are kprobes, kprobe_multi, perl and kernel versions", what)
 		}
 		need.Kernel(t, what, "this record")
 	}
