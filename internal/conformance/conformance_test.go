@@ -74,7 +74,7 @@ func chosen(t *testing.T, all []*Record, everything bool) []*Record {
 
 // aboutKernels are the files whose records differ between architectures, and
 // between kernels also where they only compile.
-var aboutKernels = regexp.MustCompile(`^(providers|kprobes|real|\w+_\w+)\.txt$`)
+var aboutKernels = regexp.MustCompile(`^(providers|kprobes|fentry|real|\w+_\w+)\.txt$`)
 
 // aboutLanguage are the files whose records come out the same on each kernel that
 // takes their programs. The oldest takes least.
