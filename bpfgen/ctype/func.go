@@ -134,6 +134,17 @@ func rawTracepoint(k *kernel.Kernel, event string) *btf.Typedef {
 	return t
 }
 
+// TracepointParams returns the arguments of a tracepoint, given without its category,
+// with their names, which those of the function have that calls all who are attached;
+// nil where they are not known.
+func TracepointParams(k *kernel.Kernel, event string) []Param {
+	f := FuncNamed(k, "vmlinux:__traceiter_"+event)
+	if f == nil || len(f.Params) != 1+len(TracepointArgs(k, event)) {
+		return nil
+	}
+	return f.Params[1:]
+}
+
 // TracepointArgs returns the types of the arguments of a tracepoint, given
 // without its category; nil where they are not known.
 func TracepointArgs(k *kernel.Kernel, event string) []*plylang.Type {

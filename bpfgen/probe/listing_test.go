@@ -35,6 +35,8 @@ func TestList(t *testing.T) {
 			"fexit:vfs_write args->file(struct file *) args->buf(const char *) args->count(size_t) args->pos(loff_t *) retval(ssize_t)"},
 		{"6.18-amd64", "fentry:vfs_write", false, ""},
 		{"7.3-amd64", "fexit:do_exit", false, ""},
+		{"5.10-amd64", "rt:sched_process_exec", true,
+			"rawtracepoint:sched_process_exec args->p(struct task_struct *) args->old_pid(pid_t) args->bprm(struct linux_binprm *)"},
 		{"7.3-amd64", "process_exec", false,
 			"tracepoint:sched/sched_process_exec\nrawtracepoint:sched_process_exec"},
 		{"6.18-amd64", "software:*faults", false,

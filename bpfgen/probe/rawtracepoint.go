@@ -21,7 +21,7 @@ import (
 // an event without its category; the tracepoints of single system calls are
 // none, all of them come through sys_enter and sys_exit.
 
-var rawProvider = newProvider("rawtracepoint", argRows...)
+var rawProvider = newProvider("rawtracepoint", append(slices.Clone(argRows), argsRow)...)
 
 func init() {
 	rawProvider.scopes = rawScopes
@@ -52,13 +52,19 @@ func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, er
 		most = max(most, rawArgs(r.kernel, name))
 	}
 	var scopes []*Scope
-	for _, group := range alike(names, func(name string) string { return lacks(r.kernel, name, uses.Asked) }) {
+	alikeTo := func(name string) string {
+		return lacks(r.kernel, name, uses.Asked) + ";" + newRawFields(r.kernel, name).key(uses)
+	}
+	for _, group := range alike(names, alikeTo) {
 		s := newScope(rawProvider, spec, uses, object.AttachRawTracepoint)
 		for _, name := range group {
 			s.add(object.RawTracepoint{Event: name}, name, kernel.IsGlob(spec.Target))
 		}
 		s.why = why
 		s.addRawArgs(argRows[:most], lacks(r.kernel, group[0], uses.Asked))
+		if fields := newRawFields(r.kernel, group[0]); fields.params != nil {
+			s.vars = append(s.vars, newFields(argsRow, fields, loadRawArg, nil))
+		}
 		scopes = append(scopes, s)
 	}
 	return scopes, nil
@@ -137,7 +143,7 @@ func noRaw(k *kernel.Kernel, target string) error {
 	return missingf("this kernel has no raw tracepoint %s%s", target, plylang.DidYouMean(target, all))
 }
 
-func listRaw(k *kernel.Kernel, glob *kernel.Glob, _ bool) ([]Listed, error) {
+func listRaw(k *kernel.Kernel, glob *kernel.Glob, vars bool) ([]Listed, error) {
 	names, err := rawTracepoints(k, "*")
 	if err != nil {
 		return nil, err
@@ -145,7 +151,11 @@ func listRaw(k *kernel.Kernel, glob *kernel.Glob, _ bool) ([]Listed, error) {
 	var out []Listed
 	for _, name := range names {
 		if glob.Match(name) {
-			out = append(out, Listed{Name: rawProvider.Name + ":" + name})
+			l := Listed{Name: rawProvider.Name + ":" + name}
+			if vars {
+				l.Vars = newRawFields(k, name).listed()
+			}
+			out = append(out, l)
 		}
 	}
 	return out, nil
