@@ -2,7 +2,9 @@ package exporter
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,7 +19,7 @@ type groupCounter struct {
 	value   func(n int64) []byte
 
 	counts  map[int64]int64 // what is in the map
-	read    map[int64]int64 // what was in it at the last reading
+	read    map[int64]int64 // what those of them that are still there had at the last reading
 	others  int64           // what had no room
 	events  int64           // all that happened
 	cleared time.Time
@@ -28,6 +30,7 @@ func (g *groupCounter) step() {
 	r := g.r
 	if r.IntN(60) == 0 {
 		clear(g.counts) // right after a reading
+		clear(g.read)
 		g.others, g.cleared = 0, time.Now()
 	}
 	for range r.IntN(25) {
@@ -37,11 +40,12 @@ func (g *groupCounter) step() {
 		g.others++
 		g.events++
 	}
-	for key, n := range g.counts {
+	for _, key := range slices.Sorted(maps.Keys(g.counts)) {
+		n := g.counts[key]
 		row := pair{words(key), g.value(n)}
 		switch r.IntN(30) {
-		case 0: // nobody knows what it had; it does not come back before the next reading
-			if n == g.read[key] {
+		case 0: // all that it has was read; it does not come back before the next reading
+			if g.read[key] == n {
 				delete(g.counts, key)
 			}
 		case 1, 2:
@@ -49,6 +53,7 @@ func (g *groupCounter) step() {
 				continue
 			}
 			g.tracer.expire(row)
+			delete(g.read, key)
 			if delete(g.counts, key); r.IntN(2) == 0 {
 				g.count(key)
 			}
