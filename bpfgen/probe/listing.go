@@ -25,11 +25,16 @@ type ListedVar struct {
 // System calls have the names that scripts may use, and are listed under one.
 // vars asks for what the probes carry.
 //
+// Functions of programs are those of a file: "uprobe:libc.so.6:mem*".
+//
 // Functions are listed once, as kprobes, unless the pattern names another of their
 // providers.
 func List(k *kernel.Kernel, pattern string, vars bool) ([]Listed, error) {
 	name, target, _ := strings.Cut(pattern, ":")
 	if p, err := findProvider(name); err == nil && name != pattern {
+		if p.listIn != nil {
+			return p.listIn(k, target, vars)
+		}
 		return listNamed(p, k, target, vars)
 	}
 	var out []Listed

@@ -38,6 +38,9 @@ type Provider struct {
 	// when they are asked for. nil: nothing to enumerate.
 	list func(k *kernel.Kernel, glob *kernel.Glob, vars bool) ([]Listed, error)
 
+	// listIn is list for a kind whose places are in files: those of a file that match.
+	listIn func(k *kernel.Kernel, target string, vars bool) ([]Listed, error)
+
 	// returns says that its probes fire where functions return.
 	returns bool
 

@@ -24,7 +24,10 @@ import (
 
 var uprobeProvider = newProvider("uprobe", append(slices.Clone(argRows), funcRow, regsRow, regRow)...)
 
-func init() { uprobeProvider.scopes = uprobeScopes }
+func init() {
+	uprobeProvider.scopes = uprobeScopes
+	uprobeProvider.listIn = listProgram(uprobeProvider)
+}
 
 func uprobeScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
 	s := newScope(uprobeProvider, spec, uses, object.AttachUprobe)

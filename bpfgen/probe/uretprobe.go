@@ -21,6 +21,7 @@ var uretprobeProvider = newProvider("uretprobe", retvalRow, elapsedRow, funcRow,
 func init() {
 	uretprobeProvider.returns = true
 	uretprobeProvider.scopes = uretprobeScopes
+	uretprobeProvider.listIn = listProgram(uretprobeProvider)
 }
 
 func uretprobeScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
