@@ -50,7 +50,7 @@ var providers = []*Provider{
 		"pid": "write uprobe:path:function where it begins, uretprobe:path:function where it returns",
 	}},
 	{Name: "uretprobe", Aliases: []string{"ur"}, Example: "uretprobe:/bin/bash:readline", Slash: BelongsToPath},
-	{Name: "usdt", Slash: BelongsToPath, Hint: staticProbes},
+	{Name: "usdt", Example: "usdt:/usr/bin/python3:python:gc__start", Slash: BelongsToPath},
 	{Name: "profile", Example: "profile:99hz", Slash: FollowsBlank},
 	{Name: "interval", Example: "interval:1s", Slash: FollowsBlank, Foreign: map[string]string{"tick": everySecond, "timer": everySecond}},
 	{Name: "software", Aliases: []string{"s"}, Example: "software:page-faults:100", Slash: FollowsBlank},
@@ -60,11 +60,10 @@ var providers = []*Provider{
 }
 
 const (
-	systemCall   = "write kprobe:sys_read where the call begins, kretprobe:sys_read where it returns"
-	staticProbes = "the probes that programs declare cannot be traced yet, their functions can: uprobe:path:function"
-	everySecond  = "write interval:1s"
-	beginOrEnd   = "write BEGIN or END"
-	noProvider   = "nothing of that kind can be observed; ply-exporter list shows what can"
+	systemCall  = "write kprobe:sys_read where the call begins, kretprobe:sys_read where it returns"
+	everySecond = "write interval:1s"
+	beginOrEnd  = "write BEGIN or END"
+	noProvider  = "nothing of that kind can be observed; ply-exporter list shows what can"
 )
 
 // unobservable are providers of other languages that no row comes near.

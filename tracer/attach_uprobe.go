@@ -49,7 +49,7 @@ func openUser(f object.UserFunction, config uint64) (fd, error) {
 		return 0, fmt.Errorf("file %q: %w", f.Path, err)
 	}
 	defer runtime.KeepAlive(path)
-	attr := unix.PerfEventAttr{Type: kind, Config: config, Ext1: uint64(uintptr(unsafe.Pointer(path))), Ext2: f.Offset}
+	attr := unix.PerfEventAttr{Type: kind, Config: config | f.Semaphore<<32, Ext1: uint64(uintptr(unsafe.Pointer(path))), Ext2: f.Offset}
 	if f.PID != 0 {
 		return openPerfEventOf(&attr, f.PID, -1)
 	}
@@ -89,7 +89,9 @@ func userOptions(points []object.AttachPoint) (*link.Executable, *link.UprobeMul
 	first := known[object.UserFunction](points[0].Site)
 	o := &link.UprobeMultiOptions{PID: uint32(first.PID)}
 	for _, at := range points {
-		o.Addresses = append(o.Addresses, known[object.UserFunction](at.Site).Offset)
+		f := known[object.UserFunction](at.Site)
+		o.Addresses = append(o.Addresses, f.Offset)
+		o.RefCtrOffsets = append(o.RefCtrOffsets, f.Semaphore)
 		o.Cookies = append(o.Cookies, at.ID)
 	}
 	file, err := link.OpenExecutable(first.Path)

@@ -76,6 +76,10 @@ type UserFunction struct {
 	Offset uint64 // of the instruction, in the file
 	Symbol string // how scripts name it in the file
 	PID    int    // of the only process whose calls count; 0: those of all
+
+	// Semaphore is the offset of a number of 16 bits in the file that the kernel adds 1 to
+	// in each process while it is attached; 0: there is none.
+	Semaphore uint64
 }
 
 // Key spells out where it is, and whose.
