@@ -74,6 +74,8 @@ var notHere = map[string]string{
 	"Memory limit reclaim":          "a cgroup would have to",
 	"Memory cgroup reclaim":         "a cgroup would have to",
 	"Memory OOM kills":              "a cgroup would have to",
+	"Containers memory wait":        "a container would have to",
+	"Containers OOM kills":          "a container would have to",
 	"Security modules loaded":       "no module is loaded",
 	"Security capabilities refused": "older kernels have no tracepoint for it, and some machines no kprobes",
 }

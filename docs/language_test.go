@@ -83,6 +83,9 @@ func TestExamplesOfThePages(t *testing.T) {
 			if e.note == "uprobe" {
 				need.Command(t, "bash")
 			}
+			if e.note == "usdt" {
+				need.Command(t, "/usr/bin/python3")
+			}
 			s := conformance.Script{Prog: e.script, Args: []string{"dd"}}
 			if !e.runs() {
 				s.Flags = []string{"-e"}

@@ -26,7 +26,7 @@ import (
 func divide(obj *object.Object) (spec *ebpf.CollectionSpec, single map[string]bool) {
 	single = map[string]bool{}
 	for _, p := range obj.Programs {
-		if p.Points[0].Glob && obj.Spec.Programs[p.Name].AttachTo != "" {
+		if obj.Spec.Programs[p.Name].AttachTo != "" && p.Points[0].Glob {
 			single[p.Name] = true
 		}
 	}
