@@ -472,7 +472,7 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `tracepoint:sched/* { @[data->prev_comm] = count(); }`, want: `script:1:30: tracepoint sched/sched_kthread_stop has no member "prev_comm"`},
 		{kernel: "6.18-amd64", script: `rawtracepoint:block_rq_@(issue|insert) { @[arg1] = count(); }`, want: `script:1:44: there is no arg1: arguments are numbered from arg0 to arg0`},
 		{kernel: "5.10-amd64", script: `rawtracepoint:block_rq_issue { @[arg1] = count(); }`, want: `script:1:34: there is no arg1: arguments are numbered from arg0 to arg0`},
-		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in rawtracepoint, kprobe, fentry, fexit or uprobe, not in kretprobe: keep it where the function begins, as in @x[tid] = arg0`},
+		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in rawtracepoint, kprobe, fentry, fexit, uprobe or usdt, not in kretprobe: keep it where the function begins, as in @x[tid] = arg0`},
 		{kernel: "6.18-amd64", script: `kprobe:sys_read { @[retval] = count(); }`, want: `script:1:21: retval exists in kretprobe, fexit or uretprobe, not in kprobe`},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[func] = count(); }`, want: `script:1:35: func exists in kprobe, kretprobe, fentry, fexit, uprobe or uretprobe, not in tracepoint`},
 		{kernel: "6.18-amd64", script: `fentry:vfs_read { @ = count(); }`, want: `script:1:1: this kernel refuses programs at fentry and fexit and has no kprobes, so its functions cannot be traced; system calls and tracepoints work, e.g. kprobe:sys_read or tracepoint:sched/sched_switch`, missing: true},
