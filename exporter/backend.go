@@ -71,6 +71,12 @@ type Tracer interface {
 	// FollowCPUs lets timers and counters begin again on CPUs that were offline.
 	FollowCPUs() error
 
+	// Replaced are the paths of programs and libraries at which there is another file
+	// than the one that the script is attached to. Follow attaches it to those, too, as
+	// it is compiled for them.
+	Replaced() []string
+	Follow(next *object.Object) error
+
 	// Pause detaches the script. Its maps stay readable.
 	Pause() error
 

@@ -30,29 +30,32 @@ type pair struct{ key, value []byte }
 // A fakeTracer is a script that runs nowhere: its maps hold what a test puts
 // there.
 type fakeTracer struct {
-	lock     sync.Mutex // of rows and cleared, where a test changes them meanwhile
-	rows     map[string][]pair
-	cleared  time.Time
-	expired  []pair
-	taken    uint64
-	past     bool
-	dropped  map[string]uint64
-	over     map[string]uint64
-	others   map[string][]byte // values of the other keys
-	late     map[string]uint64 // clears
-	err      error
-	probes   []Probe
-	patterns []CgroupPattern
-	reads    int
-	closed   bool
-	pinned   bool
-	paused   bool
-	every    int                // one in how many events is looked at
-	cost     func() tracer.Cost // nil: nothing
-	block    chan struct{}      // when not nil, reading waits for it
-	names    map[int64]string   // of numbers
-	groups   map[int64]fakeGroup
-	text     func(v object.Value) string // nil: as numbers and strings are
+	lock      sync.Mutex // of rows and cleared, where a test changes them meanwhile
+	rows      map[string][]pair
+	cleared   time.Time
+	expired   []pair
+	taken     uint64
+	past      bool
+	dropped   map[string]uint64
+	over      map[string]uint64
+	others    map[string][]byte // values of the other keys
+	late      map[string]uint64 // clears
+	err       error
+	probes    []Probe
+	patterns  []CgroupPattern
+	reads     int
+	closed    bool
+	pinned    bool
+	paused    bool
+	every     int      // one in how many events is looked at
+	replaced  []string // files
+	followed  []*object.Object
+	followErr error
+	cost      func() tracer.Cost // nil: nothing
+	block     chan struct{}      // when not nil, reading waits for it
+	names     map[int64]string   // of numbers
+	groups    map[int64]fakeGroup
+	text      func(v object.Value) string // nil: as numbers and strings are
 }
 
 func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
@@ -97,12 +100,17 @@ func (f *fakeTracer) CgroupPatterns() []CgroupPattern { return f.patterns }
 func (f *fakeTracer) Probes() []Probe                 { return f.probes }
 func (f *fakeTracer) SampleEvery(n int)               { f.every = n }
 func (f *fakeTracer) FollowCPUs() error               { return nil }
-func (f *fakeTracer) Pause() error                    { f.paused = true; return nil }
-func (f *fakeTracer) Pinned() bool                    { return f.pinned }
-func (f *fakeTracer) Created() time.Time              { return time.Unix(1000, 0) }
-func (f *fakeTracer) Claim(map[string]string)         {}
-func (f *fakeTracer) Leave() error                    { return f.Close() }
-func (f *fakeTracer) Close() error                    { f.closed = true; return nil }
+func (f *fakeTracer) Replaced() []string              { return f.replaced }
+func (f *fakeTracer) Follow(next *object.Object) error {
+	f.followed = append(f.followed, next)
+	return f.followErr
+}
+func (f *fakeTracer) Pause() error            { f.paused = true; return nil }
+func (f *fakeTracer) Pinned() bool            { return f.pinned }
+func (f *fakeTracer) Created() time.Time      { return time.Unix(1000, 0) }
+func (f *fakeTracer) Claim(map[string]string) {}
+func (f *fakeTracer) Leave() error            { return f.Close() }
+func (f *fakeTracer) Close() error            { f.closed = true; return nil }
 
 func (f *fakeTracer) Cost() tracer.Cost {
 	if f.cost == nil {

@@ -166,13 +166,16 @@ type change struct {
 func (in *instance) change(cfg *config.Config) (*change, error) {
 	in.opt.Backend.Forget() // visits of the page may have read what is old by now
 	defer giveBack(in.opt.Backend)
-	old := map[string]*running{}
+	old, same := map[string]*running{}, map[string]*running{}
 	for _, s := range in.collector.scripts {
 		if s.running != nil {
 			old[s.conf.Name] = s.running
+			if len(s.running.tracer.Replaced()) == 0 {
+				same[s.conf.Name] = s.running
+			}
 		}
 	}
-	scripts, fatal := recompile(cfg, in.opt.Backend, old)
+	scripts, fatal := recompile(cfg, in.opt.Backend, same)
 	if len(fatal) > 0 {
 		return nil, fatal
 	}

@@ -24,6 +24,8 @@ type running struct {
 	spent spending // under the collector's lock
 	every int      // one in how many events is looked at, if the script is sampled
 
+	unfollowed string // why it is not attached to a file that has replaced another one
+
 	cut       bool      // whether the last scrape left out series
 	cutLogged time.Time // when that was logged last
 }

@@ -124,6 +124,7 @@ func (in *instance) watchSpending(ctx context.Context) {
 		r := s.running
 		if r != nil {
 			in.followCPUs(r)
+			in.followFiles(s)
 		}
 		switch {
 		case r == nil:
@@ -234,6 +235,9 @@ func (r *running) overBudget(budget config.Share) string {
 // startAgain starts a script afresh that was detached.
 func (in *instance) startAgain(s *script) {
 	fresh := &script{conf: s.conf, compiled: s.running.compiled}
+	if len(s.running.tracer.Replaced()) > 0 {
+		fresh = in.compileAnew(s)
+	}
 	start([]*script{fresh}, in.opt.Backend)
 	giveBack(in.opt.Backend)
 	if fresh.err != nil {

@@ -40,6 +40,9 @@ func openUretprobe(f object.UserFunction) (io.Closer, error) { return openUser(f
 
 // openUser opens a probe at an offset in a file. It fires on all CPUs.
 func openUser(f object.UserFunction, config uint64) (fd, error) {
+	if err := isThere(f); err != nil {
+		return 0, err
+	}
 	kind, err := uprobeType()
 	if err != nil {
 		return 0, err
@@ -93,6 +96,9 @@ func userOptions(points []object.AttachPoint) (*link.Executable, *link.UprobeMul
 		o.Addresses = append(o.Addresses, f.Offset)
 		o.RefCtrOffsets = append(o.RefCtrOffsets, f.Semaphore)
 		o.Cookies = append(o.Cookies, at.ID)
+	}
+	if err := isThere(first); err != nil {
+		return nil, nil, err
 	}
 	file, err := link.OpenExecutable(first.Path)
 	return file, o, err

@@ -50,34 +50,31 @@ type programRecord struct {
 	Refused  []refusedRecord
 
 	// Files are the programs and libraries that it is attached to, by their paths.
-	Files map[string]fileRecord `json:",omitempty"`
+	Files map[string]object.FileID `json:",omitempty"`
 }
 
-// A fileRecord tells a file from another one that has its path later.
-type fileRecord struct{ Device, Inode uint64 }
-
-func recordOf(path string) (fileRecord, error) {
+func fileAt(path string) (object.FileID, error) {
 	var stat unix.Stat_t
 	if err := unix.Stat(path, &stat); err != nil {
-		return fileRecord{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+		return object.FileID{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	return fileRecord{uint64(stat.Dev), stat.Ino}, nil //nolint:unconvert // it is of 32 bits elsewhere
+	return object.FileID{Device: uint64(stat.Dev), Inode: stat.Ino}, nil //nolint:unconvert // it is of 32 bits elsewhere
 }
 
 // recordFiles are the programs and libraries that have these attach points.
-func recordFiles(points []object.AttachPoint) (map[string]fileRecord, error) {
-	var files map[string]fileRecord
+func recordFiles(points []object.AttachPoint) (map[string]object.FileID, error) {
+	var files map[string]object.FileID
 	for _, at := range points {
 		f, ok := at.Site.(object.UserFunction)
 		if _, known := files[f.Path]; !ok || known {
 			continue
 		}
-		record, err := recordOf(f.Path)
+		record, err := fileAt(f.Path)
 		if err != nil {
 			return nil, err
 		}
 		if files == nil {
-			files = map[string]fileRecord{}
+			files = map[string]object.FileID{}
 		}
 		files[f.Path] = record
 	}

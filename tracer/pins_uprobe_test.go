@@ -29,7 +29,8 @@ func TestPinnedUprobes(t *testing.T) {
 		}
 	}
 	path := live.PinPath(t)
-	obj := compile(t, fmt.Sprintf("uprobe:%s:%#x { @ = count(); }", program, entryOf(t, program)))
+	script := fmt.Sprintf("uprobe:%s:%#x { @ = count(); }", program, entryOf(t, program))
+	obj := compile(t, script)
 
 	first := runPinned(t, path, obj)
 	created := first.tracers[0].Created()
@@ -46,7 +47,7 @@ func TestPinnedUprobes(t *testing.T) {
 	if err := os.Rename(program+".new", program); err != nil {
 		t.Fatal(err)
 	}
-	third := runPinned(t, path, obj)
+	third := runPinned(t, path, compile(t, script))
 	defer third.end(t)
 	run(4)
 	if n := total(t, third.tracers[0]); n != 4 || !strings.Contains(third.log.String(), program+" is another file now") {

@@ -93,6 +93,8 @@ type Tracer struct {
 
 	countsMisses bool
 
+	files map[string]object.FileID // programs and libraries that it is attached to, by path
+
 	folder     string // of its pins, if it has any
 	record     *pinRecord
 	adopted    bool      // from the process before
@@ -150,6 +152,7 @@ func StartAll(objs []*object.Object, opt Options) ([]*Tracer, []error) {
 		if t == nil {
 			continue
 		}
+		t.noteFiles()
 		begin := t.begin
 		if t.adopted {
 			begin = t.goOn

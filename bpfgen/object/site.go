@@ -77,10 +77,17 @@ type UserFunction struct {
 	Symbol string // how scripts name it in the file
 	PID    int    // of the only process whose calls count; 0: those of all
 
+	// File tells the file from another one that gets its path: an offset is that of an
+	// instruction in this one only.
+	File FileID
+
 	// Semaphore is the offset of a number of 16 bits in the file that the kernel adds 1 to
 	// in each process while it is attached; 0: there is none.
 	Semaphore uint64
 }
+
+// A FileID tells a file from all others that there are.
+type FileID struct{ Device, Inode uint64 }
 
 // Key spells out where it is, and whose.
 func (f UserFunction) Key() string {

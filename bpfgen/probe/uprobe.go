@@ -147,7 +147,7 @@ func (s *Scope) byConvention(r *Resolver, found []userFunction, glob bool) []*Sc
 		one.sites = nil
 		for _, f := range group {
 			name := f.file.nameOf(f)
-			one.add(object.UserFunction{Path: f.file.path, Offset: f.offset, Symbol: name}, f.file.path+":"+name, glob)
+			one.add(object.UserFunction{Path: f.file.path, File: f.file.id(), Offset: f.offset, Symbol: name}, f.file.path+":"+name, glob)
 		}
 		one.vars = one.userVars(r.kernel, group[0].calls)
 		scopes = append(scopes, &one)

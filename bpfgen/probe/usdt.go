@@ -64,7 +64,7 @@ func usdtScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, e
 		one := *s
 		one.sites = nil
 		for _, p := range group {
-			site := object.UserFunction{Path: p.file.path, Offset: p.place.Offset, Semaphore: p.place.Semaphore, Symbol: p.name}
+			site := object.UserFunction{Path: p.file.path, File: p.file.id(), Offset: p.place.Offset, Semaphore: p.place.Semaphore, Symbol: p.name}
 			one.add(site, p.file.path+":"+p.name, kernel.IsGlob(pattern))
 		}
 		one.vars = append(regVars(r.kernel), group[0].vars...)

@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"ply-exporter/bpfgen/elf"
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
@@ -63,6 +65,14 @@ func (r *Resolver) userFile(path string) (*userFile, error) {
 		return nil, fmt.Errorf("%s is a program for %s, and this kernel one for %s", path, machine, r.kernel.Arch().Name)
 	}
 	return f, nil
+}
+
+// id tells the file from others; all are the same where the system has no numbers.
+func (f *userFile) id() (id object.FileID) {
+	if stat, ok := f.info.Sys().(*syscall.Stat_t); ok {
+		id = object.FileID{Device: uint64(stat.Dev), Inode: stat.Ino} //nolint:unconvert // it is of 32 bits elsewhere
+	}
+	return id
 }
 
 // knownFile is the file that the script has named before by this path or another.
