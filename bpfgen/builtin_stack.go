@@ -62,9 +62,14 @@ var (
 // a traced function. They are no part of its stack.
 var callFrames = map[ebpf.ProgramType]int32{ebpf.RawTracepoint: 1, ebpf.Tracing: 2}
 
-// kernelStackID leaves the id of the kernel's stack.
+// kernelStackID leaves the id of the kernel's stack. Where the kernel finds frames by a
+// register for them, before a traced function there is one more, that of the program's call.
 func kernelStackID(g *gen) {
-	g.Scoped(func() { g.stackID(kernelStacks, callFrames[g.program.Spec.Type]) })
+	skip := callFrames[g.program.Spec.Type]
+	if g.program.Spec.Type == ebpf.Tracing && g.kernel.Arch().Name != "amd64" {
+		skip++
+	}
+	g.Scoped(func() { g.stackID(kernelStacks, skip) })
 }
 
 // userStackID leaves the id of the stack of the process.

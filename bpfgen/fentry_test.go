@@ -3,6 +3,7 @@ package bpfgen_test
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -70,10 +71,12 @@ func TestAttachedFentry(t *testing.T) {
 }
 
 // sameStacks compares the stacks in @k and @f, whose outermost functions come first,
-// and wants the traced function in the innermost place.
+// and wants the traced function in the innermost place. At a kprobe other architectures
+// leave out the caller, whose frame is not the innermost yet.
 func sameStacks(t *testing.T, maps, innermost string) {
 	fentry, kprobe, _ := strings.Cut(maps, "\n")
-	if strings.TrimPrefix(fentry, "@f") != strings.TrimPrefix(kprobe, "@k") || !strings.Contains(fentry, ";"+innermost+"] ") {
+	same := strings.TrimPrefix(fentry, "@f") == strings.TrimPrefix(kprobe, "@k")
+	if !same && runtime.GOARCH == "amd64" || !strings.Contains(fentry, ";"+innermost+"] ") {
 		t.Errorf("got:\n%s", maps)
 	}
 }

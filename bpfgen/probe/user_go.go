@@ -46,7 +46,7 @@ const longestCheck = 40
 
 // stackChecks are how the look at the stack is read, by architecture; it returns its
 // length, 0 where there is none.
-var stackChecks = map[string]func(code []byte) int{"amd64": stackCheckAMD64, "arm64": stackCheckARM64}
+var stackChecks = map[string]func(code []byte) int{"amd64": stackCheckAMD64, "arm64": stackCheckARM64, "riscv64": stackCheckRISCV64}
 
 // stackCheckAMD64 reads
 //
@@ -84,7 +84,7 @@ func stackCheckAMD64(code []byte) int {
 // stackCheckARM64 reads
 //
 //	ldr x16, [x28, #16]
-//	[sub x17, sp, #n [, lsl #12]]
+//	[sub x17, sp, #n [, lsl #12]  |  subs x17, sp, #n …; b.lo …  |  mov x27, #n; [movk x27, …;] subs x17, sp, x27; b.lo …]
 //	cmp sp or x17, x16
 //	b.ls …
 func stackCheckARM64(code []byte) int {
@@ -100,14 +100,52 @@ func stackCheckARM64(code []byte) int {
 	if !next(all, 0xf9400b90) {
 		return 0
 	}
+	const immediate, wide, condition = 0xff8003ff, 0xff80001f, 0xff00001f
+	difference := func() bool { // in x17, where it cannot be below 0
+		if next(immediate, 0xd10003f1) { // sub x17, sp, #n
+			return true
+		}
+		if next(wide, 0xd280001b) || next(immediate, 0xb20003fb) { // mov x27, #n
+			_ = next(wide, 0xf280001b)                                  // movk x27, #n
+			return next(all, 0xeb3b63f1) && next(condition, 0x54000003) // subs x17, sp, x27; b.lo
+		}
+		return next(immediate, 0xf10003f1) && next(condition, 0x54000003) // subs x17, sp, #n; b.lo
+	}
 	switch {
 	case next(all, 0xeb3063ff): // cmp sp, x16
-	case next(0xff8003ff, 0xd10003f1) && next(all, 0xeb10023f): // sub x17, sp, #n; cmp x17, x16
+	case difference() && next(all, 0xeb10023f): // cmp x17, x16
 	default:
 		return 0
 	}
 	if next(0xff00001f, 0x54000009) { // b.ls
 		return at
+	}
+	return 0
+}
+
+// stackCheckRISCV64 reads
+//
+//	ld x6, 16(x27)
+//	[what makes x7 of sp]
+//	bltu x6, sp or x7, body
+//
+// The body is behind the call of the runtime.
+func stackCheckRISCV64(code []byte) int {
+	if len(code) < 4 || binary.LittleEndian.Uint32(code) != 0x010db303 {
+		return 0
+	}
+	for at := 4; at+4 <= len(code); {
+		if code[at]&3 != 3 { // of two bytes
+			at += 2
+			continue
+		}
+		const immediate = 0xfe000f80
+		ins := binary.LittleEndian.Uint32(code[at:])
+		if branch := ins &^ immediate; branch == 0x00236063 || branch == 0x00736063 { // bltu x6, sp; bltu x6, x7
+			ahead := ins>>7&0x1e | ins>>20&0x7e0 | ins<<4&0x800 // those of a branch forward
+			return at + int(ahead)
+		}
+		at += 4
 	}
 	return 0
 }

@@ -32,7 +32,7 @@ func (d *Decoder) kernelFrames(id int64) (out []string) {
 	for i, a := range d.stacks.Stack(id) {
 		out = append(out, d.machine.frame(a, i > 0))
 	}
-	for len(out) > 1 && (isTracing(out[0]) || isProgram(out[0]) && isTracing(out[1])) {
+	for len(out) > 1 && (strings.HasPrefix(out[0], "bpf_prog_") || isTracing(out[0]) || isProgram(out[0]) && isTracing(out[1])) {
 		out = out[1:]
 	}
 	return out
