@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,8 +52,14 @@ func TestUprobeOfGoOnce(t *testing.T) {
 			<-done
 		}
 	})
-	if want := "@[ply-exporter/bpfgen_test.uprobeStack] 1000"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	name, number, _ := strings.Cut(got, " ")
+	n, err := strconv.Atoi(number)
+	most := 1000
+	if runtime.GOARCH != "amd64" {
+		most += 10 // an instruction that the kernel steps over begins again after a signal, which Go sends itself
+	}
+	if err != nil || name != "@[ply-exporter/bpfgen_test.uprobeStack]" || n < 1000 || n > most {
+		t.Errorf("got %q, want 1000 to %d", got, most)
 	}
 }
 
