@@ -32,7 +32,31 @@ func (f *File) Debug() *File {
 	if f.debug == nil {
 		f.debugByLink(id)
 	}
+	if f.debug == nil {
+		f.debugInside()
+	}
 	return f.debug
+}
+
+// debugInside reads the symbols that distributions as Fedora leave in programs: a file
+// of its own, compressed, without types.
+func (f *File) debugInside() {
+	s := f.section(".gnu_debugdata")
+	if s == nil || s.size > maxUnpacked {
+		return
+	}
+	packed, err := f.view.bytes(s.offset, s.size)
+	if err != nil {
+		return
+	}
+	content, err := unxz(packed)
+	if err != nil {
+		f.noDebug += ", and its own .gnu_debugdata " + err.Error()
+		return
+	}
+	if d, err := read(f.name, bytes.NewReader(content), uint64(len(content))); err == nil {
+		f.debug, f.inside = d.asDebug(), true
+	}
 }
 
 func (f *File) debugByID(id []byte) {

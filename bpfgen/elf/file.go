@@ -65,6 +65,7 @@ type File struct {
 	sections []section
 
 	debug   *File  // the file with its symbols, if it is another
+	inside  bool   // the program itself has it, with no more than symbols
 	noDebug string // why there is none
 	opened  bool   // debug was looked for
 	index   *index // made when first asked for
@@ -95,9 +96,9 @@ func open(name string, r *os.File) (*File, error) {
 	case err != nil:
 		return nil, err
 	case info.IsDir():
-		return nil, fmt.Errorf("%s is a directory, not a program or library", name)
+		return nil, noProgram("%s is a directory, not a program or library", name)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file (%s)", name, info.Mode().Type())
+		return nil, noProgram("%s is not a regular file (%s)", name, info.Mode().Type())
 	}
 	return read(name, r, uint64(info.Size()))
 }

@@ -7,9 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"runtime"
 	"slices"
+	"sort"
 	"strings"
+	"syscall"
 )
 
 // Find returns the files that a script means by a name, sorted, each once: a
@@ -70,15 +73,21 @@ func libraryFolders() []string {
 }
 
 // program looks a program up in PATH: the first folder that has it counts. For a
-// glob, all do. A library may be named without .so.
+// glob, all do. A folder that one may not look into is passed over, as a shell does. A
+// library may be named without .so.
 func (s search) program(name string) ([]string, error) {
 	folders := programFolders
 	if s.root == "" {
 		folders = slices.DeleteFunc(strings.Split(os.Getenv("PATH"), ":"), func(f string) bool { return !strings.HasPrefix(f, "/") })
 	}
 	var all []string
+	var refused error
 	for _, folder := range folders {
 		found, err := s.expand(path.Join(folder, name))
+		if errors.Is(err, fs.ErrPermission) {
+			refused = cmp.Or(refused, err)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -94,7 +103,10 @@ func (s search) program(name string) ([]string, error) {
 			}
 		}
 	}
-	if len(all) == 0 {
+	switch {
+	case len(all) == 0 && refused != nil:
+		return nil, Unseen{refused}
+	case len(all) == 0:
 		return nil, notFound("program", name, folders)
 	}
 	return all, nil
@@ -156,11 +168,14 @@ func notFound(what, name string, folders []string) error {
 func isGlob(s string) bool { return strings.ContainsAny(s, `*?[\`) }
 
 // expand returns the files that match a path, without links. It looks at each
-// part of the path by itself, so that links to absolute paths stay in the root.
+// part of the path by itself, so that links to absolute paths stay in the root, and
+// so that the folder above a link's target is that of the target.
 func (s search) expand(pattern string) ([]string, error) {
 	found := []string{"/"}
-	for part := range strings.SplitSeq(path.Clean(pattern), "/") {
-		if part == "" {
+	several := false // folders, of which some may be none, or have ended
+	var refused error
+	for part := range strings.SplitSeq(pattern, "/") {
+		if part == "" || part == "." {
 			continue
 		}
 		if _, err := path.Match(part, ""); err != nil {
@@ -169,20 +184,38 @@ func (s search) expand(pattern string) ([]string, error) {
 		var next []string
 		for _, folder := range found {
 			for _, name := range s.matching(folder, part) {
-				if inside, err := s.resolve(path.Join(folder, name)); err == nil {
+				if inside, err := s.resolve(folder + "/" + name); err == nil {
 					next = append(next, inside)
-				} else if !isGlob(part) && !errors.Is(err, fs.ErrNotExist) {
-					return nil, err
+				} else if !isGlob(part) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESRCH) && !(several && errors.Is(err, syscall.ENOTDIR)) {
+					refused = cmp.Or(refused, err)
 				}
 			}
 		}
+		several = several || isGlob(part)
+		switch {
+		case len(next) > 0 || refused == nil:
+		case several:
+			return nil, Unseen{refused}
+		default:
+			return nil, refused
+		}
 		if len(next) > maxFound {
-			return nil, fmt.Errorf("%s matches more than %d files", pattern, maxFound)
+			return nil, &fs.PathError{Op: "find", Path: s.root + pattern, Err: fmt.Errorf("matches more than %d files", maxFound)}
 		}
 		found = next
 	}
 	return found, nil
 }
+
+// Unseen says that none of several files is there as far as one may look. It is
+// fs.ErrNotExist.
+type Unseen struct{ error }
+
+// Is answers errors.Is(err, fs.ErrNotExist).
+func (Unseen) Is(target error) bool { return target == fs.ErrNotExist }
+
+// Unwrap returns why one may not look.
+func (u Unseen) Unwrap() error { return u.error }
 
 // matching returns the names in a folder that a part of a path matches.
 func (s search) matching(folder, part string) []string {
@@ -205,39 +238,57 @@ func (s search) matching(folder, part string) []string {
 // maxLinks is how many links the kernel follows in one path.
 const maxLinks = 40
 
+// magicLink are links of processes that the kernel follows by what they stand for, not by
+// their text, which is a path in the process's own files.
+var magicLink = regexp.MustCompile(`^/proc/[0-9]+/(task/[0-9]+/)?(root|cwd|exe)$`)
+
 // resolve follows the links of a path within the root: the kernel would follow
-// an absolute one, or one with .., to this machine's files.
+// an absolute one, or one with .., to this machine's files. A root of a process that the
+// path goes through is the root of what follows.
 func (s search) resolve(inside string) (string, error) {
-	done, todo := "/", strings.Split(inside, "/")
-	for links := 0; len(todo) > 0; {
-		part := todo[0]
-		todo = todo[1:]
+	base, done, rest := "", "/", strings.Split(inside, "/")
+	for links := 0; len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		if part == ".." && path.Base(done) == "cwd" && magicLink.MatchString(done) {
+			target, err := os.Readlink(s.root + base + done)
+			if err != nil {
+				return "", err
+			}
+			base, done = base+path.Join(path.Dir(done), "root"), target
+		}
 		if part == "" || part == "." || part == ".." {
 			done = path.Join(done, part)
 			continue
 		}
 		next := path.Join(done, part)
-		info, err := os.Lstat(s.root + next)
+		info, err := os.Lstat(s.root + base + next)
 		if err != nil {
 			return "", err
+		}
+		if info.Mode()&fs.ModeSymlink != 0 && magicLink.MatchString(next) {
+			if done = next; path.Base(next) == "root" {
+				base, done = base+next, "/"
+			}
+			continue
 		}
 		if info.Mode()&fs.ModeSymlink == 0 {
 			done = next
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", fmt.Errorf("%s%s has too many links", s.root, inside)
+			return "", &fs.PathError{Op: "open", Path: s.root + inside, Err: syscall.ELOOP}
 		}
-		target, err := os.Readlink(s.root + next)
+		target, err := os.Readlink(s.root + base + next)
 		if err != nil {
 			return "", err
 		}
 		if path.IsAbs(target) {
 			done = "/"
 		}
-		todo = append(strings.Split(target, "/"), todo...)
+		rest = append(strings.Split(target, "/"), rest...)
 	}
-	return done, nil
+	return path.Join("/", base, done), nil
 }
 
 // cachedLibrary is a library that the dynamic loader's cache has.
@@ -297,8 +348,8 @@ func parseCache(p []byte, machine string) []cachedLibrary {
 			all = append(all, l)
 		}
 	}
-	slices.SortFunc(all, func(a, b cachedLibrary) int {
-		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.path, b.path))
+	sort.Slice(all, func(i, j int) bool {
+		return cmp.Or(strings.Compare(all[i].name, all[j].name), strings.Compare(all[i].path, all[j].path)) < 0
 	})
 	return all
 }

@@ -2,6 +2,7 @@ package elf
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -60,6 +61,7 @@ func TestFind(t *testing.T) {
 		"usr/bin/away -> /nowhere", "usr/bin/loop -> loop", "usr/bin/.hidden!",
 		"lib64/libssl.so.1.1!", "lib64/libssl.so.3!", "lib64/libssl.so", "usr/lib/libssl.so.3!", "lib/libold.so?", "usr/lib/libold.so!",
 		"usr/lib/libabc.so.2 -> libabc.so.2.5", "usr/lib/libabc.so.2.5!", "lib/libdev.so", "opt/a/x!", "opt/b/x!", "opt/b/y!",
+		"opt/now -> /releases/7", "releases/7/app!", "releases/libs/app.so!", "opt/libs/app.so!",
 	)
 	tests := []struct{ name, want string }{
 		{"/usr/bin/nginx", "/usr/bin/nginx"},
@@ -68,6 +70,10 @@ func TestFind(t *testing.T) {
 		{"/usr/bin/link", "/usr/local/bin/tool"},
 		{"/usr/bin/up", "/usr/bin/nginx"},
 		{"/usr/bin/../bin/nginx", "/usr/bin/nginx"},
+		{"/opt/now/../libs/app.so", "/releases/libs/app.so"},
+		{"/opt/now/.././7//app", "/releases/7/app"},
+		{"/opt/*/../libs/app.so", "/opt/libs/app.so /releases/libs/app.so"},
+		{"/opt/b/../../../opt/b/x", "/opt/b/x"},
 		{"/opt/*/x", "/opt/a/x /opt/b/x"},
 		{"/opt/b/*", "/opt/b/x /opt/b/y"},
 		{"/opt/[ab]/?", "/opt/a/x /opt/b/x /opt/b/y"},
@@ -86,7 +92,7 @@ func TestFind(t *testing.T) {
 		{"./nginx", "./nginx: a path begins with /; a name without / is looked up"},
 		{"/usr/bin/apache", "find ROOT/usr/bin/apache: file does not exist"},
 		{"/usr/bin/away", "find ROOT/usr/bin/away: file does not exist"},
-		{"/usr/bin/loop", "ROOT/usr/bin/loop has too many links"},
+		{"/usr/bin/loop", "open ROOT/usr/bin/loop: too many levels of symbolic links"},
 		{"/opt/*/z", "find ROOT/opt/*/z: file does not exist"},
 		{"/usr/bin/nginx/x", "lstat ROOT/usr/bin/nginx/x: not a directory"},
 		{"/opt/[", "/opt/[: syntax error in pattern"},
@@ -235,5 +241,36 @@ func TestCacheOfThisMachine(t *testing.T) {
 	slices.Sort(got)
 	if len(got) < 3 || !slices.Equal(got, want) {
 		t.Errorf("%d libraries, ldconfig prints %d", len(got), len(want))
+	}
+}
+
+// The root of a process leads to its files, and links there stay with it; its program is
+// that which it runs, wherever that is.
+func TestFindThroughProcess(t *testing.T) {
+	root := tree(t, "usr/lib/real!", "link -> real")
+	if err := os.Symlink(root+"/usr/lib/real", root+"/usr/lib/absolute"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../../../../../../../../../.."+root+"/usr/lib/real", root+"/usr/lib/up"); err != nil {
+		t.Fatal(err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := fmt.Sprintf("/proc/%d", os.Getpid())
+	for name, want := range map[string]string{
+		self + "/cwd/testdata/classes.so":           self + "/cwd/testdata/classes.so",
+		self + "/cwd/../elf/testdata/classes.so":    self + "/root" + here + "/testdata/classes.so",
+		self + "/root" + root + "/usr/lib/absolute": self + "/root" + root + "/usr/lib/real",
+		self + "/root" + root + "/usr/lib/up":       self + "/root" + root + "/usr/lib/real",
+		self + "/root" + root + "/usr/lib/re*":      self + "/root" + root + "/usr/lib/real",
+		"/proc/self/root" + root + "/usr/lib/real":  self + "/root" + root + "/usr/lib/real",
+		self + "/exe":                  self + "/exe",
+		self + "/root" + self + "/exe": self + "/root" + self + "/exe",
+	} {
+		if got, err := Find("", name); err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %v, %v, want %s", name, got, err, want)
+		}
 	}
 }

@@ -203,10 +203,18 @@ func (f *File) notFound(x *index, name string) error {
 			return fmt.Errorf("%s in %s %w", name, f.name, u.why)
 		}
 	}
-	if len(x.symbols) == 0 {
-		return fmt.Errorf("%w %s in %s: it has no symbols at all%s", ErrNoFunction, name, f.name, f.stripped())
+	if bare := f.Bare(); bare != "" {
+		return fmt.Errorf("%w %s in %s%s", ErrNoFunction, name, f.name, bare)
 	}
 	return fmt.Errorf("%w %s in %s%s", ErrNoFunction, name, f.name, f.stripped())
+}
+
+// Bare says of a file without any function that it is so, and what would have them.
+func (f *File) Bare() string {
+	if x, err := f.functions(); err != nil || len(x.symbols) > 0 {
+		return ""
+	}
+	return ": it has no symbols at all" + f.stripped()
 }
 
 // stripped says what would have the functions that are missing.
@@ -223,7 +231,7 @@ func (f *File) At(offset uint64) (name string, in uint64, ok bool) {
 	if err != nil {
 		return "", 0, false
 	}
-	address, ok := f.address(offset)
+	address, ok := f.AddressOf(offset)
 	if !ok {
 		return "", 0, false
 	}

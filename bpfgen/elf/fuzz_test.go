@@ -2,6 +2,8 @@ package elf
 
 import (
 	"bytes"
+	"debug/elf"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,7 +25,7 @@ func FuzzFile(f *testing.F) {
 		f.Add(m.bytes())
 	}
 	names, err := filepath.Glob("testdata/*.so")
-	if err != nil || len(names) != 4 {
+	if err != nil || len(names) != 7 {
 		f.Fatal(names, err)
 	}
 	for _, name := range names {
@@ -43,6 +45,18 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
+// readDeclared reads a type, and what it refers to, so deep.
+func readDeclared(d *Declared, depth int) {
+	if d == nil || depth == 0 {
+		return
+	}
+	_, _, _, _ = d.String(), d.Enumerators(), d.IsOpaque(), d.Len()
+	readDeclared(d.Elem(), depth-1)
+	for _, m := range d.Members() {
+		readDeclared(m.Type, depth-1)
+	}
+}
+
 // readAll reads all that there is, and compares what is said twice.
 func readAll(t *testing.T, f *File) {
 	_, _, _ = f.BuildID(), f.IsGo(), f.Interpreter()
@@ -56,7 +70,7 @@ func readAll(t *testing.T, f *File) {
 			t.Fatalf("%#x comes after %#x", fn.Address, last)
 		}
 		last = fn.Address
-		if address, ok := f.address(fn.Offset); !ok || !f.executable(address) {
+		if address, ok := f.AddressOf(fn.Offset); !ok || !f.executable(address) {
 			t.Fatalf("%s at offset %#x, which is not executable", fn.Name, fn.Offset)
 		}
 		if i > 50 {
@@ -67,7 +81,11 @@ func readAll(t *testing.T, f *File) {
 		}
 		_ = f.InstructionAt(fn.Offset + 3)
 		_, _, _ = f.At(fn.Offset)
-		_, _ = f.ParametersAt(fn.Address)
+		params, _ := f.ParametersAt(fn.Address)
+		result, _ := f.ResultAt(fn.Address)
+		for _, p := range append(params, Param{Type: result}) {
+			readDeclared(p.Type, 3)
+		}
 	}
 	probes, err := f.Probes()
 	if err != nil {
@@ -79,6 +97,47 @@ func readAll(t *testing.T, f *File) {
 		}
 		p.Arguments()
 	}
+}
+
+// FuzzParts reads files whose debug information is in another file in part, both damaged in
+// any way.
+func FuzzParts(f *testing.F) {
+	for _, names := range [][2]string{
+		{"dwz/four", "dwz/four.debug"}, {"dwz/five", "dwz/five.debug"}, {"dwz/four", "dwz/four"}, // a circle, if it were followed
+		{"split/four.so", "split/four.dwo"}, {"split/five.so", "split/five.dwo"}, {"split/types.so", "split/types.so.dwp"}, {"split/five.so", "split/five.so"},
+	} {
+		f.Add(testdata(f, names[0]), testdata(f, names[1]))
+	}
+	f.Add(testdata(f, "split/five.so"), packed5(f))
+	f.Fuzz(func(t *testing.T, content, other []byte) {
+		file, err := read("/bin/example", bytes.NewReader(content), uint64(len(content)))
+		if err != nil {
+			return
+		}
+		file.opened = true
+		if d, err := file.types(); err == nil {
+			d.open = func(string) (*elf.File, io.Closer, error) {
+				e, err := elf.NewFile(bytes.NewReader(other))
+				return e, io.NopCloser(nil), err
+			}
+			if d.link != nil {
+				if e, _, err := d.open(""); err == nil {
+					d.link.id = sharedID(e) // whatever it is
+				}
+			}
+		}
+		readAll(t, file)
+	})
+}
+
+// testdata is the content of a file of the folder of this name.
+func testdata(t testing.TB, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
 }
 
 // FuzzOperand reads operands of all machines: what is read has a size.

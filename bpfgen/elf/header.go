@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -62,6 +63,15 @@ func (f *File) readHeaders() error {
 	return f.readPrograms(h)
 }
 
+// NoProgram says that a file is something else than a program or library of a machine
+// that has probes. A glob passes over such.
+type NoProgram string
+
+// Error says what the file is.
+func (n NoProgram) Error() string { return string(n) }
+
+func noProgram(format string, args ...any) error { return NoProgram(fmt.Sprintf(format, args...)) }
+
 // script says which program runs a script.
 func (f *File) script() error {
 	line, err := f.view.bytes(2, min(f.view.size-2, 256))
@@ -72,43 +82,43 @@ func (f *File) script() error {
 	words := strings.Fields(string(line))
 	switch {
 	case len(words) == 0:
-		return errors.New("is a script, not a program or library")
+		return noProgram("is a script, not a program or library")
 	case len(words) > 1 && path.Base(words[0]) == "env" && !strings.HasPrefix(words[1], "-"):
 		words = words[1:]
 	}
-	return fmt.Errorf("is a script: probe the program that runs it, %s", words[0])
+	return noProgram("is a script: probe the program that runs it, %s", words[0])
 }
 
 // checkHeader says what is wrong with a file that begins with these bytes.
 func (f *File) checkHeader(h []byte) error {
 	switch {
 	case len(h) == 0:
-		return errors.New("is empty")
+		return noProgram("is empty")
 	case !bytes.HasPrefix(h, []byte(elf.ELFMAG)):
-		return fmt.Errorf("is not a program or library (ELF): it begins with %q", h[:min(len(h), 8)])
+		return noProgram("is not a program or library (ELF): it begins with %q", h[:min(len(h), 8)])
 	case len(h) < headerSize:
 		return fmt.Errorf("is truncated: it has %d bytes, less than its header", len(h))
 	case elf.Data(h[5]) == elf.ELFDATA2MSB:
-		return errors.New("is for a big-endian machine")
+		return noProgram("is for a big-endian machine")
 	case elf.Class(h[4]) == elf.ELFCLASS32:
-		return fmt.Errorf("is a 32-bit program or library (%s), of which no probes are supported", elf.Machine(little.Uint16(h[18:])))
+		return noProgram("is a 32-bit program or library (%s), of which no probes are supported", elf.Machine(little.Uint16(h[18:])))
 	case elf.Class(h[4]) != elf.ELFCLASS64, elf.Data(h[5]) != elf.ELFDATA2LSB:
 		return errors.New("has a wrong ELF header")
 	}
 	switch m := Machine(little.Uint16(h[18:])); m {
 	case AMD64, ARM64, RISCV64:
 	default:
-		return fmt.Errorf("is for another machine (%s)", m)
+		return noProgram("is for another machine (%s)", m)
 	}
 	switch t := elf.Type(little.Uint16(h[16:])); t {
 	case elf.ET_EXEC, elf.ET_DYN:
 		return nil
 	case elf.ET_REL:
-		return errors.New("is an object file, which is not run before it is linked")
+		return noProgram("is an object file, which is not run before it is linked")
 	case elf.ET_CORE:
-		return errors.New("is a core dump, not a program or library")
+		return noProgram("is a core dump, not a program or library")
 	default:
-		return fmt.Errorf("is not a program or library: its type is %d", t)
+		return noProgram("is not a program or library: its type is %d", t)
 	}
 }
 
@@ -132,7 +142,7 @@ func (f *File) readPrograms(h []byte) error {
 	for ; len(p) > 0; p = p[programSize:] {
 		f.addProgram(p)
 	}
-	slices.SortStableFunc(f.segments, func(a, b segment) int { return cmp.Compare(a.address, b.address) })
+	sort.SliceStable(f.segments, func(i, j int) bool { return f.segments[i].address < f.segments[j].address })
 	return nil
 }
 
@@ -252,9 +262,9 @@ func (f *File) offset(address uint64) (uint64, bool) {
 	return address - s.address + s.offset, true
 }
 
-// address turns an offset in the file into an address. Where two segments have
+// AddressOf turns an offset in the file into an address. Where two segments have
 // the offset (they may share a page), the executable one is meant.
-func (f *File) address(offset uint64) (uint64, bool) {
+func (f *File) AddressOf(offset uint64) (uint64, bool) {
 	var address uint64
 	found := false
 	for _, s := range f.segments {

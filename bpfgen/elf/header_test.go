@@ -32,7 +32,7 @@ func TestWrongFiles(t *testing.T) {
 		{"a script by env", func(b []byte) []byte { return []byte("#! /usr/bin/env node\n") }, "/x is a script: probe the program that runs it, node"},
 		{"a script by env with options", func(b []byte) []byte { return []byte("#!/usr/bin/env -S node\n") }, "/x is a script: probe the program that runs it, /usr/bin/env"},
 		{"a script by nothing", func(b []byte) []byte { return []byte("#!") }, "/x is a script, not a program or library"},
-		{"a long script", func(b []byte) []byte { return []byte("#!/bin/" + strings.Repeat("x", 5000)) }, "/x is a script: probe the program that runs it, /bin/xxx"},
+		{"a long script", func(b []byte) []byte { return []byte("#!/bin/" + strings.Repeat("a", 5000)) }, "/x is a script: probe the program that runs it, /bin/aaa"},
 		{"half a header", func(b []byte) []byte { return b[:40] }, "/x is truncated: it has 40 bytes, less than its header"},
 		{"half a file", func(b []byte) []byte { return b[:len(b)/2] }, "/x is truncated: its section headers are at "},
 		{"without the last byte", func(b []byte) []byte { return b[:len(b)-1] }, "/x is truncated: its section headers are at "},
@@ -153,11 +153,11 @@ func TestOffset(t *testing.T) {
 		if !ok {
 			continue
 		}
-		if back, ok := f.address(offset); back != tt.back || !ok {
+		if back, ok := f.AddressOf(offset); back != tt.back || !ok {
 			t.Errorf("%#x: offset %#x, back %#x %t", tt.address, offset, back, ok)
 		}
 	}
-	if a, ok := f.address(0x3000); ok {
+	if a, ok := f.AddressOf(0x3000); ok {
 		t.Errorf("an offset in no segment is at %#x", a)
 	}
 }

@@ -15,7 +15,7 @@ const maxFunction = 16 << 20
 // On arm64 instructions have four bytes. On the others they are read one after
 // the other from the beginning of the function.
 func (f *File) InstructionAt(offset uint64) error {
-	address, ok := f.address(offset)
+	address, ok := f.AddressOf(offset)
 	if !ok || !f.executable(address) {
 		return fmt.Errorf("%s has no instructions at offset %#x", f.name, offset)
 	}

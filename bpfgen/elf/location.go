@@ -24,6 +24,8 @@ type Piece struct {
 	Register string
 	Value    int64
 	Size     int // in bytes, 0 for all of the value
+
+	late bool // in a frame that is not there yet
 }
 
 // DWARF numbers registers in its own ways.
@@ -72,23 +74,28 @@ var (
 )
 
 // location finds where a parameter is when the function begins.
-func (p *parameters) location(e *dwarf.Entry) Location {
+func (p *parameters) location(e node) Location {
 	switch v := e.Val(dwarf.AttrLocation).(type) {
 	case []byte:
 		return p.evaluate(v)
 	case int64:
-		code, err := p.data.locationAt(p.unit, e.AttrField(dwarf.AttrLocation).Class, v, p.entry)
-		if err != nil {
-			return Location{Err: err}
-		}
-		return p.evaluate(code)
+		return p.listed(e, v)
+	case uint64: // a number of a list
+		return p.listed(e, int64(min(v, 1<<40)))
 	}
-	if v := p.value(e, dwarf.AttrConstValue); v != nil {
-		if n, ok := v.(int64); ok {
-			return Location{Pieces: []Piece{{Kind: Constant, Value: n}}}
-		}
+	if n, ok := e.with(dwarf.AttrConstValue).Val(dwarf.AttrConstValue).(int64); ok {
+		return Location{Pieces: []Piece{{Kind: Constant, Value: n}}}
 	}
 	return Location{Err: errors.New("was optimized away")}
+}
+
+// listed is the location that a list has for the function's beginning.
+func (p *parameters) listed(e node, list int64) Location {
+	code, err := p.data.locationAt(p.unit, e.AttrField(dwarf.AttrLocation).Class, list, p.entry)
+	if err != nil {
+		return Location{Err: err}
+	}
+	return p.evaluate(code)
 }
 
 // The operations of location expressions that hold at a first instruction.
@@ -257,7 +264,7 @@ func (x *expression) inFrame(v int64) error {
 		return errors.New("is in a frame whose place is not known")
 	}
 	p := f.Pieces[0]
-	return x.push(Piece{Kind: Memory, Register: p.Register, Value: p.Value + v})
+	return x.push(Piece{Kind: Memory, Register: p.Register, Value: p.Value + v, late: x.late})
 }
 
 func (x *expression) add(v int64) error {

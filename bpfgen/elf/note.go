@@ -17,8 +17,7 @@ type note struct {
 }
 
 // eachNote calls do with the notes of a part of the file until it returns
-// false. Notes of segments may be aligned to 8 bytes, all that are looked for
-// here are aligned to 4.
+// false.
 func (f *File) eachNote(e extent, do func(note) bool) error {
 	if e.size > maxNotes {
 		e.size = maxNotes
@@ -27,6 +26,12 @@ func (f *File) eachNote(e extent, do func(note) bool) error {
 	if err != nil {
 		return err
 	}
+	return notesIn(p, do)
+}
+
+// notesIn calls do with notes. Those of segments may be aligned to 8 bytes, all
+// that are looked for here are aligned to 4.
+func notesIn(p []byte, do func(note) bool) error {
 	for len(p) >= 12 {
 		name, desc := uint64(little.Uint32(p)), uint64(little.Uint32(p[4:]))
 		kind := little.Uint32(p[8:])

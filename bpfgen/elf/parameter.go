@@ -4,13 +4,14 @@ import (
 	"debug/dwarf"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Param is a parameter of a function, as the debug information (DWARF) has it.
 type Param struct {
 	Name string
 	// Type is nil if it is not known.
-	Type dwarf.Type
+	Type *Declared
 	// Location is where the value is when the function begins.
 	Location Location
 }
@@ -38,50 +39,52 @@ func (f *File) Parameters(function string) ([]Param, error) {
 // ParametersAt returns the parameters of the function that begins at an address.
 // The debug information is read when it is first asked for.
 func (f *File) ParametersAt(address uint64) (params []Param, err error) {
+	err = f.describe(address, func(p *parameters, entry node, r *dwarf.Reader) error {
+		params, err = p.read(entry, r)
+		return err
+	})
+	return params, err
+}
+
+// ResultAt returns the type of what the function returns that begins at an address. It
+// is nil if the function returns nothing; one of Kind DeclaredOther is not known.
+func (f *File) ResultAt(address uint64) (result *Declared, err error) {
+	err = f.describe(address, func(p *parameters, entry node, _ *dwarf.Reader) error {
+		result = p.result(entry)
+		return nil
+	})
+	return result, err
+}
+
+// result is what the function returns that has an entry, as ResultAt has it.
+func (p *parameters) result(entry node) (result *Declared) {
+	e := entry.with(dwarf.AttrType) // one that is a copy of another still is one of what cannot be read
+	result = e.ref(dwarf.AttrType).declared()
+	if result == nil && (e.has(dwarf.AttrType) || e.has(dwarf.AttrAbstractOrigin) || e.has(dwarf.AttrSpecification)) {
+		result = &Declared{Size: -1}
+	}
+	return result
+}
+
+// describe calls do with the entry of the function that begins at an address.
+func (f *File) describe(address uint64, do func(*parameters, node, *dwarf.Reader) error) (err error) {
 	defer func() {
 		// debug/dwarf is not made for damaged files.
 		if r := recover(); r != nil {
-			params, err = nil, fmt.Errorf("%s: its debug information is damaged: %v", f.name, r)
+			err = fmt.Errorf("%s: its debug information is damaged: %v", f.name, r)
 		}
 	}()
 	d, err := f.types()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	u, entry, r, err := d.function(address)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.name, err)
+		return fmt.Errorf("%s: %w", f.name, err)
 	}
-	p := parameters{data: d, unit: u, machine: f.machine, entry: address, isGo: f.IsGo()}
-	p.frame = p.frameBase(entry)
-	return p.read(entry, r)
-}
-
-// function finds the function that begins at an address: its unit, its entry,
-// and a reader at what the entry contains.
-func (d *types) function(address uint64) (unit, *dwarf.Entry, *dwarf.Reader, error) {
-	r := d.Reader()
-	cu, err := r.SeekPC(address)
-	if errors.Is(err, dwarf.ErrUnknownPC) {
-		return unit{}, nil, nil, fmt.Errorf("%w of the function at %#x", ErrNoTypes, address)
-	}
-	if err != nil {
-		return unit{}, nil, nil, err
-	}
-	// Every entry is looked at: entries say where the one after their children is,
-	// but a damaged file leads back to where one was.
-	for {
-		e, err := r.Next()
-		if err != nil {
-			return unit{}, nil, nil, err
-		}
-		if e == nil || e.Tag == dwarf.TagCompileUnit {
-			return unit{}, nil, nil, fmt.Errorf("%w of the function at %#x", ErrNoTypes, address)
-		}
-		if low, ok := e.Val(dwarf.AttrLowpc).(uint64); ok && low == address && e.Tag == dwarf.TagSubprogram {
-			return newUnit(cu), e, r, nil
-		}
-	}
+	p := &parameters{data: entry.in, unit: u, machine: f.machine, entry: address, isGo: f.IsGo()}
+	p.frame, p.late = p.frameBase(entry)
+	return do(p, entry, r)
 }
 
 // parameters reads those of one function.
@@ -91,20 +94,22 @@ type parameters struct {
 	machine Machine
 	entry   uint64   // address of the function
 	frame   Location // what DW_OP_fbreg is relative to
+	late    bool     // that is where the first instructions lead
 	isGo    bool
 }
 
-// frameBase is where the frame of a function is when it begins.
-func (p *parameters) frameBase(entry *dwarf.Entry) Location {
+// frameBase is where the frame of a function is when it begins. LLVM's compilers, as that
+// of Rust, say which register has its address, but only the first instructions put it there.
+func (p *parameters) frameBase(entry node) (base Location, late bool) {
 	code, ok := entry.Val(dwarf.AttrFrameBase).([]byte)
 	if !ok {
-		return Location{Err: errors.New("is in a frame whose place is not known")}
+		return Location{Err: errors.New("is in a frame whose place is not known")}, false
 	}
-	return p.evaluate(code)
+	return p.evaluate(code), len(code) != 1 || code[0] != opCallFrameCFA
 }
 
 // read reads the parameters below a function's entry, up to its end.
-func (p *parameters) read(entry *dwarf.Entry, r *dwarf.Reader) ([]Param, error) {
+func (p *parameters) read(entry node, r *dwarf.Reader) ([]Param, error) {
 	var all []Param
 	if !entry.Children {
 		return nil, nil
@@ -119,7 +124,7 @@ func (p *parameters) read(entry *dwarf.Entry, r *dwarf.Reader) ([]Param, error) 
 		}
 		result, _ := e.Val(dwarf.AttrVarParam).(bool) // Go's results
 		if depth == 1 && e.Tag == dwarf.TagFormalParameter && !result {
-			all = append(all, p.parameter(e))
+			all = append(all, p.parameter(node{e, p.data}))
 		}
 		switch {
 		case e.Tag == 0:
@@ -129,85 +134,99 @@ func (p *parameters) read(entry *dwarf.Entry, r *dwarf.Reader) ([]Param, error) 
 		}
 	}
 	if !p.isGo {
-		p.conventional(all)
+		p.conventional(all, p.result(entry))
 	}
 	return all, nil
 }
 
 // parameter reads one. What is said of a function once for all of its copies
 // stands in another entry.
-func (p *parameters) parameter(e *dwarf.Entry) Param {
+func (p *parameters) parameter(e node) Param {
 	var param Param
-	param.Name, _ = p.value(e, dwarf.AttrName).(string)
-	if at, ok := p.value(e, dwarf.AttrType).(dwarf.Offset); ok {
-		if t, err := p.data.Type(at); err == nil {
-			param.Type = t
-		}
-	}
+	param.Name = e.with(dwarf.AttrName).text(dwarf.AttrName)
+	param.Type = e.with(dwarf.AttrType).ref(dwarf.AttrType).declared()
 	param.Location = p.location(e)
-	if p.isUnset(e, param.Location) {
-		param.Location = Location{unset: true, Err: errors.New("is stored to memory only after the first instructions")}
+	if set, always := p.isSet(e, param.Location); !set {
+		param.Location = Location{unset: always, Err: errors.New("is stored to memory only after the first instructions")}
 	}
 	return param
 }
 
-// value returns an attribute of an entry, or of the one that it is a copy of.
-func (p *parameters) value(e *dwarf.Entry, attr dwarf.Attr) any {
+// with is the entry itself, or the one that it is a copy of, that has an attribute; the last
+// of them if none has.
+func (n node) with(attr dwarf.Attr) node {
 	for range 8 { // copies of copies; a damaged file may have circles
-		if v := e.Val(attr); v != nil {
-			return v
+		if n.has(attr) {
+			break
 		}
-		at, ok := e.Val(dwarf.AttrAbstractOrigin).(dwarf.Offset)
+		next, ok := n.ref(dwarf.AttrAbstractOrigin).node()
 		if !ok {
-			at, ok = e.Val(dwarf.AttrSpecification).(dwarf.Offset)
+			next, ok = n.ref(dwarf.AttrSpecification).node()
 		}
 		if !ok {
-			return nil
+			break
 		}
-		r := p.data.Reader()
-		r.Seek(at)
-		next, err := r.Next()
-		if err != nil || next == nil {
-			return nil
-		}
-		e = next
+		n = next
 	}
-	return nil
+	return n
 }
 
-// isUnset says whether a location is in the function's own frame for all of the
-// function, as in programs that are not optimized: the first instructions put
-// the parameter there.
-func (p *parameters) isUnset(e *dwarf.Entry, l Location) bool {
-	_, always := e.Val(dwarf.AttrLocation).([]byte)
-	if !always || len(l.Pieces) != 1 || l.Pieces[0].Kind != Memory {
-		return false
+// isSet says whether a location is one of the function's beginning. It is not where it is
+// in the function's own frame always, that is for all of the function, as in programs that
+// are not optimized: the first instructions put the parameter there.
+func (p *parameters) isSet(e node, l Location) (set, always bool) {
+	_, always = e.Val(dwarf.AttrLocation).([]byte)
+	own := func(piece Piece) bool {
+		return piece.late || always && piece.Kind == Memory && (piece.Register == framePointers[p.machine] ||
+			piece.Register == stackPointers[p.machine] && piece.Value < callerFrame(p.machine))
 	}
-	piece := l.Pieces[0]
-	return piece.Register == framePointers[p.machine] || piece.Register == stackPointers[p.machine] && piece.Value < callerFrame(p.machine)
+	return !slices.ContainsFunc(l.Pieces, own), always
 }
 
-// conventional finds the parameters of a function in C that is not optimized
-// where its caller puts them: integers and pointers in registers, in order.
-// Behind a struct, which may take any number of them, nothing is known.
-func (p *parameters) conventional(all []Param) {
+// conventional finds the parameters of a function in C that is not optimized where its
+// caller puts them: integers and pointers in registers, in order. Behind a struct, which
+// may take any number of them, nothing is known, nor behind one that is elsewhere: then the
+// function was changed. The address for a large result comes before all of them.
+func (p *parameters) conventional(all []Param, result *Declared) {
 	registers := argRegisters[p.machine]
+	taken, known := p.takenByResult(result)
+	if !known {
+		return
+	}
+	registers = registers[taken:]
 	for i := range all {
+		l := &all[i].Location
 		size, class := classify(all[i].Type)
-		if class == classOther || class == classInteger && len(registers) == 0 {
-			return
-		}
 		if class == classFloat {
-			if all[i].Location.unset {
-				all[i].Location = Location{Err: errVector}
+			if l.unset {
+				*l = Location{Err: errVector}
 			}
 			continue
 		}
-		if all[i].Location.unset {
-			all[i].Location = Location{Pieces: []Piece{{Kind: Register, Register: registers[0], Size: size}}}
+		if class == classOther || len(registers) == 0 {
+			return
+		}
+		if l.unset {
+			*l = Location{Pieces: []Piece{{Kind: Register, Register: registers[0], Size: size}}}
+		} else if len(l.Pieces) != 1 || l.Pieces[0].Kind != Register || l.Pieces[0].Register != registers[0] {
+			return
 		}
 		registers = registers[1:]
 	}
+}
+
+// takenByResult is how many registers of arguments have the address of where the result is
+// to be: one for a struct that does not fit into two registers. For a smaller one it
+// depends on its members, and in C++ on its functions.
+func (p *parameters) takenByResult(result *Declared) (n int, known bool) {
+	if p.machine == ARM64 || result == nil { // ARM64 has another register for it
+		return 0, true
+	}
+	if result.Kind == DeclaredStruct && result.Size > 16 {
+		return 1, true
+	}
+	_, class := classify(result)
+	return 0, class != classOther || result.Kind == DeclaredFloat || result.Kind == DeclaredInteger
 }
 
 type class uint8
@@ -219,25 +238,18 @@ const (
 )
 
 // classify says how C passes a type, and how large it is.
-func classify(t dwarf.Type) (int, class) {
-	for range 32 {
-		switch u := t.(type) {
-		case *dwarf.TypedefType:
-			t = u.Type
-		case *dwarf.QualType:
-			t = u.Type
-		case *dwarf.IntType, *dwarf.UintType, *dwarf.CharType, *dwarf.UcharType, *dwarf.BoolType, *dwarf.EnumType, *dwarf.PtrType, *dwarf.AddrType:
-			if n := int(u.Size()); n >= 1 && n <= 8 {
-				return n, classInteger
-			}
-			return 8, map[bool]class{true: classInteger}[u.Size() == -1] // a pointer without a size
-		case *dwarf.FloatType:
-			if n := u.Size(); n == 4 || n == 8 {
-				return int(n), classFloat
-			}
-			return 0, classOther
-		default:
-			return 0, classOther
+func classify(t *Declared) (int, class) {
+	if t == nil {
+		return 0, classOther
+	}
+	switch t.Kind {
+	case DeclaredInteger, DeclaredBool, DeclaredEnum, DeclaredPointer:
+		if t.Size >= 1 && t.Size <= 8 {
+			return int(t.Size), classInteger
+		}
+	case DeclaredFloat:
+		if t.Size == 4 || t.Size == 8 {
+			return int(t.Size), classFloat
 		}
 	}
 	return 0, classOther

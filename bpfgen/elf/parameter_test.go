@@ -48,24 +48,29 @@ func TestParameters(t *testing.T) {
 	const vector = "error: is in a register for vectors and floating-point numbers, which the kernel does not show"
 	const unset = "error: is stored to memory only after the first instructions"
 	optimized := map[string]string{
-		"simple": "a int rdi; s *const char rsi; n u32 rdx; c enum color {RED=0; GREEN=1} rcx; b _Bool r8; l long int r9; seventh short int [rsp+8]; eighth char [rsp+16]",
+		"simple": "a int rdi; s const char * rsi; n u32 rdx; c enum color rcx; b _Bool r8; l long int r9; seventh short int [rsp+8]; eighth char [rsp+16]",
 		"floats": "d double " + vector + "; i int rdi; f float " + vector,
 		// The second struct is in memory, since it has more than two registers.
 		"structs":          "p struct pair rdi:8 rsi:8; g struct big [rsp+8]; after int rdx",
 		"none":             "",
 		"caller":           "a int rdi",
 		"part.constprop.0": "used int rdi; x long int rsi; unused int +7",
+		"split":            "x long int rdi; y long int rsi", // a part of it is elsewhere
 	}
 	plain := map[string]string{
-		"simple":  "a int rdi:4; s *const char rsi:8; n u32 rdx:4; c enum color {RED=0; GREEN=1} rcx:4; b _Bool r8:1; l long int r9:8; seventh short int " + unset + "; eighth char " + unset,
+		"simple":  "a int rdi:4; s const char * rsi:8; n u32 rdx:4; c enum color rcx:4; b _Bool r8:1; l long int r9:8; seventh short int " + unset + "; eighth char " + unset,
 		"floats":  "d double " + vector + "; i int rdi:4; f float " + vector,
 		"structs": "p struct pair " + unset + "; g struct big [rsp+8]; after int " + unset,
 		"none":    "",
 		"caller":  "a int rdi:4",
 		"part":    "used int rdi:4; unused int rsi:4; x long int rdx:8",
+		"split":   "x long int rdi:8; y long int rsi:8",
 	}
 	for file, functions := range map[string]map[string]string{
 		"parameters-O2-dwarf4.so": optimized, "parameters-O2-dwarf5.so": optimized,
+		"parameters-O2-types4.so": optimized, "parameters-O2-types5.so": optimized, // also compressed as .zdebug_
+		"dwz/four": optimized, "dwz/five": optimized, // types and names in another file
+		"split/four.so": optimized, "split/five.so": optimized, "split/types.so": optimized, // all in another file
 		"parameters-O0-dwarf4.so": plain, "parameters-O0-dwarf5.so": plain,
 	} {
 		f, err := Open("testdata/" + file)
@@ -125,7 +130,7 @@ func TestParametersOfGo(t *testing.T) {
 	if f.Machine() != AMD64 {
 		return // the registers below are amd64's
 	}
-	want := "n int rax; s struct string rbx:8 rcx:8; b struct []uint8 rdi:8 rsi:8 r8:8; err error r9:8 r10:8; list [3]int [rsp+8]; " +
+	want := "n int rax; s string rbx:8 rcx:8; b []uint8 rdi:8 rsi:8 r8:8; err error r9:8 r10:8; list [3]int [rsp+8]; " +
 		"f float64 error: is in a register for vectors and floating-point numbers, which the kernel does not show"
 	if got := showParams(all); err != nil || got != want {
 		t.Errorf("%v\n%s\nwant\n%s", err, got, want)
@@ -134,6 +139,81 @@ func TestParametersOfGo(t *testing.T) {
 	all, err = f.Parameters(pkg + "generic[go.shape.int]")
 	if got := showParams(all); err != nil || !strings.HasPrefix(got, "all ") || !strings.Contains(got, " rbx:8 rcx:8 rdi:8; n int rsi") {
 		t.Errorf("generic: %v %s", err, got)
+	}
+}
+
+// Debug information is read once for all who open a file, also where location lists are
+// read from one that was closed by then.
+func TestTypesOf(t *testing.T) {
+	const name = "testdata/parameters-O2-dwarf5.so"
+	first, err := Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Parameters("walk"); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Close()
+	second, err := Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	second.TypesOf(first)
+	if second.dwarf == nil || second.dwarf != first.dwarf {
+		t.Error("the debug information is read again")
+	}
+	all, err := second.Parameters("caller")
+	if got := showParams(all); err != nil || got != "a int rdi" {
+		t.Errorf("%v %s", err, got)
+	}
+}
+
+// Members, elements and names of values are as the source has them.
+func TestDeclared(t *testing.T) {
+	for _, file := range []string{"parameters-O2-dwarf4.so", "parameters-O0-dwarf5.so", "parameters-O2-types4.so", "parameters-O2-types5.so", "dwz/four", "dwz/five", "split/four.so", "split/five.so", "split/types.so"} {
+		f, err := Open("testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := f.Parameters("walk")
+		if err != nil {
+			t.Fatal(err)
+		}
+		node := all[0].Type.Elem()
+		var got []string
+		for _, m := range node.Members() {
+			got = append(got, fmt.Sprintf("%s %s@%d:%d", m.Name, m.Type, m.Offset, m.Bits))
+		}
+		want := "p struct pair@0:0; next struct node *@128:0;  union {…}@192:0; name char[12]@256:0; low unsigned int@352:3; " +
+			"high unsigned int@355:5; f float@384:0; o struct opaque *@448:0; list int[2][2]@512:0"
+		if s := strings.Join(got, "; "); s != want {
+			t.Errorf("%s\n%s\nwant\n%s", file, s, want)
+		}
+		o, list := node.Members()[7].Type.Elem(), node.Members()[8].Type
+		if !o.IsOpaque() || node.IsOpaque() || list.Len() != 2 || list.Elem().Len() != 2 || list.Elem().Elem().String() != "int" {
+			t.Errorf("%s: %v, %v, %d", file, o.IsOpaque(), node.IsOpaque(), list.Len())
+		}
+		results := ""
+		for _, name := range []string{"walk", "yes", "hue", "text", "none", "floats"} {
+			fn, err := f.Lookup(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			result, err := f.ResultAt(fn[0].Address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if result == nil {
+				results += "nothing, "
+				continue
+			}
+			results += fmt.Sprintf("%s %v, ", result, result.Enumerators())
+		}
+		if want := "int [], _Bool [], enum color [{RED 0} {GREEN 1}], const char * [], nothing, double [], "; results != want {
+			t.Errorf("%s\n%s\nwant\n%s", file, results, want)
+		}
+		_ = f.Close()
 	}
 }
 
@@ -278,7 +358,7 @@ func TestLocationLists(t *testing.T) {
 		{"an unknown kind", nil, []byte{77}, "has a location of a kind that is not known"},
 	}
 	for _, tt := range tests {
-		d := &types{loc: tt.loc, loclists: tt.list, addr: join(word(0), word(0x1000), word(0x1004))}
+		d := &types{lists: lists{contentsOf(tt.loc), contentsOf(tt.list)}, addr: join(word(0), word(0x1000), word(0x1004))}
 		code, err := d.locationAt(unit{}, 0, 0, at)
 		got := fmt.Sprintf("%x", code)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -126,12 +127,12 @@ func (b *probes) place(pc, base, semaphore uint64) (Place, error) {
 func (b *probes) sorted() []Probe {
 	all := make([]Probe, 0, len(b.all))
 	for _, p := range b.all {
-		slices.SortStableFunc(p.Places, func(x, y Place) int { return cmp.Compare(x.Offset, y.Offset) })
+		sort.SliceStable(p.Places, func(i, j int) bool { return p.Places[i].Offset < p.Places[j].Offset })
 		p.Places = slices.CompactFunc(p.Places, func(x, y Place) bool { return x.Offset == y.Offset })
 		all = append(all, *p)
 	}
-	slices.SortFunc(all, func(x, y Probe) int {
-		return cmp.Or(strings.Compare(x.Provider, y.Provider), strings.Compare(x.Name, y.Name))
+	sort.Slice(all, func(i, j int) bool {
+		return cmp.Or(strings.Compare(all[i].Provider, all[j].Provider), strings.Compare(all[i].Name, all[j].Name)) < 0
 	})
 	return all
 }

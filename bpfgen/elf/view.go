@@ -52,6 +52,9 @@ func (v *view) block(number uint64) ([]byte, error) {
 	return b.data, nil
 }
 
+// forget lets all blocks go.
+func (v *view) forget() { v.kept = [blocks]block{} }
+
 // inside says whether size bytes at offset are in the file.
 func (v *view) inside(offset, size uint64) bool {
 	return offset <= v.size && size <= v.size-offset
