@@ -152,7 +152,7 @@ func (c *checker) scopesFailed(spec *Spec, err error) {
 		c.errs.add(&found)
 	default:
 		e := newError(c.script.Src, spec.Pos, "%v", err)
-		e.Missing = errors.Is(err, ErrMissing)
+		e.Missing, e.Later = errors.Is(err, ErrMissing), errors.Is(err, ErrLater)
 		c.errs.add(e)
 	}
 }

@@ -3,6 +3,7 @@ package plylang
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -62,7 +63,7 @@ func (c *checker) nothingOf(choice *Choice, lacks []error) {
 	first := choice.Specs[0]
 	if len(choice.Specs) > 1 {
 		e := newError(c.script.Src, first.Pos, `this kernel has nothing of %s: %s; with a "?" at the end the probe may be absent`, choice, reasons(choice, lacks))
-		e.Missing = true
+		e.Missing, e.Later = true, slices.ContainsFunc(lacks, func(err error) bool { return errors.Is(err, ErrLater) })
 		c.errs.add(e)
 		return
 	}

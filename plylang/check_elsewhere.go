@@ -13,10 +13,12 @@ func (c *clause) noArgument(x *Name) bool {
 	switch {
 	case !ok || c.lookup("arg0") == nil:
 		return false
+	case digits == "s" && ProviderNamed("usdt").Called(c.Spec.Provider):
+		c.errorf(x.Pos, "the arguments of probes that programs declare have no names: write %s", c.itsArguments())
 	case digits == "s":
-		c.errorf(x.Pos, "what %s matches declares no arguments, or each its own: write arg0 to %s%s", c.Spec, c.lastArgument(), c.castOfRaw())
+		c.errorf(x.Pos, "what %s matches declares no arguments, or each its own: write %s%s", c.Spec, c.itsArguments(), c.castOfRaw())
 	case isNumber(digits):
-		c.errorf(x.Pos, "there is no %s: arguments are numbered from arg0 to %s", x.Name, c.lastArgument())
+		c.errorf(x.Pos, "there is no %s: %s", x.Name, c.numbered())
 	default:
 		return false
 	}
@@ -34,13 +36,28 @@ func (c *clause) castOfRaw() string {
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
+// itsArguments names those of arg0, arg1 and so on that the probe has.
+func (c *clause) itsArguments() string {
+	if last := c.lastArgument(); last > 0 {
+		return fmt.Sprint("arg0 to arg", last)
+	}
+	return "arg0"
+}
+
+// numbered says the same in a sentence.
+func (c *clause) numbered() string {
+	if c.lastArgument() > 0 {
+		return "arguments are numbered from " + c.itsArguments()
+	}
+	return "the only argument is arg0"
+}
+
 // lastArgument is the last of arg0, arg1 and so on that the probe has.
-func (c *clause) lastArgument() string {
-	n := 0
+func (c *clause) lastArgument() (n int) {
 	for c.lookup(fmt.Sprint("arg", n+1)) != nil {
 		n++
 	}
-	return fmt.Sprint("arg", n)
+	return n
 }
 
 // elsewhere reports a name that only other kinds of probes have.

@@ -128,7 +128,7 @@ func (c *clause) typeOf(x Expr) *Type {
 	case *StringLit:
 		return StringType(len(x.Value) + 1)
 	case *Name:
-		return c.name(x)
+		return c.wholeName(x)
 	case *Call:
 		return c.call(x)
 	case *MapRef:
@@ -181,6 +181,21 @@ func (c *clause) name(x *Name) *Type {
 		return c.infer(x, x.Func, nil)
 	}
 	return x.Func.Result
+}
+
+// wholeName types a name that is no holder of a member.
+func (c *clause) wholeName(x *Name) *Type {
+	t := c.name(x)
+	if t == nil || x.Func == nil || !x.Func.OnlyMembers {
+		return t
+	}
+	written, of := c.written(x), t.Elem.Struct
+	if names := of.Names(); len(names) > 0 {
+		c.errorf(x.Pos, "%s is no value: write %s->%s, or another of its members", written, written, names[0])
+	} else {
+		c.errorf(x.Pos, "%s is no value, and %s has no members that are", written, of.Name())
+	}
+	return nil
 }
 
 // mapValue types the value of a map at a key.

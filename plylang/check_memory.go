@@ -2,7 +2,7 @@ package plylang
 
 // member types x.name and x->name.
 func (c *clause) member(x *Member) *Type {
-	t := c.expr(x.X)
+	t := c.holder(x.X)
 	if t == nil {
 		return nil
 	}
@@ -23,13 +23,39 @@ func (c *clause) member(x *Member) *Type {
 	}
 	f, ok := s.Struct.Member(x.Name)
 	if !ok {
-		if !c.absent {
+		if why := refused(s.Struct, x.Name); why != "" {
+			c.errorf(x.Pos, "%s", why)
+		} else if !c.absent {
 			c.errs.add(newMissingMember(c.script.Src, x.Pos, s.Struct, x.Name, c.didYouMean(x.Name, s.Struct.Names)))
 		}
 		return nil
 	}
 	x.Field = f
 	return inMemoryOf(f.Type, t)
+}
+
+// holder types what has a member.
+func (c *clause) holder(x Expr) *Type {
+	n, ok := x.(*Name)
+	if !ok {
+		return c.expr(x)
+	}
+	t := c.name(n)
+	n.SetType(t)
+	return t
+}
+
+// Refuser is implemented by Fields that have members which cannot be had: Refused says
+// why, in a sentence; "" for all others.
+type Refuser interface {
+	Refused(name string) string
+}
+
+func refused(f Fields, name string) string {
+	if r, ok := f.(Refuser); ok {
+		return r.Refused(name)
+	}
+	return ""
 }
 
 // written is an expression in a message; a variable has the name that the

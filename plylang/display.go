@@ -44,6 +44,8 @@ var (
 	DisplayProbe = &Display{Name: "probe", What: "the name of a probe", Hint: ownProbe}
 	// DisplaySymbol is a kernel address.
 	DisplaySymbol = &Display{Name: "symbol", Noun: "ksym", What: "a kernel symbol", Hint: compareNumber}
+	// DisplayUserSymbol is an address and a process ID, of 8 bytes each.
+	DisplayUserSymbol = &Display{Name: "usym", Noun: "usym", What: "a symbol of a process", Hint: "compare the address, the name is made when it is shown"}
 	// DisplayStack is the id of a stack.
 	DisplayStack = &Display{Name: "stack", What: "a stack", Hint: compareNumber}
 	// DisplayUserStack is the id of a stack of a process.

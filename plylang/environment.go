@@ -8,6 +8,10 @@ import "errors"
 // Env.Scopes.
 var ErrMissing = errors.New("missing in this kernel")
 
+// ErrLater is what errors.Is finds besides in an error that says only that a program or
+// a library is not there, which may be installed while the script waits for it.
+var ErrLater = errors.New("not there yet")
+
 // An Env is what Check must know from outside the script: the probes of the
 // machine and the built-ins of the code generator.
 type Env interface {
@@ -105,7 +109,9 @@ type Func struct {
 	Leaves bool
 
 	// Struct variables such as data and args: "data->x" asks Result.Elem's
-	// Struct for the member.
+	// Struct for the member. OnlyMembers marks one that is no value itself, as
+	// args, whose members need not lie side by side in memory.
+	OnlyMembers bool
 
 	// RunOnly marks what has a meaning in "run" only (exit).
 	RunOnly bool

@@ -18,6 +18,9 @@ type Error struct {
 	// something (a function, a tracepoint, a feature); see ErrMissing.
 	Missing bool
 
+	// Later says that what is missing may come at any time; see ErrLater.
+	Later bool
+
 	member missingMember // what functions do not have, when others may not have it either
 }
 
@@ -30,8 +33,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Src.Name(), line, col, e.Msg)
 }
 
-// Is answers errors.Is(err, ErrMissing).
-func (e *Error) Is(target error) bool { return target == ErrMissing && e.Missing }
+// Is answers errors.Is(err, ErrMissing), and ErrLater.
+func (e *Error) Is(target error) bool {
+	return target == ErrMissing && e.Missing || target == ErrLater && e.Later
+}
 
 // Detail returns Error with the source line and a caret below it.
 func (e *Error) Detail() string {
@@ -121,8 +126,8 @@ func (l ErrorList) text(show func(*Error) string) string {
 	return strings.Join(parts, "\n")
 }
 
-// Is answers errors.Is(err, ErrMissing): whether nothing is wrong but that this
-// kernel does not have what the script needs.
+// Is answers errors.Is(err, ErrMissing), and ErrLater: whether nothing is wrong but that
+// this kernel does not have what the script needs.
 func (l ErrorList) Is(target error) bool {
 	for _, e := range l {
 		if !e.Is(target) {

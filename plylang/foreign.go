@@ -41,7 +41,6 @@ var foreignWords = map[string]string{
 	"ncpus":         "there is cpu, the number of this one",
 	"cgroupid":      "compare the id, which is the inode number of the group's folder: cgroup == 1234",
 	"sarg0":         "arguments on the stack are arg6 to arg9",
-	"usym":          "only the kernel's symbols are known yet: write ksym(a)",
 	"true":          "write 1",
 	"false":         "write 0",
 	"null":          "write 0, or nil to forget a key",

@@ -55,6 +55,7 @@ var providers = []*Provider{
 	{Name: "interval", Example: "interval:1s", Slash: FollowsBlank, Foreign: map[string]string{"tick": everySecond, "timer": everySecond}},
 	{Name: "software", Aliases: []string{"s"}, Example: "software:page-faults:100", Slash: FollowsBlank},
 	{Name: "hardware", Aliases: []string{"h"}, Example: "hardware:cache-misses:1M", Slash: FollowsBlank},
+	{Name: "watchpoint", Example: "watchpoint:jiffies_64:8:w", Slash: FollowsBlank},
 	{Name: "BEGIN", Foreign: map[string]string{"dtrace": beginOrEnd, "self": beginOrEnd}},
 	{Name: "END"},
 }
@@ -67,7 +68,7 @@ const (
 )
 
 // unobservable are providers of other languages that no row comes near.
-var unobservable = map[string]string{"watchpoint": noProvider, "asyncwatchpoint": noProvider, "iter": noProvider}
+var unobservable = map[string]string{"asyncwatchpoint": noProvider, "iter": noProvider}
 
 // Providers are all rows of the table, in its order.
 func Providers() []*Provider { return providers }
