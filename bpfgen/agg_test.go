@@ -21,7 +21,8 @@ func (l *loaded) counts(name string, key ...int64) (sum int64, buckets map[int]u
 	if v == nil {
 		l.t.Fatalf("%s%v has no value", name, key)
 	}
-	r := l.mapNamed(name).Read(v)
+	m := l.mapNamed(name)
+	r := m.Read(m.AppendRead(nil, v))
 	buckets = map[int]uint64{}
 	for i := range r.Buckets.Len() {
 		if n := r.In(i); n > 0 {

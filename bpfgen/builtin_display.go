@@ -28,6 +28,7 @@ func display(name, doc string, how *plylang.Display) *builtin {
 
 var displays = []*builtin{
 	display("ksym", "Shows a kernel address as a symbol.", plylang.DisplaySymbol),
+	userSymbol,
 	display("errno", "Shows a number as an error name.", plylang.DisplayErrno),
 	display("signal", "Shows a number as a signal name.", plylang.DisplaySignal),
 	display("syscall", "Shows a number as a system call name.", plylang.DisplaySyscall),

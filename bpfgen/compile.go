@@ -16,6 +16,9 @@ import (
 // maxInstructions is how far the jumps of BPF reach.
 const maxInstructions = 1<<15 - 1
 
+// maxMaps is how many maps the kernel lets a program use.
+const maxMaps = 64
+
 // license is what programs must declare that use the helpers for tracing.
 const license = "GPL"
 
@@ -35,6 +38,11 @@ func Build(src *plylang.Source, k *kernel.Kernel, opt Options, params func(strin
 	if script == nil {
 		return nil, err
 	}
+	if opt.PID != 0 {
+		if err := probe.Only(script, opt.PID); err != nil {
+			return nil, err
+		}
+	}
 	if err := plylang.Check(script, newEnv(k, opt, params)); err != nil {
 		return nil, err
 	}
@@ -47,6 +55,7 @@ type compiler struct {
 	script *plylang.Script
 	opt    Options
 	obj    *object.Object
+	plan   *probe.Plan
 	maps   map[*plylang.Map]*object.Map
 	ranges map[*plylang.Map][]keyRange // of the numbers of keys, by component
 
@@ -89,6 +98,7 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 	if opt.Sample {
 		c.refuseSample()
 	}
+	c.plan = probe.NewPlan(k, script.Clauses)
 	c.compileMaps()
 	c.compileCgroups()
 	if c.errs == nil {
@@ -103,7 +113,7 @@ func Compile(script *plylang.Script, k *kernel.Kernel, opt Options) (*object.Obj
 	c.warnOfHierarchies()
 	c.warnOfPatterns()
 	c.ownMaps()
-	c.obj.Hash = c.hash()
+	c.obj.Hash, c.obj.PinHash = c.hash(false), c.hash(true)
 	return c.obj, nil
 }
 
@@ -122,7 +132,7 @@ func (c *compiler) compileMaps() {
 }
 
 func (c *compiler) compilePrograms() {
-	p := probe.NewPlan(c.kernel, c.script.Clauses)
+	p := c.plan
 	c.obj.Probes = p.Names
 	if c.refuseSplits(p.Splits); c.errs != nil {
 		return
@@ -189,7 +199,21 @@ func (c *compiler) checkLimits(g *gen) {
 		c.errs.Add(c.script.Src, pos, "probe needs more than %d bytes of memory for its values: use shorter strings", emit.StackSize+emit.ScratchSize)
 	case n > maxInstructions:
 		c.errs.Add(c.script.Src, pos, "probe is too long: it has more than %d instructions, use a smaller unroll() or several probes", maxInstructions)
+	case mapsOf(g.Instructions()) > maxMaps:
+		c.errs.Add(c.script.Src, pos, "what is done at one place, or for all system calls, takes %d maps of the kernel, and %d are allowed: make it several scripts",
+			mapsOf(g.Instructions()), maxMaps)
 	}
+}
+
+// mapsOf is how many maps a program uses.
+func mapsOf(program asm.Instructions) int {
+	maps := map[string]bool{}
+	for i := range program {
+		if program[i].IsLoadFromMap() {
+			maps[program[i].Reference()] = true
+		}
+	}
+	return len(maps)
 }
 
 // programCode generates the whole program.

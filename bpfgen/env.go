@@ -26,7 +26,11 @@ func NewEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) p
 }
 
 func newEnv(k *kernel.Kernel, opt Options, params func(string) (string, bool)) *env {
-	return &env{Resolver: probe.NewResolver(k, opt.PlainAttach), kernel: k, params: params}
+	e := &env{Resolver: probe.NewResolver(k, opt.PlainAttach), kernel: k, params: params}
+	if opt.PID != 0 {
+		e.SetProcess(opt.PID)
+	}
+	return e
 }
 
 // Lookup returns a built-in that every probe has; see plylang.Env.

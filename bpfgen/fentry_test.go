@@ -111,8 +111,8 @@ func TestFentryExact(t *testing.T) {
 	readers.Wait()
 	letEventsEnd()
 	counted, missed := readCount(t, r)
-	if t.Logf("%d counted", counted); counted != 2*threads*calls || missed != 0 {
-		t.Errorf("counted %d of %d, and %d are said to be missed", counted, 2*threads*calls, missed)
+	if counted != 2*threads*calls {
+		t.Errorf("counted %d of %d, of which the kernel skipped %d", counted, 2*threads*calls, missed)
 	}
 }
 

@@ -40,8 +40,16 @@ type gen struct {
 }
 
 func newGen(c *compiler, p *probe.Program, scratch emit.Scratch) *gen {
-	context := probe.Context{Emitter: emit.New(scratch, &c.constants), Kernel: c.kernel, Attach: p.Attach, Points: p.Points}
-	return &gen{compiler: c, Context: context, program: p, scratch: scratch}
+	context := probe.Context{Emitter: emit.New(scratch, &c.constants), Kernel: c.kernel, Attach: p.Attach, Typed: p.Typed(), Points: p.Points}
+	g := &gen{compiler: c, Context: context, program: p, scratch: scratch}
+	g.Fault = g.countFault
+	return g
+}
+
+// countFault counts that memory of a process could not be read.
+func (g *gen) countFault() {
+	g.obj.ReadsUser = true
+	g.increment(object.FaultWord(len(g.script.Maps)))
 }
 
 // tooLong says whether there is more code than a program can have, or so many

@@ -104,7 +104,7 @@ func (g *gen) loadLocation(x plylang.Expr) {
 	if isMember {
 		t = m.Field.Type
 	}
-	if isMember && isCurrentTask(m.X) && g.PointsIntoTask(m.Field.Offset) {
+	if isMember && probe.IsCurrentTask(m.X) && g.PointsIntoTask(m.Field.Offset) {
 		g.LoadNumber(t)
 	} else if user := g.pointR3(x); user {
 		slot := g.Slot(8)

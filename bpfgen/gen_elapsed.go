@@ -59,14 +59,16 @@ var frameMaps = map[probe.Timing]struct {
 	probe.ByUserFrame: {callMap, 24},
 }
 
-// stateWords is how many words the state map has. The last one counts the calls
-// whose beginning was lost, where one is asked for.
+// stateWords is how many words the state map has.
 func (c *compiler) stateWords() int {
-	words := 2 + len(c.obj.Maps)
-	if c.obj.Timed || c.obj.Sampled {
-		words++
+	switch maps := len(c.obj.Maps); {
+	case c.obj.ReadsUser:
+		return object.FaultWord(maps) + 1
+	case c.obj.Timed || c.obj.Sampled:
+		return object.LostBeginWord(maps) + 1
+	default:
+		return maps + 2
 	}
-	return words
 }
 
 // countLost counts a call whose beginning was lost.

@@ -28,7 +28,7 @@ func (g *gen) readTextUpTo(args []plylang.Expr, dst emit.Mem, size int) {
 		g.loadLength(length, size)
 		g.Emit(asm.Add.Imm(asm.R2, 1))
 		g.Address(asm.R1, dst)
-		g.Call(emit.Pick(p.Type().User, asm.FnProbeReadUserStr, asm.FnProbeReadKernelStr))
+		g.CallReader(emit.Pick(p.Type().User, asm.FnProbeReadUserStr, asm.FnProbeReadKernelStr))
 	}
 	g.Free(length)
 }

@@ -53,7 +53,7 @@ func (g *gen) readTable(ref *plylang.MapRef) {
 		return
 	}
 	if m := g.maps[ref.Map]; m.Storage == object.InTasks {
-		g.readOfTask(m)
+		g.readOfTask(ref)
 		return
 	}
 	key := g.key(ref)
@@ -120,7 +120,7 @@ func (g *gen) storeTable(ref *plylang.MapRef, x plylang.Expr) {
 		return
 	}
 	if m.Storage == object.InTasks {
-		g.storeOfTask(m, x)
+		g.storeOfTask(ref, x)
 		return
 	}
 	value := g.Slot(m.StoredSize())
@@ -191,7 +191,7 @@ func (g *gen) feed(ref *plylang.MapRef, first func(dst emit.Mem), change func())
 		return
 	}
 	if m.Storage == object.InTasks {
-		g.feedOfTask(m, change)
+		g.feedOfTask(ref, change)
 		return
 	}
 	key, found, end := g.key(ref), g.Label(), g.Label()
@@ -305,7 +305,7 @@ func (g *gen) delete(ref *plylang.MapRef) {
 		return
 	}
 	if m.Storage == object.InTasks {
-		g.deleteOfTask(m)
+		g.deleteOfTask(ref)
 		return
 	}
 	key := g.key(ref)

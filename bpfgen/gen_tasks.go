@@ -8,34 +8,62 @@ import (
 
 	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
-// Tables of the current task
+// Tables of tasks
 //
-// A table that has no other keys than curtask, and that nobody reads but the script,
-// needs no hash: the kernel keeps its values with the tasks. To find one takes as long
-// as a few loads, none is evicted because there are many, and what a task leaves
-// behind goes with it, so that another one at the same address begins with nothing.
+// A table whose keys are tasks, and that nobody reads but the script, needs no hash:
+// the kernel keeps its values with the tasks. To find one takes as long as a few loads,
+// none is evicted because there are many, and what a task leaves behind goes with it,
+// so that another one at the same address, or of the same number, begins with nothing.
 // A value that was deleted is 0, which is what a table says of a key that it does not
-// have.
+// have. The idle tasks of all CPUs have number 0; each has a value of its own.
 
-// isOfTasks says whether the values of a table can be kept with the tasks.
+// isOfTasks says whether the values of a table can be kept with the tasks, and has the
+// kernel know which arguments of programs are tasks where keys are.
 func (c *compiler) isOfTasks(m *object.Map) bool {
 	if m.Agg != nil || len(m.Keys) != 1 || !m.Value.Scalar() || m.Cleared() || !c.kernel.KeepsInTasks() {
 		return false
 	}
+	typed, kinds := map[*probe.Program]bool{}, map[bool]bool{} // by number, by address
 	is := true
-	for _, clause := range c.script.Clauses {
-		for _, part := range parts(clause) {
-			plylang.Walk(part, func(n plylang.Node) bool {
-				ref, ok := n.(*plylang.MapRef)
-				is = is && (!ok || ref.Map != m.Map || len(ref.Keys) == 1 && isCurrentTask(ref.Keys[0]))
-				return true
+	for _, p := range c.plan.Programs {
+		for _, clause := range p.Clauses {
+			eachRef(clause.Clause, m.Map, func(ref *plylang.MapRef) {
+				if len(ref.Keys) != 1 {
+					is = false
+					return
+				}
+				key, ok := p.TaskKey(c.kernel, ref.Keys[0])
+				is = is && ok
+				kinds[key.Number] = true
+				if key.Arg != probe.CurrentTask {
+					typed[p] = true
+				}
 			})
 		}
 	}
-	return is
+	if !is || len(kinds) > 1 {
+		return false
+	}
+	for p := range typed {
+		p.Typify()
+	}
+	return true
+}
+
+// eachRef visits what a clause has of a map.
+func eachRef(clause *plylang.Clause, m *plylang.Map, visit func(*plylang.MapRef)) {
+	for _, part := range parts(clause) {
+		plylang.Walk(part, func(n plylang.Node) bool {
+			if ref, ok := n.(*plylang.MapRef); ok && ref.Map == m {
+				visit(ref)
+			}
+			return true
+		})
+	}
 }
 
 // parts are what a clause runs.
@@ -44,12 +72,6 @@ func parts(clause *plylang.Clause) []plylang.Node {
 		return []plylang.Node{clause.Body}
 	}
 	return []plylang.Node{clause.Pred, clause.Body}
-}
-
-// isCurrentTask says whether an expression is curtask.
-func isCurrentTask(x plylang.Expr) bool {
-	name, ok := x.(*plylang.Name)
-	return ok && name.Local == nil && name.Func != nil && name.Func.Name == currentTask
 }
 
 // taskSpec is the kernel's map of values that are kept with tasks. It wants to know
@@ -63,30 +85,40 @@ func taskSpec(m *object.Map) *ebpf.MapSpec {
 	}
 }
 
-// ofTask leaves in R0 the address of the current task's value, or 0 if it has none.
+// ofTask leaves in R0 the address of the value of a table's key, or 0 if it has none.
 // One that is made begins as 0.
-func (g *gen) ofTask(m *object.Map, make bool) {
-	g.LoadsTask()
-	g.MapPtr(asm.R1, m.SpecName)
-	g.Emit(asm.Mov.Reg(asm.R2, asm.R9), asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, emit.Pick[int32](make, 1, 0)))
+func (g *gen) ofTask(ref *plylang.MapRef, make bool) {
+	key, _ := g.program.TaskKey(g.kernel, ref.Keys[0])
+	end := g.Label()
+	if key.Arg == probe.CurrentTask {
+		g.LoadsTask()
+		g.MapPtr(asm.R1, g.maps[ref.Map].SpecName)
+		g.Emit(asm.Mov.Reg(asm.R2, asm.R9))
+	} else {
+		g.Emit(asm.LoadMem(asm.R2, asm.R6, int16(8*key.Arg), asm.DWord), asm.Mov.Imm(asm.R0, 0))
+		g.Jump(asm.JEq, asm.R2, 0, end)
+		g.MapPtr(asm.R1, g.maps[ref.Map].SpecName)
+	}
+	g.Emit(asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, emit.Pick[int32](make, 1, 0)))
 	g.Call(asm.FnTaskStorageGet)
+	g.Bind(end)
 }
 
-// readOfTask leaves the current task's value in R0.
-func (g *gen) readOfTask(m *object.Map) {
+// readOfTask leaves a task's value in R0.
+func (g *gen) readOfTask(ref *plylang.MapRef) {
 	none := g.Label()
-	g.ofTask(m, false)
+	g.ofTask(ref, false)
 	g.Jump(asm.JEq, asm.R0, 0, none)
 	g.Load(asm.R0, emit.Mem{Reg: asm.R0, Size: 8})
 	g.Bind(none)
 }
 
 // feedOfTask changes the value at R7; that there is no memory for it is counted.
-func (g *gen) feedOfTask(m *object.Map, change func()) {
+func (g *gen) feedOfTask(ref *plylang.MapRef, change func()) {
 	found, end := g.Label(), g.Label()
-	g.ofTask(m, true)
+	g.ofTask(ref, true)
 	g.Jump(asm.JNE, asm.R0, 0, found)
-	g.increment(1 + m.ID)
+	g.increment(1 + g.maps[ref.Map].ID)
 	g.Goto(end)
 	g.Bind(found)
 	g.Emit(asm.Mov.Reg(asm.R7, asm.R0))
@@ -95,20 +127,20 @@ func (g *gen) feedOfTask(m *object.Map, change func()) {
 }
 
 // storeOfTask stores a number.
-func (g *gen) storeOfTask(m *object.Map, x plylang.Expr) {
+func (g *gen) storeOfTask(ref *plylang.MapRef, x plylang.Expr) {
 	g.expr(x)
 	value := g.Spill()
-	g.feedOfTask(m, func() {
+	g.feedOfTask(ref, func() {
 		g.Load(asm.R1, value)
 		g.Store(emit.Mem{Reg: asm.R7, Size: 8}, asm.R1)
 	})
 	g.Free(value)
 }
 
-// deleteOfTask forgets the current task's value.
-func (g *gen) deleteOfTask(m *object.Map) {
+// deleteOfTask forgets a task's value.
+func (g *gen) deleteOfTask(ref *plylang.MapRef) {
 	none := g.Label()
-	g.ofTask(m, false)
+	g.ofTask(ref, false)
 	g.Jump(asm.JEq, asm.R0, 0, none)
 	g.Zero(emit.Mem{Reg: asm.R0, Size: 8})
 	g.Bind(none)

@@ -15,11 +15,12 @@ import (
 )
 
 // hash identifies what was compiled: programs, where they attach, maps, and
-// what the maps' values mean.
-func (c *compiler) hash() string {
+// what the maps' values mean; movable leaves out what may be otherwise when a program
+// or library is replaced, see object.Object.PinHash.
+func (c *compiler) hash(movable bool) string {
 	h := sha256.New()
 	for _, p := range c.obj.Programs {
-		c.hashProgram(h, p)
+		c.hashProgram(h, p, movable)
 	}
 	names := make([]string, 0, len(c.obj.Spec.Maps))
 	for name := range c.obj.Spec.Maps {
@@ -35,26 +36,33 @@ func (c *compiler) hash() string {
 		fmt.Fprintf(h, "groups of %s: %q %t\n", set.Map, set.Text, set.AllHierarchies)
 	}
 	for _, m := range c.obj.Maps {
-		fmt.Fprintf(h, "values of %s: %s %s\n", m.Name, aggregationName(m), typeText(m.Value))
-		if m.Slots != nil {
-			fmt.Fprintf(h, "slots %v\n", *m.Slots)
-		}
-		if m.Expiry != nil {
-			fmt.Fprintf(h, "expire %v\n", *m.Expiry)
-		}
-		hashBuckets(h, m.Buckets)
-		if len(m.MissedBy) > 0 {
-			fmt.Fprintf(h, "and misses of programs %v\n", m.MissedBy)
-		}
-		for _, part := range m.Key {
-			fmt.Fprintf(h, "key %d %s\n", part.Offset, typeText(part.Type))
-		}
+		hashMap(h, m)
 	}
 	for _, e := range c.obj.Events {
 		fmt.Fprintf(h, "event %d %q %d\n", e.Kind, e.Format, e.Size)
 	}
-	fmt.Fprintf(h, "names %q\n", c.obj.Probes)
+	if !movable {
+		fmt.Fprintf(h, "names %q\n", c.obj.Probes)
+	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// hashMap hashes what keys and values of a map mean.
+func hashMap(h io.Writer, m *object.Map) {
+	fmt.Fprintf(h, "values of %s: %s %s\n", m.Name, aggregationName(m), typeText(m.Value))
+	if m.Slots != nil {
+		fmt.Fprintf(h, "slots %v\n", *m.Slots)
+	}
+	if m.Expiry != nil {
+		fmt.Fprintf(h, "expire %v\n", *m.Expiry)
+	}
+	hashBuckets(h, m.Buckets)
+	if len(m.MissedBy) > 0 {
+		fmt.Fprintf(h, "and misses of programs %v\n", m.MissedBy)
+	}
+	for _, part := range m.Key {
+		fmt.Fprintf(h, "key %d %s\n", part.Offset, typeText(part.Type))
+	}
 }
 
 // aggregationName is the name of what feeds a map; "" for a table.
@@ -78,10 +86,13 @@ func hashBuckets(h io.Writer, b object.Buckets) {
 	h.Write(limits)
 }
 
-func (c *compiler) hashProgram(h io.Writer, p *object.Program) {
+func (c *compiler) hashProgram(h io.Writer, p *object.Program, movable bool) {
 	spec := c.obj.Spec.Programs[p.Name]
 	fmt.Fprintf(h, "program %s %v %v %v\n", p.Name, p.Attach, spec.Type, spec.AttachType)
 	for _, at := range p.Points {
+		if _, isUser := at.Site.(object.UserFunction); isUser && movable {
+			continue
+		}
 		fmt.Fprintf(h, "site %q id %d covers %d glob %v\n", at.Key(), at.ID, at.Covers, at.Glob)
 	}
 	var code []byte

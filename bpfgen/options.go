@@ -19,6 +19,10 @@ type Options struct {
 	// says, without looking for a cheaper one.
 	PlainAttach bool
 
+	// PID is that of the only process whose events count, in the PID namespace of this one;
+	// 0: those of all.
+	PID int
+
 	// Sample lets programs look at a part of the events, which user space chooses
 	// while they run. What they add stands for all.
 	Sample bool

@@ -3,6 +3,7 @@ package bpfgen_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +68,47 @@ kretprobe:SyS_getppid / pid == PID / { @left[v[curtask], n[curtask]] = count(); 
 	}
 }
 
+// What is kept with the tasks that events are about is what a hash keeps: by address and
+// by number, from the thread that makes another to that one's end.
+func TestTablesOfTasksInArguments(t *testing.T) {
+	need.OldAndNew(t)
+	k := running(t)
+	for _, script := range []string{`
+rawtracepoint:sched_wakeup_new { v[arg0] = pid; w[arg0] = pid; }
+rawtracepoint:sched_process_exit / v[arg0] == PID || w[arg0] == PID / {
+	if (v[arg0] == w[arg0]) { @same = count(); } else { @differ = count(); }
+	delete v[arg0];
+	if (v[arg0]) { @left = count(); }
+}`, `
+tracepoint:sched/sched_wakeup_new { v[data->pid] = pid; w[data->pid] = pid; }
+tracepoint:sched/sched_process_exit / v[data->pid] == PID || w[data->pid] == PID / {
+	if (v[data->pid] == w[data->pid]) { @same = count(); } else { @differ = count(); }
+	delete v[data->pid];
+	if (v[data->pid]) { @left = count(); }
+}`} {
+		obj, err := bpfgen.Build(&plylang.Source{Text: strings.ReplaceAll(script, "PID", "1")}, k, programsRead, nil)
+		if err != nil {
+			t.Fatal(plylang.Detail(err))
+		}
+		raw := !slices.ContainsFunc(obj.Programs, func(p *object.Program) bool { return p.Attach != object.AttachRawTracepoint })
+		if got := obj.Maps[0].ProgramsOnly(); got != (raw && k.KeepsInTasks()) {
+			t.Errorf("%s is stored as %v, raw %t", obj.Maps[0].Name, obj.Maps[0].Storage, raw)
+		}
+		const threads = 100
+		got := trace(t, k, script, programsRead, func() {
+			var all sync.WaitGroup
+			for range threads {
+				all.Go(runtime.LockOSThread) // the thread ends with it
+			}
+			all.Wait()
+		})
+		var same int
+		if _, err := fmt.Sscanf(got, "@same %d", &same); err != nil || same < threads/2 || strings.Contains(got, "differ") || strings.Contains(got, "left") {
+			t.Errorf("%s\n%s", script, got)
+		}
+	}
+}
+
 // Which tables are kept with the tasks.
 func TestWhichTablesAreOfTasks(t *testing.T) {
 	for _, row := range []struct {
@@ -86,6 +128,21 @@ func TestWhichTablesAreOfTasks(t *testing.T) {
 		{`kprobe:SyS_read { v[curtask] = 1; } kprobe:SyS_write / v[curtask->real_parent] / { @ = count(); }`, "6.18-amd64", programsRead, false},
 		{`kprobe:SyS_read { v[curtask] = 1; } kprobe:SyS_write { clear(v); }`, "6.18-amd64", programsRead, false},
 		{`kprobe:SyS_read { v[curtask] = count(); }`, "6.18-amd64", programsRead, false},
+		{`rawtracepoint:sched_wakeup { v[arg0] = 1; } rawtracepoint:sched_switch { v[arg1] = 1; delete v[arg2]; }`, "6.18-amd64", programsRead, true},
+		{`rawtracepoint:sched_wakeup { v[arg0] = 1; } kprobe:SyS_read / v[curtask] / { @ = count(); }`, "6.12-arm64", programsRead, true},
+		{`rawtracepoint:sched_wakeup { v[(struct task_struct *)arg0] = 1; }`, "7.3-amd64", programsRead, true},
+		{`rawtracepoint:sched_wakeup { v[(u32)arg0] = 1; }`, "6.18-amd64", programsRead, false},
+		{`rawtracepoint:sched_switch { v[arg0] = 1; }`, "6.18-amd64", programsRead, false},
+		{`rawtracepoint:sched_switch { v[arg1 + 1] = 1; }`, "6.18-amd64", programsRead, false},
+		{`rawtracepoint:sched_switch { v[arg1] = 1; }`, "5.10-amd64", programsRead, false},
+		{`tracepoint:sched/sched_wakeup { v[data->pid] = 1; } tracepoint:sched/sched_switch { v[data->prev_pid] = 1; delete v[data->next_pid]; }`,
+			"6.18-amd64", programsRead, true},
+		{`tracepoint:sched/sched_wakeup { v[data->pid] = 1; } rawtracepoint:sched_switch { delete v[arg1]; }`, "6.18-amd64", programsRead, false},
+		{`tracepoint:sched/sched_wakeup { v[data->prio] = 1; }`, "6.18-amd64", programsRead, false},
+		{`tracepoint:sched/sched_wakeup { v[data->pid] = data->target_cpu; }`, "6.18-amd64", programsRead, false},
+		{`tracepoint:sched/sched_wakeup { v[data->pid] = 1; } tracepoint:sched/sched_wakeup { @[data->target_cpu] = count(); }`,
+			"6.18-amd64", programsRead, false},
+		{`tracepoint:sched/sched_wakeup { v[data->pid] = 1; } kprobe:SyS_read { v[tid] = 1; }`, "6.18-amd64", programsRead, false},
 	} {
 		k, err := kernel.Open(recorded.Files(row.kernel))
 		if err != nil {

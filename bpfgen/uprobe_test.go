@@ -97,6 +97,7 @@ func TestUprobe(t *testing.T) {
 		{"arguments of a Go function", `uprobe:WORDS / pid == PID / { @[arg0, arg1, str(arg2, 4), arg3] = count(); }`, "@[7, 40, word, 8] 1000"},
 		{"memory of the process", `u:WORDS / pid == PID / { @[mem(arg2, 2), *(char *)arg2, ((char *)arg2)[1]] = count(); }`, "@[0x776f, 119, 111] 1000"},
 		{"a register", `u:WORDS / pid == PID / { @[regs->ip > 0] = count(); }`, "@[1] 1000"},
+		{"memory that registers point to", `u:WORDS / pid == PID / { @[*(u64 *)reg("sp") != 0, *(u64 *)regs->sp != 0] = count(); }`, "@[1, 1] 1000"},
 		{"several, with one body", `u:WORDS, u:OTHER, u:WORDS / pid == PID / { @ = count(); }`, "@ 3000"},
 		{"several bodies", `u:WORDS / pid == PID / { @a = sum(arg0); } u:WORDS / pid == PID / { @b = sum(arg1); }`, "@a 7000\n@b 40000"},
 	} {

@@ -109,7 +109,7 @@ func TestManyFunctions(t *testing.T) {
 	k := running(t)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	script := "kprobe:tcp_m*, kprobe:vfs_* / tid == TID && arg2 == 12345 / { @[func] = count(); } kretprobe:vfs_r* / tid == TID && retval == 12345 / { @r[func] = count(); }"
+	script := "kprobe:tcp_m*, kprobe:vfs_* / tid == TID && arg2 == 2345 / { @[func] = count(); } kretprobe:vfs_r* / tid == TID && retval == 2345 / { @r[func] = count(); }"
 	script = strings.ReplaceAll(script, "TID", fmt.Sprint(unix.Gettid()))
 	for _, plain := range []bool{false, true} {
 		if plain && !need.HasKprobeMulti() {

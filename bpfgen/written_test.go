@@ -33,7 +33,7 @@ func TestWritten(t *testing.T) {
 		{"a histogram of nothing", "quantize", 1, []int64{0, 0, 0, 0}, false},
 		{"a histogram of zeros", "quantize", 1, []int64{0, 0, 1, 0}, true},
 	} {
-		m := &object.Map{Map: &plylang.Map{}, Values: ValuesOf(Lookup(tt.agg))}
+		m := &object.Map{Map: &plylang.Map{}, Values: ValuesOf(Lookup(tt.agg)), Buckets: object.Linear{Hi: 1, Step: 1}}
 		if got := m.Written(tt.mark, numbers(tt.value...)); got != tt.want {
 			t.Errorf("%s: %t, want %t", tt.what, got, tt.want)
 		}

@@ -62,8 +62,11 @@ func TestConfigurationsThatCannotBeRead(t *testing.T) {
 		want string
 	}{
 		{[]string{"--config", "/nowhere/probes.yaml"}, "configuration /nowhere/probes.yaml: no such file or directory\n"},
+		{[]string{"--config", ""}, "a configuration has no name: give a file or a folder, or /dev/stdin\n"},
+		{[]string{"--config", "-"}, "a configuration has no name: give a file or a folder, or /dev/stdin\n"},
+		{[]string{"check", "--btf", "/dev/zero", "--release", "6.1"}, "/dev/zero: is no BTF file, which has the types of a kernel, such as /sys/kernel/btf/vmlinux\n"},
 		{[]string{"--config.file", "/nowhere/probes.yaml"}, "configuration /nowhere/probes.yaml: no such file or directory\n"},
-		{[]string{"check", "--config", empty}, "configuration " + empty + ": the folder has no *.yaml file\n"},
+		{[]string{"check", "--config", empty}, "configuration " + empty + ": the folder has no *.yaml or *.yml file\n"},
 		{[]string{"check", "--config", pipe}, pipe + `:1:1: empty: a configuration needs at least "scripts:" with one script` + "\n    \n    ^\n"},
 		{[]string{"run", "/nowhere/x.ply"}, "/nowhere/x.ply: no such file or directory\n"},
 		{[]string{"run", "x.ply"}, "x.ply: no such file or directory\n"},

@@ -19,8 +19,7 @@ type checkFlags struct {
 	budget    *size
 	cpus      int
 	noKernel  bool
-	recorded  string
-	isOther   bool // --kernel is given
+	others    others
 	against   []string
 }
 
@@ -29,7 +28,9 @@ func (p *program) addCheck() {
 	f := checkFlags{load: configFlags(c), attach: attachFlag(c), maxSeries: maxSeriesFlag(c), budget: memoryBudgetFlag(c)}
 	c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").SetValue(&number{&f.cpus, "--cpus"})
 	c.Flag("no-kernel", "Load nothing into the kernel, which takes no privileges but to read tracefs, if a script has tracepoints: names, types, metrics and costs are checked, the kernel verifies nothing.").BoolVar(&f.noKernel)
-	c.Flag("kernel", "Like --no-kernel, but for the kernel that the command record has written to FILE, not for this one.").PlaceHolder("FILE").IsSetByUser(&f.isOther).StringVar(&f.recorded)
+	c.Flag("kernel", "Like --no-kernel, but for the kernel that the command record has written to FILE, not for this one (repeatable: of several, a table).").PlaceHolder("FILE").IsSetByUser(&f.others.isGiven[0]).StringsVar(&f.others.recorded)
+	c.Flag("btf", "Like --kernel, but for the kernel whose types are in FILE, such as /sys/kernel/btf/vmlinux, and nothing else (repeatable).").PlaceHolder("FILE").IsSetByUser(&f.others.isGiven[1]).StringsVar(&f.others.types)
+	c.Flag("release", "Release of the kernel of --btf. The default is the name of the file.").PlaceHolder("RELEASE").StringVar(&f.others.release)
 	c.Flag("against", "Show what a reload would change where the configuration FILE, which may be a directory, runs (repeatable).").PlaceHolder("FILE").StringsVar(&f.against)
 	p.add(c, func() int { return p.check(&f) })
 }
@@ -41,15 +42,21 @@ func (p *program) check(f *checkFlags) int {
 	if f.cpus < 0 || f.cpus > maxCPUs {
 		return p.fail(p.prefix() + fmt.Sprintf("--cpus %d: give 1 to %d, the CPUs that the machine can have", f.cpus, maxCPUs))
 	}
-	cfg, err := f.load(!f.noKernel && !f.isOther)
+	if err := f.others.wrong(); err != nil {
+		return p.fail(p.prefix() + err.Error())
+	}
+	cfg, err := f.load(!f.noKernel && !f.others.any())
 	if err != nil {
 		return p.fail(plylang.Detail(err))
+	}
+	if len(f.others.files()) > 1 {
+		return p.checkFleet(f, cfg)
 	}
 	backend, result, err := f.backend()
 	if err != nil {
 		return p.fail(p.prefix() + plylang.Detail(err))
 	}
-	out := &output{w: p.Out}
+	out := &output{w: message{p.Out}}
 	if err := exporter.Check(out, cfg, backend, exporter.Limits{Series: *f.maxSeries, Memory: int(*f.budget)}); err != nil {
 		return p.fail(plylang.Detail(err))
 	}
@@ -69,7 +76,7 @@ func (p *program) check(f *checkFlags) int {
 
 // backend returns what compiles and verifies, and what can be said when it does.
 func (f *checkFlags) backend() (b exporter.Backend, result string, err error) {
-	if !f.isOther && !f.noKernel {
+	if !f.others.any() && !f.noKernel {
 		real, err := openBackend(slog.New(slog.DiscardHandler), *f.attach)
 		if err == nil {
 			real.AssumeCPUs(f.cpus)
@@ -78,13 +85,31 @@ func (f *checkFlags) backend() (b exporter.Backend, result string, err error) {
 	}
 	k, err := kernel.Running()
 	result = "all scripts compile for this kernel, which has not verified them"
-	if f.isOther {
-		k, err = openRecorded(f.recorded)
-		result = fmt.Sprintf("all scripts compile for the kernel of %s; none has verified them", f.recorded)
+	if f.others.any() {
+		k, err = f.others.open(0)
+		result = fmt.Sprintf("all scripts compile for the kernel of %s; none has verified them", f.others.files()[0])
 	}
 	if err != nil {
 		return nil, "", err
 	}
 	k.AssumeCPUs(f.cpus)
 	return exporter.Unverified{KernelBackend: exporter.NewBackend(k, slog.New(slog.DiscardHandler), *f.attach == attachPlain)}, result, nil
+}
+
+// checkFleet shows what becomes of each script on each of several kernels.
+func (p *program) checkFleet(f *checkFlags, cfg *config.Config) int {
+	if len(f.against) > 0 {
+		return p.fail(p.prefix() + "--against shows what changes on one kernel: give one --kernel or --btf")
+	}
+	all, err := f.checkFleet(cfg)
+	if err != nil {
+		return p.fail(p.prefix() + plylang.Detail(err))
+	}
+	out := &output{w: message{p.Out}}
+	failed := all.write(out)
+	if failed > 0 {
+		return p.fail(fmt.Sprintf("%d of %d scripts do not compile for every kernel", failed, len(cfg.Scripts)))
+	}
+	fmt.Fprintf(out, "all scripts compile for all %d kernels; none has verified them\n", len(all.kernels))
+	return p.failOutput(out.err)
 }

@@ -108,7 +108,7 @@ func (p *program) usage(err error) int {
 	} else {
 		text += p.didYouMean(text)
 	}
-	fmt.Fprintf(p.Err, "%s%s; see %s --help\n", p.prefix(), text, cmp.Or(p.name, "ply-exporter"))
+	fmt.Fprintf(p.messages(), "%s%s; see %s --help\n", p.prefix(), text, cmp.Or(p.name, "ply-exporter"))
 	return statusUsage
 }
 

@@ -78,7 +78,7 @@ func (f *dashboardFlags) titleText() string {
 		if full, err := filepath.Abs(path); err == nil {
 			path = full
 		}
-		names[i] = strings.TrimSuffix(filepath.Base(path), ".yaml")
+		names[i] = strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	}
 	return fmt.Sprintf("ply-exporter %s", strings.Join(names, ", "))
 }

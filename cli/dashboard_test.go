@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,26 +92,38 @@ func (q dashboardQuery) cannotShow() bool {
 }
 
 // losing is a script that can lose prints and be late to clear, so that there is a
-// number for it.
+// number for it, beside one that waits.
 const losing = `
 scripts:
   - name: losing
     script: |
       BEGIN { print("begin"); @x.count(); clear(@x); }
+  - name: waits # for a program
+    script: "uprobe:/nowhere/app:main { @ = count(); }"
 `
+
+// programsOnly says whether a dashboard is of a configuration that looks into programs which
+// this machine may not have. Any program gives data to profile.
+func programsOnly(file string) bool {
+	name := strings.TrimSuffix(filepath.Base(file), ".json")
+	_, err := os.Stat("../configs/userspace/" + name + ".yaml")
+	return err == nil && name != "profile"
+}
 
 // Each query of each dashboard gives data from a Prometheus that scrapes all shipped
 // configurations under load, and those of scripts show that something happened.
+// TestQueriesGiveData of package dashboards gives data to those of programs.
 func TestDashboardsShowData(t *testing.T) {
 	need.BPF(t)
 	folder, err := filepath.Abs("../configs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := startServer(t, losing, "--config", folder, "--allow-writable")
+	s := startServer(t, losing, "--config", folder, "--config", folder+"/userspace/profile.yaml", "--allow-writable")
 	prometheus := promtest.Start(t, s.address)
 	keepMachineBusy(t)
 	files, err := filepath.Glob("../dashboards/*.json")
+	files = slices.DeleteFunc(files, programsOnly)
 	if err != nil || len(files) < 10 {
 		t.Fatalf("dashboards: %v, %v", files, err)
 	}
@@ -181,10 +194,15 @@ func keepMachineBusy(t *testing.T) {
 	go connectAndSend(t)
 }
 
-// busy is what a shell does meanwhile.
+// busy is what a shell does meanwhile. It starts a program that is on the disk only, of which
+// pages are read when they are touched.
 const busy = `
 exec >/dev/null 2>&1
+cp "$(command -v perl)" program
 while :; do
+  sync program
+  dd if=program of=/dev/null iflag=nocache count=0
+  ./program -e 1
   dd if=/dev/zero of=blocks bs=4096 count=20 oflag=dsync
   dd if=blocks of=/dev/null bs=8192 iflag=direct
   dd if=/dev/zero bs=1 count=1 conv=fsync | cat

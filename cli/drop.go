@@ -12,9 +12,9 @@ import (
 )
 
 // neededLater are the capabilities that serving uses after the start: to load and
-// attach what a reload brings, to read symbols and configurations, and to have the
-// kernel keep statistics.
-var neededLater = []cap.Value{cap.BPF, cap.PERFMON, cap.SYS_ADMIN, cap.SYS_RESOURCE, cap.SYSLOG, cap.DAC_READ_SEARCH}
+// attach what a reload brings, to read symbols and configurations, to see what processes
+// run, and to have the kernel keep statistics.
+var neededLater = []cap.Value{cap.BPF, cap.PERFMON, cap.SYS_ADMIN, cap.SYS_RESOURCE, cap.SYSLOG, cap.DAC_READ_SEARCH, cap.SYS_PTRACE}
 
 // keepAll is the value of --capabilities.keep that drops nothing.
 const keepAll = "all"

@@ -46,7 +46,7 @@ func TestCapabilitiesAfterTheStart(t *testing.T) {
 		reloaded += "  - name: functions\n    script: |\n      kprobe:vfs_read { @entered = count(); }\n      kretprobe:vfs_read { @took = quantize(elapsed); }\n      kretprobe:vfs_write { @returned = count(); }\n"
 	}
 	own, _ := capabilities(t, "/proc/self/status")
-	needed := uint64(1<<unix.CAP_BPF|1<<unix.CAP_PERFMON|1<<unix.CAP_SYS_ADMIN|1<<unix.CAP_SYS_RESOURCE|1<<unix.CAP_SYSLOG|1<<unix.CAP_DAC_READ_SEARCH) & own
+	needed := uint64(1<<unix.CAP_BPF|1<<unix.CAP_PERFMON|1<<unix.CAP_SYS_ADMIN|1<<unix.CAP_SYS_RESOURCE|1<<unix.CAP_SYSLOG|1<<unix.CAP_DAC_READ_SEARCH|1<<unix.CAP_SYS_PTRACE) & own
 	for _, row := range []struct {
 		keep  []string
 		want  uint64

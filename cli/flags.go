@@ -27,7 +27,7 @@ func configFlags(c *kingpin.CmdClause) loadFunc {
 // pathsFlag adds --config and its alias.
 func pathsFlag(c *kingpin.CmdClause) *[]string {
 	var paths []string
-	c.Flag("config", "YAML configuration file, or directory of *.yaml files (repeatable). The default is a built-in configuration.").PlaceHolder("FILE").StringsVar(&paths)
+	c.Flag("config", "YAML configuration file, or directory of *.yaml and *.yml files (repeatable). The default is a built-in configuration.").PlaceHolder("FILE").StringsVar(&paths)
 	c.Flag("config.file", "Same as --config.").PlaceHolder("FILE").Hidden().StringsVar(&paths)
 	return &paths
 }

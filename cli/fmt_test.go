@@ -73,6 +73,18 @@ func TestFmtWrites(t *testing.T) {
 	}
 }
 
+// A recording that does not fit on the disk leaves the one before as it was.
+func TestRecordFullDisk(t *testing.T) {
+	need.Root(t)
+	need.Command(t, "unshare")
+	disk := t.TempDir()
+	r := under(t, programForAll(t), "exec unshare -m sh -c 'mount -t tmpfs -o size=4k none "+disk+" && echo before > "+disk+
+		`/k.zip && ! "$@" && cat `+disk+`/k.zip' sh "$@"`, "record", disk+"/k.zip")
+	if r.stdout != "before\n" || !strings.Contains(r.stderr, "/k.zip: no space left on device") {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A script that does not fit on the disk any more is kept as it was.
 func TestFmtFullDisk(t *testing.T) {
 	need.Root(t)

@@ -200,7 +200,7 @@ func TestKprobeSameNames(t *testing.T) {
 var activeProbes = regexp.MustCompile(`(\d+) probes? active`)
 
 func TestKprobeErrors(t *testing.T) {
-	need.OldAndNew(t)
+	need.OneGuest(t)
 	need.Kprobes(t)
 	for _, row := range []struct{ script, want string }{
 		{"kprobe:vfs_read+0x800000 { @ = count(); }", "script:1:1: vfs_read+8388608 is behind the end of vfs_read, in "},

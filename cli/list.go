@@ -6,6 +6,7 @@ import (
 
 	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
+	"ply-exporter/tracer/decode"
 )
 
 func (p *program) addList() {
@@ -26,9 +27,9 @@ func (p *program) list(pattern string, verbose bool) int {
 	}
 	w := bufio.NewWriter(p.Out)
 	for _, probe := range probes {
-		fmt.Fprintln(w, probe.Name)
+		fmt.Fprintln(w, decode.ForTerminal.Escape(probe.Name))
 		for _, v := range probe.Vars {
-			fmt.Fprintf(w, "    %-32s %s\n", v.Name, v.Type)
+			fmt.Fprintf(w, "    %-32s %s\n", decode.ForTerminal.Escape(v.Name), decode.ForTerminal.Escape(v.Type))
 		}
 	}
 	if err := w.Flush(); err != nil {

@@ -124,7 +124,7 @@ func TestKilledWhileItStarts(t *testing.T) {
 	}
 }
 
-// One exporter has the folder. What it leaves can be removed when it has ended.
+// One exporter has the folder. What it leaves can be removed when it has ended, by all versions.
 func TestPinsOfTwoExporters(t *testing.T) {
 	path := live.PinPath(t)
 	s := startServer(t, exactConfig, "--bpf.pin-path", path)
@@ -140,6 +140,9 @@ func TestPinsOfTwoExporters(t *testing.T) {
 	}
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
+	if err := os.Rename(filepath.Join(path, "v2"), filepath.Join(path, "v1")); err != nil { // as if by an older version
+		t.Fatal(err)
+	}
 	for _, want := range []string{"calls: removed\nreads: removed\n", "nothing is pinned\n"} {
 		if r := ply(t, "unpin", "--bpf.pin-path", path); r.status != statusOK || r.stdout != want {
 			t.Errorf("%+v, want %q", r, want)
@@ -155,7 +158,7 @@ func TestPinsOfTwoExporters(t *testing.T) {
 func TestPinsAndReloads(t *testing.T) {
 	path := live.PinPath(t)
 	scripts := func() (names []string) {
-		folders, err := filepath.Glob(filepath.Join(path, "v1", "*"))
+		folders, err := filepath.Glob(filepath.Join(path, "v2", "*"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,6 +267,53 @@ func TestPinsOfDaemonSet(t *testing.T) {
 		p.remove()
 	}
 	if r := ply(t, "unpin", "--bpf.pin-path", path); r.status != statusOK || r.stdout != "calls: removed\nreads: removed\n" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What is among the largest and what containers have counted goes on over an orderly restart,
+// with all that happens in between; an exporter that was killed has it start afresh.
+func TestRestartHandsOver(t *testing.T) {
+	path := live.PinPath(t)
+	const n = 1000
+	s := startServer(t, `scripts:
+  - name: top
+    script: 'kprobe:SyS_getpriority / comm == "ply-workload" / { @[arg1 & 3] = count(); }'
+    metrics: [{map: "@", top: 2, name: ply_top_total, labels: [who]}]
+  - name: groups
+    script: 'kprobe:SyS_getpriority / comm == "ply-workload" / { @[cgroup] = count(); }'
+    metrics: [{map: "@", name: ply_groups_total, labels: [{as: [workload]}]}]
+`, "--bpf.pin-path", path)
+	all := func(name string) (sum float64) {
+		t.Helper()
+		_, text := s.get(t, "/metrics")
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, name+"{") {
+				sum += sampleOf(t, text, line[:strings.LastIndexByte(line, ' ')])
+			}
+		}
+		return sum
+	}
+	expect := func(when string, want float64) {
+		t.Helper()
+		if top, groups := all("ply_top_total"), all("ply_groups_total"); top != want || groups != want {
+			t.Errorf("%s: %v and %v were counted, want %v\n%s", when, top, groups, want, s.logText(t))
+		}
+	}
+	runWorkload(t, n)
+	expect("at first", n)
+	for i := range 2 {
+		runWorkload(t, n) // that nobody has scraped
+		s = s.restart(t, syscall.SIGTERM)
+		runWorkload(t, n)
+		expect("after a restart", float64(n*(3+2*i)))
+	}
+	s = s.restart(t, syscall.SIGKILL)
+	runWorkload(t, n)
+	expect("after kill -9", n)
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	if r := ply(t, "unpin", "--bpf.pin-path", path); r.status != statusOK || r.stdout != "groups: removed\ntop: removed\n" {
 		t.Errorf("%+v", r)
 	}
 }

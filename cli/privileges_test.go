@@ -142,6 +142,34 @@ func TestFilesWithoutPermission(t *testing.T) {
 	}
 }
 
+// A folder of PATH that this user may not look into is passed over. It is named if nothing
+// is found.
+func TestPathWithoutPermission(t *testing.T) {
+	need.Root(t)
+	need.Command(t, "setpriv")
+	program := programForAll(t)
+	shut := filepath.Join(t.TempDir(), "shut")
+	if err := os.Mkdir(shut, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Base(program)
+	looking := "PATH=" + shut + "/bin:" + filepath.Dir(program) + ":$PATH; " + asNobody
+	if r := under(t, program, looking, "list", "uprobe:"+name+":main.main"); r.status != 0 || r.stdout != "uprobe:"+program+":main.main\n" {
+		t.Errorf("%+v", r)
+	}
+	const mayNot = ": permission denied: the files of other users' processes are for root or CAP_SYS_PTRACE\n"
+	if r := under(t, program, looking, "list", "uprobe:/proc/1/root/bin/bash:main"); r.status != 1 || !strings.HasSuffix(r.stderr, mayNot) {
+		t.Errorf("%+v, want %s", r, mayNot)
+	}
+	if r := under(t, program, looking, "list", "uprobe:/proc/*/root/none:main"); r.status != 1 || !strings.HasSuffix(r.stderr, mayNot) {
+		t.Errorf("%+v, want %s", r, mayNot)
+	}
+	want := "ply-exporter: there is no " + name + "x as far as one may look: lstat " + filepath.Dir(shut) + ": permission denied\n"
+	if r := under(t, program, looking, "list", "uprobe:"+name+"x:main.main"); r.status != 1 || r.stderr != want {
+		t.Errorf("%+v, want %s", r, want)
+	}
+}
+
 // noTracefs runs the rest in a mount namespace that has no tracefs.
 const noTracefs = `exec unshare -m sh -c 'umount /sys/kernel/tracing; umount /sys/kernel/debug/tracing /sys/kernel/debug 2>/dev/null; `
 

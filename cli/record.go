@@ -27,13 +27,21 @@ func (p *program) record(name string) int {
 	return statusOK
 }
 
-// writeRecording leaves an earlier recording as it is when the kernel cannot be read.
+// writeRecording leaves an earlier recording as it is when the kernel cannot be read, or
+// the new one has no room on the disk.
 func writeRecording(k *kernel.Kernel, name string) error {
 	var archive bytes.Buffer
 	if err := k.Record(&archive); err != nil {
 		return err
 	}
-	return os.WriteFile(name, archive.Bytes(), 0o666)
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return os.WriteFile(name, archive.Bytes(), 0o666)
+	}
+	before, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	return rewrite(name, string(before), archive.String())
 }
 
 // openRecorded opens a kernel that "record" has written.

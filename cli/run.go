@@ -21,6 +21,7 @@ import (
 type runFlags struct {
 	command    textValue
 	hasCommand bool // -c is given
+	pid        pidValue
 	time       timeValue
 	interval   timeValue
 	format     string
@@ -39,6 +40,8 @@ func (p *program) addRun() {
 	c := p.app.Command("run", "Run a ply script until ^C, then print its maps.")
 	c.Flag("command", "Run CMD with sh -c and stop when it exits; $target is its process ID. If the script stops first, CMD is terminated.").
 		Short('c').PlaceHolder("CMD").IsSetByUser(&f.hasCommand).SetValue(&f.command)
+	c.Flag("pid", "Count what this process does, with the files that it sees, and stop when it ends; $target is its process ID.").
+		Short('p').PlaceHolder("PID").SetValue(&f.pid)
 	c.Flag("time", "Stop after this many seconds, or after a duration such as 1h30m.").Short('t').PlaceHolder("SECONDS").SetValue(&f.time)
 	c.Flag("interval", "Print the maps at this interval while counting continues.").Short('i').PlaceHolder("SECONDS").SetValue(&f.interval)
 	c.Flag("format", "Output format: text or json.").Short('f').Default("text").EnumVar(&f.format, "text", "json")
@@ -58,6 +61,14 @@ func (p *program) runScript(f *runFlags) int {
 	if f.hasCommand && strings.TrimSpace(string(f.command)) == "" {
 		return p.usage(errors.New("the command of -c is empty"))
 	}
+	if f.pid != 0 && f.hasCommand {
+		return p.usage(errors.New("-p and -c are of one process: leave out one of them"))
+	}
+	process, err := f.process()
+	if err != nil {
+		return p.fail(p.prefix() + err.Error())
+	}
+	defer process.close()
 	src, err := p.readScript(string(f.script), verifyWriters(*f.writable))
 	if err != nil {
 		return p.fail(p.prefix() + err.Error())
@@ -68,24 +79,32 @@ func (p *program) runScript(f *runFlags) int {
 	}
 	defer child.end()
 	k, obj, err := build(f, src, child)
+	if err != nil && process.hasEnded() { // and its files cannot be seen any more
+		return p.fail(p.prefix() + process.ended())
+	}
 	if err != nil {
 		return p.fail(plylang.Detail(err))
 	}
-	for _, w := range slices.Concat(obj.Script.Warnings, bpfgen.Misread(obj.Script), obj.Warnings) {
-		fmt.Fprintln(p.Err, "warning:", w.Detail())
-	}
-	if f.verbose || len(obj.Programs) == 0 {
-		for _, n := range obj.Script.Notes {
-			fmt.Fprintln(p.Err, "note:", n.Detail())
-		}
-	}
+	p.tellOf(obj, f.verbose)
 	if f.dump {
 		dump(p.Err, obj)
 	}
 	if f.onlyComp {
 		return statusOK
 	}
-	return p.trace(f, k, obj, child)
+	return p.trace(f, k, obj, child, process)
+}
+
+// tellOf prints what the compiler has to say of a script.
+func (p *program) tellOf(obj *object.Object, verbose bool) {
+	for _, w := range slices.Concat(obj.Script.Warnings, bpfgen.Misread(obj.Script), obj.Warnings) {
+		fmt.Fprintln(p.messages(), "warning:", w.Detail())
+	}
+	if verbose || len(obj.Programs) == 0 {
+		for _, n := range obj.Script.Notes {
+			fmt.Fprintln(p.messages(), "note:", n.Detail())
+		}
+	}
 }
 
 // readScript takes the argument as a file name if there is such a file or it
@@ -143,7 +162,7 @@ func build(f *runFlags, src *plylang.Source, child *child) (*kernel.Kernel, *obj
 	if err != nil {
 		return nil, nil, err
 	}
-	obj, err := bpfgen.Build(src, k, bpfgen.Options{Run: true, PlainAttach: *f.attach == attachPlain}, f.params(child))
+	obj, err := bpfgen.Build(src, k, bpfgen.Options{Run: true, PlainAttach: *f.attach == attachPlain, PID: int(f.pid)}, f.params(child))
 	return k, obj, err
 }
 
@@ -159,6 +178,9 @@ func (f *runFlags) params(child *child) func(string) (string, bool) {
 		}
 		if name == "target" && child != nil {
 			return strconv.Itoa(child.pid()), true
+		}
+		if name == "target" && f.pid != 0 {
+			return f.pid.String(), true
 		}
 		return os.LookupEnv(name)
 	}

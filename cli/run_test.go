@@ -37,6 +37,7 @@ func TestRun(t *testing.T) {
 		{"the command's end ends the run", []string{"-c", "exec /bin/true", "kprobe:SyS_execve / pid == $target / { @ = count(); }"}, "\n@: 1\n", "", 0},
 		{"a command that fails", []string{"-c", "exit 3", "BEGIN { @ = 1; }"}, "\n@: 1\n", "command: exit status 3", 0},
 		{"nothing to wait for", []string{`BEGIN { @ = 1; } END { print("end"); }`}, "end\n\n@: 1\n", "", 0},
+		{"what cannot be read", []string{`BEGIN { print(str(uptr(16))); }`}, "\n", "1 reading of the memory of processes failed, and gave zero or the empty string", 0},
 		{"a time limit", []string{"-t", "0.1", "BEGIN { @ = 1; }"}, "\n@: 1\n", "", 0},
 		{"nothing to do", []string{}, "", "required argument 'script' not provided", 2},
 		{"an unknown option", []string{"--frobnicate"}, "", "unknown long flag", 2},

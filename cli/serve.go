@@ -31,6 +31,7 @@ func (p *program) addServe() {
 	pinPath := c.Flag("bpf.pin-path", "Folder of a BPF file system, such as /sys/fs/bpf/ply-exporter, in which scripts stay pinned: they count on when the exporter ends, and the next one takes them over.").PlaceHolder("PATH").String()
 	c.Flag("strict", "Exit at startup if a script cannot run on this kernel.").BoolVar(&opt.Strict)
 	c.Flag("keep-going", "Serve even if no script can run on this kernel, and be ready.").BoolVar(&opt.KeepGoing)
+	c.Flag("web.enable-pprof", "Answer /debug/pprof/ with profiles of the exporter itself, for go tool pprof.").BoolVar(&opt.Profiles)
 	c.Flag("web.enable-lifecycle", "Let a POST to /-/reload reload the configuration.").BoolVar(&opt.Lifecycle)
 	auto := c.Flag("config.enable-auto-reload", "Reload the configuration when its files have changed.").Bool()
 	every := c.Flag("config.auto-reload-interval", "How often to look whether the files have changed.").Default("30s").Duration()

@@ -189,6 +189,11 @@ func TestOwnMetricsPassLint(t *testing.T) {
 	if !regexp.MustCompile(`(?m)^ply_host_bpf_program_runs_total\{name="\w+",ours="true",type="\w+"\} [1-9]`).MatchString(text) {
 		t.Errorf("no program of its own ran in\n%s", text)
 	}
+	for _, metric := range []string{"ply_probe_runs_total", "ply_probe_run_seconds_total"} {
+		if !regexp.MustCompile(`(?m)^` + metric + `\{probe="kprobe:SyS_getpriority",script="calls"\} [0-9.e-]*[1-9]`).MatchString(text) {
+			t.Errorf("no %s in\n%s", metric, text)
+		}
+	}
 	if err := promtest.CheckMetrics(t, text); err != nil {
 		t.Errorf("promtool: %v", err)
 	}

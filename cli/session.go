@@ -29,7 +29,7 @@ type session struct {
 }
 
 // trace runs a compiled script until it ends or a signal stops it.
-func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child *child) int {
+func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child *child, process *tracee) int {
 	signals := handleInterrupts(child)
 	defer signals.restore()
 	defer ignoreSIGPIPE()()
@@ -37,13 +37,17 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	s := &session{Streams: p.Streams, flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
 	ready := make(chan struct{})
 	machine := decode.NewMachine(k)
+	machine.ShowOnce()
 	if err := machine.PrepareFor(obj); err != nil {
-		fmt.Fprintf(s.Err, "warning: %v\n", err)
+		fmt.Fprintf(s.messages(), "warning: %v\n", err)
 	}
 	t, err := tracer.Start(obj, tracer.Options{Kernel: k, Cgroups: machine, OnEvent: func(e *object.Event, record []byte) {
 		<-ready
 		s.event(e, record)
 	}})
+	if err != nil && process.hasEnded() {
+		return s.fail(s.prefix() + process.ended())
+	}
 	if err != nil {
 		return s.fail(plylang.Detail(tracer.Diagnose(err)))
 	}
@@ -52,7 +56,7 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	s.printer = s.newPrinter()
 	s.attached()
 	close(ready)
-	status := s.wait(signals.first, child)
+	status := s.wait(signals.first, child, process)
 	close(signals.stopped)
 	fmt.Fprintln(s.Err, "de-activating probes")
 	late := time.AfterFunc(maxDelay, child.end)
@@ -84,11 +88,11 @@ func (s *session) attached() {
 	for _, p := range s.tracer.Probes() {
 		line := fmt.Sprintf("%s: %s, %s: %s", p.Spec, p.Attach, plural(p.Covers, "attach point"), p.Why)
 		if s.flags.verbose && !said[line] {
-			fmt.Fprintln(s.Err, line)
+			fmt.Fprintln(s.messages(), line)
 		}
 		said[line] = true
 		if p.Err != nil {
-			fmt.Fprintf(s.Err, "warning: %s: %v\n", p.Spec, p.Err)
+			fmt.Fprintf(s.messages(), "warning: %s: %v\n", p.Spec, p.Err)
 		}
 	}
 }
@@ -103,7 +107,7 @@ func plural(n int, noun string) string {
 
 // wait resumes the command and returns when the run is over: by a signal, the
 // time limit, the end of the command, exit(), or output that nobody reads.
-func (s *session) wait(signaled <-chan struct{}, child *child) (status int) {
+func (s *session) wait(signaled <-chan struct{}, child *child, process *tracee) (status int) {
 	limit, redraw := never(), never()
 	if s.flags.time.Duration > 0 {
 		limit = time.After(s.flags.time.Duration)
@@ -132,6 +136,9 @@ func (s *session) wait(signaled <-chan struct{}, child *child) (status int) {
 			return statusOK
 		case <-done:
 			return child.status()
+		case <-process.done():
+			fmt.Fprintln(s.Err, process.ended())
+			return statusOK
 		case status := <-s.tracer.Exited():
 			return status
 		case <-s.broken:
@@ -164,6 +171,7 @@ func (s *session) finish(status int) int {
 	}
 	s.maps()
 	s.late()
+	s.faults()
 	status = s.worst(status, s.lost())
 	switch err := s.printer.Err(); {
 	case errors.Is(err, syscall.EPIPE): // the reader has exited, as in "| head -1"
@@ -201,6 +209,13 @@ func (s *session) lost() bool {
 		s.printer.Lost(events, updates, missed)
 	}
 	return events+updates+missed > 0
+}
+
+// faults reports what could not be read.
+func (s *session) faults() {
+	if n := s.tracer.Faults(); n > 0 {
+		fmt.Fprintf(s.Err, "%s of the memory of processes failed, and gave zero or the empty string: nothing is at the address, or its page is not in memory\n", plural(int(n), "reading"))
+	}
 }
 
 // late reports the clears that had to wait.

@@ -206,7 +206,7 @@ func TestTimeLimitIsExact(t *testing.T) {
 	if _, err := fmt.Sscanf(b, "%d", &n); err != nil || !found {
 		t.Fatalf("no @b in %+v", r)
 	}
-	if most := 100 * runtime.NumCPU(); n > most || n == 0 {
+	if most := 200 * runtime.NumCPU(); n > most || n == 0 { // to detach the others takes many seconds
 		t.Errorf("98 samples a second of %d processors came to %d in a second", runtime.NumCPU(), n)
 	}
 }

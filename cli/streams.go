@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"ply-exporter/tracer/decode"
 )
 
 // Streams are the standard streams of a command. They are files because the
@@ -20,8 +22,22 @@ func (s Streams) prefix() string { return cmp.Or(s.name, "ply-exporter") + ": " 
 
 // fail prints an error and returns the exit status for it.
 func (s Streams) fail(text string) int {
-	fmt.Fprintln(s.Err, text)
+	fmt.Fprintln(s.messages(), text)
 	return statusError
+}
+
+// messages writes to standard error what a terminal does not obey.
+func (s Streams) messages() io.Writer { return message{s.Err} }
+
+// A message is a writer of whole messages. What a terminal would obey is escaped: names of
+// files and functions have been chosen by others.
+type message struct{ w io.Writer }
+
+func (m message) Write(b []byte) (int, error) {
+	if _, err := io.WriteString(m.w, decode.ForMessage.Escape(string(b))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // failOutput is fail for an error of writing to standard output, which may be nil.

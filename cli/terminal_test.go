@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -98,4 +99,33 @@ func openTerminal() (ours, theirs *os.File, err error) {
 	}
 	theirs, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	return ours, theirs, err
+}
+
+// Names of files that anybody has chosen are no orders for the terminal, in lists and in messages.
+func TestNamesForATerminal(t *testing.T) {
+	folder := t.TempDir()
+	program, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"app\x1b[2J": program, "text\x1b[2J": []byte("no program")} {
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range []struct {
+		args           []string
+		status         int
+		stdout, stderr string
+	}{
+		{[]string{"list", "uprobe:" + folder + "/a*:main.main"}, 0, "uprobe:" + folder + `/app\x1b[2J:main.main` + "\n", ""},
+		{[]string{"list", "uprobe:" + folder + "/t*:main.main"}, 1, "", "ply-exporter: " + folder + `/text\x1b[2J is not a program`},
+		{[]string{"run", "-e", "uprobe:" + folder + "/a*:none { @ = count(); }"}, 1, "", "script:1:1: no function none in " + folder + `/app\x1b[2J` + "\n"},
+		{[]string{"check", "--config", folder + "/\x1b[2J"}, 1, "", "configuration " + folder + `/\x1b[2J: no such`},
+		{[]string{"\x1b[2J"}, 2, "", `ply-exporter: unexpected \x1b[2J; see`},
+	} {
+		if r := ply(t, row.args...); r.status != row.status || r.stdout != row.stdout || !strings.HasPrefix(r.stderr, row.stderr) {
+			t.Errorf("%q: %+v", row.args, r)
+		}
+	}
 }

@@ -19,7 +19,7 @@ func (p *program) unpin(path string) int {
 	if err != nil {
 		return p.fail(p.prefix() + err.Error())
 	}
-	out := &output{w: p.Out}
+	out := &output{w: message{p.Out}}
 	for _, name := range names {
 		fmt.Fprintf(out, "%s: removed\n", name)
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"ply-exporter/internal/need"
 )
 
@@ -205,4 +207,16 @@ func TestUserStacksBesidePerf(t *testing.T) {
 	if stack, share := most(theirs); stack != spin || share < 0.5 {
 		t.Errorf("perf: %.2f of %s, want %s", share, stack, spin)
 	}
+}
+
+// What a served script prints of a stack is in the log, named.
+func TestStacksInTheLog(t *testing.T) {
+	need.BPF(t)
+	s := startServer(t, fmt.Sprintf("scripts:\n  - name: a\n    script: |\n"+
+		"      rawtracepoint:sys_enter / pid == %d && arg1 == %d / { print(kstack); print(ustack); }\n", os.Getpid(), unix.SYS_GETPRIORITY))
+	for range 3 {
+		_, _ = unix.Getpriority(unix.PRIO_PROCESS, 0)
+	}
+	s.waitLog(t, "do_syscall")
+	s.waitLog(t, "cli.TestStacksInTheLog")
 }

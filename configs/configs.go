@@ -4,6 +4,7 @@ package configs
 
 import (
 	"embed"
+	"io/fs"
 	"strings"
 )
 
@@ -12,10 +13,24 @@ import (
 //go:embed quickstart.yaml
 var Quickstart []byte
 
-// Files are all configurations, by the names of their files.
+// Files are all configurations, by the names of their files. Those in userspace look
+// into programs, and are served only where somebody asks for them.
 //
-//go:embed *.yaml
+//go:embed *.yaml userspace/*.yaml
 var Files embed.FS
+
+// Names are the names of all files.
+func Names() []string {
+	var all []string
+	for _, pattern := range []string{"*.yaml", "userspace/*.yaml"} {
+		files, err := fs.Glob(Files, pattern)
+		if err != nil {
+			panic(err) // the patterns are well formed
+		}
+		all = append(all, files...)
+	}
+	return all
+}
 
 // Schema is the JSON Schema (draft-07) of configurations.
 //

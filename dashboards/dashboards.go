@@ -13,10 +13,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/grafana/grafana-foundation-sdk/go/cog"
-	"github.com/grafana/grafana-foundation-sdk/go/common"
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-
 	"ply-exporter/exporter"
 )
 
@@ -38,22 +34,24 @@ const maxOpenRows = 12
 
 // A page is a dashboard under construction.
 type page struct {
-	*dashboard.DashboardBuilder
-	lastID uint32
+	document
+	grid   grid
+	lastID int
 	filter string          // what selects the series of the chosen instances and scripts
 	titles map[string]bool // of metrics
 }
 
 func newPage(title, description string) *page {
-	p := &page{DashboardBuilder: dashboard.NewDashboardBuilder(title), filter: instances, titles: map[string]bool{}}
-	p.Uid(uid(title)).Description(description).Tags([]string{tag}).Editable().Timezone("browser").
-		Tooltip(dashboard.DashboardCursorSyncCrosshair).Refresh("1m").Time("now-1h", "now")
-	p.Link(dashboard.NewDashboardLinkBuilder(tag).Type(dashboard.DashboardLinkTypeDashboards).Tags([]string{tag}).
-		AsDropdown(true).IncludeVars(true).KeepTime(true))
-	p.WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Data source").Type("prometheus"))
-	p.WithVariable(labelVariable("job", "Job", "ply_exporter_build_info"))
-	p.WithVariable(labelVariable("instance", "Instance", `ply_exporter_build_info{job=~"$job"}`))
-	return p
+	return &page{filter: instances, titles: map[string]bool{}, document: document{
+		UID: uid(title), Title: title, Description: description, Tags: []string{tag}, Timezone: "browser", Editable: true,
+		Tooltip: sharedCrosshair, Time: span{"now-1h", "now"}, Refresh: "1m", Schema: 42,
+		Links: []link{{Title: tag, Type: "dashboards", Tags: []string{tag}, AsDropdown: true, Placement: "inControlsMenu", IncludeVars: true, KeepTime: true}},
+		Templating: templating{[]variable{
+			newVariable("datasource", "datasource", "Data source", "prometheus"),
+			labelVariable("job", "Job", "ply_exporter_build_info", whatThereIs),
+			labelVariable("instance", "Instance", `ply_exporter_build_info{job=~"$job"}`, anyValue),
+		}},
+	}}
 }
 
 // tag finds the other dashboards of the exporter.
@@ -61,22 +59,18 @@ const tag = "ply-exporter"
 
 // json is the finished dashboard.
 func (p *page) json() ([]byte, error) {
-	d, err := p.Build()
-	if err != nil {
-		return nil, fmt.Errorf("dashboard: %w", err)
-	}
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(d); err != nil {
+	if err := e.Encode(p.document); err != nil {
 		return nil, fmt.Errorf("dashboard: %w", err)
 	}
 	return out.Bytes(), nil
 }
 
 // id numbers panels and rows.
-func (p *page) id() uint32 {
+func (p *page) id() int {
 	p.lastID++
 	return p.lastID
 }
@@ -98,41 +92,44 @@ func uid(title string) string {
 }
 
 // source is the data source that the reader of the dashboard chooses.
-var source = common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.ToPtr("${datasource}")}
+var source = &dataSource{Type: "prometheus", UID: "${datasource}"}
 
-// all is the choice of everything.
-var all = dashboard.VariableOption{
-	Selected: cog.ToPtr(true),
-	Text:     dashboard.StringOrArrayOfString{String: cog.ToPtr("All")},
-	Value:    dashboard.StringOrArrayOfString{String: cog.ToPtr("$__all")},
+// What all values are together.
+const (
+	anyValue    = ".*"
+	whatThereIs = "" // what is offered: other programs have jobs, too, with metrics such as up
+)
+
+// ofAll lets the reader choose several values, at first all.
+func (v variable) ofAll(value string) variable {
+	v.Multi, v.IncludeAll, v.AllValue = true, true, value
+	v.Current = &choice{Selected: true, Text: "All", Value: "$__all"}
+	return v
 }
 
 // labelVariable offers the values that a label of a metric has.
-func labelVariable(label, name, metric string) *dashboard.QueryVariableBuilder {
+func labelVariable(label, name, metric, all string) variable {
 	query := fmt.Sprintf("label_values(%s, %s)", metric, label)
-	return dashboard.NewQueryVariableBuilder(label).Label(name).Datasource(source).
-		Query(dashboard.StringOrMap{String: &query}).Definition(query).
-		Refresh(dashboard.VariableRefreshOnTimeRangeChanged).Sort(dashboard.VariableSortAlphabeticalAsc).
-		Multi(true).IncludeAll(true).AllValue(".*").Current(all)
+	v := newVariable("query", label, name, query).ofAll(all)
+	v.DataSource, v.Definition, v.Refresh, v.Sort = source, query, whenTimeChanges, alphabetically
+	return v
 }
 
 // scriptVariable offers the scripts of a configuration, those of the instances if
 // there are none.
-func scriptVariable(scripts []exporter.ScriptInfo) cog.Builder[dashboard.VariableModel] {
+func scriptVariable(scripts []exporter.ScriptInfo) variable {
 	if len(scripts) == 0 {
-		return labelVariable("script", "Script", "ply_script_up{"+instances+"}")
+		return labelVariable("script", "Script", "ply_script_up{"+instances+"}", anyValue)
 	}
 	names := make([]string, len(scripts))
 	for i, s := range scripts {
 		names[i] = s.Name
 	}
-	list := strings.Join(names, ",")
-	return dashboard.NewCustomVariableBuilder("script").Label("Script").Values(dashboard.StringOrMap{String: &list}).
-		Multi(true).IncludeAll(true).AllValue(strings.Join(names, "|")).Current(all)
+	return newVariable("custom", "script", "Script", strings.Join(names, ",")).ofAll(strings.Join(names, "|"))
 }
 
 // choose adds a variable that chooses scripts.
-func (p *page) choose(v cog.Builder[dashboard.VariableModel]) {
-	p.WithVariable(v)
+func (p *page) choose(v variable) {
+	p.Templating.List = append(p.Templating.List, v)
 	p.filter = instances + `, script=~"$script"`
 }

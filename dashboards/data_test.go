@@ -14,6 +14,7 @@ import (
 	client "github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"ply-exporter/configs"
 	"ply-exporter/exporter"
 	"ply-exporter/exporter/config"
 	"ply-exporter/internal/checked"
@@ -80,9 +81,17 @@ func expectData(t *testing.T, server *promtest.Server, what, query string) {
 // each with a series, all of which grow from scrape to scrape. It returns its address.
 func newTarget(t *testing.T, native bool) string {
 	t.Helper()
-	cfg, err := config.Load([]string{"../configs"})
-	if err != nil {
-		t.Fatal(plylang.Detail(err))
+	cfg := &config.Config{}
+	for _, file := range configs.Names() {
+		text, err := configs.Files.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := config.Parse(file, checked.Programs(t, text))
+		if err != nil {
+			t.Fatal(plylang.Detail(err))
+		}
+		cfg.Scripts = append(cfg.Scripts, one.Scripts...)
 	}
 	reader, err := exporter.NewReader(cfg, checked.Backend(t, kernelOfDashboards))
 	if err != nil {

@@ -52,20 +52,22 @@ const exporters = instances
 func (p *page) fleetState() []panel {
 	return []panel{
 		p.number("Exporters down", "Targets of the chosen jobs that Prometheus cannot scrape.", missing("up", exporters), "exporters down"),
-		p.number("Scripts down", "Scripts that do not run, or whose maps could not be read, on all instances together.",
-			missing("ply_script_up", p.filter), "scripts down"),
+		p.number("Scripts down", "Scripts that do not run, or whose maps could not be read, on all instances together. Those that wait for a program are not among them.",
+			scriptsDown(p.filter), "scripts down"),
 		p.number("Reloads that failed", "Instances that run an older configuration than they were given.",
 			missing("ply_exporter_config_last_reload_successful", instances), "reloads that failed"),
 		p.number("Probes not attached", "Probe specifications of running scripts that are not attached.",
-			missing("ply_probe_attached", p.filter), "probes not attached"),
+			probesNotAttached(p.filter), "probes not attached"),
 		{kind: values, title: "Exporters", description: "Exporters that run.", unit: "short", width: numberWidth, height: numberHeight,
 			targets: []target{{gauge("count", "ply_exporter_build_info", instances), "exporters"}}},
 		{kind: values, title: "Versions", description: "Different versions of the exporter that run.", unit: "short", width: numberWidth, height: numberHeight,
 			targets: []target{{gauge("count", "ply_exporter_build_info", instances, "version").call("count("), "versions"}}},
 		{title: "Scripts down by script", description: "Instances on which a script does not run: one that is down on all of them is broken, one that is down on some meets a kernel that lacks something.",
-			unit: "short", targets: []target{{missing("ply_script_up", p.filter, "script").top(maxSeries), "{{script}}"}}},
+			unit: "short", targets: []target{{scriptsDown(p.filter, "script").top(maxSeries), "{{script}}"}}},
 		{title: "Scripts down by instance", description: "Scripts that do not run, by instance.",
-			unit: "short", targets: []target{{missing("ply_script_up", p.filter, "instance").top(maxSeries), "{{instance}}"}}},
+			unit: "short", targets: []target{{scriptsDown(p.filter, "instance").top(maxSeries), "{{instance}}"}}},
+		p.topGauge("Scripts that wait, by script", "short", "Instances without a program or library that the script needs. It starts when that is installed.",
+			gauge("sum", "ply_script_waiting", p.filter, "script"), "{{script}}"),
 	}
 }
 

@@ -1,8 +1,7 @@
 package dashboards
 
-// What a panel of each type is told besides its queries. The SDK has a package for each
-// type, which would make the program larger by a twentieth; a test reads what is written
-// here with those packages.
+// What a panel of each type is told besides its queries. A test reads it with the package
+// that grafana-foundation-sdk has for each type.
 
 // options are the members of a JSON object.
 type options = map[string]any

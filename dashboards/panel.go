@@ -3,10 +3,6 @@ package dashboards
 import (
 	"fmt"
 	"strings"
-
-	"github.com/grafana/grafana-foundation-sdk/go/cog"
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/grafana/grafana-foundation-sdk/go/prometheus"
 )
 
 // A panel is one that has no place yet.
@@ -15,7 +11,7 @@ type panel struct {
 	title, description string
 	unit               string
 	targets            []target
-	width, height      uint32 // 0 is the usual one
+	width, height      int // 0 is the usual one
 }
 
 type panelKind int
@@ -24,7 +20,7 @@ const (
 	lines panelKind = iota
 	heat
 	number // green at 0, red above
-	states // of scripts: 1 is up, 0 is down
+	states // of scripts: 0 is down, 1 is up, 2 is waiting
 	values // numbers that are neither good nor bad
 )
 
@@ -46,77 +42,71 @@ const (
 	maxSeries    = 10
 )
 
-// builder is what all panels' builders are.
-type builder = cog.Builder[dashboard.Panel]
-
 // build makes the panel that Grafana reads.
-func (p *page) build(x panel) builder {
-	b := dashboard.NewPanelBuilder().Id(p.id()).Title(plain(x.title)).Description(markdown(x.description)).Datasource(source).
-		Span(x.width).Height(x.height)
-	format := prometheus.PromQueryFormatTimeSeries
+func (p *page) build(x panel) panelJSON {
+	out := panelJSON{
+		ID: p.id(), Title: plain(x.title), Description: markdown(x.description), DataSource: source,
+		Place: p.grid.panel(x.width, x.height), RepeatDirection: "h", Fields: fields{Overrides: []struct{}{}},
+	}
+	format, f := "time_series", &out.Fields.Defaults
 	switch x.kind {
 	case lines:
-		b.Type("timeseries").Unit(x.unit).Options(lineOptions).Custom(lineStyle)
+		out.Type, out.Options, f.Unit, f.Custom = "timeseries", lineOptions, &x.unit, lineStyle
 	case heat:
-		format = prometheus.PromQueryFormatHeatmap
-		b.Type("heatmap").Options(heatOptions(x.unit)).FieldConfig(*dashboard.NewFieldConfigSource())
+		out.Type, out.Options = "heatmap", heatOptions(x.unit)
+		format = "heatmap"
 	case states:
-		b.Type("stat").Options(statOptions("background", "value_and_name", "none")).
-			Mappings([]dashboard.ValueMapping{upOrDown}).Thresholds(steps("red", 1, "green"))
+		out.Type, out.Options = "stat", statOptions("background", "value_and_name", "none")
+		f.Mappings, f.Thresholds = []mapping{stateNames}, steps("red", 1, "green")
 	case number:
-		b.Type("stat").Unit(x.unit).Options(statOptions("background", "value", "none")).Thresholds(steps("green", 1, "red"))
+		out.Type, out.Options = "stat", statOptions("background", "value", "none")
+		f.Unit, f.Thresholds = &x.unit, steps("green", 1, "red")
 	case values:
-		b.Type("stat").Unit(x.unit).Options(statOptions("value", "value", "area")).Thresholds(steps("text", 0, "text"))
+		out.Type, out.Options = "stat", statOptions("value", "value", "area")
+		f.Unit, f.Thresholds = &x.unit, steps("text", 0, "text")
 	default:
 		panic(fmt.Sprintf("unexpected kind of panel %d", x.kind))
 	}
 	for i, t := range x.targets {
-		b.WithTarget(t.build(i, format))
+		out.Targets = append(out.Targets, t.build(i, format))
 	}
-	return b
+	return out
 }
 
-// upOrDown is what the states 0 and 1 are called.
-var upOrDown = dashboard.ValueMapping{ValueMap: &dashboard.ValueMap{
-	Type: dashboard.MappingTypeValueToText,
-	Options: map[string]dashboard.ValueMappingResult{
-		"0": {Text: cog.ToPtr("down"), Color: cog.ToPtr("red")},
-		"1": {Text: cog.ToPtr("up"), Color: cog.ToPtr("green")},
-	},
+// stateNames is what the states are called.
+var stateNames = mapping{Type: "value", Options: map[string]mapped{
+	"0": {"down", "red"},
+	"1": {"up", "green"},
+	"2": {"waiting", "yellow"},
 }}
 
 // steps colors numbers: below a limit, and from it on.
-func steps(below string, limit float64, from string) cog.Builder[dashboard.ThresholdsConfig] {
-	return dashboard.NewThresholdsConfigBuilder().Mode(dashboard.ThresholdsModeAbsolute).
-		Steps([]dashboard.Threshold{{Color: below}, {Value: &limit, Color: from}})
+func steps(below string, limit float64, from string) *thresholds {
+	return &thresholds{Mode: "absolute", Steps: []threshold{{Color: below}, {Value: &limit, Color: from}}}
 }
 
 // build makes the target at a place. Its data source is told again: without, it would
 // not be checked as a query of Prometheus.
-func (t target) build(i int, format prometheus.PromQueryFormat) *prometheus.DataqueryBuilder {
-	return prometheus.NewDataqueryBuilder().RefId(string(rune('A' + i))).Datasource(source).
-		Expr(t.query.String()).LegendFormat(t.legend).Format(format).Range()
+func (t target) build(i int, format string) targetJSON {
+	return targetJSON{
+		DataSource: source, Expr: t.query.String(), Format: format, Legend: t.legend, Range: true, RefID: string(rune('A' + i)),
+	}
 }
 
 // row adds a row of panels. Two stand beside each other, the last alone if they are
 // odd; a closed row has its panels inside.
 func (p *page) row(title string, closed bool, panels ...panel) {
-	b := dashboard.NewRowBuilder(plain(title)).Id(p.id()).Collapsed(closed)
+	row := rowJSON{Type: "row", Collapsed: closed, Title: plain(title), Place: p.grid.row(), ID: p.id(), Panels: []panelJSON{}}
 	arrange(panels)
-	built := make([]builder, len(panels))
-	for i, x := range panels {
-		built[i] = p.build(x)
-		if closed {
-			b.WithPanel(built[i])
+	var open []any
+	for _, x := range panels {
+		if built := p.build(x); closed {
+			row.Panels = append(row.Panels, built)
+		} else {
+			open = append(open, built)
 		}
 	}
-	p.WithRow(b)
-	if closed {
-		return
-	}
-	for _, x := range built {
-		p.WithPanel(x)
-	}
+	p.Panels = append(append(p.Panels, row), open...)
 }
 
 // arrange gives each panel that has none a width and a height.

@@ -211,7 +211,7 @@ func nameWithUnit(s exporter.ScriptInfo, m exporter.MetricInfo) string {
 
 // written are words that are not written in small letters.
 var written = map[string]string{
-	"bpf": "BPF", "cpu": "CPU", "dns": "DNS", "icmp": "ICMP", "io": "I/O", "ip": "IP", "nfs": "NFS", "oom": "OOM", "tcp": "TCP", "udp": "UDP", "vfs": "VFS",
+	"bpf": "BPF", "cpu": "CPU", "dns": "DNS", "icmp": "ICMP", "io": "I/O", "ip": "IP", "gc": "GC", "gnutls": "GnuTLS", "nfs": "NFS", "oom": "OOM", "openssl": "OpenSSL", "postgresql": "PostgreSQL", "tcp": "TCP", "tls": "TLS", "udp": "UDP", "vfs": "VFS",
 }
 
 // sentence is a name as words.

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"io/fs"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,20 +36,17 @@ const kernelOfDashboards = "7.3-amd64"
 // shipped makes the dashboards that the folder holds, by file.
 func shipped(t *testing.T) map[string][]byte {
 	t.Helper()
-	files, err := fs.Glob(configs.Files, "*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no configurations: %v", err)
-	}
 	b := checked.Backend(t, kernelOfDashboards)
 	all := map[string][]byte{}
-	for _, file := range files {
+	for _, file := range configs.Names() {
 		text, err := configs.Files.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := strings.TrimSuffix(file, ".yaml")
-		all[name+".json"] = of(t, b, "ply-exporter "+name, file, string(text))
+		name := strings.TrimSuffix(path.Base(file), ".yaml")
+		all[name+".json"] = of(t, b, "ply-exporter "+name, file, string(checked.Programs(t, text)))
 	}
+	var err error
 	if all["fleet.json"], err = dashboards.Fleet(); err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +114,11 @@ func check(t *testing.T, name string, text []byte) {
 	d := decode(t, name, text)
 	if n := len(*d.Uid); n < 1 || n > 40 {
 		t.Errorf("%s: the uid %q has %d characters", name, *d.Uid, n)
+	}
+	for _, v := range d.Templating.List {
+		if v.Name == "job" && v.AllValue != nil {
+			t.Errorf("%s: all jobs are %q, also those of other programs, which have metrics such as up, too", name, *v.AllValue)
+		}
 	}
 	ids := map[uint32]bool{}
 	for _, p := range panelsOf(d) {

@@ -6,15 +6,15 @@ import "fmt"
 // was lost.
 func (p *page) state() {
 	p.row("State of the scripts", false,
-		p.number("Scripts down", "Scripts that do not run, or whose maps could not be read.",
-			missing("ply_script_up", p.filter), "scripts down"),
+		p.number("Scripts down", "Scripts that do not run, or whose maps could not be read. Those that wait for a program are not among them.",
+			scriptsDown(p.filter), "scripts down"),
 		p.number("Probes not attached", "Probe specifications of running scripts that are not attached.",
-			missing("ply_probe_attached", p.filter), "probes not attached"),
+			probesNotAttached(p.filter), "probes not attached"),
 		p.number("Series left out", "Series that the last scrapes did not send, because they were more than --metrics.max-series.",
 			gauge("sum", "ply_scrape_series_omitted", p.filter), "series left out"),
 		panel{
-			kind: states, title: "Scripts", description: "Whether each script runs and its maps could be read: up if it does on all chosen instances.",
-			targets: []target{{bottom("min", "ply_script_up", p.filter, "script"), "{{script}}"}}, width: gridWidth / 2, height: numberHeight,
+			kind: states, title: "Scripts", description: "Whether each script runs and its maps could be read: up if it does on all chosen instances that have its program, and waiting if none has it.",
+			targets: []target{{scriptStates(p.filter).call("bottomk(%d, ", maxStates), "{{script}}"}}, width: gridWidth / 2, height: numberHeight,
 		},
 		panel{
 			title: "Losses (top 10 of each)", unit: "cps", targets: p.losses("script"),
@@ -49,9 +49,32 @@ func missing(metric, filter string, labels ...string) query {
 	}
 }
 
-// bottom is the smallest series of a gauge, as many as a panel can show.
-func bottom(aggregation, metric, filter string, labels ...string) query {
-	return gauge(aggregation, metric, filter, labels...).call("bottomk(%d, ", maxStates)
+// scriptsDown counts the scripts that are down and do not wait for a program, which some
+// machines do not have.
+func scriptsDown(filter string, labels ...string) query {
+	return func(w window) string {
+		up := w.read("min", "ply_script_up", filter)
+		return fmt.Sprintf("%s (%s) - %s (%s == 1 or %s)", by("count", labels), up, by("sum", labels), w.read("min", "ply_script_waiting", filter), up)
+	}
+}
+
+// probesNotAttached counts those of scripts that run and have their programs.
+func probesNotAttached(filter string) query {
+	return func(w window) string {
+		const script = " on (job, instance, script) "
+		attached := w.read("min", "ply_probe_attached", filter)
+		return fmt.Sprintf("count (%s == 0 and%s%s == 1 unless%s%s == 1) or 0 * count (%s)", attached,
+			script, w.read("min", "ply_script_up", filter), script, w.read("min", "ply_script_waiting", filter), attached)
+	}
+}
+
+// scriptStates are 0 of scripts that are down, 1 of those that are up, and 2 of those that
+// wait for a program wherever they are.
+func scriptStates(filter string) query {
+	return func(w window) string {
+		waiting := w.read("min", "ply_script_waiting", filter) + " == 1"
+		return fmt.Sprintf("min by (script) (%s unless %s) or 2 * max by (script) (%s)", w.read("min", "ply_script_up", filter), waiting, waiting)
+	}
 }
 
 // losses are the rates of what is lost, by labels: metrics that are absent where

@@ -141,9 +141,18 @@ var cookbookAlerts = map[string]alert{
 		map[string]string{`ply_module_loads_total{user="root", errno="OK", instance="a"}`: "0x50 1x10", `node_boot_time_seconds{instance="a"}`: "0x60"},
 		map[string]string{`ply_module_loads_total{user="root", errno="OK", instance="a"}`: "0x50 1x10", `node_boot_time_seconds{instance="a"}`: "3000x60"},
 	},
-	"StoppedByItsLimit": {one(`ply_throttled_seconds_sum{cgroup="/a"}`, "0+20x60"), one(`ply_throttled_seconds_sum{cgroup="/a"}`, "0+10x60")},
-	"SlowFsync":         {histogram("ply_fsync_seconds", "0.25", "0x60", "0.5", "0+9x60", "+Inf", "0+9x60"), histogram("ply_fsync_seconds", "0.25", "0+9x60", "0.5", "0+9x60", "+Inf", "0+9x60")},
-	"CommitsTooSlow":    {histogram("ply_commit_seconds", "0.005", "0+90x60", "+Inf", "0+100x60"), histogram("ply_commit_seconds", "0.005", "0+9999x60", "+Inf", "0+10000x60")},
+	"NamesResolveSlowly": {
+		map[string]string{`ply_name_lookups_seconds_sum{comm="app"}`: "0+60x60", `ply_name_lookups_seconds_count{comm="app"}`: "0+100x60"},
+		map[string]string{`ply_name_lookups_seconds_sum{comm="app"}`: "0+60x60", `ply_name_lookups_seconds_count{comm="app"}`: "0+200x60"},
+	},
+	"ConnectionsAreNotKept":       {one(`ply_tls_handshakes_total{comm="app"}`, "0+9000x60"), one(`ply_tls_handshakes_total{comm="app"}`, "0+5000x60")},
+	"PythonCollectsGarbage":       {one(`ply_python_pauses_seconds_sum{comm="app"}`, "0+9x60"), one(`ply_python_pauses_seconds_sum{comm="app"}`, "0+5x60")},
+	"PostgreSQLTableIsLocked":     {one(`ply_postgresql_table_waits_seconds_sum{database="5", relation="16384"}`, "0+40x60"), one(`ply_postgresql_table_waits_seconds_sum{database="5", relation="16384"}`, "0+20x60")},
+	"PostgreSQLSortsOnDisk":       {one(`ply_postgresql_sorts_total{place="disk"}`, "0+70x60"), one(`ply_postgresql_sorts_total{place="memory"}`, "0+70x60")},
+	"GoCollectsGarbageAllTheTime": {one(`ply_go_collections_total`, "0+200x60"), one(`ply_go_collections_total`, "0+90x60")},
+	"StoppedByItsLimit":           {one(`ply_throttled_seconds_sum{cgroup="/a"}`, "0+20x60"), one(`ply_throttled_seconds_sum{cgroup="/a"}`, "0+10x60")},
+	"SlowFsync":                   {histogram("ply_fsync_seconds", "0.25", "0x60", "0.5", "0+9x60", "+Inf", "0+9x60"), histogram("ply_fsync_seconds", "0.25", "0+9x60", "0.5", "0+9x60", "+Inf", "0+9x60")},
+	"CommitsTooSlow":              {histogram("ply_commit_seconds", "0.005", "0+90x60", "+Inf", "0+100x60"), histogram("ply_commit_seconds", "0.005", "0+9999x60", "+Inf", "0+10000x60")},
 }
 
 func one(series, values string) map[string]string { return map[string]string{series: values} }

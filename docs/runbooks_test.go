@@ -78,7 +78,7 @@ func TestScriptsOfRunbooksCompile(t *testing.T) {
 
 func compileRunbook(t *testing.T, at string, k *kernel.Kernel, script string) {
 	t.Helper()
-	obj, err := bpfgen.Build(&plylang.Source{Text: script}, k, bpfgen.Options{}, nil)
+	obj, err := bpfgen.Build(&plylang.Source{Text: string(checked.Programs(t, []byte(script)))}, k, bpfgen.Options{}, nil)
 	if err != nil {
 		t.Errorf("%s: %s", at, plylang.Detail(err))
 		return

@@ -24,6 +24,9 @@ type Tracer interface {
 	// keys, for which it had no room.
 	Overflowed(m *object.Map) uint64
 
+	// Faults is the number of readings of the memory of processes that failed.
+	Faults() uint64
+
 	// LostBegins is the number of calls of which elapsed does not know when they
 	// began.
 	LostBegins() uint64
@@ -62,8 +65,8 @@ type Tracer interface {
 	// Probes tells how each specification of the script is attached.
 	Probes() []Probe
 
-	// Cost is what the script's programs took while there were Statistics.
-	Cost() tracer.Cost
+	// Costs is what each of the script's programs took while there were Statistics.
+	Costs() []tracer.ProgramCost
 
 	// SampleEvery has a script that is sampled look at one event in n.
 	SampleEvery(n int)
@@ -71,11 +74,20 @@ type Tracer interface {
 	// FollowCPUs lets timers and counters begin again on CPUs that were offline.
 	FollowCPUs() error
 
-	// Replaced are the paths of programs and libraries at which there is another file
-	// than the one that the script is attached to. Follow attaches it to those, too, as
-	// it is compiled for them.
-	Replaced() []string
-	Follow(next *object.Object) error
+	// Follow attaches the script to files, too, that it is not attached to yet, as it is
+	// compiled for them, and returns their paths.
+	Follow(next *object.Object) ([]string, error)
+
+	// Files are the programs and libraries that the script is attached to.
+	Files() []object.FileID
+
+	// LetGo detaches the script from files that were deleted and that nobody can execute
+	// any more, and returns their paths.
+	LetGo() []string
+
+	// MustStartAgain says whether a module that had probes was removed and loaded again, or
+	// a program was written to.
+	MustStartAgain() bool
 
 	// Pause detaches the script. Its maps stay readable.
 	Pause() error
@@ -91,8 +103,9 @@ type Tracer interface {
 	Claim(claims map[string]string)
 
 	// Leave ends what this process does for the script: if it is pinned, it goes on,
-	// and is the next process's; if not, it is closed.
-	Leave() error
+	// and is the next process's, which is given the handover; if not, it is closed. Nothing
+	// expires any more when the handover is made.
+	Leave(handover func() []byte) error
 
 	Close() error
 }
@@ -148,6 +161,18 @@ type Backend interface {
 
 	// Forget gives back what only Check, Compile and Start need.
 	Forget()
+
+	// Prepare forgets what was read of the kernel, which may be old by now, and begins to
+	// read what nearly all scripts need, while the caller does something else.
+	Prepare()
+
+	// FileNames are the programs and libraries that a script is about, as it names
+	// them.
+	FileNames(src *plylang.Source) []string
+
+	// Look returns the files of the programs and libraries that scripts name as they
+	// are now, and for each name that has none one without a path.
+	Look(names []string) []object.File
 
 	// Verify lets this kernel verify an object, attaching nothing.
 	Verify(obj *object.Object) error

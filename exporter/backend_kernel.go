@@ -25,7 +25,11 @@ type KernelBackend struct {
 // NewBackend returns the backend of this machine. plainAttach attaches probes
 // as their names say, without looking for a cheaper attach type.
 func NewBackend(k *kernel.Kernel, log *slog.Logger, plainAttach bool) *KernelBackend {
-	return &KernelBackend{kernel: k, machine: decode.NewMachine(k), log: log, plain: plainAttach}
+	machine := decode.NewMachine(k)
+	if k.IsRunning() {
+		machine.SymbolsFrom(func() (decode.SymbolTable, error) { return tracer.OpenSymbols() })
+	}
+	return &KernelBackend{kernel: k, machine: machine, log: log, plain: plainAttach}
 }
 
 // Unverified is a backend that only compiles: it loads nothing to have it verified,
@@ -65,7 +69,7 @@ func (b *KernelBackend) Start(list []Start) ([]Tracer, []error) {
 	objs, names := make([]*object.Object, len(list)), make([]tracer.PinName, len(list))
 	for i, s := range list {
 		objs[i], names[i] = s.Object, s.Pin
-		if s.Symbols && b.pins.Holds(s.Pin, s.Object.Hash) {
+		if s.Symbols && b.pins.Holds(s.Pin, s.Object.PinHash) {
 			go b.machine.ReadSymbols() // the first scrape of it will show some
 		}
 		if err := b.machine.PrepareFor(s.Object); err != nil {
@@ -78,9 +82,11 @@ func (b *KernelBackend) Start(list []Start) ([]Tracer, []error) {
 	})
 	out := make([]Tracer, len(objs))
 	for i, t := range started {
-		if t != nil && errs[i] == nil {
-			out[i] = &kernelTracer{t, decode.New(b.machine, objs[i].Probes, t), func() uint64 { return printer.omittedOf(objs[i]) }}
+		if t == nil || errs[i] != nil {
+			continue
 		}
+		printer.stacks[i].of.Store(t)
+		out[i] = &kernelTracer{t, decode.New(b.machine, objs[i].Probes, t), func() uint64 { return printer.omittedOf(objs[i]) }}
 	}
 	return out, errs
 }
@@ -96,6 +102,24 @@ func (b *KernelBackend) Host() (HostReader, bool) {
 // Forget gives back what only compiling and starting need: the kernel's types,
 // for the most part.
 func (b *KernelBackend) Forget() { b.kernel.Forget() }
+
+// Prepare implements Backend.
+func (b *KernelBackend) Prepare() {
+	b.kernel.Forget()
+	b.kernel.Prepare()
+}
+
+// FileNames are the programs and libraries that a script names.
+func (b *KernelBackend) FileNames(src *plylang.Source) []string {
+	script, _ := plylang.Parse(src) // what is wrong is told elsewhere
+	if script == nil {
+		return nil
+	}
+	return bpfgen.FileNames(script)
+}
+
+// Look returns the files of the programs and libraries of these names.
+func (b *KernelBackend) Look(names []string) []object.File { return bpfgen.Look(names) }
 
 // Verify lets this kernel verify an object.
 func (b *KernelBackend) Verify(obj *object.Object) error {

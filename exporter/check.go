@@ -8,7 +8,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
-	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint/validations"
 	"github.com/prometheus/common/model"
 
 	"ply-exporter/bpfgen"
@@ -244,24 +244,42 @@ const noTotal = `counter metrics should have "_total" suffix`
 // name that is inferred it comes from that of a script or a map.
 const abbreviated = "metric names should not contain abbreviated units"
 
+// lints are the validations of promlint, whose Linter would link the parsers of all
+// exposition formats.
+var lints = []func(*dto.MetricFamily) []error{
+	validations.LintHelp,
+	validations.LintMetricUnits,
+	validations.LintCounter,
+	validations.LintHistogramSummaryReserved,
+	validations.LintMetricTypeInName,
+	validations.LintReservedChars,
+	validations.LintCamelCase,
+	validations.LintUnitAbbreviations,
+	validations.LintDuplicateMetric,
+}
+
+// lintFamily is what promlint says of a family, sorted, each text once.
+func lintFamily(f *dto.MetricFamily) []string {
+	var texts []string
+	for _, lint := range lints {
+		for _, err := range lint(f) {
+			texts = append(texts, err.Error())
+		}
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
 func lintMetric(m *metric) []string {
 	sample := &dto.Metric{}
 	for i := range m.labels {
 		sample.Label = append(sample.Label, &dto.LabelPair{Name: &m.labels[i].name, Value: new(string)})
 	}
 	f := &dto.MetricFamily{Name: &m.name, Help: &m.help, Type: m.typ.Enum(), Metric: []*dto.Metric{sample}}
-	problems, err := promlint.NewWithMetricFamilies([]*dto.MetricFamily{f}).Lint()
-	if err != nil {
-		return []string{err.Error()}
-	}
-	var texts []string
-	for _, p := range problems {
-		inferred := m.given == nil || m.given.Name == ""
-		if p.Text != noTotal && !(inferred && p.Text == abbreviated) && !slices.Contains(texts, p.Text) {
-			texts = append(texts, p.Text)
-		}
-	}
-	return texts
+	inferred := m.given == nil || m.given.Name == ""
+	return slices.DeleteFunc(lintFamily(f), func(text string) bool {
+		return text == noTotal || inferred && text == abbreviated
+	})
 }
 
 func indent(text string) string { return strings.ReplaceAll(text, "\n", "\n    ") }

@@ -1,10 +1,11 @@
 package exporter
 
 import (
-	"cmp"
 	"log/slog"
 	"slices"
+	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,9 +26,13 @@ type collector struct {
 	maxSeries int
 	log       *slog.Logger
 	more      prometheus.Gatherer // the exporter's process; may be nil
+	timed     func() bool         // whether the kernel always keeps statistics; nil: it does not
 
 	lock   sync.Mutex // held while maps are read, and until what was read is written
 	readAt time.Time  // when a scrape read them last; zero when other scripts run since
+
+	asked    atomic.Int32  // scrapes that are under way
+	answered chan struct{} // closed when one is done; nil while nobody waits for that
 
 	scraped time.Time     // when the last scrape was done
 	took    time.Duration // and how long it was reading and writing
@@ -44,6 +49,8 @@ type gathered struct {
 // send with all metrics, sorted by name. They are valid during the call. The
 // error is of the metrics of the exporter's process, which may be incomplete.
 func (c *collector) scrape(asked time.Time, send func([]gathered)) error {
+	c.asked.Add(1)
+	defer c.asked.Add(-1)
 	var more []*dto.MetricFamily
 	var err error
 	if c.more != nil {
@@ -51,15 +58,36 @@ func (c *collector) scrape(asked time.Time, send func([]gathered)) error {
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
+	defer c.tellAnswered()
 	begin := time.Now()
 	families := c.read(asked)
 	for _, f := range more {
 		families = append(families, gathered{name: f.GetName(), message: f})
 	}
-	slices.SortFunc(families, func(a, b gathered) int { return cmp.Compare(a.name, b.name) })
+	sort.Slice(families, func(i, j int) bool { return families[i].name < families[j].name })
 	send(families)
 	c.noteSent(begin)
 	return err
+}
+
+// answerFirst gives up the lock, and returns when a scrape that waits for it is done, if
+// there is one.
+func (c *collector) answerFirst() {
+	answered := make(chan struct{})
+	c.answered = answered
+	asked := c.asked.Load() > 0
+	c.lock.Unlock()
+	if asked {
+		<-answered
+	}
+}
+
+// tellAnswered ends answerFirst. The caller has the lock.
+func (c *collector) tellAnswered() {
+	if c.answered != nil {
+		close(c.answered)
+		c.answered = nil
+	}
 }
 
 // noteSent notes when a scrape that began then was done with what it has read.
@@ -91,7 +119,11 @@ func (c *collector) gather(asked time.Time) (all []*dto.MetricFamily, err error)
 func (c *collector) read(asked time.Time) (families []gathered) {
 	self := selfFamilies{}
 	var read []*running
+	timed := c.timed != nil && c.timed()
 	for _, s := range c.scripts {
+		if timed && s.running != nil {
+			s.running.addRuns(self)
+		}
 		if c.readScript(s, asked, self) {
 			read = append(read, s.running)
 		}
@@ -119,6 +151,9 @@ func (c *collector) read(asked time.Time) (families []gathered) {
 // read has no metrics but its ply_script_up, and is logged once.
 func (c *collector) readScript(s *script, asked time.Time, self selfFamilies) bool {
 	name := s.conf.Name
+	if len(s.names) > 0 {
+		self.add(scriptWaiting, boolValue(s.waits() != nil), name)
+	}
 	r := s.running
 	if r == nil {
 		self.add(scriptUp, 0, name)
@@ -136,6 +171,7 @@ func (c *collector) readScript(s *script, asked time.Time, self selfFamilies) bo
 	self.add(scriptInfo, 1, r.object.Hash, name)
 	r.addProbes(self)
 	r.addPrints(self)
+	r.addFaults(self)
 	r.addElapsed(self)
 	r.addPatterns(self)
 	if err != nil {
@@ -185,6 +221,13 @@ func (r *running) addPrints(self selfFamilies) {
 	}
 }
 
+// addFaults adds what the script could not read.
+func (r *running) addFaults(self selfFamilies) {
+	if r.object.ReadsUser {
+		self.add(scriptFaults, float64(r.tracer.Faults()), r.conf.Name)
+	}
+}
+
 // addElapsed adds the calls that the script misses because it is not known when they
 // began.
 func (r *running) addElapsed(self selfFamilies) {
@@ -205,10 +248,17 @@ func (r *running) addPatterns(self selfFamilies) {
 	}
 }
 
+// fillsUp says that there may be more keys than the map has room for.
+func fillsUp(mp *object.Map) bool {
+	return !mp.ProgramsOnly() && mp.Storage != object.Array && len(mp.Key) > 0
+}
+
 func (r *running) addMap(self selfFamilies, reading mapReading) {
 	mp, script := reading.series.mp, r.conf.Name
 	if !mp.ProgramsOnly() {
 		self.add(mapEntries, float64(reading.entries), mp.Name, script)
+	}
+	if fillsUp(mp) {
 		self.add(mapMaxEntries, float64(mp.MaxEntries), mp.Name, script)
 	}
 	if mp.Storage == object.LRUHash {
@@ -251,6 +301,15 @@ func (s *script) ownSpecs() []string {
 		s.specs = slices.Compact(s.specs)
 	}
 	return s.specs
+}
+
+// addRuns adds what the programs of each specification took.
+func (r *running) addRuns(self selfFamilies) {
+	for spec, cost := range newCosts(r.tracer.Costs()).probes {
+		spec = decode.ForLabel.Escape(spec)
+		self.add(probeRuns, float64(cost.Runs), spec, r.conf.Name)
+		self.add(probeRunSeconds, cost.Time.Seconds(), spec, r.conf.Name)
+	}
 }
 
 // addProbes adds the state of each specification, one sample for equal ones.

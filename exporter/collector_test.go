@@ -4,14 +4,18 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
+	"ply-exporter/tracer"
 )
 
 const oneScript = "scripts: [{name: net, script: S%s}]\n"
@@ -202,11 +206,22 @@ func TestGoneKeysAreForgotten(t *testing.T) {
 	}
 }
 
+// A map that has room for all keys that there can be does not fill up, and has no maximum.
+func TestMaximaOfKeys(t *testing.T) {
+	b := &fakeBackend{scripts: map[string]string{"S": on("@ = count(); @few[pid & 3] = count(); @many[pid] = count();")}, tracers: map[string]*fakeTracer{"S": {}}}
+	got := scrapeAll(t, run(t, b, "scripts: [{name: s, script: S}]"))
+	const one = "\nply_map_max_entries{"
+	if strings.Count(got, one) != 1 || !strings.Contains(got, one+`map="@many",script="s"} 10240`) || strings.Count(got, "\nply_map_entries{") != 3 {
+		t.Error(got)
+	}
+}
+
 func TestOwnMetrics(t *testing.T) {
 	b := &fakeBackend{
 		scripts: map[string]string{
 			"A": on(`@ = count();`),
 			"B": on(`@ = quantize((s64)pid); @r = count(); clear(@r);`),
+			"D": on(`@[str(uptr(pid))] = count();`),
 		},
 		tracers: map[string]*fakeTracer{
 			"A": {err: errors.New("no such map")},
@@ -220,7 +235,7 @@ func TestOwnMetrics(t *testing.T) {
 		},
 		checks: map[string]error{"C": &plylang.Error{Msg: "no function x", Missing: true}},
 	}
-	c := run(t, b, "scripts: [{name: a, script: A}, {name: b, script: B}, {name: c, script: C}]")
+	c := run(t, b, "scripts: [{name: a, script: A}, {name: b, script: B}, {name: c, script: C}, {name: d, script: D}]")
 	got := scrapeAll(t, c)
 	for _, line := range []string{
 		`ply_script_up{script="a"} 0`,
@@ -233,6 +248,7 @@ func TestOwnMetrics(t *testing.T) {
 		`ply_map_dropped_total{map="@",script="b"} 12`,
 		`ply_map_late_clears_total{map="@r",script="b"} 5`,
 		`ply_map_negative_total{map="@",script="b"} 2`,
+		`ply_script_memory_faults_total{script="d"} 3`,
 		`ply_cgroup_pattern_cgroups{pattern="/a/*",script="b"} 12`,
 		`ply_cgroup_pattern_left_out{pattern="/a/*",script="b"} 2`,
 		`ply_b_bucket{le="1"} 2`,
@@ -241,11 +257,40 @@ func TestOwnMetrics(t *testing.T) {
 			t.Errorf("no line %s in\n%s", line, got)
 		}
 	}
+	if strings.Contains(got, `ply_script_memory_faults_total{script="b"}`) {
+		t.Errorf("a script that reads no memory of processes has faults:\n%s", got)
+	}
 	if strings.Contains(got, `ply_map_late_clears_total{map="@",`) {
 		t.Errorf("a map that nobody clears has late clears:\n%s", got)
 	}
 	if strings.Contains(got, "ply_a") {
 		t.Errorf("a script that cannot be read has metrics:\n%s", got)
+	}
+}
+
+// What probes cost is exported while the kernel always keeps statistics. A program that
+// serves several specifications counts with each, and one that serves none of them with none.
+func TestOwnMetricsOfRuns(t *testing.T) {
+	ran := &fakeTracer{programs: []tracer.ProgramCost{
+		{Specs: []string{"kprobe:a"}, Cost: tracer.Cost{Runs: 1000, Time: time.Millisecond}},
+		{Specs: []string{"kprobe:a", "kprobe:b"}, Cost: tracer.Cost{Runs: 500, Time: time.Second}},
+		{Cost: tracer.Cost{Runs: 7, Time: time.Hour}},
+	}}
+	c := run(t, &fakeBackend{scripts: map[string]string{"S": on(`@ = count();`)}, tracers: map[string]*fakeTracer{"S": ran}}, oneScriptYAML(""))
+	if got := scrapeAll(t, c); strings.Contains(got, "ply_probe_run") {
+		t.Errorf("the statistics are those of moments:\n%s", got)
+	}
+	c.timed = func() bool { return true }
+	got := scrapeAll(t, c)
+	for _, line := range []string{
+		`ply_probe_runs_total{probe="kprobe:a",script="net"} 1500`,
+		`ply_probe_runs_total{probe="kprobe:b",script="net"} 500`,
+		`ply_probe_run_seconds_total{probe="kprobe:a",script="net"} 1.001`,
+		`ply_probe_run_seconds_total{probe="kprobe:b",script="net"} 1`,
+	} {
+		if !strings.Contains(got, line+"\n") {
+			t.Errorf("no line %s in\n%s", line, got)
+		}
 	}
 }
 
@@ -321,3 +366,27 @@ func benchmarkScrape(b *testing.B, n int) {
 }
 
 func BenchmarkScrape20000Series(b *testing.B) { benchmarkScrape(b, 20000) }
+
+// What a start has left to do waits for a scrape that has waited for it, and for none that
+// nobody asked for.
+func TestWhoAskedIsAnsweredFirst(t *testing.T) {
+	c := &collector{log: slog.New(slog.DiscardHandler)}
+	c.lock.Lock()
+	c.answerFirst() // returns
+	c.lock.Lock()
+	sent := false
+	asked := make(chan error)
+	go func() { asked <- c.scrape(time.Now(), func([]gathered) { sent = true }) }()
+	for c.asked.Load() == 0 {
+		runtime.Gosched()
+	}
+	if c.answerFirst(); !sent {
+		t.Error("the scrape was not done")
+	}
+	if err := <-asked; err != nil {
+		t.Error(err)
+	}
+	if c.asked.Load() != 0 {
+		t.Error("a scrape that was done is still under way")
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/config"
 	"ply-exporter/plylang"
+	"ply-exporter/tracer"
 	"ply-exporter/tracer/decode"
 )
 
@@ -23,6 +24,8 @@ type script struct {
 	mistaken bool              // whether that is the user's mistake, in every kernel
 	warnings plylang.ErrorList // what it works with, but should not
 	notes    plylang.ErrorList // what of it is absent on this kernel
+	names    []string          // of the programs and libraries that it is about
+	files    []object.File     // that these meant before it was compiled
 	specs    []string          // of a script that does not run: its probes, once they were asked for
 }
 
@@ -34,6 +37,8 @@ type compiled struct {
 	metrics metrics
 	options bpfgen.Options
 	object  *object.Object
+
+	before *handover // what the process before has left of the script; nil if there is none
 }
 
 // needsSymbols says whether labels are names of kernel symbols.
@@ -56,7 +61,7 @@ func compile(cfg *config.Config, b Backend) (scripts []*script, fatal plylang.Er
 func recompile(cfg *config.Config, b Backend, running map[string]*running) (scripts []*script, fatal plylang.ErrorList) {
 	scripts = make([]*script, len(cfg.Scripts))
 	lists, errs := make([]metrics, len(scripts)), make([]plylang.ErrorList, len(scripts))
-	parallel(len(scripts), runtime.GOMAXPROCS(0), func(i int) {
+	tracer.Parallel(len(scripts), runtime.GOMAXPROCS(0), func(i int) {
 		scripts[i] = &script{conf: cfg.Scripts[i]}
 		lists[i], errs[i] = scripts[i].compile(b, running[cfg.Scripts[i].Name])
 	})
@@ -81,6 +86,7 @@ func (s *script) compile(b Backend, was *running) (metrics, plylang.ErrorList) {
 	if was != nil && (was.conf.Source.Text != s.conf.Source.Text || !reflect.DeepEqual(drops(was.conf), drops(s.conf))) {
 		was = nil
 	}
+	s.look(b)
 	checked, err := s.check(b, was)
 	if err != nil {
 		return nil, s.fail(err)
@@ -109,7 +115,7 @@ func (s *script) compile(b Backend, was *running) (metrics, plylang.ErrorList) {
 	s.warnings = append(s.warnings, movedTo(s.conf.Source, obj.Warnings)...)
 	s.warnings.Sort()
 	list.tellExact(checked, obj)
-	s.compiled = &compiled{s.conf, checked, list, opt, obj}
+	s.compiled = &compiled{conf: s.conf, checked: checked, metrics: list, options: opt, object: obj}
 	return list, nil
 }
 

@@ -50,7 +50,7 @@ func (t *mapSeries) hide() {
 		if t.isNew(n) {
 			s.hidden = !t.shows(t.labels(n)) // a new one waits for a free place
 		}
-		if t.isNew(n) || !bytes.Equal(t.valueIn(t.was, n), t.value(n)) {
+		if t.isNew(n) || !bytes.Equal(t.was.at(n), t.value(n)) {
 			s.changed = t.round
 		}
 	}

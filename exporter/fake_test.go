@@ -32,6 +32,7 @@ type pair struct{ key, value []byte }
 type fakeTracer struct {
 	lock      sync.Mutex // of rows and cleared, where a test changes them meanwhile
 	rows      map[string][]pair
+	read      []Row // when not nil, what is read instead
 	cleared   time.Time
 	expired   []pair
 	taken     uint64
@@ -46,14 +47,17 @@ type fakeTracer struct {
 	reads     int
 	closed    bool
 	pinned    bool
+	left      []byte // the handover of the exporter before
 	paused    bool
-	every     int      // one in how many events is looked at
-	replaced  []string // files
+	every     int // one in how many events is looked at
 	followed  []*object.Object
 	followErr error
-	cost      func() tracer.Cost // nil: nothing
-	block     chan struct{}      // when not nil, reading waits for it
-	names     map[int64]string   // of numbers
+	attached  []object.FileID
+	returned  bool
+	cost      func() tracer.Cost // nil: what programs says
+	programs  []tracer.ProgramCost
+	block     chan struct{}    // when not nil, reading waits for it
+	names     map[int64]string // of numbers
 	groups    map[int64]fakeGroup
 	text      func(v object.Value) string // nil: as numbers and strings are
 }
@@ -67,13 +71,20 @@ func (f *fakeTracer) Contents(m *object.Map) (Contents, error) {
 	defer f.lock.Unlock()
 	var rows []Row
 	for _, p := range f.rows[m.Name] {
-		rows = append(rows, Row{Key: p.key, Value: p.value})
+		rows = append(rows, Row{Key: p.key, Value: m.AppendRead(nil, p.value)})
+	}
+	if f.read != nil {
+		rows = f.read
 	}
 	var expired []Row
 	for _, p := range f.expired {
-		expired = append(expired, Row{Key: p.key, Value: p.value})
+		expired = append(expired, Row{Key: p.key, Value: m.AppendRead(nil, p.value)})
 	}
-	return Contents{Rows: slices.Values(rows), Len: len(rows), Other: f.others[m.Name], Cleared: f.cleared, Expired: expired, ExpiredEnd: f.taken + uint64(len(expired))}, f.err
+	other := f.others[m.Name]
+	if other != nil {
+		other = m.AppendRead(nil, other)
+	}
+	return Contents{Rows: slices.Values(rows), Len: len(rows), Other: other, Cleared: f.cleared, Expired: expired, ExpiredEnd: f.taken + uint64(len(expired))}, f.err
 }
 
 func (f *fakeTracer) TakeExpired(_ *object.Map, n uint64) {
@@ -93,6 +104,7 @@ func (f *fakeTracer) LateClears(m *object.Map) uint64 { return f.late[m.Name] }
 func (f *fakeTracer) Expired(*object.Map) uint64      { return f.taken + uint64(len(f.expired)) }
 func (f *fakeTracer) DependOnPast(does bool)          { f.past = does }
 func (f *fakeTracer) MapMemory(*object.Map) uint64    { return 4096 }
+func (f *fakeTracer) Faults() uint64                  { return 3 }
 func (f *fakeTracer) LostBegins() uint64              { return 2 }
 func (f *fakeTracer) LostEvents() uint64              { return 3 }
 func (f *fakeTracer) OmittedLines() uint64            { return 4 }
@@ -100,23 +112,32 @@ func (f *fakeTracer) CgroupPatterns() []CgroupPattern { return f.patterns }
 func (f *fakeTracer) Probes() []Probe                 { return f.probes }
 func (f *fakeTracer) SampleEvery(n int)               { f.every = n }
 func (f *fakeTracer) FollowCPUs() error               { return nil }
-func (f *fakeTracer) Replaced() []string              { return f.replaced }
-func (f *fakeTracer) Follow(next *object.Object) error {
+func (f *fakeTracer) Follow(next *object.Object) ([]string, error) {
 	f.followed = append(f.followed, next)
-	return f.followErr
+	if f.followErr != nil {
+		return nil, f.followErr
+	}
+	return []string{"/usr/bin/app"}, nil
 }
+func (f *fakeTracer) Files() []object.FileID  { return f.attached }
+func (f *fakeTracer) LetGo() []string         { return nil }
+func (f *fakeTracer) MustStartAgain() bool    { return f.returned }
 func (f *fakeTracer) Pause() error            { f.paused = true; return nil }
 func (f *fakeTracer) Pinned() bool            { return f.pinned }
 func (f *fakeTracer) Created() time.Time      { return time.Unix(1000, 0) }
 func (f *fakeTracer) Claim(map[string]string) {}
-func (f *fakeTracer) Leave() error            { return f.Close() }
 func (f *fakeTracer) Close() error            { f.closed = true; return nil }
 
-func (f *fakeTracer) Cost() tracer.Cost {
+// Costs has one program serve all probes.
+func (f *fakeTracer) Costs() []tracer.ProgramCost {
 	if f.cost == nil {
-		return tracer.Cost{}
+		return f.programs
 	}
-	return f.cost()
+	var specs []string
+	for _, p := range f.probes {
+		specs = append(specs, p.Spec)
+	}
+	return []tracer.ProgramCost{{Specs: specs, Cost: f.cost()}}
 }
 
 func (f *fakeTracer) Text(v object.Value) string {
@@ -186,6 +207,9 @@ type fakeBackend struct {
 	scripts map[string]string
 	tracers map[string]*fakeTracer
 	checks  map[string]error
+	stale   error                    // what checks of all say until it forgets
+	names   map[string][]string      // of programs, by the script's text
+	files   map[string][]object.File // by name
 }
 
 // compiler compiles for a recorded kernel.
@@ -199,7 +223,7 @@ var compiler = sync.OnceValue(func() *KernelBackend {
 
 func (b *fakeBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 	text := strings.TrimSpace(src.Text)
-	if err := b.checks[text]; err != nil {
+	if err := cmp.Or(b.stale, b.checks[text]); err != nil {
 		var e *plylang.Error
 		if errors.As(err, &e) {
 			e.Src = src
@@ -212,11 +236,34 @@ func (b *fakeBackend) Check(src *plylang.Source) (*plylang.Script, error) {
 	return compiler().Check(&long)
 }
 
+func (b *fakeBackend) FileNames(src *plylang.Source) []string {
+	return b.names[strings.TrimSpace(src.Text)]
+}
+
+func (b *fakeBackend) Look(names []string) (files []object.File) {
+	for _, name := range names {
+		if found := b.files[name]; found != nil {
+			files = append(files, found...)
+		} else {
+			files = append(files, object.File{Name: name})
+		}
+	}
+	return files
+}
+
 // long is the script that a text stands for.
 func (b *fakeBackend) long(text string) string { return cmp.Or(b.scripts[text], text) }
 
 func (b *fakeBackend) Compile(s *plylang.Script, opt bpfgen.Options) (*object.Object, error) {
 	return compiler().Compile(s, opt)
+}
+
+// Leave keeps the handover for who starts the script again.
+func (f *fakeTracer) Leave(handover func() []byte) error {
+	if f.pinned {
+		f.left = handover()
+	}
+	return f.Close()
 }
 
 func (b *fakeBackend) Start(list []Start) ([]Tracer, []error) {
@@ -228,7 +275,13 @@ func (b *fakeBackend) Start(list []Start) ([]Tracer, []error) {
 				t = tracer
 			}
 		}
-		tracers[i] = t
+		if t.left != nil {
+			if !start.Pin.Resume(t.left) {
+				errs[i] = errors.New("the handover is of no use")
+			}
+			t.expired = nil // only the process knew, before
+		}
+		tracers[i], t.left, t.closed = t, nil, false
 	}
 	return tracers, errs
 }
@@ -237,7 +290,8 @@ func (b *fakeBackend) Statistics() (io.Closer, error) { return io.NopCloser(nil)
 
 func (b *fakeBackend) Host() (HostReader, bool) { return &fakeHost{}, true }
 
-func (b *fakeBackend) Forget() {}
+func (b *fakeBackend) Forget()  { b.stale = nil }
+func (b *fakeBackend) Prepare() { b.stale = nil }
 
 func (b *fakeBackend) Verify(*object.Object) error { return nil }
 

@@ -40,17 +40,26 @@ func (c *compiled) pinName() tracer.PinName {
 	for _, m := range c.metrics.exported() {
 		claims[fmt.Sprintf("%s%q", m.name, m.labelNames())] = m.meaning()
 	}
-	name := c.conf.Name
-	if slices.ContainsFunc(c.metrics.exported(), (*metric).hasGroups) {
-		name = "" // what series had of containers that ended is not in the kernel
-	}
 	var joined []string
 	for i, m := range c.metrics {
 		if m.starts() && m.joins(c.object.Maps[i]) {
 			joined = append(joined, c.object.Maps[i].Name)
 		}
 	}
-	return tracer.PinName{Name: name, Claims: claims, Joined: joined}
+	return tracer.PinName{Name: c.conf.Name, Claims: claims, Joined: joined, Resume: c.resume, Needs: c.needs()}
+}
+
+// needs says what series have that is not in the maps; "" if they have nothing.
+func (c *compiled) needs() string {
+	for _, m := range c.metrics.exported() {
+		switch {
+		case m.hasGroups():
+			return "series of " + m.name + " have counts of containers that ended"
+		case m.top > 0 && m.starts():
+			return "what was counted of " + m.name + " in which series depends on what was among the largest"
+		}
+	}
+	return ""
 }
 
 // joins says whether several keys may have the same labels: some of their parts are not
@@ -69,7 +78,7 @@ func (m *metric) meaning() string {
 	}
 	text += m.native.meaning()
 	if m.top > 0 && m.starts() {
-		text += fmt.Sprintf(", the largest %d by process %s", m.top, process)
+		text += fmt.Sprintf(", the largest %d", m.top)
 	}
 	return text
 }

@@ -23,6 +23,8 @@ func TestLabelRegexp(t *testing.T) {
 		{`@[comm] = count();`, `{regexp: "(kworker).*", keep: true}`, kernel, `_total{comm="kworker"} 7`},
 		{`@[comm] = count();`, `{regexp: "kworker.*", keep: true}`, kernel, `_total{comm="kworker/0:1"} 3 _total{comm="kworker/1:2"} 4`},
 		{`@[comm] = count();`, `{regexp: "kworker", keep: true}`, kernel, ``},
+		{`@[comm] = count();`, `{regexp: '\Qkworker/0:1', keep: true}`, kernel, `_total{comm="kworker/0:1"} 3`},
+		{`@[comm] = count();`, `{regexp: '(?i)KWORKER/0.*|kworker/2', keep: true}`, kernel, `_total{comm="kworker/0:1"} 3`},
 		{`@[comm] = count();`, `{regexp: "(worker|as).*"}`, kernel, `_total{comm="bash"} 5 _total{comm="kworker/0:1"} 3 _total{comm="kworker/1:2"} 4`},
 		{`@[comm] = count();`, `{regexp: "(kw).*|.*", keep: true}`, kernel, `_total{comm=""} 5 _total{comm="kw"} 7`},
 		{`@[comm] = count();`, `{regexp: "(kworker|b).*", map: {kworker: kernel, bash: shell}}`, kernel, `_total{comm="b"} 5 _total{comm="kernel"} 7`},

@@ -2,7 +2,6 @@ package exporter
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 	"time"
 
@@ -39,7 +38,7 @@ type ledger struct {
 	most   int           // how many series are exported beside that of all others; 0: all
 
 	keys   []ledgerKey
-	last   []byte         // what keys had when they were read last
+	last   valueList      // what keys had when they were read last
 	other  []byte         // and those for which the map has no room
 	series []ledgerSeries // nil where all that are shown have a key
 
@@ -70,7 +69,7 @@ const longAgo = 100 * 365 * 24 * time.Hour
 
 // newLedger returns a ledger if the metric needs one.
 func newLedger(m *metric, mp *object.Map) *ledger {
-	l := &ledger{adds: m.starts() && mp.Reduce == object.ReduceSum, groups: m.hasGroups(), moving: m.moves(), epoch: time.Now().Add(-longAgo), changed: make([]byte, mp.Size)}
+	l := &ledger{adds: m.starts() && mp.Reduce == object.ReduceSum, groups: m.hasGroups(), moving: m.moves(), epoch: time.Now().Add(-longAgo), last: newValueList(mp)}
 	if l.adds {
 		l.most = m.top
 	}
@@ -92,7 +91,7 @@ func (l *ledger) ages() bool { return l.groups || l.most > 0 }
 func (l *ledger) begin(t *mapSeries, c Contents) {
 	l.now = time.Since(l.epoch)
 	if !l.adds || t.evicts() {
-		t.was = append(t.was[:0], t.values...)
+		t.was.copyFrom(&t.values)
 	}
 	if c.Cleared.After(t.cleared) {
 		l.reset(t)
@@ -130,7 +129,7 @@ func (l *ledger) relearn(t *mapSeries) {
 // add makes room for a key that is new.
 func (l *ledger) add(settled bool) {
 	l.keys = append(l.keys, ledgerKey{round: never, unsettled: !settled || l.moving})
-	l.last = append(l.last, make([]byte, len(l.changed))...)
+	l.last.grow(len(l.keys))
 }
 
 // makeRoom makes room for so many series.
@@ -143,22 +142,17 @@ func (l *ledger) makeRoom(n int) {
 // knows says that a key was there at the reading before.
 func (l *ledger) knows(t *mapSeries, n int) bool { return l.keys[n].round == t.round-1 }
 
-// lastOf is what a key had when it was read last.
-func (l *ledger) lastOf(n int) []byte {
-	size := len(l.changed)
-	return l.last[n*size : (n+1)*size]
-}
-
 // weigh looks at what a key has before it counts anywhere.
 func (l *ledger) weigh(t *mapSeries, n int, value []byte) {
-	k, last, of := &l.keys[n], l.lastOf(n), t.of[n]
+	k, of := &l.keys[n], t.of[n]
 	switch {
 	case !l.knows(t, n):
-		clear(last)
-	case t.mp.Fell(last, value):
-		clear(last)
+		l.last.set(uint32(n), l.last.nothing)
+	case t.mp.Fell(l.last.at(uint32(n)), value):
+		l.last.set(uint32(n), l.last.nothing)
 		t.outgrow(of)
 	}
+	last := l.last.at(uint32(n))
 	if of == noSeries || !l.ages() {
 		return
 	}
@@ -186,7 +180,8 @@ func (l *ledger) lives(n uint32) bool { return !l.ages() || l.now-l.series[n].al
 
 // count counts what a key has grown by.
 func (l *ledger) count(t *mapSeries, n int, value []byte) {
-	l.grow(l.lastOf(n), value)
+	l.grow(l.last.at(uint32(n)), value)
+	l.last.set(uint32(n), value)
 	l.keys[n].round = t.round
 	if of := t.of[n]; of == noSeries {
 		t.filtered++
@@ -197,10 +192,7 @@ func (l *ledger) count(t *mapSeries, n int, value []byte) {
 
 // grow sets changed to what a value has grown by since the last one, word by word.
 func (l *ledger) grow(last, value []byte) {
-	for w := 0; w < len(last); w += 8 {
-		binary.LittleEndian.PutUint64(l.changed[w:], binary.LittleEndian.Uint64(value[w:])-binary.LittleEndian.Uint64(last[w:]))
-	}
-	copy(last, value)
+	l.changed = l.last.mp.AppendGrowth(l.changed[:0], last, value)
 }
 
 // post adds to a series what a key has grown by, or its value.
@@ -212,15 +204,16 @@ func (l *ledger) post(t *mapSeries, of uint32, value []byte) {
 	of = l.countsIn(t, of)
 	l.show(t, of)
 	t.accumulate(of, l.changed)
-	t.mp.Carry(t.value(of))
+	t.values.set(of, t.mp.Carry(t.value(of)))
 }
 
 // countOther counts what the keys have grown by for which the map has no room.
 func (l *ledger) countOther(t *mapSeries, value []byte) {
 	if l.other == nil || t.mp.Fell(l.other, value) {
-		l.other = make([]byte, len(l.changed))
+		l.other = l.last.nothing
 	}
 	l.grow(l.other, value)
+	l.other = bytes.Clone(value)
 	l.touch(t, t.other)
 	l.post(t, t.other, value)
 }
@@ -240,9 +233,9 @@ func (l *ledger) countExpired(t *mapSeries, c Contents) {
 	t.makeRoom()
 	for i, row := range c.Expired {
 		n := numbers[i]
-		last, of := l.lastOf(n), t.of[n]
+		last, of := l.last.at(uint32(n)), t.of[n]
 		if !l.knows(t, n) || t.mp.Fell(last, row.Value) {
-			clear(last)
+			last = l.last.nothing
 		}
 		if of != noSeries && t.mp.Written(1, row.Value) {
 			if !bytes.Equal(last, row.Value) {
@@ -263,7 +256,7 @@ func (l *ledger) show(t *mapSeries, n uint32) {
 		return
 	}
 	if s.round != t.round-1 {
-		clear(t.value(n))
+		t.values.set(n, t.values.nothing)
 		s.past = false
 	}
 	s.last, s.round = s.round, t.round
@@ -332,10 +325,11 @@ func (t *mapSeries) gone(key []byte) bool {
 // which has the new numbers of series.
 func (l *ledger) renumber(oldKeys []int, number []uint32, series int) {
 	old := *l
-	l.keys, l.last, l.series = nil, nil, nil
-	for _, n := range oldKeys {
+	l.keys, l.last, l.series = nil, newValueList(old.last.mp), nil
+	l.last.grow(len(oldKeys))
+	for i, n := range oldKeys {
 		l.keys = append(l.keys, old.keys[n])
-		l.last = append(l.last, old.lastOf(n)...)
+		l.last.set(uint32(i), old.last.at(uint32(n)))
 	}
 	l.makeRoom(series)
 	for n := range old.series {
@@ -352,9 +346,11 @@ func (t *mapSeries) goOn(from *mapSeries) {
 	next.m, next.tracer, next.names, next.fold, next.negative = t.m, t.tracer, t.names, t.fold, t.negative
 	next.keys, next.of = from.keys.Clone(), slices.Clone(from.of)
 	next.list, next.texts, next.order = slices.Clone(from.list), slices.Clone(from.texts), slices.Clone(from.order)
-	next.values, next.was = slices.Clone(from.values), nil
+	next.values, next.was = newValueList(t.mp), newValueList(t.mp)
+	next.values.copyFrom(&from.values)
 	l, old := t.ledger, from.ledger
-	l.keys, l.last, l.other, l.series = slices.Clone(old.keys), slices.Clone(old.last), slices.Clone(old.other), slices.Clone(old.series)
+	l.keys, l.other, l.series = slices.Clone(old.keys), old.other, slices.Clone(old.series)
+	l.last.copyFrom(&old.last)
 	l.epoch, next.ledger = old.epoch, l
 	*t = next
 }

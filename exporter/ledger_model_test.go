@@ -25,14 +25,18 @@ type groupCounter struct {
 	cleared time.Time
 }
 
-// step is what happens between two readings.
-func (g *groupCounter) step() {
-	r := g.r
-	if r.IntN(60) == 0 {
-		clear(g.counts) // right after a reading
+// clear may clear the map, right after a scrape.
+func (g *groupCounter) clear() {
+	if g.r.IntN(60) == 0 {
+		clear(g.counts)
 		clear(g.read)
 		g.others, g.cleared = 0, time.Now()
 	}
+}
+
+// step is what happens between two readings.
+func (g *groupCounter) step() {
+	r := g.r
 	for range r.IntN(25) {
 		g.count(1 + int64(r.IntN(6+int(g.events/2000))))
 	}
@@ -99,8 +103,8 @@ func (g *groupCounter) reading() {
 	}
 }
 
-// Whatever becomes of keys, groups and places among the largest: at every reading all
-// that was counted is in the increase of one series, and none has fallen.
+// Whatever becomes of keys, groups and places among the largest, and of the exporter: at every
+// reading all that was counted is in the increase of one series, and none has fallen.
 func TestLedgerLosesNothing(t *testing.T) {
 	shared := "labels: [{name: workload, map: {1: w1, 2: w1, 3: w2, 4: w2, 5: other, 6: other}}]"
 	for seed, row := range []struct{ agg, metric string }{
@@ -115,10 +119,11 @@ func TestLedgerLosesNothing(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			g := &groupCounter{
 				r: rand.New(rand.NewPCG(uint64(seed), 5)), expires: strings.Contains(row.metric, "expire"), counts: map[int64]int64{}, read: map[int64]int64{},
-				tracer: &fakeTracer{groups: map[int64]fakeGroup{}},
+				tracer: &fakeTracer{groups: map[int64]fakeGroup{}, pinned: true},
 			}
 			b := &fakeBackend{scripts: map[string]string{"S": on("@[cgroup] = " + row.agg + ";")}, tracers: map[string]*fakeTracer{"S": g.tracer}}
-			c := run(t, b, oneScriptYAML(`{map: "@", `+row.metric+`}`))
+			yaml := oneScriptYAML(`{map: "@", ` + row.metric + `}`)
+			c := run(t, b, yaml)
 			size := c.scripts[0].running.object.Maps[0].Size / 8
 			g.value = func(n int64) []byte {
 				list := make([]int64, size)
@@ -145,6 +150,16 @@ func TestLedgerLosesNothing(t *testing.T) {
 				}
 				if s.total != float64(g.events) {
 					t.Fatalf("%s of %s, round %d: series have increased by %v, counted were %d", row.agg, row.metric, round, s.total, g.events)
+				}
+				if g.r.IntN(20) == 0 {
+					if g.r.IntN(2) == 0 {
+						clear(g.read) // what goes now would come back before the next reading
+						g.step()
+					}
+					c.leave()
+					c = run(t, b, yaml)
+				} else {
+					g.clear()
 				}
 			}
 			if len(shown) < 3 {

@@ -269,16 +269,6 @@ func TestTotalsOfContainersOutliveReload(t *testing.T) {
 	wantValues(t, c, "after a reload", map[string]int64{"workload=web": 161})
 }
 
-// A script whose series have what is in no map is not pinned.
-func TestContainersAreNotPinned(t *testing.T) {
-	for label, want := range map[string]string{"cgroup": "net", "{as: [workload]}": ""} {
-		c, _ := groupsOf(t, `@[cgroup] = count();`, label)
-		if got := c.scripts[0].compiled.pinName().Name; got != want {
-			t.Errorf("%s: pinned as %q, want %q", label, got, want)
-		}
-	}
-}
-
 // What is known of groups that are gone is forgotten, what their series have is not.
 func TestManyContainers(t *testing.T) {
 	c, tracer := groupsOf(t, `@[cgroup] = count();`, `{as: [workload]}`)

@@ -15,22 +15,28 @@ import (
 //
 // Starting takes more than counting: the kernel's types are decoded, scripts are
 // compiled, and half of the program runs that never runs again. What that took
-// is given back once, when all scripts were started. Later the heap may grow by
-// a half, instead of by all, of what is in use before it is collected:
+// is given back once, when all scripts were started and whoever asked meanwhile has been
+// answered. Until then the heap may grow by more than is in use before it is collected,
+// as little of it would be found to be garbage. Later it may grow by
+// a half, instead of by all, of what is in use:
 // keys and series are memory without pointers, so a collection costs little.
 
-// gcPercent is how much the heap may grow by, unless the user says it.
-const gcPercent = 50
+// How many percent the heap may grow by, unless the user says it.
+const (
+	startPercent = 200
+	gcPercent    = 50
+)
 
-func limitGarbage() {
+func allowGarbage(percent int) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		debug.SetGCPercent(percent)
 	}
 }
 
 // giveBack gives back what only the start needed.
 func giveBack(b Backend) {
 	b.Forget()
+	allowGarbage(gcPercent)
 	debug.FreeOSMemory()
 	unmapProgram()
 }

@@ -13,17 +13,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
 	"ply-exporter/exporter/encode"
 )
 
 // A metricsHandler answers scrapes, as promhttp does, whose negotiation it
-// follows; but it has the maps' series encoded where they are. The formats for
-// people, which no scraper asks for, are left to promhttp.
+// follows; but it has the maps' series encoded where they are.
 type metricsHandler struct {
 	collector *collector
 	created   bool // OpenMetrics has _created samples
@@ -32,10 +28,6 @@ type metricsHandler struct {
 
 func (h *metricsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...)
-	if !encode.Supports(format) {
-		h.rare(r).ServeHTTP(w, r)
-		return
-	}
 	header := w.Header()
 	header["Vary"] = []string{"Accept", "Accept-Encoding"}
 	header.Set("Content-Type", string(format))
@@ -85,15 +77,6 @@ func (h *metricsHandler) write(w io.Writer, format expfmt.Format, asked time.Tim
 		}
 	})
 	return errors.Join(append(errs, err)...)
-}
-
-func (h *metricsHandler) rare(r *http.Request) http.Handler {
-	gather := func() ([]*dto.MetricFamily, error) { return h.collector.gather(askedAt(r)) }
-	return promhttp.HandlerFor(prometheus.GathererFunc(gather), promhttp.HandlerOpts{
-		ErrorLog:          h.log,
-		ErrorHandling:     promhttp.ContinueOnError,
-		EnableOpenMetrics: true,
-	})
 }
 
 // wantsGzip says whether a client prefers gzip to no encoding.

@@ -3,12 +3,17 @@ package exporter
 import (
 	"encoding/binary"
 	"io"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"sort"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
 
+	"ply-exporter/bpfgen/object"
 	"ply-exporter/exporter/encode"
 )
 
@@ -21,13 +26,14 @@ func BenchmarkNativeScrape(b *testing.B) {
 			f := &fakeBackend{scripts: map[string]string{"S": on("@[pid] = quantize(time - time);")}, tracers: map[string]*fakeTracer{"S": tracer}}
 			c := run(b, f, oneScriptYAML(`{map: "@"`+x+`}`))
 			m := c.scripts[0].compiled.object.Maps[0]
+			r := rand.New(rand.NewPCG(1, 2))
 			for i := range 1000 {
 				key, value := make([]byte, m.KeySize), make([]byte, m.Size)
 				binary.LittleEndian.PutUint32(key, uint32(i))
-				for n := range 15 {
-					value[8+8*(m.Buckets.Len()/3+n)]++
+				for range 200 { // times around 30 µs, over three decades
+					value[8+8*bucketOf(m.Buckets, int64(30_000*math.Exp(r.NormFloat64())))]++
 				}
-				tracer.rows["@"] = append(tracer.rows["@"], pair{key, value})
+				tracer.read = append(tracer.read, Row{Key: key, Value: m.AppendRead(nil, value)})
 			}
 			b.ReportAllocs()
 			for b.Loop() {
@@ -47,4 +53,12 @@ func BenchmarkNativeScrape(b *testing.B) {
 			b.ReportMetric(float64(m.Buckets.Len()), "buckets")
 		})
 	}
+}
+
+// bucketOf is the bucket of a number.
+func bucketOf(b object.Buckets, n int64) int {
+	return sort.Search(b.Len(), func(i int) bool {
+		_, to := b.Range(i)
+		return to == nil || to.Cmp(big.NewInt(n)) >= 0
+	})
 }

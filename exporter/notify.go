@@ -33,13 +33,20 @@ func (m *manager) ready(scripts []*script) {
 func (m *manager) changed(scripts []*script) { m.tell(statusOf(scripts)) }
 
 func statusOf(scripts []*script) string {
-	run := 0
+	run, wait := 0, 0
 	for _, s := range scripts {
-		if s.counts() {
+		switch {
+		case s.counts():
 			run++
+		case s.waits() != nil:
+			wait++
 		}
 	}
-	return fmt.Sprintf("STATUS=%d of %d scripts run", run, len(scripts))
+	text := fmt.Sprintf("STATUS=%d of %d scripts run", run, len(scripts))
+	if wait > 0 {
+		text += fmt.Sprintf(", %d waiting for a program", wait)
+	}
+	return text
 }
 
 // reloading says that the configuration is being loaded again. It is over when

@@ -108,6 +108,6 @@ func TestServiceManagerHearsOfBudgets(t *testing.T) {
 	in.manager.log = in.opt.Log
 	in.detach(in.collector.scripts[0])
 	manager.until(t, "STATUS=1 of 2 scripts run")
-	in.startAgain(in.collector.scripts[0])
+	in.startAgain(in.collector.scripts[0], "")
 	manager.until(t, "STATUS=2 of 2 scripts run")
 }

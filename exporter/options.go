@@ -34,7 +34,7 @@ func pathFault(name string) string {
 		return "does not begin with a slash"
 	case name == "/-" || strings.HasPrefix(name, "/-/"):
 		return "is where the health checks are"
-	case name == configPath || name == statusPath:
+	case name == configPath || name == statusPath || strings.HasPrefix(name+"/", profilesPath):
 		return "is where the exporter tells of itself"
 	case strings.ContainsAny(name, "{}?#%") || strings.ContainsFunc(name, notPrintable):
 		return "has a character that has a meaning of its own in addresses"

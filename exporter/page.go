@@ -2,13 +2,13 @@ package exporter
 
 import (
 	"bytes"
-	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
 	"net/http"
 	"reflect"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -49,6 +49,7 @@ type (
 		ReadAt          int64 // when the maps were read: milliseconds since the start
 		Up              int
 		Failed          []scriptView // first in Scripts, too
+		Waiting         []scriptView // behind these
 		Scripts         []scriptView
 	}
 
@@ -141,11 +142,13 @@ func (in *instance) view() (*pageView, time.Time) {
 
 // failedFirst puts what is not as it should be first.
 func (v *pageView) failedFirst() {
-	slices.SortStableFunc(v.Scripts, func(a, b scriptView) int { return cmp.Compare(boolValue(a.State == "up"), boolValue(b.State == "up")) })
+	order := func(s scriptView) int { return max(0, slices.Index([]string{"waiting", "up"}, s.State)+1) }
+	sort.SliceStable(v.Scripts, func(i, j int) bool { return order(v.Scripts[i]) < order(v.Scripts[j]) })
+	var n [3]int
 	for _, s := range v.Scripts {
-		v.Up += int(boolValue(s.State == "up"))
+		n[order(s)]++
 	}
-	v.Failed = v.Scripts[:len(v.Scripts)-v.Up]
+	v.Failed, v.Waiting, v.Up = v.Scripts[:n[0]], v.Scripts[n[0]:n[0]+n[1]], n[2]
 }
 
 // MissedEvents is 0 where the kernel does not count them, too.
@@ -310,7 +313,7 @@ func (t *mapSeries) valueText(n uint32) string {
 }
 
 func (t *mapSeries) viewHistograms(v *mapView) {
-	list := t.largest(pageHistograms, func(n uint32) float64 { return float64(t.read(n).Count) })
+	list := t.largest(pageHistograms, func(n uint32) float64 { return float64(t.mp.Count(t.value(n))) })
 	v.More = t.shown - len(list)
 	for _, n := range list {
 		v.Histograms = append(v.Histograms, t.histogramView(n))

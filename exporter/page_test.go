@@ -131,7 +131,7 @@ func TestPageOfMetrics(t *testing.T) {
 		r := in.collector.scripts[0].running
 		r.created = time.Now()
 		time.Sleep(time.Minute)
-		r.spent.add(tracer.Cost{Runs: 250, Time: time.Millisecond}, sampleTime)
+		r.spent.add(costs{all: tracer.Cost{Runs: 250, Time: time.Millisecond}}, sampleTime)
 		page := pageOf(in)
 		expectInOrder(t, page, "1% of a CPU · 2,500 runs a second · 4 µs for a run · budget 5%", "counts since 2000-01-01 00:00:00 UTC · pinned")
 		for _, line := range []string{
@@ -154,6 +154,25 @@ func TestPageOfMetrics(t *testing.T) {
 		expectInOrder(t, pageOf(in), "counts of 2000-01-01 00:01:02 UTC", "scraped 0s before, in 0 s")
 		if t.Failed() {
 			t.Log(page)
+		}
+	})
+}
+
+// Where a script has several probes, the page says what each costs.
+func TestPageShowsCostsOfProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ran := &fakeTracer{probes: []Probe{{Spec: "kprobe:a", Attached: true}, {Spec: "kprobe:b", Attached: true}, {Spec: "kprobe:c", Attached: true}}}
+		b := &fakeBackend{scripts: map[string]string{"S": on(`@ = count();`)}, tracers: map[string]*fakeTracer{"S": ran}}
+		in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, oneScriptYAML(""))}
+		in.collector.scripts[0].running.spent.add(newCosts([]tracer.ProgramCost{
+			{Specs: []string{"kprobe:a"}, Cost: tracer.Cost{Runs: 100, Time: time.Millisecond}},
+			{Specs: []string{"kprobe:b"}, Cost: tracer.Cost{Runs: 150, Time: 3 * time.Millisecond}},
+		}), sampleTime)
+		page := pageOf(in)
+		expectInOrder(t, page, "kprobe:a", "1% of a CPU · 1,000 runs a second · 10.0 µs for a run", "kprobe:b", "3% of a CPU · 1,500 runs a second · 20.0 µs for a run", "kprobe:c")
+		expectInOrder(t, page, "4% of a CPU · 2,500 runs a second · 16 µs for a run")
+		if n := strings.Count(page, "runs a second"); n != 3 {
+			t.Errorf("%d costs on the page:\n%s", n, page)
 		}
 	})
 }

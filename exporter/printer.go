@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/tracer"
 	"ply-exporter/tracer/decode"
 )
 
@@ -27,6 +28,8 @@ const (
 type printer struct {
 	log  *slog.Logger
 	from map[*object.Event]*printing
+
+	stacks []*laterStacks // by the index of the object
 
 	lock  sync.Mutex // each script has its own reader of events
 	limit *rate.Limiter
@@ -48,12 +51,39 @@ func (b *KernelBackend) newPrinter(objs []*object.Object) *printer {
 		limit: rate.NewLimiter(printsPerSecond, printsAtOnce),
 	}
 	for _, obj := range objs {
-		from := &printing{source: obj.Script.Src.Name(), decoder: decode.New(b.machine, obj.Probes, nil)}
+		stacks := &laterStacks{}
+		from := &printing{source: obj.Script.Src.Name(), decoder: decode.New(b.machine, obj.Probes, stacks)}
+		p.stacks = append(p.stacks, stacks)
 		for _, e := range obj.Events {
 			p.from[e] = from
 		}
 	}
 	return p
+}
+
+// laterStacks are those of a script that may print before it has started: then there are
+// none.
+type laterStacks struct{ of atomic.Pointer[tracer.Tracer] }
+
+func (s *laterStacks) Stack(id int64) []uint64 {
+	if t := s.of.Load(); t != nil {
+		return t.Stack(id)
+	}
+	return nil
+}
+
+func (s *laterStacks) UserStack(id int64) []object.Frame {
+	if t := s.of.Load(); t != nil {
+		return t.UserStack(id)
+	}
+	return nil
+}
+
+func (s *laterStacks) LaterProbe(id int64) string {
+	if t := s.of.Load(); t != nil {
+		return t.LaterProbe(id)
+	}
+	return ""
 }
 
 // event logs one event, if there is room for it. Maps are on the status page

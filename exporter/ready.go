@@ -6,7 +6,7 @@ type readiness int32
 
 const (
 	starting readiness = iota
-	idle               // no script runs
+	idle               // no script runs, nor waits for a program
 	ready
 )
 
@@ -28,7 +28,7 @@ func (in *instance) noteReady() {
 		r = ready
 	}
 	for _, s := range in.collector.scripts {
-		if s.counts() {
+		if s.counts() || s.waits() != nil {
 			r = ready
 		}
 	}

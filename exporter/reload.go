@@ -94,6 +94,7 @@ func (in *instance) reload(why string) error {
 	r := &in.reloads
 	r.lock.Lock()
 	defer r.lock.Unlock()
+	in.opt.Backend.Prepare()
 	cfg, err := in.opt.Load()
 	return in.apply(cfg, err, why)
 }
@@ -117,6 +118,8 @@ func (in *instance) reloadChanged(ctx context.Context) {
 		return
 	case <-time.After(min(settled, in.opt.AutoReload)):
 	}
+	in.opt.Backend.Prepare()
+	defer giveBack(in.opt.Backend)
 	first := identity(cfg, err)
 	if cfg, err = in.opt.Load(); identity(cfg, err) == first {
 		_ = in.apply(cfg, err, "the files have changed") // it is logged
@@ -164,13 +167,11 @@ type change struct {
 
 // change replaces the scripts by those of another configuration.
 func (in *instance) change(cfg *config.Config) (*change, error) {
-	in.opt.Backend.Forget() // visits of the page may have read what is old by now
-	defer giveBack(in.opt.Backend)
 	old, same := map[string]*running{}, map[string]*running{}
 	for _, s := range in.collector.scripts {
 		if s.running != nil {
 			old[s.conf.Name] = s.running
-			if len(s.running.tracer.Replaced()) == 0 {
+			if !in.outdated(s) {
 				same[s.conf.Name] = s.running
 			}
 		}
@@ -195,7 +196,30 @@ func (in *instance) change(cfg *config.Config) (*change, error) {
 	started := without(scripts, heirs)
 	in.reportFailures(scripts)
 	in.reportRunning(started)
+	in.reportChanges(before, scripts)
 	return &change{len(heirs), namesOf(started), namesOf(stopped)}, nil
+}
+
+// tidy gives back what only a reload needed, once it is answered. The next one waits for
+// that.
+func (in *instance) tidy() {
+	in.reloads.lock.Lock()
+	defer in.reloads.lock.Unlock()
+	giveBack(in.opt.Backend)
+}
+
+// reportChanges logs what becomes of the series of scripts that were there before: a
+// query that asks for another name or label finds nothing from now on.
+func (in *instance) reportChanges(before, after []*script) {
+	for _, s := range after {
+		was := find(before, s.conf.Name)
+		if was == nil || was.compiled == nil || s.compiled == nil {
+			continue
+		}
+		for _, line := range s.compiled.against(was.compiled) {
+			in.opt.Log.Info("series change", "script", s.conf.Name, "change", line)
+		}
+	}
 }
 
 // refuse says why a configuration is not taken whose scripts were started: one with
@@ -237,7 +261,9 @@ func (in *instance) serveReload(w http.ResponseWriter, _ *http.Request) {
 	}
 	if err := in.reload("a request"); err != nil {
 		say(w, http.StatusInternalServerError, "The configuration was not reloaded, the one before goes on:\n"+plylang.Detail(err)+"\n")
-		return
+	} else {
+		say(w, http.StatusOK, "The configuration was reloaded.\n")
 	}
-	say(w, http.StatusOK, "The configuration was reloaded.\n")
+	_ = http.NewResponseController(w).Flush()
+	in.tidy()
 }

@@ -551,3 +551,28 @@ func TestReloadTellsOfWhatItStarts(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// A reload tells which series have another name or labels now, and of no others.
+func TestReloadTellsOfRenames(t *testing.T) {
+	var log bytes.Buffer
+	in := reloading(t, &reloadBackend{}, "scripts:\n"+countA+countB+countC)
+	in.opt.Log = slog.New(slog.NewTextHandler(&log, nil))
+	const other = "  - name: a\n    script: tracepoint:sched/sched_switch { @[pid] = count(); }\n"
+	named := countC + "    metrics: [{map: \"@\", name: switches_total}]\n"
+	if _, err := in.change(parsed(t, "scripts:\n"+other+countB2+named)); err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	var changes []string
+	for line := range strings.Lines(log.String()) {
+		if _, change, is := strings.Cut(line, `msg="series change" `); is {
+			changes = append(changes, strings.TrimSpace(change))
+		}
+	}
+	want := []string{
+		`script=a change="ply_a_total{comm} counter becomes ply_a_total{pid} counter"`,
+		`script=c change="ply_c_total counter becomes switches_total counter"`,
+	}
+	if !slices.Equal(changes, want) {
+		t.Errorf("got %q\nwant %q", changes, want)
+	}
+}

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"ply-exporter/plylang"
@@ -40,7 +41,7 @@ func (in *instance) reportRunning(scripts []*script) {
 func (in *instance) unfit(scripts []*script) error {
 	failed := groupFailures(scripts)
 	switch {
-	case noneRun(scripts) && !in.opt.KeepGoing:
+	case noneRun(scripts) && !someWait(scripts) && !in.opt.KeepGoing:
 		return noneRuns(failed)
 	case len(failed) > 0 && in.opt.Strict:
 		return failed
@@ -50,7 +51,11 @@ func (in *instance) unfit(scripts []*script) error {
 
 func (in *instance) reportFailures(scripts []*script) {
 	for _, f := range groupFailures(scripts) {
-		in.opt.Log.Error("script does not run", "script", strings.Join(f.scripts, ","), "err", f.text())
+		log, text := in.opt.Log.Error, "script does not run"
+		if f.waits() {
+			log, text = in.opt.Log.Warn, "script waits for a program, and starts when it is there"
+		}
+		log(text, "script", strings.Join(f.scripts, ","), "err", f.text())
 	}
 }
 
@@ -61,6 +66,11 @@ func noneRun(scripts []*script) bool {
 		}
 	}
 	return len(scripts) > 0
+}
+
+// someWait says whether a script will run when a program is installed.
+func someWait(scripts []*script) bool {
+	return slices.ContainsFunc(scripts, func(s *script) bool { return s.waits() != nil })
 }
 
 // A noneRuns is why no script of a configuration runs.
@@ -99,6 +109,9 @@ func groupFailures(scripts []*script) failures {
 	}
 	return out
 }
+
+// waits says whether the reason is that a program is not there yet.
+func (f *failure) waits() bool { return errors.Is(f.errs[0], plylang.ErrLater) }
 
 // text is the reason, with its place in the script if that is one.
 func (f *failure) text() string {

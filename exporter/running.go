@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/tracer"
 )
 
 // A running is a compiled script that counts.
@@ -24,7 +25,10 @@ type running struct {
 	spent spending // under the collector's lock
 	every int      // one in how many events is looked at, if the script is sampled
 
-	unfollowed string // why it is not attached to a file that has replaced another one
+	files      []object.File // that the script's names meant when it was attached last
+	unfollowed string        // why it is not attached to others
+	other      bool          // it needs other programs for those
+	gone       []string      // the names that mean none any more, though the script needs one
 
 	cut       bool      // whether the last scrape left out series
 	cutLogged time.Time // when that was logged last
@@ -45,6 +49,9 @@ func start(scripts []*script, b Backend) {
 		if s.err = errs[i]; s.err == nil {
 			s.running, s.err = newRunning(s.compiled, tracers[i])
 		}
+		if s.running != nil {
+			s.running.files = s.files
+		}
 	}
 }
 
@@ -57,6 +64,7 @@ func newRunning(c *compiled, t Tracer) (*running, error) {
 	if r.series, err = r.newSeries(); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
+	r.resume()
 	r.sampleFirst()
 	return r, nil
 }
@@ -190,16 +198,27 @@ func (r *running) peek() ([]mapReading, error) {
 }
 
 // stop closes all scripts.
-func stop(scripts []*script) { endEach(scripts, Tracer.Close) }
+func stop(scripts []*script) {
+	endEach(scripts, func(r *running) error { return r.tracer.Close() })
+}
 
-// leave leaves all scripts that are pinned to the next process, and closes the others.
-func leave(scripts []*script) { endEach(scripts, Tracer.Leave) }
+// leave leaves all scripts that are pinned to the next process, with what this one knows of
+// them, and closes the others.
+func (c *collector) leave() {
+	endEach(c.scripts, func(r *running) error {
+		return r.tracer.Leave(func() []byte {
+			c.lock.Lock() // a scrape whose client is gone may still read
+			defer c.lock.Unlock()
+			return r.handover()
+		})
+	})
+}
 
 // endEach ends scripts, several at a time: each waits for the kernel.
-func endEach(scripts []*script, end func(Tracer) error) {
-	parallel(len(scripts), 8, func(i int) {
+func endEach(scripts []*script, end func(*running) error) {
+	tracer.Parallel(len(scripts), 8, func(i int) {
 		if r := scripts[i].running; r != nil {
-			_ = end(r.tracer)
+			_ = end(r)
 		}
 	})
 }

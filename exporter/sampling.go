@@ -64,6 +64,6 @@ func (in *instance) adapt(s *script) bool {
 	defer in.collector.lock.Unlock()
 	in.opt.Log.Info("script looks at other events", "script", s.conf.Name, "one_in", n, "before", r.every, "took", config.Share(r.spent.share()), "budget", budget)
 	r.sampleEvery(n)
-	r.spent.samples = nil // what it took is not what it takes
+	r.spent.forget()
 	return true
 }

@@ -119,7 +119,7 @@ func (s scene) start(t *testing.T) *instance {
 	for i, c := range in.collector.scripts {
 		if r := c.running; r != nil {
 			r.created = in.started
-			r.spent.add(tracer.Cost{Runs: uint64(1100 - 300*i), Time: time.Duration(240-70*i) * time.Microsecond}, sampleTime)
+			r.spent.add(costs{all: tracer.Cost{Runs: uint64(1100 - 300*i), Time: time.Duration(240-70*i) * time.Microsecond}}, sampleTime)
 		}
 	}
 	in.opt.CPUBudget = 0.05

@@ -27,14 +27,18 @@ const (
 
 var (
 	scriptUp         = &selfMetric{"ply_script_up", gauge, "Whether the script runs and its maps could be read.", []string{"script"}}
+	scriptWaiting    = &selfMetric{"ply_script_waiting", gauge, "Whether a program or library that the script needs is not there. Absent of scripts that name none.", []string{"script"}}
 	scriptInfo       = &selfMetric{"ply_script_info", gauge, "What runs: the hash of the compiled script, always 1.", []string{"hash", "script"}}
+	scriptFaults     = &selfMetric{"ply_script_memory_faults_total", counter, "Readings of the memory of processes that failed, and gave zero or the empty string. Absent of scripts that read none.", []string{"script"}}
 	scriptDuration   = &selfMetric{"ply_script_scrape_duration_seconds", gauge, "Time the last reading of the script's maps took.", []string{"script"}}
 	probeAttached    = &selfMetric{"ply_probe_attached", gauge, "Whether the probe specification is attached, and in which way.", []string{"kind", "probe", "script"}}
 	probeMissed      = &selfMetric{"ply_probe_missed_total", counter, "Events the kernel did not run the probe for. Absent where the kernel does not count them.", []string{"probe", "script"}}
+	probeRuns        = &selfMetric{"ply_probe_runs_total", counter, "Runs of the programs that serve the probe specification. Absent unless the kernel always keeps statistics (--bpf.stats, or kernel.bpf_stats_enabled=1).", []string{"probe", "script"}}
+	probeRunSeconds  = &selfMetric{"ply_probe_run_seconds_total", counter, "Time of these runs. Absent unless the kernel always keeps statistics (--bpf.stats, or kernel.bpf_stats_enabled=1).", []string{"probe", "script"}}
 	eventsLost       = &selfMetric{"ply_events_lost_total", counter, "Prints of the script that were lost, because they came faster than they were read.", []string{"script"}}
 	linesOmitted     = &selfMetric{"ply_lines_omitted_total", counter, "Lines printed by the script that were left out of the log because of its limit.", []string{"script"}}
 	mapEntries       = &selfMetric{"ply_map_entries", gauge, "Keys in the map.", []string{"map", "script"}}
-	mapMaxEntries    = &selfMetric{"ply_map_max_entries", gauge, "Keys the map has room for.", []string{"map", "script"}}
+	mapMaxEntries    = &selfMetric{"ply_map_max_entries", gauge, "Keys the map has room for. Absent of maps with room for all that there can be.", []string{"map", "script"}}
 	mapSurplus       = &selfMetric{"ply_map_surplus_entries", gauge, "Keys beyond the maximum that a map which evicts still holds. They are counted, but not exported.", []string{"map", "script"}}
 	mapFiltered      = &selfMetric{"ply_map_filtered_entries", gauge, "Keys in the map that are not exported, because a label with keep: true does not match.", []string{"map", "script"}}
 	mapDropped       = &selfMetric{"ply_map_dropped_total", counter, "Updates the map refused, because it was full or for another reason; of elapsed, the calls of which it is not known when they began.", []string{"map", "script"}}
@@ -53,7 +57,7 @@ var (
 )
 
 var selfMetrics = []*selfMetric{
-	scriptUp, scriptInfo, scriptDuration, probeAttached, probeMissed, eventsLost, linesOmitted,
+	scriptUp, scriptWaiting, scriptInfo, scriptFaults, scriptDuration, probeAttached, probeMissed, probeRuns, probeRunSeconds, eventsLost, linesOmitted,
 	scriptOverBudget, scriptCPU, scriptEvent, scriptSample, mapEntries, mapMaxEntries, mapSurplus, mapFiltered, mapDropped, mapOverflow, mapExpired, mapLateClears, mapMemory, mapNegative, patternGroups, patternLeftOut, seriesOmitted,
 }
 

@@ -37,9 +37,11 @@ type mapSeries struct {
 
 	other uint32 // the series of keys for which the map has no room; noSeries until there is one
 
-	values []byte // by series
-	was    []byte // the values of the round before, where they are compared
-	past   bool   // of a map that expires: a series has counts that the map has not
+	values valueList // by series
+	was    valueList // the values of the round before, where they are compared
+	past   bool      // of a map that expires: a series has counts that the map has not
+
+	expired []Row // what has expired and the process before has not counted, until the first reading
 
 	names    []int // the metric's labels in the order of their names
 	fold     []int // histograms: the exported bucket of each of the map's
@@ -75,7 +77,8 @@ const never = math.MaxUint32
 
 func newMapSeries(m *metric, mp *object.Map, names labelNames) *mapSeries {
 	return &mapSeries{
-		m: m, mp: mp, tracer: names, keys: keys.New(mp.KeySize), names: m.byName(), other: noSeries, ledger: newLedger(m, mp),
+		m: m, mp: mp, tracer: names, keys: keys.New(mp.KeySize), names: m.byName(), other: noSeries,
+		values: newValueList(mp), was: newValueList(mp), ledger: newLedger(m, mp),
 	}
 }
 
@@ -96,9 +99,10 @@ func (t *mapSeries) isNew(n uint32) bool { return t.list[n].last != t.round-1 }
 // update takes in what was read: one round. Series that are new start at from.
 func (t *mapSeries) update(c Contents, from origin) {
 	if c.Len == 0 && t.mp.StartsAtZero && len(t.m.labels) == 0 {
-		zero := Row{Key: make([]byte, t.mp.KeySize), Value: make([]byte, t.mp.Size)}
+		zero := Row{Key: make([]byte, t.mp.KeySize), Value: t.mp.Nothing()}
 		c.Rows, c.Len = slices.Values([]Row{zero}), 1
 	}
+	c.Expired, t.expired = slices.Concat(t.expired, c.Expired), nil
 	before := t.begin(c)
 	t.addUp(c)
 	t.settle(c, before, from)
@@ -118,6 +122,7 @@ func (t *mapSeries) begin(c Contents) (before *formerKeys) {
 		t.ledger.begin(t, c)
 	case t.m.starts() || t.evicts():
 		t.values, t.was = t.was, t.values
+		t.values.reset()
 	}
 	t.makeRoom()
 	if t.former != nil {
@@ -188,8 +193,7 @@ func (t *mapSeries) settle(c Contents, before *formerKeys, from origin) {
 
 // makeRoom makes room for a value of each series.
 func (t *mapSeries) makeRoom() {
-	size := t.mp.Size * len(t.list)
-	t.values = slices.Grow(t.values, max(0, size-len(t.values)))[:size]
+	t.values.grow(len(t.list))
 	if t.ledger != nil {
 		t.ledger.makeRoom(len(t.list))
 	}
@@ -241,22 +245,17 @@ func (t *mapSeries) accumulate(n uint32, value []byte) {
 	s := &t.list[n]
 	if s.round == t.round {
 		if t.mp.Shape != object.ShapeRaw || t.mp.Value.Integer() {
-			t.mp.Reduce.Join(t.value(n), value)
+			t.values.join(n, value)
 		}
 		return
 	}
 	s.last, s.round = s.round, t.round
 	t.count++
-	copy(t.value(n), value)
+	t.values.set(n, value)
 }
 
-// value is that of a series of this round, as the map has it.
-func (t *mapSeries) value(n uint32) []byte { return t.valueIn(t.values, n) }
-
-func (t *mapSeries) valueIn(values []byte, n uint32) []byte {
-	from, to := int(n)*t.mp.Size, int(n+1)*t.mp.Size
-	return values[from:to:to]
-}
+// value is that of a series of this round, as it was read.
+func (t *mapSeries) value(n uint32) []byte { return t.values.at(n) }
 
 // read returns what the series' value is.
 func (t *mapSeries) read(n uint32) object.Reading { return t.mp.Read(t.value(n)) }
@@ -268,7 +267,7 @@ func (t *mapSeries) forget(c Contents) {
 		return
 	}
 	old := *t
-	t.list, t.texts, t.values, t.order = nil, nil, nil, nil
+	t.list, t.texts, t.values, t.order = nil, nil, newValueList(t.mp), nil
 	number, kept := make([]uint32, len(old.list)), old.kept(c)
 	for i := range number {
 		number[i] = noSeries
@@ -282,13 +281,19 @@ func (t *mapSeries) forget(c Contents) {
 		s.end = uint32(len(t.texts))
 		t.list[number[n]] = s
 		t.order = append(t.order, number[n])
-		t.values = append(t.values, old.value(n)...)
+		t.values.grow(len(t.list))
+		t.values.set(number[n], old.value(n))
 	}
 	if t.other != noSeries && old.list[t.other].round == t.round {
 		t.other = number[t.other]
 	} else {
 		t.other = noSeries
 	}
+	t.forgetKeys(c, &old, number)
+}
+
+// forgetKeys drops keys that are gone, whose series have other numbers now.
+func (t *mapSeries) forgetKeys(c Contents, old *mapSeries, number []uint32) {
 	t.keys, t.of = keys.New(t.mp.KeySize), nil
 	var numbers []int
 	for row := range c.Rows {

@@ -84,13 +84,14 @@ func (m *seriesModel) read(before time.Time) (rows []pair, sums map[string]int64
 	return rows, sums
 }
 
-// However keys come and go, are forgotten and seen by the status page, series
-// have the numbers and starts of a model that keeps nothing but the last scrape.
+// However keys come and go, are forgotten and seen by the status page, and whoever reads them,
+// series have the numbers and starts of a model that keeps nothing but the last scrape.
 func TestSeriesAreThoseOfAModel(t *testing.T) {
 	for seed, overflow := range []string{"drop", "evict", "other", "other"} {
-		tracer := &fakeTracer{rows: map[string][]pair{}, others: map[string][]byte{}}
+		tracer := &fakeTracer{rows: map[string][]pair{}, others: map[string][]byte{}, pinned: true}
 		b := &fakeBackend{scripts: map[string]string{"S": on("op = (u64)pid; @[op] = count();")}, tracers: map[string]*fakeTracer{"S": tracer}}
-		c := run(t, b, oneScriptYAML(`{map: "@", max_entries: 100000, overflow: `+overflow+`, labels: [{map: {`+groupTable()+`}}]}`))
+		yaml := oneScriptYAML(`{map: "@", max_entries: 100000, overflow: ` + overflow + `, labels: [{map: {` + groupTable() + `}}]}`)
+		c := run(t, b, yaml)
 		m := &seriesModel{r: rand.New(rand.NewPCG(uint64(seed), 1)), counts: map[int64]int64{}, starts: map[string]time.Time{}}
 		before, known, forgotten := tracer.Created(), 0, false
 		for round := range 60 {
@@ -103,6 +104,10 @@ func TestSeriesAreThoseOfAModel(t *testing.T) {
 			tracer.rows["@"], sums = m.read(before)
 			asked := time.Unix(2000+100*int64(round), 0)
 			m.compare(t, c, asked, sums)
+			if m.r.IntN(4) == 0 {
+				c.leave()
+				c = run(t, b, yaml)
+			}
 			c.scripts[0].running.reads = readingLog{asked.Add(time.Second)}
 			before = asked.Add(time.Second + 3*time.Millisecond)
 			now := len(c.scripts[0].running.series[0].list)

@@ -73,6 +73,7 @@ type Options struct {
 	Load       func() (*config.Config, error)
 	Reload     <-chan os.Signal
 	Lifecycle  bool
+	Profiles   bool // answer /debug/pprof/
 	AutoReload time.Duration
 }
 
@@ -108,7 +109,7 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	if err := opt.check(); err != nil {
 		return err
 	}
-	limitGarbage()
+	allowGarbage(startPercent)
 	opened := time.Now()
 	listeners, err := listen(opt.Web)
 	if err != nil {
@@ -122,7 +123,7 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 	limitMemory(scripts, opt.MemoryBudget)
 	in := &instance{opt: opt, started: time.Now(), manager: manager{log: opt.Log}}
 	defer in.keepStatistics().Close()
-	in.collector = &collector{scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: in.processMetrics()}
+	in.collector = &collector{scripts: scripts, maxSeries: opt.MaxSeries, log: opt.Log, more: in.processMetrics(), timed: in.timed}
 	in.reloads.begin(cfg)
 	defer in.end()
 	in.collector.lock.Lock() // scrapes wait for the scripts,
@@ -145,7 +146,7 @@ func Serve(ctx context.Context, cfg *config.Config, opt Options) error {
 func (in *instance) startFirst(scripts []*script, opened time.Time) error {
 	start(scripts, in.opt.Backend)
 	openedAt(scripts, opened)
-	in.collector.lock.Unlock()
+	in.collector.answerFirst() // before all that can wait
 	giveBack(in.opt.Backend)
 	if err := in.report(scripts); err != nil {
 		return err
@@ -185,6 +186,7 @@ func (in *instance) run(ctx context.Context, failed <-chan error) error {
 			return nil
 		case sig := <-in.opt.Reload:
 			_ = in.reload(sig.String()) // it is logged
+			in.tidy()
 		case <-looks:
 			in.reloadChanged(ctx)
 		case <-samples:
@@ -199,7 +201,7 @@ func (in *instance) end() {
 	in.reloads.lock.Lock()
 	defer in.reloads.lock.Unlock()
 	in.reloads.ended = true
-	leave(in.collector.scripts)
+	in.collector.leave()
 }
 
 // joined is several errors as one whose Detail has all source lines.

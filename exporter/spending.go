@@ -32,10 +32,10 @@ const (
 	forgiven   = 10 // times the last pause: a script that ran for longer is as one that never was detached
 )
 
-// A spending is what a script takes, and what became of it.
+// A spending is what a script takes, and each of its probes, and what became of it.
 type spending struct {
-	samples []sample // the latest ones
-	cost    tracer.Cost
+	taken
+	probes map[string]*taken // by specification; programs that serve several are with each
 
 	over  bool          // it is detached
 	took  float64       // the share for which it was
@@ -43,32 +43,72 @@ type spending struct {
 	until time.Time
 }
 
-// A sample is what a script took at some moment.
+// A taken is what programs took.
+type taken struct {
+	samples []sample    // the latest ones
+	cost    tracer.Cost // of all that there were
+}
+
+// A sample is what programs took at some moment.
 type sample struct {
 	share float64 // of one CPU
-	runs  float64 // of its programs, a second
+	runs  float64 // of the programs, a second
 }
 
 // share and runs are the means of the samples.
-func (s *spending) share() float64 { return s.mean(func(one sample) float64 { return one.share }) }
-func (s *spending) runs() float64  { return s.mean(func(one sample) float64 { return one.runs }) }
+func (t *taken) share() float64 { return t.mean(func(one sample) float64 { return one.share }) }
+func (t *taken) runs() float64  { return t.mean(func(one sample) float64 { return one.runs }) }
 
-func (s *spending) mean(of func(sample) float64) float64 {
+func (t *taken) mean(of func(sample) float64) float64 {
 	sum := 0.0
-	for _, one := range s.samples {
+	for _, one := range t.samples {
 		sum += of(one)
 	}
-	return sum / float64(max(1, len(s.samples)))
+	return sum / float64(max(1, len(t.samples)))
+}
+
+// runSeconds is the mean time of a run, once there was one.
+func (t *taken) runSeconds() (s float64, known bool) {
+	if t.cost.Runs == 0 {
+		return 0, false
+	}
+	return t.cost.Time.Seconds() / float64(t.cost.Runs), true
 }
 
 // add takes in what programs took in some time.
-func (s *spending) add(c tracer.Cost, in time.Duration) {
-	if len(s.samples) == samples {
-		s.samples = s.samples[1:]
+func (t *taken) add(c tracer.Cost, in time.Duration) {
+	if len(t.samples) == samples {
+		t.samples = t.samples[1:]
 	}
-	s.samples = append(s.samples, sample{c.Time.Seconds() / in.Seconds(), float64(c.Runs) / in.Seconds()})
-	s.cost.Runs += c.Runs
-	s.cost.Time += c.Time
+	t.samples = append(t.samples, sample{c.Time.Seconds() / in.Seconds(), float64(c.Runs) / in.Seconds()})
+	t.cost = t.cost.Plus(c)
+}
+
+// add takes in what a script took in some time.
+func (s *spending) add(c costs, in time.Duration) {
+	s.taken.add(c.all, in)
+	for spec, cost := range c.probes {
+		s.probe(spec).add(cost, in)
+	}
+}
+
+// probe is what the programs of a specification took.
+func (s *spending) probe(spec string) *taken {
+	if s.probes[spec] == nil {
+		if s.probes == nil {
+			s.probes = map[string]*taken{}
+		}
+		s.probes[spec] = &taken{}
+	}
+	return s.probes[spec]
+}
+
+// forget forgets what was taken lately: it is not what is taken from now on.
+func (s *spending) forget() {
+	s.samples = nil
+	for _, t := range s.probes {
+		t.samples = nil
+	}
 }
 
 // exceeds says whether it was more than a budget over a minute.
@@ -83,7 +123,8 @@ func (s *spending) fits(budget config.Share) bool {
 
 // stop notes that the script is detached.
 func (s *spending) stop() {
-	s.over, s.took, s.samples = true, s.share(), nil
+	s.over, s.took = true, s.share()
+	s.forget()
 	if time.Since(s.until) > forgiven*s.pause {
 		s.pause = 0
 	}
@@ -121,10 +162,10 @@ func (in *instance) watchSpending(ctx context.Context) {
 	}
 	in.noteStatistics(err)
 	for _, s := range in.collector.scripts {
+		in.followFiles(s)
 		r := s.running
 		if r != nil {
 			in.followCPUs(r)
-			in.followFiles(s)
 		}
 		switch {
 		case r == nil:
@@ -132,7 +173,7 @@ func (in *instance) watchSpending(ctx context.Context) {
 		case r.spent.exceeds(in.budget(s.conf)):
 			in.detach(s)
 		case r.spent.over && !time.Now().Before(r.spent.until):
-			in.startAgain(s)
+			in.startAgain(s, "its pause is over")
 		}
 	}
 }
@@ -177,7 +218,7 @@ func (in *instance) forgetSamples() {
 	defer in.collector.lock.Unlock()
 	for _, s := range in.collector.scripts {
 		if s.running != nil {
-			s.running.spent.samples = nil
+			s.running.spent.forget()
 		}
 	}
 }
@@ -186,28 +227,55 @@ func (in *instance) forgetSamples() {
 // at both ends of the time that is measured: a scrape that holds the lock is not in it.
 func (in *instance) sample(ctx context.Context, statistics io.Closer) {
 	scripts := in.collector.scripts
-	begin, before := time.Now(), costs(scripts)
+	begin, before := time.Now(), costsOf(scripts)
 	select {
 	case <-ctx.Done():
 	case <-time.After(sampleTime):
 	}
-	after, took := costs(scripts), time.Since(begin)
+	after, took := costsOf(scripts), time.Since(begin)
 	_ = statistics.Close()
 	in.collector.lock.Lock()
 	defer in.collector.lock.Unlock()
 	for i, s := range scripts {
 		if s.running != nil && !s.running.spent.over {
-			s.running.spent.add(after[i].Minus(before[i]), took)
+			s.running.spent.add(after[i].minus(before[i]), took)
 		}
 	}
 }
 
-// costs is what the programs of each script have taken while there were statistics.
-func costs(scripts []*script) []tracer.Cost {
-	all := make([]tracer.Cost, len(scripts))
+// The costs of a script are what all its programs took, and those of each specification.
+type costs struct {
+	all    tracer.Cost
+	probes map[string]tracer.Cost
+}
+
+// newCosts adds up those of programs.
+func newCosts(programs []tracer.ProgramCost) costs {
+	c := costs{probes: map[string]tracer.Cost{}}
+	for _, p := range programs {
+		c.all = c.all.Plus(p.Cost)
+		for _, spec := range p.Specs {
+			c.probes[spec] = c.probes[spec].Plus(p.Cost)
+		}
+	}
+	return c
+}
+
+// minus is what was added since earlier costs.
+func (c costs) minus(before costs) costs {
+	did := costs{c.all.Minus(before.all), map[string]tracer.Cost{}}
+	for spec, cost := range c.probes {
+		did.probes[spec] = cost.Minus(before.probes[spec])
+	}
+	return did
+}
+
+// costsOf is what scripts have taken while there were statistics.
+func costsOf(scripts []*script) []costs {
+	all := make([]costs, len(scripts))
 	for i, s := range scripts {
 		if s.running != nil {
-			all[i] = s.running.tracer.Cost()
+			all[i] = newCosts(s.running.tracer.Costs())
 		}
 	}
 	return all
@@ -232,19 +300,19 @@ func (r *running) overBudget(budget config.Share) string {
 		config.Share(r.spent.took), budget, r.spent.until.Format(time.TimeOnly))
 }
 
-// startAgain starts a script afresh that was detached.
-func (in *instance) startAgain(s *script) {
-	fresh := &script{conf: s.conf, compiled: s.running.compiled}
-	if len(s.running.tracer.Replaced()) > 0 {
-		fresh = in.compileAnew(s)
+// startAgain starts a script afresh, from 0.
+func (in *instance) startAgain(s *script, why string) {
+	fresh := &script{conf: s.conf, compiled: s.running.compiled, files: s.running.files}
+	if in.outdated(s) {
+		fresh = in.compileFor(s)
 	}
 	start([]*script{fresh}, in.opt.Backend)
 	giveBack(in.opt.Backend)
 	if fresh.err != nil {
-		in.opt.Log.Error("script that was detached does not start again", "script", s.conf.Name, "err", fresh.err)
+		in.opt.Log.Error("script does not start again", "script", s.conf.Name, "err", fresh.err)
 	}
-	if old := in.succeed(s, fresh.running); old != nil {
-		in.opt.Log.Info("script runs again", "script", s.conf.Name)
+	if old := in.succeed(s, fresh); old != nil {
+		in.opt.Log.Info("script runs again", "script", s.conf.Name, "reason", why)
 		_ = old.tracer.Close()
 	}
 	in.changed()
@@ -253,12 +321,16 @@ func (in *instance) startAgain(s *script) {
 
 // succeed lets a script that was detached go on as one that was started, and returns
 // the one before; if none was, it waits once more.
-func (in *instance) succeed(s *script, fresh *running) (old *running) {
+func (in *instance) succeed(s, as *script) (old *running) {
 	in.collector.lock.Lock()
 	defer in.collector.lock.Unlock()
+	fresh := as.running
 	if fresh == nil {
 		s.running.spent.wait()
 		return nil
+	}
+	if s.compiled != as.compiled {
+		s.compiled, s.files, s.warnings, s.notes = as.compiled, as.files, as.warnings, as.notes
 	}
 	fresh.spent = spending{pause: s.running.spent.pause, until: s.running.spent.until}
 	fresh.follow(time.Now())
@@ -277,7 +349,7 @@ func (r *running) addSpending(self selfFamilies) {
 	if len(r.spent.samples) > 0 {
 		self.add(scriptCPU, r.spent.share(), name)
 	}
-	if r.spent.cost.Runs > 0 {
-		self.add(scriptEvent, r.spent.cost.Time.Seconds()/float64(r.spent.cost.Runs), name)
+	if mean, known := r.spent.runSeconds(); known {
+		self.add(scriptEvent, mean, name)
 	}
 }

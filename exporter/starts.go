@@ -124,5 +124,5 @@ func (t *mapSeries) setStarts(cleared time.Time, from origin) {
 // fell says that the value of a series has fallen since the round before. Sums of a
 // ledger do not.
 func (t *mapSeries) fell(n uint32) bool {
-	return (t.ledger == nil || !t.ledger.adds) && t.mp.Fell(t.valueIn(t.was, n), t.value(n))
+	return (t.ledger == nil || !t.ledger.adds) && t.mp.Fell(t.was.at(n), t.value(n))
 }

@@ -153,7 +153,7 @@ func TestStartsOfGauges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStartsScript(t, "@[comm] = max(pid);", "")
 		s.read(counts(map[string]int64{"a": 1}), map[string]int{})
-		if was := s.c.scripts[0].running.series[0].was; was != nil {
+		if was := s.c.scripts[0].running.series[0].was.bytes; was != nil {
 			t.Errorf("%d bytes are kept of a gauge, which has no start", len(was))
 		}
 	})

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -53,22 +54,28 @@ type (
 		Name    string        `json:"name"`
 		Help    string        `json:"help"`
 		File    string        `json:"file"`
-		State   string        `json:"state"` // up, failed, unreadable or over, which is over its budget
+		State   string        `json:"state"` // up, failed, waiting for a program, unreadable or over, which is over its budget
 		Error   string        `json:"error"`
 		Hash    *string       `json:"hash"`
 		Created *time.Time    `json:"created"`
-		Pinned  bool          `json:"pinned"` // outlives the exporter
+		Pinned  bool          `json:"pinned"`     // outlives the exporter
+		Waits   []string      `json:"waits_for"`  // programs and libraries that are not there
+		Behind  string        `json:"unfollowed"` // why it is not attached to files that have changed
 		Cost    costStatus    `json:"cost"`
 		Probes  []probeStatus `json:"probes"`
 		Maps    []mapStatus   `json:"maps"`
 	}
 
 	costStatus struct {
-		Budget     float64  `json:"budget"`    // share of one CPU; 0 is no bound
+		Budget float64 `json:"budget"` // share of one CPU; 0 is no bound
+		takenStatus
+		Sample *float64 `json:"sample_ratio"` // part of the events that is looked at
+	}
+
+	takenStatus struct {
 		CPU        *float64 `json:"cpu_ratio"` // of one CPU, in the mean of a minute
 		RunsPerSec *float64 `json:"runs_per_second"`
-		RunSeconds *float64 `json:"run_seconds"`  // of one run
-		Sample     *float64 `json:"sample_ratio"` // part of the events that is looked at
+		RunSeconds *float64 `json:"run_seconds"` // of one run
 	}
 
 	probeStatus struct {
@@ -80,6 +87,8 @@ type (
 		Attached bool    `json:"attached"`
 		Error    string  `json:"error"`
 		Missed   *uint64 `json:"missed"`
+
+		Cost takenStatus `json:"cost"` // of the programs that serve it
 	}
 
 	mapStatus struct {
@@ -200,38 +209,33 @@ func (in *instance) newStatus(read time.Time) instanceStatus {
 func (s *script) status(budget float64) scriptStatus {
 	v := scriptStatus{
 		Name: s.conf.Name, Help: s.conf.Help, File: s.conf.Source.Name(), State: "up",
-		Cost: costStatus{Budget: budget}, Probes: []probeStatus{}, Maps: []mapStatus{},
+		Cost: costStatus{Budget: budget}, Probes: []probeStatus{}, Maps: []mapStatus{}, Waits: []string{},
 	}
 	r := s.running
 	if r == nil {
 		v.State, v.Error = "failed", plylang.Detail(s.err)
+		if waits := s.waits(); waits != nil {
+			v.State, v.Waits = "waiting", waits
+		}
 		return v
 	}
+	v.Behind, v.Waits = r.unfollowed, append(v.Waits, r.gone...)
 	created := r.created.UTC()
 	v.Hash, v.Created, v.Pinned = &r.object.Hash, &created, r.tracer.Pinned()
-	v.Cost.add(&r.spent)
+	v.Cost.takenStatus = r.spent.status()
 	if r.object.Sampled {
 		ratio := 1 / float64(r.every)
 		v.Cost.Sample = &ratio
 	}
 	for _, p := range r.tracer.Probes() {
-		v.Probes = append(v.Probes, p.status())
+		v.Probes = append(v.Probes, p.status(r.spent.probes[p.Spec]))
 	}
 	return v
 }
 
 // String is for the page.
 func (c costStatus) String() string {
-	var parts []string
-	if c.CPU != nil {
-		parts = append(parts, config.Share(*c.CPU).String()+" of a CPU", unitText(math.Round(*c.RunsPerSec), "")+" runs a second")
-	}
-	if c.RunSeconds != nil {
-		parts = append(parts, secondsText(*c.RunSeconds)+" for a run")
-	}
-	if len(parts) == 0 {
-		parts = append(parts, "cost not known yet")
-	}
+	parts := []string{cmp.Or(c.takenStatus.String(), "cost not known yet")}
 	if c.Sample != nil && *c.Sample < 1 {
 		parts = append(parts, fmt.Sprintf("looks at one event in %.0f", 1 / *c.Sample))
 	}
@@ -241,20 +245,35 @@ func (c costStatus) String() string {
 	return strings.Join(parts, " · ")
 }
 
-// add adds what was found out of what the script takes.
-func (c *costStatus) add(s *spending) {
-	if len(s.samples) > 0 {
-		share, runs := s.share(), s.runs()
-		c.CPU, c.RunsPerSec = &share, &runs
+// String is for the page; it is empty as long as nothing is known.
+func (t takenStatus) String() string {
+	var parts []string
+	if t.CPU != nil {
+		parts = append(parts, config.Share(*t.CPU).String()+" of a CPU", unitText(math.Round(*t.RunsPerSec), "")+" runs a second")
 	}
-	if s.cost.Runs > 0 {
-		mean := s.cost.Time.Seconds() / float64(s.cost.Runs)
-		c.RunSeconds = &mean
+	if t.RunSeconds != nil {
+		parts = append(parts, secondsText(*t.RunSeconds)+" for a run")
 	}
+	return strings.Join(parts, " · ")
 }
 
-func (p Probe) status() probeStatus {
-	v := probeStatus{Spec: p.Spec, Kind: p.Kind, Why: p.Why, Sites: p.Sites, Covers: p.Covers, Attached: p.Attached}
+// status is what was found out of it.
+func (t *taken) status() (v takenStatus) {
+	if t == nil {
+		return v
+	}
+	if len(t.samples) > 0 {
+		share, runs := t.share(), t.runs()
+		v.CPU, v.RunsPerSec = &share, &runs
+	}
+	if mean, known := t.runSeconds(); known {
+		v.RunSeconds = &mean
+	}
+	return v
+}
+
+func (p Probe) status(t *taken) probeStatus {
+	v := probeStatus{Spec: p.Spec, Kind: p.Kind, Why: p.Why, Sites: p.Sites, Covers: p.Covers, Attached: p.Attached, Cost: t.status()}
 	if p.MissedKnown {
 		v.Missed = &p.Missed
 	}

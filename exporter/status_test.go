@@ -33,7 +33,7 @@ func TestStatus(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		latency := in.collector.scripts[1].running
-		latency.spent.add(tracer.Cost{Runs: 250, Time: time.Millisecond}, sampleTime)
+		latency.spent.add(newCosts([]tracer.ProgramCost{{Specs: []string{"kprobe:x"}, Cost: tracer.Cost{Runs: 250, Time: time.Millisecond}}}), sampleTime)
 		scrapeAll(t, in.collector)
 		_, err := config.Parse("probes.yaml", []byte("scripts:\n  - nme: x\n"))
 		_ = in.apply(nil, err, "test")

@@ -2,8 +2,6 @@ package exporter
 
 import (
 	"bytes"
-	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -39,10 +37,6 @@ const (
 
 // topLinger is how long series stay that are no longer among the largest.
 const topLinger = 5 * time.Minute
-
-// process is the same in no other process: what was counted in whose series does not
-// outlive it.
-var process = fmt.Sprintf("%d at %d", os.Getpid(), time.Now().UnixNano())
 
 // whole is the metric with all its series.
 func (m *metric) whole() *metric {
@@ -136,11 +130,13 @@ func (l *ledger) least(t *mapSeries, list []uint32) (at int) {
 // weight is by how much a value makes a key one of the largest: how often it has
 // counted, or the number that it is.
 func (t *mapSeries) weight(value []byte) float64 {
-	r := t.mp.Read(value)
-	if r.Shape == object.ShapeHistogram || r.Shape == object.ShapeMean {
-		return float64(r.Count)
+	switch t.mp.Shape {
+	case object.ShapeHistogram:
+		return float64(t.mp.Count(value))
+	case object.ShapeMean:
+		return float64(t.mp.Read(value).Count)
 	}
-	return t.scalar(r)
+	return t.scalar(t.mp.Read(value))
 }
 
 // hideSmall hides all but the largest series of a metric that does not count, and that

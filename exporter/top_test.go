@@ -127,7 +127,7 @@ func TestTopLosesNothing(t *testing.T) {
 						gone[key] = true
 					}
 				}
-				if r.IntN(100) == 0 && round > 0 {
+				if r.IntN(100) == 0 && round > 0 && round < rounds-50 { // so that there are many again in the end
 					read((round + 1) % 2)
 					counts, others, cleared = map[string]int64{}, 0, time.Now()
 				}
@@ -211,10 +211,6 @@ func TestReloadKeepsPlaces(t *testing.T) {
 			expectLine(t, got, "%s", line)
 		}
 	})
-	m := &metric{script: &config.Script{Name: "a"}, decl: &plylang.Map{Name: "@"}, scale: one, typ: counter, exported: true, top: 3}
-	if text := m.meaning(); !strings.Contains(text, process) {
-		t.Errorf("another process goes on with what is %s", text)
-	}
 }
 
 // Of numbers that do not add up, the largest are shown.

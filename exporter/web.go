@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 )
 
@@ -60,11 +61,28 @@ func (in *instance) handler() http.Handler {
 	mux.HandleFunc("PUT /-/reload", in.serveReload)
 	mux.Handle("GET "+statusPath, bounded(http.HandlerFunc(in.serveStatus)))
 	mux.Handle("GET "+configPath, bounded(http.HandlerFunc(in.serveConfig)))
+	if in.opt.Profiles {
+		addProfiles(mux)
+	}
 	if in.opt.TelemetryPath != "/" {
 		mux.Handle("GET /{$}", bounded(http.HandlerFunc(in.servePage)))
 	}
 	return mux
 }
+
+// addProfiles answers what go tool pprof asks: what the exporter itself does with CPU and
+// memory. The package that has the answers would put them into http.DefaultServeMux, which
+// nobody serves here.
+func addProfiles(mux *http.ServeMux) {
+	mux.HandleFunc("GET "+profilesPath, pprof.Index)
+	mux.HandleFunc("GET "+profilesPath+"cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET "+profilesPath+"profile", pprof.Profile)
+	mux.HandleFunc("GET "+profilesPath+"symbol", pprof.Symbol)
+	mux.HandleFunc("POST "+profilesPath+"symbol", pprof.Symbol)
+	mux.HandleFunc("GET "+profilesPath+"trace", pprof.Trace)
+}
+
+const profilesPath = "/debug/pprof/"
 
 // health answers /-/healthy and /-/ready without a password.
 func (in *instance) health(next http.Handler) http.Handler {

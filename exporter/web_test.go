@@ -340,3 +340,29 @@ func TestPathsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Profiles of the exporter itself are there for who asks for them at the start.
+func TestProfiles(t *testing.T) {
+	b, yaml := demo()
+	in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, yaml)}
+	paths := map[string]string{
+		"/debug/pprof/":                   "goroutine",
+		"/debug/pprof/heap?debug=1":       "heap profile: ",
+		"/debug/pprof/goroutine?debug=1":  "goroutine profile: ",
+		"/debug/pprof/profile?seconds=1":  "\x1f\x8b", // gzip
+		"/debug/pprof/symbol?0x1":         "num_symbols: 1",
+		"/debug/pprof/cmdline":            os.Args[0],
+		"/debug/pprof/trace?seconds=0.01": "go 1.",
+	}
+	for path := range paths {
+		if w := visit(in, path); w.Code != http.StatusNotFound {
+			t.Errorf("%s: status %d, though nobody asked for profiles", path, w.Code)
+		}
+	}
+	in.opt.Profiles = true
+	for path, want := range paths {
+		if w := visit(in, path); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: status %d, %.100q; want %q", path, w.Code, w.Body.String(), want)
+		}
+	}
+}

@@ -1,8 +1,6 @@
 package report
 
 import (
-	"bytes"
-
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/tracer"
 )
@@ -18,11 +16,11 @@ func (t *Text) merged(m *object.Map, rows []tracer.Row) []tracer.Row {
 	for _, r := range rows {
 		key := t.key(m, r.Key)
 		if i, ok := place[key]; ok {
-			m.Reduce.Join(out[i].Value, r.Value)
+			out[i].Value = m.AppendJoined(nil, out[i].Value, r.Value)
 			continue
 		}
 		place[key] = len(out)
-		out = append(out, tracer.Row{Key: r.Key, Value: bytes.Clone(r.Value)})
+		out = append(out, tracer.Row{Key: r.Key, Value: r.Value})
 	}
 	return out
 }

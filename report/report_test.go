@@ -192,6 +192,7 @@ type kernelStacks []uint64
 
 func (s kernelStacks) Stack(int64) []uint64         { return s }
 func (kernelStacks) UserStack(int64) []object.Frame { return nil }
+func (kernelStacks) LaterProbe(int64) string        { return "" }
 
 // A stack is a line for each function, the innermost first.
 func TestStackIsALineForEachFunction(t *testing.T) {

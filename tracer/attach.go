@@ -207,9 +207,14 @@ func (p *program) someTake(a attacher, points []object.AttachPoint) bool {
 func (p *program) note(l io.Closer, err error, points ...object.AttachPoint) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.user.note(points)
 	if err == nil {
+		if _, isUser := points[0].Site.(object.UserFunction); isUser {
+			l = &inFile{Closer: l, points: points}
+		}
 		p.links = append(p.links, l)
 		p.attached = append(p.attached, points...)
+		p.noteModules(points)
 		return nil
 	}
 	r := refused{points[0].Site, explainSite(p.Attach, points[0].Site, err)}

@@ -16,5 +16,8 @@ func attachRawTracepoint(p *ebpf.Program, t object.RawTracepoint, cookie uint64)
 	if cookie != 0 {
 		return nil, fmt.Errorf("cookie of a raw tracepoint: %w", ebpf.ErrNotSupported)
 	}
+	if p.Type() == ebpf.Tracing { // it was loaded for the tracepoint
+		return link.AttachTracing(link.TracingOptions{Program: p})
+	}
 	return link.AttachRawTracepoint(link.RawTracepointOptions{Name: t.Event, Program: p})
 }

@@ -52,6 +52,9 @@ func openUser(f object.UserFunction, config uint64) (fd, error) {
 		return 0, fmt.Errorf("file %q: %w", f.Path, err)
 	}
 	defer runtime.KeepAlive(path)
+	if f.Semaphore >= 1<<32 {
+		return 0, fmt.Errorf("its semaphore is behind the first 4 GiB of %s, where a perf event cannot name it: needs kernel 6.6", f.Path)
+	}
 	attr := unix.PerfEventAttr{Type: kind, Config: config | f.Semaphore<<32, Ext1: uint64(uintptr(unsafe.Pointer(path))), Ext2: f.Offset}
 	if f.PID != 0 {
 		return openPerfEventOf(&attr, f.PID, -1)

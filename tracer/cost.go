@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,20 +24,35 @@ type Cost struct {
 // Minus is what was added since an earlier cost.
 func (c Cost) Minus(before Cost) Cost { return Cost{c.Runs - before.Runs, c.Time - before.Time} }
 
-// Cost returns what the script's programs took while the kernel kept statistics.
-func (t *Tracer) Cost() (c Cost) {
+// Plus is both costs together.
+func (c Cost) Plus(more Cost) Cost { return Cost{c.Runs + more.Runs, c.Time + more.Time} }
+
+// A ProgramCost is what a program took, and the probe specifications that it serves, each
+// once.
+type ProgramCost struct {
+	Specs []string
+	Cost
+}
+
+// Costs returns what each of the script's programs took while the kernel kept statistics.
+func (t *Tracer) Costs() (all []ProgramCost) {
 	t.life.RLock()
 	defer t.life.RUnlock()
 	if t.closed {
-		return c
+		return nil
 	}
 	for _, p := range t.programs {
 		if stats, err := p.kernel.Stats(); err == nil {
-			c.Runs += stats.RunCount
-			c.Time += stats.Runtime
+			all = append(all, ProgramCost{unique(p.specTexts()), Cost{stats.RunCount, stats.Runtime}})
 		}
 	}
-	return c
+	return all
+}
+
+// unique are the names without repetitions.
+func unique(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // KeepStatistics has the kernel keep statistics of all BPF programs of the machine

@@ -51,6 +51,7 @@ func onEachCPU(e object.PerfEvent, use func(fd) (io.Closer, error)) (io.Closer, 
 func (c *cpuEvents) open(cpu int) error {
 	e := c.event
 	attr := unix.PerfEventAttr{Type: e.Type, Config: e.Config, Sample: e.Period}
+	attr.Bp_type, attr.Ext1, attr.Ext2 = e.Access, e.Address, e.Length
 	if e.Period == 0 {
 		attr.Sample, attr.Bits = e.Freq, unix.PerfBitFreq
 	}
@@ -100,13 +101,24 @@ func (c *cpuEvents) follow(online []int, tell func(cpu int, err error)) {
 	}
 	maps.DeleteFunc(c.refused, func(cpu int, _ bool) bool { return !slices.Contains(online, cpu) })
 	for _, cpu := range online {
-		if c.on[cpu] != nil || c.refused[cpu] || c.event.Anywhere && len(c.on) > 0 {
+		if c.on[cpu] != nil || c.refused[cpu] || !c.belongsOn(cpu) {
 			continue
 		}
 		err := c.open(cpu)
 		c.refused[cpu] = err != nil
 		tell(cpu, err)
 	}
+}
+
+// belongsOn says whether the event is to be on a CPU that is online, too.
+func (c *cpuEvents) belongsOn(cpu int) bool {
+	switch {
+	case c.event.Anywhere:
+		return len(c.on) == 0
+	case c.event.Only:
+		return slices.Contains(c.event.CPUs, cpu)
+	}
+	return true
 }
 
 // FollowCPUs lets timers and counters begin again on CPUs that were offline. It is to be

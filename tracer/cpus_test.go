@@ -24,20 +24,23 @@ func TestEventsFollowCPUs(t *testing.T) {
 	enable := func(event fd) (io.Closer, error) {
 		return event, unix.IoctlSetInt(int(event), unix.PERF_EVENT_IOC_ENABLE, 0)
 	}
+	everywhere, anywhere, only := object.PerfEvent{}, object.PerfEvent{Anywhere: true}, object.PerfEvent{Only: true}
 	for _, row := range []struct {
-		anywhere bool
-		online   []int
-		ended    bool // that on the first CPU, as when the CPU goes offline
-		want     []int
+		place  object.PerfEvent
+		online []int
+		ended  bool // that on the first CPU, as when the CPU goes offline
+		want   []int
 	}{
-		{true, []int{first, last}, false, []int{first}},
-		{true, []int{last}, true, []int{last}},
-		{false, []int{first}, false, []int{first}},
-		{false, []int{first, last}, false, []int{first, last}},
-		{false, []int{last}, true, []int{last}},
-		{false, []int{first, last}, true, []int{first, last}}, // it is back already
+		{anywhere, []int{first, last}, false, []int{first}},
+		{anywhere, []int{last}, true, []int{last}},
+		{everywhere, []int{first}, false, []int{first}},
+		{everywhere, []int{first, last}, false, []int{first, last}},
+		{everywhere, []int{last}, true, []int{last}},
+		{everywhere, []int{first, last}, true, []int{first, last}}, // it is back already
+		{only, []int{first, last}, false, []int{first}},
+		{only, []int{first, last}, true, []int{first}},
 	} {
-		e := object.PerfEvent{Name: "99hz", Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Freq: 99, CPUs: []int{first}, Anywhere: row.anywhere}
+		e := object.PerfEvent{Name: "99hz", Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_CPU_CLOCK, Freq: 99, CPUs: []int{first}, Anywhere: row.place.Anywhere, Only: row.place.Only}
 		c, err := onEachCPU(e, enable)
 		if err != nil {
 			t.Fatal(err)

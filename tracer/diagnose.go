@@ -3,6 +3,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"regexp"
 	"strconv"
@@ -211,6 +212,21 @@ func tooManyFiles(err error) string {
 
 func lacksFiles(err error) bool { return is(err, unix.EMFILE) || is(err, unix.ENFILE) }
 
+// freeFiles is how many more files this process may open, as far as its own limit goes.
+func freeFiles() int {
+	var limit unix.Rlimit
+	folder, err := os.Open("/proc/self/fd")
+	if err != nil || unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return 0
+	}
+	defer folder.Close()
+	open, err := folder.Readdirnames(-1)
+	if err != nil {
+		return 0
+	}
+	return int(min(limit.Cur, math.MaxInt32)) - len(open)
+}
+
 // roomForFiles returns EMFILE unless n more files can be opened, and a few more
 // for what the library tries: when it runs out of them while it looks for what
 // the kernel has, it takes this for an answer and keeps it.
@@ -264,8 +280,17 @@ func siteReason(at object.Site, err error) string {
 	text := err.Error()
 	event, isEvent := at.(object.PerfEvent)
 	f, isFunction := at.(object.Function)
+	user, isUser := at.(object.UserFunction)
 	switch {
-	case isEvent && event.Type == unix.PERF_TYPE_HARDWARE && lacking(err):
+	case isUser && errors.Is(err, os.ErrNotExist):
+		return user.Path + " is not there any more"
+	case isUser && lacksPermission(err) && !effectiveCapabilities().has(unix.CAP_SYS_ADMIN):
+		return "a uprobe through a perf event needs CAP_SYS_ADMIN; from kernel 6.6 on the exporter needs no perf event for it, unless --attach=plain asks for one"
+	case isEvent && event.Access != 0 && errors.Is(err, unix.ENOSPC):
+		return "the processor watches as many addresses already as it can, on x86 four"
+	case isEvent && event.Access != 0 && errors.Is(err, unix.EINVAL):
+		return "the kernel does not let this memory be watched"
+	case isEvent && (event.Type == unix.PERF_TYPE_HARDWARE || event.Type == unix.PERF_TYPE_HW_CACHE) && (lacking(err) || errors.Is(err, unix.EINVAL)):
 		return "this machine has no such hardware counter: count with a software event or with profile:99hz"
 	case errors.Is(err, unix.EILSEQ) || errors.Is(err, unix.EINVAL) && isFunction && (f.Offset != 0 || f.Symbol == ""):
 		return noInstruction

@@ -45,8 +45,12 @@ func (s shape) iterProgram() *ebpf.ProgramSpec {
 	if s.cpus > 1 {
 		ins = append(ins, s.reduceValues()...)
 	}
-	ins = append(ins, seqWrite(asm.R8, s.keySize)...)
-	ins = append(ins, seqWrite(asm.R9, 8*s.words)...)
+	if s.packed > 0 {
+		ins = append(ins, s.writePacked()...)
+	} else {
+		ins = append(ins, seqWrite(asm.R8, s.keySize)...)
+		ins = append(ins, seqWrite(asm.R9, 8*s.words)...)
+	}
 	ins = append(ins, asm.Mov.Imm(asm.R0, 0).WithSymbol("out"), asm.Return())
 	return &ebpf.ProgramSpec{
 		Name:         "ply_read",
@@ -91,16 +95,15 @@ func (s shape) reduceWords(n int, reduce object.Reduce, ending string) asm.Instr
 	)
 }
 
-// seqWrite emits bpf_seq_write(seq, reg, size), with seq in R7. When the
-// kernel's buffer is full the call fails and the kernel comes again with the
-// same element and an empty buffer, so the result needs no look.
-func seqWrite(reg asm.Register, size int) asm.Instructions {
-	return asm.Instructions{
-		asm.Mov.Reg(asm.R1, asm.R7),
-		asm.Mov.Reg(asm.R2, reg),
-		asm.Mov.Imm(asm.R3, int32(size)),
-		asm.FnSeqWrite.Call(),
+// seqWrite emits bpf_seq_write(seq, reg + offset, size), with seq in R7. When the
+// kernel's buffer is full the call fails, as do those that follow, and the kernel
+// comes again with the same element and an empty buffer, so the result needs no look.
+func seqWrite(reg asm.Register, size int, offset ...int) asm.Instructions {
+	ins := asm.Instructions{asm.Mov.Reg(asm.R1, asm.R7), asm.Mov.Reg(asm.R2, reg)}
+	for _, n := range offset {
+		ins = append(ins, asm.Add.Imm(asm.R2, int32(n)))
 	}
+	return append(ins, asm.Mov.Imm(asm.R3, int32(size)), asm.FnSeqWrite.Call())
 }
 
 // An iterator reads a map through an iterator program.
@@ -149,7 +152,8 @@ var shared = iterators{programs: map[shape]*ebpf.Program{}, refused: map[shape]e
 
 // load makes programs for shapes that have none yet: all in one collection, so
 // that the kernel's types are read at most once, and each by itself where that
-// fails, so that one does not take the others down.
+// fails, so that one does not take the others down. EPERM is not about one of them:
+// such a kernel takes no iterators.
 func (it *iterators) load(shapes map[shape]bool, cache *btf.Cache) (shortage error) {
 	it.mu.Lock()
 	defer it.mu.Unlock()
@@ -159,11 +163,18 @@ func (it *iterators) load(shapes map[shape]bool, cache *btf.Cache) (shortage err
 			missing = append(missing, s)
 		}
 	}
-	if len(missing) == 0 || it.loadAll(missing, cache) == nil {
+	if len(missing) == 0 {
+		return nil
+	}
+	errAll := it.loadAll(missing, cache)
+	if errAll == nil {
 		return nil
 	}
 	for _, s := range missing {
-		err := it.loadAll([]shape{s}, cache)
+		err := errAll
+		if !is(err, unix.EPERM) {
+			err = it.loadAll([]shape{s}, cache)
+		}
 		switch {
 		case err == nil:
 		case lacksFiles(err):

@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -17,49 +18,95 @@ import (
 // BPF_PROG_RUN is no map operation, so it disturbs nobody.
 type lister struct {
 	shape   shape
+	kernel  *ebpf.Map
 	program *ebpf.Program
 	box     *outbox
 }
 
 // openLister loads the program for a map.
 func openLister(s shape, m *ebpf.Map) (elements, error) {
-	box, err := boxes.open(8 + s.stride()*int(m.MaxEntries()))
+	l := &lister{shape: s, kernel: m}
+	size := l.most()
+	if s.packed > 0 {
+		size = 0 // most are much smaller than they can be; see grow
+	}
+	return l, l.load(size)
+}
+
+// most is how much memory all elements take at most.
+func (l *lister) most() int {
+	return 8 + l.shape.largest()*int(l.kernel.MaxEntries()) + l.shape.stride()
+}
+
+// load loads the program with a box of a size.
+func (l *lister) load(size int) error {
+	box, err := boxes.open(size)
 	if err != nil {
-		return nil, fmt.Errorf("memory to list elements in: %w", err)
+		return fmt.Errorf("memory to list elements in: %w", err)
 	}
 	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
 		Name:         "ply_list",
 		Type:         ebpf.Syscall,
 		Flags:        unix.BPF_F_SLEEPABLE,
-		Instructions: s.listProgram(m, box.kernel),
+		Instructions: l.shape.listProgram(l.kernel, box.kernel),
 		License:      "GPL",
 	})
 	if err != nil {
-		return nil, fmt.Errorf("program that lists elements: %w", err)
+		return fmt.Errorf("program that lists elements: %w", err)
 	}
-	return lister{s, p, box}, nil
+	l.close()
+	l.program, l.box = p, box
+	return nil
 }
 
-func (l lister) read(data []byte) ([]byte, error) {
+func (l *lister) read(data []byte) ([]byte, error) {
+	for {
+		all, full, err := l.run(data)
+		if !full || err != nil {
+			return all, err
+		}
+		if err := l.grow(); err != nil {
+			return lookups{l.shape, l.kernel}.read(data)
+		}
+	}
+}
+
+// grow takes a larger box.
+func (l *lister) grow() error {
+	return l.load(min(4*len(l.box.memory.bytes()), l.most()))
+}
+
+// run runs the program. The box may be too small for what is in the map.
+func (l *lister) run(data []byte) (all []byte, full bool, err error) {
 	l.box.mu.Lock()
 	defer l.box.mu.Unlock()
 	l.box.memory.store(0, 0)
 	if _, err := l.program.Run(&ebpf.RunOptions{}); err != nil {
-		return data, fmt.Errorf("run the program that lists elements: %w", err)
+		return data, false, fmt.Errorf("run the program that lists elements: %w", err)
 	}
-	n := int(l.box.memory.load(0)) * l.shape.stride() / 8
-	return append(data, l.box.memory[1:1+n].bytes()...), nil
+	size := l.box.memory.load(0)
+	if size == boxFull {
+		return data, true, nil
+	}
+	return append(data, l.box.memory[1:1+size/8].bytes()...), false, nil
 }
 
-func (l lister) close() { freeProgram(l.program) }
+func (l *lister) close() {
+	if l.program != nil {
+		freeProgram(l.program)
+	}
+}
 
-// An outbox is memory that programs write elements into: first their number,
-// then one after the other.
+// An outbox is memory that programs write elements into: first how many bytes
+// they have, or boxFull, then one after the other. Behind them is room to join one.
 type outbox struct {
 	mu     sync.Mutex // one program at a time
 	kernel *ebpf.Map
 	memory words
 }
+
+// boxFull says that there was no room for an element.
+const boxFull = math.MaxUint64
 
 // outboxes are those of this process, by size. They stay, as iterator programs
 // do: a reload of the configuration needs them again.
@@ -124,35 +171,63 @@ func (s shape) listProgram(m, box *ebpf.Map) asm.Instructions {
 // listElement appends one element to the outbox: R8 is the outbox, R9 where the
 // element goes, R7 a value.
 func (s shape) listElement(m, box *ebpf.Map) asm.Instructions {
-	room := (int(box.ValueSize()) - 8) / s.stride()
 	ins := asm.Instructions{
 		btf.WithFuncMetadata(asm.Mov.Reg(asm.R6, asm.R2), elementFunc).WithSymbol("element"),
 		asm.Mov.Reg(asm.R7, asm.R3),
 		asm.LoadMapValue(asm.R8, box.FD(), 0),
-		asm.LoadMem(asm.R9, asm.R8, 0, asm.DWord),
-		asm.JGE.Imm(asm.R9, int32(room), "full"),
-		asm.Mul.Imm(asm.R9, int32(s.stride())),
-		asm.Add.Reg(asm.R9, asm.R8),
-		asm.Add.Imm(asm.R9, 8),
 	}
+	switch {
+	case s.packed == 0:
+		ins = append(ins, s.roomInBox(box, s.stride())...)
+		ins = append(append(ins, s.listStored(m)...), takeRoom(s.stride())...)
+	case s.cpus == 1:
+		ins = append(ins, s.listPacked(box)...)
+	default:
+		ins = append(ins, asm.LoadMapValue(asm.R9, box.FD(), box.ValueSize()-uint32(s.stride())))
+		ins = append(ins, s.listStored(m)...)
+		ins = append(ins, asm.Mov.Reg(asm.R6, asm.R9), asm.Mov.Reg(asm.R7, asm.R9), asm.Add.Imm(asm.R7, int32(s.keySize)))
+		ins = append(ins, s.listPacked(box)...)
+	}
+	return append(ins,
+		asm.Mov.Imm(asm.R0, 0).WithSymbol("done"),
+		asm.Return(),
+		asm.Mov.Imm(asm.R1, -1).WithSymbol("full"), // boxFull
+		asm.StoreMem(asm.R8, 0, asm.R1, asm.DWord),
+		asm.Mov.Imm(asm.R0, 1),
+		asm.Return())
+}
+
+// listStored writes an element to R9 as it is stored, joined over the CPUs.
+func (s shape) listStored(m *ebpf.Map) (ins asm.Instructions) {
 	for at := int16(0); at < int16(s.keySize); at += 8 {
 		ins = append(ins,
 			asm.LoadMem(asm.R1, asm.R6, at, asm.DWord),
 			asm.StoreMem(asm.R9, at, asm.R1, asm.DWord))
 	}
 	if s.cpus > 1 {
-		ins = append(ins, s.joinCPUs(m)...)
-	} else {
-		ins = append(ins, s.eachWord(0, s.words, "copy", asm.LoadMem(asm.R0, asm.R3, 0, asm.DWord))...)
+		return append(ins, s.joinCPUs(m)...)
 	}
-	return append(ins,
+	return append(ins, s.eachWord(0, s.words, "copy", asm.LoadMem(asm.R0, asm.R3, 0, asm.DWord))...)
+}
+
+// roomInBox leaves in R9 where the next bytes go, or goes to "full" if there is no room
+// for so many.
+func (s shape) roomInBox(box *ebpf.Map, size int) asm.Instructions {
+	return asm.Instructions{
+		asm.LoadMem(asm.R9, asm.R8, 0, asm.DWord),
+		asm.JGT.Imm(asm.R9, int32(box.ValueSize())-int32(8+size+s.stride()), "full"),
+		asm.Add.Reg(asm.R9, asm.R8),
+		asm.Add.Imm(asm.R9, 8),
+	}
+}
+
+// takeRoom notes that so many bytes more are written.
+func takeRoom(size int) asm.Instructions {
+	return asm.Instructions{
 		asm.LoadMem(asm.R1, asm.R8, 0, asm.DWord),
-		asm.Add.Imm(asm.R1, 1),
+		asm.Add.Imm(asm.R1, int32(size)),
 		asm.StoreMem(asm.R8, 0, asm.R1, asm.DWord),
-		asm.Mov.Imm(asm.R0, 0).WithSymbol("done"),
-		asm.Return(),
-		asm.Mov.Imm(asm.R0, 1).WithSymbol("full"),
-		asm.Return())
+	}
 }
 
 // joinCPUs emits the reduction of all CPUs' values into the element, with R6 as

@@ -52,8 +52,7 @@ func (l lookups) batchBy(n int, data []byte) ([]byte, error) {
 		}
 		for i := range got {
 			data = appendWords(data, keys.Index(i))
-			value := appendWords(nil, values.Index(i))
-			data = append(data, l.shape.reduceBytes(value)...)
+			data = l.shape.appendRead(data, l.shape.reduceBytes(appendWords(nil, values.Index(i))))
 		}
 		if err != nil {
 			return data, nil
@@ -94,7 +93,7 @@ func (l lookups) walk(data []byte) ([]byte, error) {
 			return data, err
 		}
 		if value != nil {
-			data = append(append(data, key...), value...)
+			data = l.shape.appendRead(append(data, key...), value)
 		}
 	}
 	return data, nil
@@ -107,6 +106,14 @@ func (l lookups) lookup(key []byte) ([]byte, error) {
 		return nil, err
 	}
 	return l.shape.reduceBytes(value), nil
+}
+
+// appendRead appends a value that is stored, as read does.
+func (s shape) appendRead(data, value []byte) []byte {
+	if s.packed == 0 {
+		return append(data, value...)
+	}
+	return append(object.AppendPacked(data, value[:8*s.packed]), value[8*s.packed:]...)
 }
 
 // reduceBytes joins the values of several CPUs as the programs do: in place,

@@ -124,8 +124,8 @@ func (x *expiring) old() (old []byte, err error) {
 		return nil, err
 	}
 	r.noteOldest(r.again, began)
-	for element := range r.each(r.again) {
-		if object.Word(element[r.KeySize:], r.Size/8) < limit {
+	for element := range r.shape.each(r.again) {
+		if updated(element) < limit {
 			old = append(old, element...)
 		}
 	}
@@ -170,8 +170,8 @@ func (x *expiring) locked(f func() error) error {
 // nothing can be old, as long as somebody else reads the map.
 func (r *mapReader) noteOldest(elements []byte, began uint64) {
 	r.oldest = began &^ object.ExpireMode
-	for element := range r.each(elements) {
-		r.oldest = min(r.oldest, object.Word(element[r.KeySize:], r.Size/8))
+	for element := range r.shape.each(elements) {
+		r.oldest = min(r.oldest, updated(element))
 	}
 }
 

@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 
@@ -94,12 +95,12 @@ func (x *expiring) openRemover() error {
 
 // delete deletes the keys of elements.
 func (x *expiring) delete(elements []byte) error {
-	r, stride, most := &x.remover, x.main.shape.stride(), deleteAtOnce(x.KeySize)
+	r, most := &x.remover, deleteAtOnce(x.KeySize)
 	for len(elements) > 0 {
 		n, at := 0, 1
 		for ; n < most && len(elements) > 0; n++ {
 			at = r.put(at, elements[:x.KeySize])
-			elements = elements[stride:]
+			elements = elements[x.main.shape.size(elements):]
 		}
 		r.box.store(0, uint64(n))
 		if err := r.run(); err != nil {
@@ -217,15 +218,21 @@ func (x *expiring) merge() error {
 			x.main.beside = false
 			return nil
 		}
-		for element := range late.each(late.data) {
+		for element := range late.shape.each(late.data) {
 			x.merger.box.store(boxTime/8, x.now())
-			x.merger.put(boxKey/8, element)
+			x.merger.put(boxKey/8, late.stored(element))
 			if err := x.merger.run(); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// stored is an element as it is stored.
+func (r *mapReader) stored(element []byte) []byte {
+	all := r.AppendStored(bytes.Clone(element[:r.KeySize]), r.value(element))
+	return append(all, element[r.KeySize+len(r.value(element)):]...)
 }
 
 // openPrograms loads the programs of the maps that expire.

@@ -2,6 +2,8 @@ package tracer
 
 import (
 	"errors"
+	"io"
+	"maps"
 	"slices"
 
 	"github.com/cilium/ebpf/asm"
@@ -9,112 +11,223 @@ import (
 	"ply-exporter/bpfgen/object"
 )
 
-// Files that are replaced
+// Files that come later
 //
 // A probe stays in the file that it was attached to, though another file gets its path
 // when a package is upgraded. Processes that run the old file are counted on, and the
-// same programs are attached to the new one, too: the maps know of no difference.
+// same programs are attached to the new one, too: the maps know of no difference. So
+// it is where the script's name for a file means one more.
 
-// noteFiles notes which files the script is attached to.
-func (t *Tracer) noteFiles() {
-	for _, p := range t.programs {
-		for _, at := range p.Points {
-			f, ok := at.Site.(object.UserFunction)
-			if _, known := t.files[f.Path]; !ok || known {
-				continue
-			}
-			if t.files == nil {
-				t.files = map[string]object.FileID{}
-			}
-			t.files[f.Path] = f.File
+// A place is an instruction of a file.
+type place struct {
+	file   object.FileID
+	offset uint64
+}
+
+// userPlaces are the places in programs and libraries at which a program is attached, or
+// was refused.
+type userPlaces struct {
+	places map[place]bool
+	files  map[object.FileID]bool
+}
+
+func (u *userPlaces) note(points []object.AttachPoint) {
+	for _, at := range points {
+		f, ok := at.Site.(object.UserFunction)
+		if !ok {
+			continue
 		}
+		if u.places == nil {
+			u.places, u.files = map[place]bool{}, map[object.FileID]bool{}
+		}
+		u.places[place{f.File, f.Offset}], u.files[f.File] = true, true
 	}
 }
 
-// Replaced are the paths of programs and libraries at which there is another file than
-// the one that the script is attached to.
-func (t *Tracer) Replaced() (paths []string) {
-	for path, file := range t.files {
-		if now, err := fileAt(path); err == nil && now != file { // else it is not there yet
-			paths = append(paths, path)
-		}
+func (u *userPlaces) forget(id object.FileID) {
+	delete(u.files, id)
+	maps.DeleteFunc(u.places, func(p place, _ bool) bool { return p.file == id })
+}
+
+// An inFile is a link of a program to places in one file.
+type inFile struct {
+	io.Closer
+	points []object.AttachPoint
+	pins   []string // what its parts are called where they are pinned
+}
+
+// Files are the programs and libraries that the script is attached to.
+func (t *Tracer) Files() []object.FileID {
+	all := map[object.FileID]bool{}
+	for _, p := range t.programs {
+		p.mu.Lock()
+		maps.Copy(all, p.user.files)
+		p.mu.Unlock()
 	}
-	slices.Sort(paths)
-	return paths
+	return slices.Collect(maps.Keys(all))
 }
 
 // ErrOtherCode says that a script would need other programs for the files that are there
 // now.
-var ErrOtherCode = errors.New("the new file has other functions, or calls them otherwise")
+var ErrOtherCode = errors.New("the new file has other functions, calls them otherwise, or the script shows its path")
 
-// Follow attaches the script to those files, too, which are there now at the paths of
-// others. next is the same script as it is compiled for them. Nothing is attached if one
+// Follow attaches the script to files, too, that it is not attached to yet, and returns
+// their paths. next is the same script as it is compiled now. Nothing is attached if one
 // of them cannot be. It must not be called at the same time as Close.
-func (t *Tracer) Follow(next *object.Object) error {
-	paths := t.Replaced()
-	if !sameCode(t.obj, next) {
-		return ErrOtherCode
+func (t *Tracer) Follow(next *object.Object) (paths []string, err error) {
+	lists, err := t.later(next)
+	if err != nil {
+		return nil, err
 	}
-	var done []func()
+	for _, list := range lists {
+		t.watchWrites(list)
+	}
+	before := make([]attachedSoFar, len(t.programs))
 	for i, p := range t.programs {
-		points := slices.DeleteFunc(slices.Clone(next.Programs[i].Points), func(at object.AttachPoint) bool {
-			f, ok := at.Site.(object.UserFunction)
-			return !ok || !slices.Contains(paths, f.Path)
-		})
-		undo, err := p.attachBeside(points)
-		done = append(done, undo)
-		if err != nil {
-			for _, undo := range done {
-				undo()
+		before[i] = p.soFar()
+	}
+	for i, p := range t.programs {
+		if err := p.attachTo(lists[i]); err != nil {
+			for i, p := range t.programs {
+				p.undo(before[i])
 			}
-			return t.fail(p, err)
+			return nil, t.fail(p, err)
+		}
+		for _, at := range lists[i] {
+			paths = append(paths, at.Site.(object.UserFunction).Path)
 		}
 	}
-	for _, p := range next.Programs {
-		for _, at := range p.Points {
-			if f, ok := at.Site.(object.UserFunction); ok {
-				t.files[f.Path] = f.File
+	var left []*program
+	for i, p := range t.programs {
+		left = append(left, &program{Program: p.Program, refused: p.refused[before[i].refused:]})
+	}
+	for _, err := range leftOut(left...) {
+		t.opt.log().Warn("probe not attached", "reason", err)
+	}
+	for _, p := range t.programs {
+		p.lost = nil
+	}
+	if len(paths) > 0 {
+		t.pinLater()
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths), nil
+}
+
+// later returns what each program is to be attached to besides: what next has in files
+// that are new.
+func (t *Tracer) later(next *object.Object) (lists [][]object.AttachPoint, err error) {
+	if len(next.Programs) != len(t.programs) {
+		return nil, ErrOtherCode
+	}
+	names := newLaterNames(t)
+	for i, p := range t.programs {
+		q := next.Programs[i]
+		if p.Name != q.Name || p.Attach != q.Attach ||
+			!slices.EqualFunc(t.obj.Spec.Programs[p.Name].Instructions, next.Spec.Programs[q.Name].Instructions, sameInstruction) {
+			return nil, ErrOtherCode
+		}
+		var list []object.AttachPoint
+		for _, at := range q.Points {
+			f, ok := at.Site.(object.UserFunction)
+			switch {
+			case !ok:
+				continue
+			case !p.user.files[f.File] || p.lost[place{f.File, f.Offset}]:
+				if at.ID, err = names.id(p.Program, next.Probes[at.ID]); err != nil {
+					return nil, err
+				}
+				list = append(list, at)
+			case !p.user.places[place{f.File, f.Offset}]: // it was written anew, or the script would be attached otherwise
+				return nil, ErrOtherCode
 			}
 		}
+		lists = append(lists, list)
+	}
+	names.keep()
+	return lists, nil
+}
+
+// laterNames are the names of probes that a script gets after its start, behind those
+// that it has.
+type laterNames struct {
+	tracer *Tracer
+	more   []string
+}
+
+func newLaterNames(t *Tracer) *laterNames { return &laterNames{t, slices.Clone(t.moreNames())} }
+
+func (t *Tracer) moreNames() []string {
+	if more := t.more.Load(); more != nil {
+		return *more
 	}
 	return nil
 }
 
-// attachBeside attaches a program to more points than its own. undo detaches it there.
-func (p *program) attachBeside(points []object.AttachPoint) (undo func(), err error) {
-	p.mu.Lock()
-	links, attached, refused := len(p.links), len(p.attached), len(p.refused)
-	p.mu.Unlock()
-	if len(points) > 0 {
-		a := attachers[p.Attach]
-		attach := p.attachEach
-		if a.many != nil {
-			attach = p.attachLinks
+// id is the id of a probe with this name in a program: that of one which looks the same
+// to the program, if there is one. Of several attach points the kernel tells the program
+// the id; a single one's is in its code.
+func (n *laterNames) id(p *object.Program, name string) (uint64, error) {
+	old := n.tracer.obj.Probes
+	for _, at := range p.Points {
+		if p.Asks.Seen(old[at.ID]) == p.Asks.Seen(name) {
+			return at.ID, nil
 		}
-		err = attach(a, points)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.attached, p.refused = p.attached[:attached], p.refused[:refused] // its own are what is told of
-	more := p.links[links:]
-	return func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, l := range more {
-			_ = l.Close()
-		}
-		p.links = p.links[:links]
-	}, err
+	if len(p.Points) == 1 {
+		return 0, ErrOtherCode
+	}
+	i := slices.Index(n.more, name)
+	if i < 0 {
+		i, n.more = len(n.more), append(n.more, name)
+	}
+	return uint64(len(old) + i), nil
 }
 
-// sameCode says whether the programs of two objects are the same but for where they are
-// attached.
-func sameCode(a, b *object.Object) bool {
-	return slices.Equal(a.Probes, b.Probes) && slices.EqualFunc(a.Programs, b.Programs, func(p, q *object.Program) bool {
-		return p.Name == q.Name && p.Attach == q.Attach &&
-			slices.EqualFunc(p.Points, q.Points, func(x, y object.AttachPoint) bool { return x.ID == y.ID }) &&
-			slices.EqualFunc(a.Spec.Programs[p.Name].Instructions, b.Spec.Programs[q.Name].Instructions, sameInstruction)
-	})
+func (n *laterNames) keep() { n.tracer.more.Store(&n.more) }
+
+// LaterProbe is the name of a probe that the script was attached to after its start, by
+// its id; "" if there is none.
+func (t *Tracer) LaterProbe(id int64) string {
+	more := t.moreNames()
+	if i := id - int64(len(t.obj.Probes)); 0 <= i && i < int64(len(more)) {
+		return more[i]
+	}
+	return ""
+}
+
+// attachTo attaches a program to points beside those that it has.
+func (p *program) attachTo(points []object.AttachPoint) error {
+	if len(points) == 0 {
+		return nil
+	}
+	a := attachers[p.Attach]
+	if a.many != nil {
+		return p.attachLinks(a, points)
+	}
+	return p.attachEach(a, points)
+}
+
+// attachedSoFar is how far the lists of a program went at a time.
+type attachedSoFar struct {
+	links, attached, refused int
+	user                     userPlaces
+}
+
+func (p *program) soFar() attachedSoFar {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return attachedSoFar{len(p.links), len(p.attached), len(p.refused), userPlaces{maps.Clone(p.user.places), maps.Clone(p.user.files)}}
+}
+
+// undo detaches a program where it was attached since.
+func (p *program) undo(to attachedSoFar) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.links[to.links:] {
+		_ = l.Close()
+	}
+	p.links, p.attached, p.refused, p.user = p.links[:to.links], p.attached[:to.attached], p.refused[:to.refused], to.user
 }
 
 func sameInstruction(a, b asm.Instruction) bool {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -19,14 +20,43 @@ import (
 
 // A loader loads scripts. The kernel's types are those that compiling read.
 type loader struct {
-	types *btf.Cache
+	types  *btf.Cache
+	atOnce int // how many scripts at a time
+	roomy  bool
 }
 
 func newLoader(opt Options) *loader {
+	l := &loader{atOnce: 1}
 	if opt.Kernel == nil {
-		return &loader{types: btf.NewCache()}
+		l.types = btf.NewCache()
+	} else {
+		l.types = opt.Kernel.TypeCache()
 	}
-	return &loader{types: opt.Kernel.TypeCache()}
+	return l
+}
+
+// makeRoom loads several scripts at a time from now on, unless they may want more files
+// than can be opened: then each is to be the only one that wants some, so that it is known
+// which of them has too few.
+func (l *loader) makeRoom(objs []*object.Object, p *Pins) {
+	files := p.files()
+	for _, obj := range objs {
+		files += filesOf(obj)
+	}
+	if l.roomy = freeFiles() >= 2*files; l.roomy { // others want some meanwhile
+		l.atOnce = runtime.GOMAXPROCS(0)
+	}
+}
+
+// filesOf is how many files it takes to load a script, at most.
+func filesOf(obj *object.Object) int { return len(obj.Spec.Maps) + 2*len(obj.Spec.Programs) }
+
+// room returns EMFILE unless so many files can be opened.
+func (l *loader) room(n int) error {
+	if l.roomy {
+		return nil
+	}
+	return roomForFiles(n)
 }
 
 // load makes the maps and programs of a script, and nothing runs yet.
@@ -34,7 +64,7 @@ func (l *loader) load(obj *object.Object, opt Options) (*Tracer, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, Diagnose(fmt.Errorf("raise RLIMIT_MEMLOCK: %w", err))
 	}
-	if err := roomForFiles(len(obj.Spec.Maps) + 2*len(obj.Spec.Programs)); err != nil {
+	if err := l.room(filesOf(obj)); err != nil {
 		return nil, Diagnose(err)
 	}
 	spec, single := divide(obj)
@@ -122,16 +152,17 @@ func (l *loader) openReaders(tracers []*Tracer, errs []error, log *slog.Logger) 
 		}
 	}
 	errLoad := shared.load(shapes, l.types)
-	for i, t := range tracers {
+	Parallel(len(tracers), l.atOnce, func(i int) {
+		t := tracers[i]
 		if t == nil {
-			continue
+			return
 		}
 		errs[i] = errors.Join(errs[i], t.openHashes(errLoad, log), t.openEmptiers(l.types), t.openPrograms())
 		if errs[i] != nil {
 			t.Close()
 			tracers[i] = nil
 		}
-	}
+	})
 }
 
 // openHashes finds a way to read the hashes of a script. errLoad is what became

@@ -106,12 +106,16 @@ func (p *program) missedByLinks() uint64 {
 	return n
 }
 
-func (p *program) specNames() string {
+// specNames is for messages.
+func (p *program) specNames() string { return strings.Join(p.specTexts(), ", ") }
+
+// specTexts are the specifications that p serves, as they were written.
+func (p *program) specTexts() []string {
 	names := make([]string, len(p.Specs))
 	for i, s := range p.Specs {
 		names[i] = s.String()
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 // countsMisses looks into the kernel's types, once per process.

@@ -278,7 +278,7 @@ func countMap(s object.Storage) object.Map {
 }
 
 func histogramMap() object.Map {
-	return object.Map{Values: histogramValues, Storage: object.SharedHash, KeySize: 8, Size: 8 * 9, MaxEntries: 64}
+	return object.Map{Values: histogramValues, Buckets: object.LogLinear{1, 2, 3, 4, 5, 6, 7}, Storage: object.SharedHash, KeySize: 8, Size: 8 * 9, MaxEntries: 64}
 }
 
 func cellMap() object.Map {

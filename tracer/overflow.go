@@ -29,7 +29,7 @@ func (r *mapReader) readOther() []byte {
 	for i := range r.Size / 8 {
 		binary.LittleEndian.PutUint64(value[8*i:], r.other.load(1+i))
 	}
-	if !r.Written(mark, value) {
+	if value = r.AppendRead(nil, value); !r.Written(mark, value) {
 		return nil
 	}
 	return value

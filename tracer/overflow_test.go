@@ -38,12 +38,12 @@ func all(t *testing.T, tr *Tracer, m *object.Map) (keys int, r object.Reading) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	value := make([]byte, m.Size)
+	value := m.Nothing()
 	if c.Other != nil {
-		copy(value, c.Other)
+		value = c.Other
 	}
 	for row := range c.Rows {
-		m.Reduce.Join(value, row.Value)
+		value = m.AppendJoined(nil, value, row.Value)
 	}
 	return c.Len, m.Read(value)
 }

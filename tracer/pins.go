@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -23,19 +24,22 @@ import (
 // The folder that the user names has one for the layout, and that has one for each
 // script:
 //
-//	ply-exporter/v1/reads-18a3f.../m0 m1 p0 p0_0 s0 notes record
+//	ply-exporter/v2/reads-18a3f.../m0 m1 p0 p0_0 s0 notes handover record
 //
 // with maps (m), programs (p) and their links, the links of the programs that follow sets
-// of cgroups (s), words that this process keeps of the script (notes) and the record, which
-// says what all the others are. It is written last and removed first: a folder without one is what a process
-// was about to pin, or to remove, when it was killed, and is removed.
+// of cgroups (s), words that this process keeps of the script (notes), what it leaves to the next one
+// when it ends (handover), and the record, which says what all the others are. It is written
+// last and removed first: a folder without one is what a process
+// was about to pin, or to remove, when it was killed, and is removed. Links to programs and
+// libraries that come later are in the record before they are pinned, and links that are let
+// go of until after their pins were removed: one of the record that has no pin is not attached.
 //
 // One process at a time uses a folder. It holds a lock on it, which the kernel takes away
 // when the process ends.
 
 // pinLayout is the folder of this layout. It changes with what is in the folders, and with
 // anything about maps that an object's hash does not tell.
-const pinLayout = "v1"
+const pinLayout = "v2"
 
 // What all versions call their folders.
 var (
@@ -67,6 +71,12 @@ type PinName struct {
 	// Joined are maps of which several keys may share a series, which would fall if the
 	// process before has not shown yet that one of them has expired.
 	Joined []string
+
+	// Resume is given the handover that the process before has left with Leave, nil if it was
+	// killed, and says whether it is of use. A script is only taken over without one if Needs is
+	// empty; else that says what would be wrong.
+	Resume func(handover []byte) bool
+	Needs  string
 }
 
 // A leftover is a script that goes on without a process.
@@ -109,9 +119,15 @@ func RemovePins(path string, log *slog.Logger) ([]string, error) {
 		return nil, err
 	}
 	defer p.Close()
+	all, err := p.entries()
+	if err != nil {
+		return nil, err
+	}
 	var names []string
-	for _, l := range p.find() {
-		names = append(names, l.name())
+	for _, layout := range all {
+		for _, l := range p.find(layout) {
+			names = append(names, l.name())
+		}
 	}
 	slices.Sort(names)
 	layouts, err := p.removeLayouts(func(string) bool { return true })
@@ -147,7 +163,7 @@ func (p *Pins) prepare() error {
 	if err := os.Mkdir(p.folder(), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return p.unusable(err)
 	}
-	for _, l := range p.find() {
+	for _, l := range p.find(pinLayout) {
 		if l.record == nil {
 			if err := removePinned(l.folder); err != nil {
 				return p.unusable(err)
@@ -161,19 +177,21 @@ func (p *Pins) prepare() error {
 
 func (p *Pins) folder() string { return filepath.Join(p.path, pinLayout) }
 
-// find lists the scripts of this layout, the latest first. Those that were not pinned
+// find lists the scripts of a layout, the latest first. Those that were not pinned
 // completely have no record.
-func (p *Pins) find() (all []*leftover) {
-	folders, _ := os.ReadDir(p.folder()) // none if it is not there
-	for _, f := range folders {
-		l := &leftover{folder: filepath.Join(p.folder(), f.Name())}
+func (p *Pins) find(layout string) (all []*leftover) {
+	in := filepath.Join(p.path, layout)
+	folders, _ := os.ReadDir(in) // none if it is not there
+	all = make([]*leftover, len(folders))
+	Parallel(len(folders), runtime.GOMAXPROCS(0), func(i int) {
+		l := &leftover{folder: filepath.Join(in, folders[i].Name())}
 		record, err := readPinRecord(l.folder)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			p.log.Warn("pins of a script cannot be read and are removed: it starts afresh", "folder", l.folder, "err", err)
 		}
 		l.record = record
-		all = append(all, l)
-	}
+		all[i] = l
+	})
 	slices.SortFunc(all, func(a, b *leftover) int { return cmp.Compare(b.created(), a.created()) })
 	return all
 }
@@ -185,7 +203,7 @@ func (l *leftover) created() int64 {
 	return l.record.Pinned
 }
 
-// name is the script's, or that of the folder.
+// name is the script's, which all layouts have in the record, or that of the folder.
 func (l *leftover) name() string {
 	if l.record == nil {
 		return filepath.Base(l.folder)
@@ -238,6 +256,19 @@ func (p *Pins) take(as PinName, hash string) *leftover {
 	l := p.left[i]
 	p.left = slices.Delete(p.left, i, i+1)
 	return l
+}
+
+// files is how many files it takes to open what the process before has left, at most.
+func (p *Pins) files() (n int) {
+	if p == nil {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.left {
+		n += l.record.files()
+	}
+	return n
 }
 
 // Holds says whether there is a script that would be taken over as this one.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,7 +20,7 @@ import (
 // adopt returns the tracer of a script that the process before has left and that has not
 // changed; nil when there is none, or none that can be used.
 func (l *loader) adopt(obj *object.Object, as PinName, opt Options) *Tracer {
-	left := opt.Pins.take(as, obj.Hash)
+	left := opt.Pins.take(as, obj.PinHash)
 	if left == nil {
 		return nil
 	}
@@ -37,7 +39,7 @@ func (l *loader) adopt(obj *object.Object, as PinName, opt Options) *Tracer {
 // open opens what is pinned of a script.
 func (l *loader) open(obj *object.Object, left *leftover, as PinName, opt Options) (_ *Tracer, err error) {
 	r := left.record
-	if err := roomForFiles(len(r.Maps) + r.links() + 2*len(r.Programs)); err != nil {
+	if err := l.room(r.files()); err != nil {
 		return nil, Diagnose(err)
 	}
 	t := newTracer(obj, opt, &ebpf.Collection{Maps: map[string]*ebpf.Map{}, Programs: map[string]*ebpf.Program{}})
@@ -50,7 +52,7 @@ func (l *loader) open(obj *object.Object, left *leftover, as PinName, opt Option
 			_ = t.Close()
 		}
 	}()
-	if err := t.openPinnedMaps(r, as, in); err != nil {
+	if err := t.openPinnedMaps(r, in); err != nil {
 		return nil, err
 	}
 	if err := t.openPinnedPrograms(r, in); err != nil {
@@ -63,21 +65,29 @@ func (l *loader) open(obj *object.Object, left *leftover, as PinName, opt Option
 		return nil, err
 	}
 	t.folder, t.record = left.folder, r
-	return t, nil
+	paths, err := t.Follow(obj)
+	if len(paths) > 0 {
+		opt.log().Info("attached to files that have come while no exporter ran, too", "script", as.Name, "files", strings.Join(paths, ", "))
+	}
+	if err == nil {
+		err = t.resume(as, in) // last: a script that starts afresh must not know of what was before
+	}
+	return t, err
 }
 
-// links is how many links are pinned.
-func (r *pinRecord) links() (n int) {
+// files is how many files it takes to open what is pinned, at most.
+func (r *pinRecord) files() int {
+	n := len(r.Maps) + 2*len(r.Programs) + len(r.Sets)
 	for _, p := range r.Programs {
 		for _, l := range p.Links {
-			n += l.Pins
+			n += len(l.Pins)
 		}
 	}
-	return n + len(r.Sets)
+	return n
 }
 
 // openPinnedMaps opens the maps, which must be those that the script would have.
-func (t *Tracer) openPinnedMaps(r *pinRecord, as PinName, in func(string) string) (err error) {
+func (t *Tracer) openPinnedMaps(r *pinRecord, in func(string) string) (err error) {
 	if names := mapNames(t.obj); !slices.Equal(names, r.Maps) {
 		return fmt.Errorf("it has the maps %s, and not %s", strings.Join(r.Maps, ", "), strings.Join(names, ", "))
 	}
@@ -100,7 +110,47 @@ func (t *Tracer) openPinnedMaps(r *pinRecord, as PinName, in func(string) string
 	if t.notes, err = mapWords(t.notesIn); err != nil {
 		return err
 	}
-	if t.notes.load(notePast) != 0 {
+	return nil
+}
+
+// resume passes on what the process before has left. It must be there where the maps are not
+// all of it.
+func (t *Tracer) resume(as PinName, in func(string) string) error {
+	handover, err := readPin(in(handoverPin))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for _, x := range t.obj.Maps {
+		if x.Expiry != nil && t.expiryNotes(x).load(noteUntaken) != 0 {
+			handover = nil // a process has gone on with it, and was killed
+		}
+	}
+	if as.Resume != nil && as.Resume(handover) {
+		return nil
+	}
+	err = t.wholeWithout(as)
+	if err != nil && handover != nil {
+		err = fmt.Errorf("%w, and what it has left is of metrics with other names or labels", err)
+	}
+	return err
+}
+
+// useHandover removes the handover of the process before: what is read from now on, another one
+// does not know. The caller holds the tracer's life.
+func (t *Tracer) useHandover() {
+	t.handedOver.Do(func() {
+		if t.adopted && t.folder != "" {
+			_ = os.Remove(filepath.Join(t.folder, handoverPin)) // there may be none
+		}
+	})
+}
+
+// wholeWithout finds fault with a script of which only its maps are left.
+func (t *Tracer) wholeWithout(as PinName) error {
+	switch {
+	case as.Needs != "":
+		return fmt.Errorf("%s, which only the process before knew", as.Needs)
+	case t.notes.load(notePast) != 0:
 		return errors.New("its series have counts of keys that have expired, which only the process before knew")
 	}
 	for _, m := range t.obj.Maps {
@@ -125,6 +175,9 @@ func sameLayout(want *ebpf.MapSpec, m *ebpf.Map) error {
 }
 
 func (t *Tracer) openPinnedPrograms(r *pinRecord, in func(string) string) error {
+	if err := t.takeNames(r.Probes); err != nil {
+		return err
+	}
 	if len(r.Programs) != len(t.programs) {
 		return fmt.Errorf("it has %d programs, and not %d", len(r.Programs), len(t.programs))
 	}
@@ -139,33 +192,15 @@ func (t *Tracer) openPinnedPrograms(r *pinRecord, in func(string) string) error 
 
 // open opens the i-th program and its links.
 func (p *program) open(i int, r *programRecord, in func(string) string) (err error) {
-	if err := r.sameFiles(p.Points); err != nil {
+	if err := r.sameModules(p.Points); err != nil {
 		return err
 	}
 	if p.kernel, err = ebpf.LoadPinnedProgram(in(programPin(i)), nil); err != nil {
 		return err
 	}
 	p.ran, p.before = r.Ran, r.Before
-	pins := 0
-	for _, l := range r.Links {
-		var parts closers
-		if group, event, _ := strings.Cut(l.Event, "/"); l.isEvent() {
-			parts = append(parts, returnEvent{l.File, object.Tracepoint{Category: group, Event: event}})
-		}
-		for range l.Pins {
-			one, err := link.LoadPinnedLink(in(linkPin(i, pins)), nil)
-			if err != nil {
-				_ = leave(parts)
-				return err
-			}
-			parts = append(parts, one)
-			pins++
-		}
-		var whole io.Closer = parts
-		if l.Reason != "" {
-			whole = withoutRoom{parts, l.Reason}
-		}
-		p.links = append(p.links, whole)
+	if err := p.openLinks(r, in); err != nil {
+		return err
 	}
 	for _, point := range r.Attached {
 		if point < 0 || point >= len(p.Points) {
@@ -173,11 +208,93 @@ func (p *program) open(i int, r *programRecord, in func(string) string) (err err
 		}
 		p.attached = append(p.attached, p.Points[point])
 	}
+	p.noteModules(p.attached)
 	for _, left := range r.Refused {
+		if at := pointsOf(left.Place); at != nil {
+			p.user.note(at)
+			p.refused = append(p.refused, refused{at[0].Site, errors.New(left.Text)})
+			continue
+		}
 		if left.Point < 0 || left.Point >= len(p.Points) {
 			return fmt.Errorf("no attach point %d", left.Point)
 		}
 		p.refused = append(p.refused, refused{p.Points[left.Point].Site, errors.New(left.Text)})
+	}
+	return nil
+}
+
+// openLinks opens the links of a program.
+func (p *program) openLinks(r *programRecord, in func(string) string) error {
+	var there []linkRecord
+	for _, record := range r.Links {
+		if err := record.unwritten(); err != nil {
+			return err
+		}
+		l, err := record.open(in)
+		places := pointsOf(record.Places)
+		switch {
+		case err == nil:
+			p.links, p.attached = append(p.links, l), append(p.attached, places...)
+			p.user.note(places)
+			there = append(there, record)
+		case places != nil && errors.Is(err, fs.ErrNotExist): // it was not attached for good
+			for _, at := range places {
+				p.loseAt(at.Site.(object.UserFunction))
+			}
+		default:
+			return err
+		}
+	}
+	r.Links = there
+	return nil
+}
+
+// loseAt notes where the program is not attached any more.
+func (p *program) loseAt(f object.UserFunction) {
+	if p.lost == nil {
+		p.lost = map[place]bool{}
+	}
+	p.lost[place{f.File, f.Offset}] = true
+}
+
+func (l linkRecord) open(in func(string) string) (io.Closer, error) {
+	var parts closers
+	if group, event, _ := strings.Cut(l.Event, "/"); l.isEvent() {
+		parts = append(parts, returnEvent{l.File, object.Tracepoint{Category: group, Event: event}})
+	}
+	for _, name := range l.Pins {
+		one, err := link.LoadPinnedLink(in(name), nil)
+		if err != nil {
+			_ = leave(parts)
+			return nil, err
+		}
+		parts = append(parts, one)
+	}
+	switch {
+	case l.Reason != "":
+		return withoutRoom{parts, l.Reason}, nil
+	case l.Places != nil:
+		return &inFile{parts, pointsOf(l.Places), l.Pins}, nil
+	}
+	return parts, nil
+}
+
+// takeNames takes over the names that probes have in the script's keys and prints. They
+// must be those that it would have.
+func (t *Tracer) takeNames(names []string) error {
+	asks := object.AsksNothing
+	for _, p := range t.programs {
+		asks = max(asks, p.Asks)
+	}
+	own := t.obj.Probes
+	for i := range min(len(names), len(own)) {
+		if asks.Seen(names[i]) != asks.Seen(own[i]) {
+			return fmt.Errorf("what was %s is %s now", names[i], own[i])
+		}
+	}
+	if len(names) > len(own) {
+		more := slices.Clone(names[len(own):])
+		t.more.Store(&more)
 	}
 	return nil
 }

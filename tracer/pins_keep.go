@@ -34,7 +34,7 @@ func (t *Tracer) pinAll(p *Pins, as PinName) {
 // pin pins everything into a folder, and the record last.
 func (t *Tracer) pin(folder string, as PinName) error {
 	in := func(name string) string { return filepath.Join(folder, name) }
-	r := &pinRecord{Name: as.Name, Hash: t.obj.Hash, Claims: as.Claims, Created: t.created.UnixNano(), Pinned: time.Now().UnixNano(), Maps: mapNames(t.obj)}
+	r := &pinRecord{Name: as.Name, Hash: t.obj.PinHash, Probes: t.obj.Probes, Claims: as.Claims, Created: t.created.UnixNano(), Pinned: time.Now().UnixNano(), Maps: mapNames(t.obj)}
 	for i, name := range r.Maps {
 		if err := t.coll.Maps[name].Pin(in(mapPin(i))); err != nil {
 			return fmt.Errorf("map %s: %w", name, err)
@@ -97,35 +97,105 @@ func (p *program) pin(i int, in func(string) string) (r programRecord, err error
 	if err := p.kernel.Pin(in(programPin(i))); err != nil {
 		return r, err
 	}
-	pins := 0
 	for _, l := range p.links {
-		parts, err := linksOf(l)
+		record, parts, err := r.add(i, l)
 		if err != nil {
 			return r, err
 		}
-		for _, one := range parts.links {
-			if err := one.Pin(in(linkPin(i, pins))); err != nil {
-				return r, err
-			}
-			pins++
+		if err := pinLinks(parts, record, in); err != nil {
+			return r, err
 		}
-		parts.record.Pins = len(parts.links)
-		r.Links = append(r.Links, parts.record)
 	}
-	if r.Files, err = recordFiles(p.Points); err != nil {
-		return r, err
-	}
+	r.Modules = moduleFolders(p.Points)
 	point := map[string]int{}
 	for n, at := range p.Points {
 		point[at.Key()] = n
 	}
 	for _, at := range p.attached {
-		r.Attached = append(r.Attached, point[at.Key()])
+		if _, isUser := at.Site.(object.UserFunction); !isUser {
+			r.Attached = append(r.Attached, point[at.Key()])
+		}
 	}
 	for _, left := range p.refused {
-		r.Refused = append(r.Refused, refusedRecord{point[left.site.Key()], left.err.Error()})
+		r.addRefused(left, point[left.site.Key()])
 	}
 	return r, nil
+}
+
+// add enters a link of the i-th program, with names for its pins that no other has.
+func (r *programRecord) add(i int, l io.Closer) (linkRecord, []link.Link, error) {
+	parts, err := linksOf(l)
+	if err != nil {
+		return parts.record, nil, err
+	}
+	for range parts.links {
+		parts.record.Pins = append(parts.record.Pins, linkPin(i, r.Next))
+		r.Next++
+	}
+	if f, ok := l.(*inFile); ok {
+		f.pins = parts.record.Pins
+	}
+	parts.record.Now, _ = recordFile(parts.record.Places)
+	r.Links = append(r.Links, parts.record)
+	return parts.record, parts.links, nil
+}
+
+func (r *programRecord) addRefused(left refused, point int) {
+	r.Refused = append(r.Refused, refusedRecord{point, recordPlaces([]object.AttachPoint{{Site: left.site}}), left.err.Error()})
+}
+
+func pinLinks(parts []link.Link, record linkRecord, in func(string) string) error {
+	for i, one := range parts {
+		if err := one.Pin(in(record.Pins[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pinLater pins the links to programs and libraries that are not pinned yet. What cannot
+// be pinned ends with this process, and the next one attaches it anew.
+func (t *Tracer) pinLater() {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if t.closed || t.folder == "" {
+		return
+	}
+	if err := t.record.pinLater(t); err != nil {
+		t.opt.log().Warn("files that are new are not pinned: until the next exporter has started, they are not counted", "script", t.record.Name, "err", err)
+	}
+}
+
+func (r *pinRecord) pinLater(t *Tracer) error {
+	in := func(name string) string { return filepath.Join(t.folder, name) }
+	r.Probes = append(slices.Clip(t.obj.Probes), t.moreNames()...)
+	var pins []func() error
+	for i, p := range t.programs {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, l := range p.links {
+			if f, ok := l.(*inFile); !ok || f.pins != nil {
+				continue
+			}
+			record, parts, err := r.Programs[i].add(i, l)
+			if err != nil {
+				return err
+			}
+			pins = append(pins, func() error { return pinLinks(parts, record, in) })
+		}
+		for _, left := range p.refused[min(len(p.refused), len(r.Programs[i].Refused)):] {
+			r.Programs[i].addRefused(left, 0)
+		}
+	}
+	if err := r.write(t.folder); err != nil {
+		return err
+	}
+	for _, pin := range pins {
+		if err := pin(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // linkParts are the links in the kernel that a link of an attacher stands for, and what
@@ -142,6 +212,9 @@ func linksOf(l io.Closer) (parts linkParts, err error) {
 	case withoutRoom:
 		parts, err = linksOf(l.Closer)
 		parts.record.Reason = l.reason
+	case *inFile:
+		parts, err = linksOf(l.Closer)
+		parts.record.Places = recordPlaces(l.points)
 	case returnEvent:
 		parts.record.Event, parts.record.File = l.Category+"/"+l.Event, l.file
 	case *cpuEvents:
@@ -194,13 +267,30 @@ func (t *Tracer) unpin() error {
 }
 
 // Leave ends what this process does for the script. If it is pinned, it counts on and
-// belongs to the next process; if not, it is closed.
-func (t *Tracer) Leave() error {
-	if t.folder == "" {
+// belongs to the next process, which is given the handover (see PinName.Resume); if not, it
+// is closed.
+func (t *Tracer) Leave(handover func() []byte) error {
+	if !t.Pinned() {
 		return t.Close()
+	}
+	t.expirer.end()
+	t.expirer = nil
+	if h := handover(); h != nil {
+		t.leaveBehind(h)
 	}
 	t.leaving = true
 	return t.Close()
+}
+
+// leaveBehind keeps the handover with the pins.
+func (t *Tracer) leaveBehind(handover []byte) {
+	if err := writePin(filepath.Join(t.folder, handoverPin), handoverMap, handover); err != nil {
+		t.opt.log().Warn("what only this exporter knows of a script is lost", "script", t.record.Name, "err", err)
+		return
+	}
+	for _, x := range t.expirings {
+		x.notes.store(noteUntaken, 0) // the handover has it
+	}
 }
 
 // leave closes a link of which the kernel has a pin; nil is none.
@@ -209,6 +299,8 @@ func leave(l io.Closer) error {
 	case nil, returnEvent:
 		return nil
 	case withoutRoom:
+		return leave(l.Closer)
+	case *inFile:
 		return leave(l.Closer)
 	case *cpuEvents:
 		return leave(l.parts())

@@ -12,25 +12,29 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
+	"ply-exporter/bpfgen/elf"
 	"ply-exporter/bpfgen/object"
 )
 
 // Names in the folder of a script, beside the numbered ones.
 const (
-	recordPin = "record"
-	notesPin  = "notes"
+	recordPin   = "record"
+	notesPin    = "notes"
+	handoverPin = "handover"
 )
 
 // Names of maps that are only pinned.
 const (
-	recordMap = "ply_record"
-	notesMap  = "ply_notes"
+	recordMap   = "ply_record"
+	notesMap    = "ply_notes"
+	handoverMap = "ply_handover"
 )
 
 // A pinRecord says what is pinned of a script. It is stored as JSON.
 type pinRecord struct {
 	Name    string
-	Hash    string // see object.Object
+	Hash    string   // PinHash of object.Object
+	Probes  []string // their names by their ids
 	Claims  map[string]string
 	Created int64 // nanoseconds since 1970
 	Pinned  int64
@@ -46,51 +50,31 @@ type programRecord struct {
 	Ran      bool   `json:",omitempty"`
 	Before   uint64 `json:",omitempty"`
 	Links    []linkRecord
-	Attached []int // indexes into Points
+	Next     int   // number of a link
+	Attached []int // indexes into Points, but for those of links with places
 	Refused  []refusedRecord
 
-	// Files are the programs and libraries that it is attached to, by their paths.
-	Files map[string]object.FileID `json:",omitempty"`
+	// Modules are the folders of those that it is attached in, by their paths.
+	Modules map[string]object.FileID `json:",omitempty"`
 }
 
-func fileAt(path string) (object.FileID, error) {
-	var stat unix.Stat_t
-	if err := unix.Stat(path, &stat); err != nil {
-		return object.FileID{}, &fs.PathError{Op: "stat", Path: path, Err: err}
-	}
-	return object.FileID{Device: uint64(stat.Dev), Inode: stat.Ino}, nil //nolint:unconvert // it is of 32 bits elsewhere
+func fileAt(path string) (id object.FileID, err error) {
+	id.Device, id.Inode, err = elf.Identity(path)
+	return id, err
 }
 
-// recordFiles are the programs and libraries that have these attach points.
-func recordFiles(points []object.AttachPoint) (map[string]object.FileID, error) {
-	var files map[string]object.FileID
-	for _, at := range points {
-		f, ok := at.Site.(object.UserFunction)
-		if _, known := files[f.Path]; !ok || known {
-			continue
+// sameModules finds fault with a record of modules of which one was loaded again: the
+// kernel goes on where the old one was.
+func (r *programRecord) sameModules(points []object.AttachPoint) error {
+	now := moduleFolders(points)
+	for path, folder := range now {
+		if r.Modules[path] != folder {
+			return fmt.Errorf("%s is another one now", path)
 		}
-		record, err := fileAt(f.Path)
-		if err != nil {
-			return nil, err
-		}
-		if files == nil {
-			files = map[string]object.FileID{}
-		}
-		files[f.Path] = record
 	}
-	return files, nil
-}
-
-// sameFiles finds fault with a record of files of which one has been replaced: the
-// kernel goes on where the old one is.
-func (r *programRecord) sameFiles(points []object.AttachPoint) error {
-	now, err := recordFiles(points)
-	if err != nil {
-		return err
-	}
-	for path, file := range now {
-		if r.Files[path] != file {
-			return fmt.Errorf("%s is another file now", path)
+	for path := range r.Modules {
+		if _, is := now[path]; !is {
+			return fmt.Errorf("%s is gone", path)
 		}
 	}
 	return nil
@@ -98,10 +82,72 @@ func (r *programRecord) sameFiles(points []object.AttachPoint) error {
 
 // A linkRecord is a link as the attacher made it, which may be several in the kernel.
 type linkRecord struct {
-	Pins   int    // how many: p0_0, p0_1, …
-	Event  string `json:",omitempty"` // a probe in tracefs, of this file
-	File   string `json:",omitempty"`
-	Reason string `json:",omitempty"` // of withoutRoom
+	Pins   []string // what these are called
+	Event  string   `json:",omitempty"` // a probe in tracefs, of this file
+	File   string   `json:",omitempty"`
+	Reason string   `json:",omitempty"` // of withoutRoom
+
+	// Places are where in a program or library it is attached. Without its pins it is not,
+	// and another link takes its place.
+	Places []placeRecord `json:",omitempty"`
+	Now    fileRecord    // what that was when it was recorded
+}
+
+// A fileRecord is what tells whether a file was written to.
+type fileRecord struct{ Size, Changed int64 }
+
+// recordFile describes the file of places, as long as its path leads to it.
+func recordFile(places []placeRecord) (r fileRecord, is bool) {
+	if len(places) == 0 {
+		return r, false
+	}
+	f := places[0].UserFunction
+	info, err := os.Stat(f.Path)
+	if now, gone := fileAt(f.Path); err != nil || gone != nil || now != f.File {
+		return r, false
+	}
+	return fileRecord{info.Size(), info.ModTime().UnixNano()}, true
+}
+
+// unwritten finds fault with a record of a file that was written to since.
+func (l linkRecord) unwritten() error {
+	if now, is := recordFile(l.Places); is && now != l.Now {
+		return fmt.Errorf("%s was written to", l.Places[0].Path)
+	}
+	return nil
+}
+
+// unpin removes a link of these pins.
+func (r *programRecord) unpin(folder string, pins []string) {
+	for _, name := range pins {
+		_ = os.Remove(filepath.Join(folder, name)) // what is left ends with the script
+	}
+	r.Links = slices.DeleteFunc(r.Links, func(l linkRecord) bool { return slices.Equal(l.Pins, pins) })
+}
+
+// A placeRecord is an attach point in a program or library.
+type placeRecord struct {
+	object.UserFunction
+	ID     uint64
+	Covers int  `json:",omitempty"`
+	Glob   bool `json:",omitempty"`
+}
+
+func recordPlaces(points []object.AttachPoint) (places []placeRecord) {
+	for _, at := range points {
+		if f, ok := at.Site.(object.UserFunction); ok {
+			places = append(places, placeRecord{f, at.ID, at.Covers, at.Glob})
+		}
+	}
+	return places
+}
+
+// pointsOf is the reverse of recordPlaces.
+func pointsOf(places []placeRecord) (out []object.AttachPoint) {
+	for _, r := range places {
+		out = append(out, object.AttachPoint{Site: r.UserFunction, ID: r.ID, Covers: r.Covers, Glob: r.Glob})
+	}
+	return out
 }
 
 // isEvent says whether there is a probe in tracefs, of ours: anybody may have written the
@@ -113,7 +159,8 @@ func (l linkRecord) isEvent() bool {
 
 // A refusedRecord is a site that was left out.
 type refusedRecord struct {
-	Point int
+	Point int           // an index into Points, where Places has none
+	Place []placeRecord `json:",omitempty"`
 	Text  string
 }
 

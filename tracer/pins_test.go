@@ -57,7 +57,7 @@ func runPinnedAs(t *testing.T, path string, as []PinName, objs ...*object.Object
 func (r *pinnedRun) leave(t *testing.T) {
 	t.Helper()
 	for _, tr := range r.tracers {
-		if err := tr.Leave(); err != nil {
+		if err := tr.Leave(func() []byte { return nil }); err != nil {
 			t.Error(err)
 		}
 	}
@@ -178,7 +178,12 @@ func TestPinnedPerfEventsGoOn(t *testing.T) {
 // total is the sum of the first words of all values of the first map.
 func total(t *testing.T, tr *Tracer) (sum uint64) {
 	t.Helper()
-	rows, err := tr.Rows(tr.obj.Maps[0])
+	return totalOf(t, tr, tr.obj.Maps[0])
+}
+
+func totalOf(t *testing.T, tr *Tracer, m *object.Map) (sum uint64) {
+	t.Helper()
+	rows, err := tr.Rows(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +191,53 @@ func total(t *testing.T, tr *Tracer) (sum uint64) {
 		sum += object.Word(r.Value, 0)
 	}
 	return sum
+}
+
+// What a process leaves is for the next one that reads. A script that needs it starts afresh
+// without.
+func TestHandover(t *testing.T) {
+	need.OldAndNew(t)
+	path := live.PinPath(t)
+	obj := compile(t, "kprobe:SyS_getppid /pid == PID/ { @ = count(); }")
+	given := ""
+	as := []PinName{{Name: "a", Needs: "it has more", Resume: func(h []byte) bool { given = string(h); return given == "what it knew" }}}
+	killed := func(r *pinnedRun) {
+		r.tracers[0].leaving = true
+		if err := r.tracers[0].Close(); err != nil {
+			t.Error(err)
+		}
+		r.pins.Close()
+	}
+	first := runPinnedAs(t, path, as, obj)
+	syscalls(unix.SYS_GETPPID, 10, 0)
+	if err := first.tracers[0].Leave(func() []byte { return []byte("what it knew") }); err != nil {
+		t.Fatal(err)
+	}
+	first.pins.Close()
+	killed(runPinnedAs(t, path, as, obj)) // before it has read anything
+	second := runPinnedAs(t, path, as, obj)
+	syscalls(unix.SYS_GETPPID, 5, 0)
+	if n := total(t, second.tracers[0]); n != 15 || given != "what it knew" {
+		t.Errorf("counted %d with %q, want 15", n, given)
+	}
+	killed(second)
+	third := runPinnedAs(t, path, as, obj)
+	syscalls(unix.SYS_GETPPID, 2, 0)
+	if n, log := total(t, third.tracers[0]), third.log.String(); n != 2 || given != "" || !strings.Contains(log, "it has more, which only the process before knew") {
+		t.Errorf("counted %d with %q, want 2 afresh: %s", n, given, log)
+	}
+	if err := third.tracers[0].Leave(func() []byte { return []byte("of others") }); err != nil {
+		t.Fatal(err)
+	}
+	third.pins.Close()
+	fourth := runPinnedAs(t, path, as, obj)
+	if log := fourth.log.String(); given != "of others" || !strings.Contains(log, "only the process before knew, and what it has left is of metrics with other names or labels") {
+		t.Errorf("given %q: %s", given, log)
+	}
+	fourth.end(t)
+	if left := pinned(t, path); len(left) > 0 {
+		t.Errorf("%q are left", left)
+	}
 }
 
 // A script without a name is not pinned.
@@ -282,7 +334,7 @@ func TestPinPaths(t *testing.T) {
 	foreign, open, other := filepath.Join(root, "foreign"), filepath.Join(root, "open"), filepath.Join(root, "other")
 	alike, empty := filepath.Join(root, "alike"), filepath.Join(root, "empty")
 	for _, folder := range []string{
-		foreign, filepath.Join(foreign, "cilium"), open, other, empty, alike, filepath.Join(alike, "v1"), filepath.Join(alike, "v1", "zz"),
+		foreign, filepath.Join(foreign, "cilium"), open, other, empty, alike, filepath.Join(alike, pinLayout), filepath.Join(alike, pinLayout, "zz"),
 	} {
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
@@ -304,7 +356,7 @@ func TestPinPaths(t *testing.T) {
 		filepath.Join(root, "none", "deeper"): "cannot be made: there is no folder ",
 		filepath.Join(root, "with.dot"):       "cannot be made: names in a BPF file system have no dots",
 		foreign:                               "holds what is not of ply-exporter (cilium): give a folder of its own",
-		alike:                                 "holds what is not of ply-exporter (v1): give a folder of its own",
+		alike:                                 "holds what is not of ply-exporter (" + pinLayout + "): give a folder of its own",
 		open:                                  "can be written to by other users: run \"chmod 700 ",
 		other:                                 "belongs to user 12, and the exporter runs as user 0",
 		good:                                  "is used by another exporter (process ",
@@ -329,7 +381,7 @@ func TestPinPaths(t *testing.T) {
 	if _, err := RemovePins(empty, nil); err != nil {
 		t.Error(err)
 	}
-	for _, folder := range []string{filepath.Join(alike, "v1", "zz"), empty} {
+	for _, folder := range []string{filepath.Join(alike, pinLayout, "zz"), empty} {
 		if _, err := os.Stat(folder); err != nil {
 			t.Errorf("a folder of others was removed: %v", err)
 		}

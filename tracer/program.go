@@ -23,9 +23,15 @@ type program struct {
 	links    []io.Closer // what holds it attached
 	attached []object.AttachPoint
 	refused  []refused // sites of a glob that could not be attached
-	missed   uint64    // events missed by links that are closed, or by all until it was halted
-	halted   bool      // what it misses from now on does not matter
-	before   uint64    // what it had missed when it was let go
+
+	modules map[string]object.FileID // in which it is attached, see moduleFolders
+	written string                   // a file to which somebody has written, so that its probes have ended
+	user    userPlaces               // where in programs and libraries
+	lost    map[place]bool           // where it was before it was taken over, and is not any more
+
+	missed uint64 // events missed by links that are closed, or by all until it was halted
+	halted bool   // what it misses from now on does not matter
+	before uint64 // what it had missed when it was let go
 }
 
 // fail puts an error of p at the position in the script that asked for p.
@@ -37,8 +43,9 @@ func (t *Tracer) fail(p *program, err error) error {
 }
 
 // detachers is how many links are closed at a time. Each waits for the kernel
-// most of the while.
-const detachers = 16
+// most of the while, some 50 ms where it is to places in a program, and all that wait at a time
+// wait for the same.
+const detachers = 64
 
 // detach detaches all programs, and returns when none runs any more.
 func (t *Tracer) detach() error {
@@ -70,13 +77,19 @@ func (t *Tracer) takeLinks() []io.Closer {
 	var links []io.Closer
 	for _, p := range t.programs {
 		p.mu.Lock()
-		if !p.halted {
-			p.missed += p.missedByLinks()
-		}
-		links = append(links, p.links...)
-		p.links = nil
+		links = append(links, p.takeLinks()...)
 		p.mu.Unlock()
 	}
+	return links
+}
+
+// takeLinks leaves p without links, which it returns. Who calls it has locked p.
+func (p *program) takeLinks() []io.Closer {
+	if !p.halted {
+		p.missed += p.missedByLinks()
+	}
+	links := p.links
+	p.links = nil
 	return links
 }
 

@@ -16,12 +16,14 @@ import (
 )
 
 // A Row is one element of a map: key and value as object.Map lays them out,
-// the value reduced over the CPUs. The row of a keyless map has no key.
+// the value reduced over the CPUs, and packed where the map's are. The row of a
+// keyless map has no key.
 type Row struct {
 	Key, Value []byte
 }
 
-// Contents are what a map had in it when it was read.
+// Contents are what a map had in it when it was read. Values may be packed; see
+// object.Packed.
 type Contents struct {
 	// Rows yields each key once, in no order. A keyless map that was never
 	// written has no row. They can be gone through several times, until the same
@@ -55,6 +57,7 @@ func (t *Tracer) Contents(m *object.Map) (Contents, error) {
 	if t.closed {
 		return Contents{}, errClosed
 	}
+	t.useHandover()
 	c, err := t.readMap(m)
 	t.settleCgroups()
 	if err != nil {
@@ -153,7 +156,7 @@ type mapReader struct {
 	time     words      // of such a map, in ticks
 
 	mu    sync.Mutex
-	data  []byte // elements side by side: key, value
+	data  []byte // elements side by side, see elements
 	again []byte // the same, of a second reading
 	known *keys.Table
 	seen  []uint32 // by a key's number: the round in which it was there last
@@ -229,19 +232,14 @@ func (r *mapReader) fill() error {
 }
 
 func (r *mapReader) contents(elements []byte) Contents {
-	return Contents{Rows: r.rows(elements), Len: len(elements) / r.shape.stride(), Other: r.readOther()}
-}
-
-// each yields elements one by one.
-func (r *mapReader) each(elements []byte) iter.Seq[[]byte] {
-	return slices.Chunk(elements, r.shape.stride())
+	return Contents{Rows: r.rows(elements), Len: r.shape.count(elements), Other: r.readOther()}
 }
 
 // rows yields the rows that elements are.
 func (r *mapReader) rows(elements []byte) iter.Seq[Row] {
 	return func(yield func(Row) bool) {
-		for element := range r.each(elements) {
-			row := Row{Value: element[r.KeySize : r.KeySize+r.Size : r.KeySize+r.Size]}
+		for element := range r.shape.each(elements) {
+			row := Row{Value: r.value(element)}
 			if r.KeySize > 0 {
 				row.Key = element[:r.KeySize:r.KeySize]
 			}
@@ -251,6 +249,15 @@ func (r *mapReader) rows(elements []byte) iter.Seq[Row] {
 		}
 	}
 }
+
+// value is that of an element.
+func (r *mapReader) value(element []byte) []byte {
+	end := len(element) - (r.StoredSize() - r.Size)
+	return element[r.KeySize:end:end]
+}
+
+// updated is when an element of a map that expires was updated.
+func updated(element []byte) uint64 { return object.Word(element, len(element)/8-1) }
 
 // cellTries is how often a keyless map is read that programs write to so fast
 // that its value is torn each time.
@@ -262,8 +269,8 @@ func (r *mapReader) readCell() error {
 	r.data = r.data[:0]
 	for range cellTries {
 		if mark, value, whole := r.Cell(r.cell.load); whole {
-			if r.Written(mark, value) {
-				r.data = append(r.data, value...)
+			if value = r.AppendRead(nil, value); r.Written(mark, value) {
+				r.data = value
 			}
 			return nil
 		}

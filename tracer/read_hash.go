@@ -1,7 +1,6 @@
 package tracer
 
 import (
-	"ply-exporter/bpfgen/object"
 	"ply-exporter/tracer/keys"
 )
 
@@ -18,7 +17,7 @@ func (r *mapReader) readHash() error {
 		r.noteOldest(r.data, began)
 	}
 	r.round++
-	n := len(r.data) / r.shape.stride()
+	n := r.shape.count(r.data)
 	r.known.Grow(n - min(n, r.known.Len()))
 	found, seen := r.keep(r.data[:0], r.data, r.see)
 	r.data = found
@@ -38,7 +37,7 @@ func (r *mapReader) readElements() (err error) {
 // reached. It returns how many are wanted.
 func (r *mapReader) keep(kept, elements []byte, wanted func(key []byte) bool) ([]byte, int) {
 	n := 0
-	for element := range r.each(elements) {
+	for element := range r.shape.each(elements) {
 		if !wanted(element[:r.KeySize]) {
 			continue
 		}
@@ -57,7 +56,7 @@ func (r *mapReader) keep(kept, elements []byte, wanted func(key []byte) bool) ([
 
 // written says whether an update has reached an element.
 func (r *mapReader) written(element []byte) bool {
-	return r.Written(1, element[r.KeySize:r.KeySize+r.Size])
+	return r.Written(1, r.value(element))
 }
 
 // readLate adds to data what is in the late hash.
@@ -66,31 +65,38 @@ func (r *mapReader) readLate() error {
 		return err
 	}
 	late := map[string][]byte{}
-	for element := range r.each(r.late.data) {
+	for element := range r.shape.each(r.late.data) {
 		if r.written(element) {
-			late[string(element[:r.KeySize])] = element[r.KeySize:]
+			late[string(element[:r.KeySize])] = element
 		}
 	}
-	for element := range r.each(r.data) {
-		if value, both := late[string(element[:r.KeySize])]; both {
-			r.joinLate(element[r.KeySize:], value)
+	joined := r.again[:0]
+	for element := range r.shape.each(r.data) {
+		if other, both := late[string(element[:r.KeySize])]; both {
+			joined = r.appendJoined(joined, element, other)
 			delete(late, string(element[:r.KeySize]))
+		} else {
+			joined = append(joined, element...)
 		}
 	}
-	for key, value := range late {
-		r.data = append(append(r.data, key...), value...)
+	for _, element := range late {
+		joined = append(joined, element...)
 	}
+	r.data, r.again = joined, r.data
 	return nil
 }
 
-// joinLate joins a value of the late hash to the one in the map. Of a table that is
-// not only added to the newer one is kept.
-func (r *mapReader) joinLate(value, late []byte) {
-	if r.Expiry.Adds {
-		r.Reduce.Join(value[:r.Size], late[:r.Size])
-	} else if object.Word(late, r.Size/8) > object.Word(value, r.Size/8) {
-		copy(value, late)
+// appendJoined appends an element to which that of the late hash is joined. Of a table
+// that is not only added to the newer one is kept.
+func (r *mapReader) appendJoined(list, element, late []byte) []byte {
+	switch {
+	case r.Expiry.Adds:
+		list = r.AppendJoined(append(list, element[:r.KeySize]...), r.value(element), r.value(late))
+		return append(list, element[len(element)-8:]...)
+	case updated(late) > updated(element):
+		return append(list, late...)
 	}
+	return append(list, element...)
 }
 
 // see notes that a key is there; false when it was already seen this round.
@@ -147,7 +153,7 @@ func (r *mapReader) forgetBut(keep func(seen uint32) bool) {
 
 // leave notes that elements were deleted, so that the next reading does not miss them.
 func (r *mapReader) leave(elements []byte) {
-	for element := range r.each(elements) {
+	for element := range r.shape.each(elements) {
 		if n, known := r.known.Find(element[:r.KeySize]); known && r.seen[n] != notThere {
 			r.seen[n] = notThere
 			r.deleted++

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,6 +72,7 @@ func TestScripts(t *testing.T) {
 		{`kretprobe:SyS_getppid /pid == PID && retval > 0/ { @[probe] = count(); }`, []uint64{1000}},
 	} {
 		t.Run(row.script, func(t *testing.T) {
+			runtime.LockOSThread() // for good: a script counts by thread
 			tr := start(t, compile(t, row.script), testOptions(t))
 			syscalls(unix.SYS_GETPPID, 1000, 0)
 			if err := tr.Stop(); err != nil {

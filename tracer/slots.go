@@ -5,8 +5,10 @@ package tracer
 func (r *mapReader) readSlots() {
 	r.data = r.data[:0]
 	r.EachSlot(r.cell.load, func(mark uint64, key, value []byte) {
-		if r.Written(mark, value) {
-			r.data = append(append(r.data, key...), value...)
+		at := len(r.data)
+		r.data = r.AppendRead(append(r.data, key...), value)
+		if !r.Written(mark, r.data[at+len(key):]) {
+			r.data = r.data[:at]
 		}
 	})
 }

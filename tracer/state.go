@@ -69,6 +69,15 @@ func (t *Tracer) LostBegins() uint64 {
 	return t.stateWord(object.LostBeginWord(len(t.obj.Maps)))
 }
 
+// Faults returns how many readings of the memory of processes failed, and gave zero or the
+// empty string: see object.FaultWord.
+func (t *Tracer) Faults() uint64 {
+	if !t.obj.ReadsUser {
+		return 0
+	}
+	return t.stateWord(object.FaultWord(len(t.obj.Maps)))
+}
+
 // exitStatus returns the status of the first exit(); ok is false while the
 // script has called none.
 func (t *Tracer) exitStatus() (status int, ok bool) {

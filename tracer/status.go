@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cilium/ebpf/link"
 
@@ -27,11 +26,6 @@ type ProbeStatus struct {
 	// attached. MissedKnown says whether this kernel counts them.
 	Missed      uint64
 	MissedKnown bool
-
-	// Runs and RunTime count all programs that serve the specification. They
-	// stay zero while the kernel keeps no statistics (kernel.bpf_stats_enabled).
-	Runs    uint64
-	RunTime time.Duration
 }
 
 // Probes returns the state of each probe specification, in the script's order.
@@ -90,16 +84,10 @@ func (p *program) addTo(s *ProbeStatus, i int, closed bool) {
 	if len(p.attached) > 0 {
 		s.Covers += p.Covers[i] * len(p.attached) / len(p.Points)
 	}
-	s.Attached = s.Attached || len(p.links) > 0 && !p.halted || p.ran
-	s.Err = errors.Join(append([]error{s.Err}, leftOut(p)...)...)
+	lost := errors.Join(p.lostModule(), p.lostFile())
+	s.Attached = s.Attached || len(p.links) > 0 && !p.halted && lost == nil || p.ran
+	s.Err = errors.Join(append([]error{s.Err, lost}, leftOut(p)...)...)
 	s.Missed += p.missedNow(closed)
-	if closed {
-		return
-	}
-	if stats, err := p.kernel.Stats(); err == nil {
-		s.Runs += stats.RunCount
-		s.RunTime += stats.Runtime
-	}
 }
 
 // joinNew adds a text to others, unless it is one of them.
@@ -122,8 +110,11 @@ func linkMissed(l io.Closer) uint64 {
 		}
 		return n
 	}
-	if less, ok := l.(withoutRoom); ok {
-		return linkMissed(less.Closer)
+	switch wrapped := l.(type) {
+	case withoutRoom:
+		return linkMissed(wrapped.Closer)
+	case *inFile:
+		return linkMissed(wrapped.Closer)
 	}
 	known, ok := l.(link.Link)
 	if !ok {

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -93,11 +94,14 @@ type Tracer struct {
 
 	countsMisses bool
 
-	files map[string]object.FileID // programs and libraries that it is attached to, by path
+	more    atomic.Pointer[[]string] // names of probes, behind those of the object
+	watched map[object.FileID]bool   // programs and libraries, for writes
 
 	folder     string // of its pins, if it has any
 	record     *pinRecord
 	adopted    bool      // from the process before
+	soughtOld  bool      // files of which that knew more
+	handedOver sync.Once // see useHandover
 	leaving    bool      // to the next one
 	notesIn    *ebpf.Map // what is kept of it with the pins; nil where nothing is pinned
 	notes      words
@@ -134,25 +138,26 @@ func StartAll(objs []*object.Object, opt Options) ([]*Tracer, []error) {
 	tracers := make([]*Tracer, len(objs))
 	errs := make([]error, len(objs))
 	l := newLoader(opt)
-	for i, obj := range objs {
-		if opt.Pins != nil {
-			tracers[i] = l.adopt(obj, opt.PinAs[i], opt)
-		}
+	l.makeRoom(objs, opt.Pins)
+	if opt.Pins != nil {
+		Parallel(len(objs), l.atOnce, func(i int) { tracers[i] = l.adopt(objs[i], opt.PinAs[i], opt) })
 	}
 	opt.Pins.removeLeft() // before anything is claimed anew: what goes must contradict until it is gone
-	for i, obj := range objs {
+	Parallel(len(objs), l.atOnce, func(i int) {
 		if tracers[i] == nil {
-			tracers[i], errs[i] = l.load(obj, opt)
+			tracers[i], errs[i] = l.load(objs[i], opt)
 		} else {
 			tracers[i].Claim(opt.PinAs[i].Claims)
 		}
-	}
+	})
 	l.openReaders(tracers, errs, opt.log())
 	for i, t := range tracers {
 		if t == nil {
 			continue
 		}
-		t.noteFiles()
+		for _, p := range t.programs {
+			t.watchWrites(p.Points)
+		}
 		begin := t.begin
 		if t.adopted {
 			begin = t.goOn
@@ -279,6 +284,8 @@ func (t *Tracer) Close() error {
 		return err
 	}
 	t.closed = true
+	writes.remove(t)
+	held.removeAll(t)
 	t.events.close()
 	for _, m := range t.maps {
 		m.close()

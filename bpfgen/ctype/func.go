@@ -148,6 +148,27 @@ func TracepointParams(k *kernel.Kernel, event string) []Param {
 // TracepointArgs returns the types of the arguments of a tracepoint, given
 // without its category; nil where they are not known.
 func TracepointArgs(k *kernel.Kernel, event string) []*plylang.Type {
+	var args []*plylang.Type
+	for _, param := range tracepointParams(k, event) {
+		args = append(args, Of(k, param.Type))
+	}
+	return args
+}
+
+// CheckedTracepoint says whether the kernel's verifier knows what all arguments of a
+// tracepoint are, given without its category.
+func CheckedTracepoint(k *kernel.Kernel, event string) bool {
+	for _, param := range tracepointParams(k, event) {
+		if !checked(param.Type) {
+			return false
+		}
+	}
+	return true
+}
+
+// tracepointParams are the parameters of what is attached to a tracepoint, which have
+// no names there.
+func tracepointParams(k *kernel.Kernel, event string) []btf.FuncParam {
 	t := rawTracepoint(k, event)
 	if t == nil {
 		return nil
@@ -160,11 +181,7 @@ func TracepointArgs(k *kernel.Kernel, event string) []*plylang.Type {
 	if !ok || len(proto.Params) == 0 {
 		return nil
 	}
-	var args []*plylang.Type
-	for _, param := range proto.Params[1:] { // what is called gets its own data first
-		args = append(args, Of(k, param.Type))
-	}
-	return args
+	return proto.Params[1:] // what is called gets its own data first
 }
 
 // ReturnsNothing says whether the function has no result.

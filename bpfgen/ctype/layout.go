@@ -17,10 +17,13 @@ import (
 
 // differing leaves of several types one of each layout.
 func differing(types []btf.Type) []btf.Type {
+	if len(types) == 1 {
+		return types // to spell out a large struct takes as long as to compile a script
+	}
 	var out []btf.Type
 	known := map[string]bool{}
 	for _, t := range types {
-		if l := layout(t, true); len(types) == 1 || !known[l] {
+		if l := layout(t, true); !known[l] {
 			known[l] = true
 			out = append(out, t)
 		}

@@ -116,7 +116,21 @@ func (e *Emitter) probeReadString(dst Mem, size int, user bool) {
 func (e *Emitter) readMemory(dst Mem, size int, fn asm.BuiltinFunc) {
 	e.Address(asm.R1, dst)
 	e.Emit(asm.Mov.Imm(asm.R2, int32(size)))
+	e.CallReader(fn)
+}
+
+// CallReader calls a helper that reads memory, and counts if it cannot read that of a
+// process. Of the kernel's memory it cannot be told where it is loaded directly, so it
+// is counted nowhere.
+func (e *Emitter) CallReader(fn asm.BuiltinFunc) {
 	e.Call(fn)
+	if fn != asm.FnProbeReadUser && fn != asm.FnProbeReadUserStr {
+		return
+	}
+	read := e.Label()
+	e.Jump(asm.JSGE, asm.R0, 0, read)
+	e.Fault()
+	e.Bind(read)
 }
 
 // ReadString reads the string of at most size bytes at the address in R3 into

@@ -39,6 +39,9 @@ type Emitter struct {
 	once    once
 
 	constants *Constants
+
+	// Fault counts that memory of a process could not be read. It may change R1 to R5.
+	Fault func()
 }
 
 // New returns an emitter for an empty program, whose large values go to scratch

@@ -10,6 +10,13 @@ import (
 // runs, with perf probe or through tracefs, and the line that defines each, by
 // "category/event". The kernel runs no program for tracepoints at them.
 func (k *Kernel) DynamicEvents() map[string]string {
+	return k.Memo(dynamicEvents{}, func() any { return k.readDynamicEvents() }).(map[string]string)
+}
+
+// dynamicEvents is what they are kept under.
+type dynamicEvents struct{}
+
+func (k *Kernel) readDynamicEvents() map[string]string {
 	events := map[string]string{}
 	folder, err := k.Tracing()
 	if err != nil {

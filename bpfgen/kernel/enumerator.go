@@ -2,13 +2,14 @@ package kernel
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"hash/maphash"
 	"io/fs"
-	"slices"
+	"os"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"ply-exporter/plylang"
 )
@@ -19,7 +20,7 @@ import (
 // but by decoding all types, which takes tens of megabytes. So the records of the
 // types are gone through once as they lie in the file: a header, the types one
 // after the other, each with a size that follows from its kind, and the names. Of
-// the enums a copy is kept, about a megabyte, with an index of their values.
+// the enums a copy is kept, about a megabyte, with a hash of each name of a value.
 
 // An enumCache keeps the enums, and those that were found by the name of one of
 // their values.
@@ -30,11 +31,28 @@ type enumCache struct {
 }
 
 func (k *Kernel) indexEnums() *enumIndex {
-	raw, err := fs.ReadFile(k.files, "sys/kernel/btf/vmlinux")
+	raw, done, err := k.mapFile("sys/kernel/btf/vmlinux")
 	if err != nil {
 		return &enumIndex{}
 	}
+	defer done()
 	return indexEnums(raw)
+}
+
+// mapFile returns what a file has, until done is called. A file of the running kernel
+// is not copied where that can be mapped, as the types can since Linux 6.16.
+func (k *Kernel) mapFile(name string) (content []byte, done func(), err error) {
+	if file, err := k.files.Open(name); err == nil && k.running() {
+		defer file.Close()
+		if info, err := file.Stat(); err == nil {
+			mapped, err := unix.Mmap(int(file.(*os.File).Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
+			if err == nil {
+				return mapped, func() { _ = unix.Munmap(mapped) }, nil // fails for wrong arguments only
+			}
+		}
+	}
+	content, err = fs.ReadFile(k.files, name)
+	return content, func() {}, err
 }
 
 // Enumerators returns the enums of the kernel that have a value of that name, each
@@ -57,12 +75,10 @@ func (k *Kernel) Enumerators(name string) []*plylang.Enumeration {
 // An enumIndex has the records of the enums and where in them each value is.
 type enumIndex struct {
 	enums  typesFile
-	values []enumValue // by hash, and those of one hash in the order of the records
+	hashes []uint32 // of the names of all values
+	at     []uint32 // where the records of their enums are
 	seed   maphash.Seed
 }
-
-// An enumValue is a value of the enum whose record is at an offset.
-type enumValue struct{ hash, at uint32 }
 
 // indexEnums makes an index of a file, empty if that is not type information.
 func indexEnums(raw []byte) *enumIndex {
@@ -81,9 +97,6 @@ func indexEnums(raw []byte) *enumIndex {
 			x.add(&f, t, rest[:len(rest)-len(f.types)])
 		}
 	}
-	slices.SortFunc(x.values, func(a, b enumValue) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.at, b.at))
-	})
 	return x
 }
 
@@ -96,7 +109,7 @@ func (x *enumIndex) add(f *typesFile, t rawType, record []byte) {
 	size := moreBytes[t.kind].each
 	for i := range t.count {
 		name := x.copyName(f, copied[12+i*size:])
-		x.values = append(x.values, enumValue{x.hash(name), uint32(at)})
+		x.hashes, x.at = append(x.hashes, x.hash(name)), append(x.at, uint32(at))
 	}
 }
 
@@ -110,15 +123,18 @@ func (x *enumIndex) copyName(f *typesFile, record []byte) []byte {
 
 func (x *enumIndex) hash(name []byte) uint32 { return uint32(maphash.Bytes(x.seed, name)) }
 
-// with returns the enums that have a value of that name.
+// with returns the enums that have a value of that name. To compare all hashes takes
+// microseconds, and to sort them as long as some hundred such searches.
 func (x *enumIndex) with(name string) (found []*plylang.Enumeration) {
-	if len(x.values) == 0 {
+	if len(x.hashes) == 0 {
 		return nil
 	}
 	hash := x.hash([]byte(name))
-	i, _ := slices.BinarySearchFunc(x.values, hash, func(v enumValue, hash uint32) int { return cmp.Compare(v.hash, hash) })
-	for ; i < len(x.values) && x.values[i].hash == hash; i++ {
-		record := typesFile{types: x.enums.types[x.values[i].at:], names: x.enums.names}
+	for i, other := range x.hashes {
+		if other != hash {
+			continue
+		}
+		record := typesFile{types: x.enums.types[x.at[i]:], names: x.enums.names}
 		t, _ := record.next()
 		if !record.hasValue(t, name) {
 			continue

@@ -116,10 +116,12 @@ func (k *Kernel) guess(f Feature) bool {
 		return has
 	}
 	row, ok := FeatureInfo(f)
-	if !ok || !k.AtLeast(row.Since[0], row.Since[1]) {
-		return false
-	}
-	return row.Until == [2]int{} || !k.AtLeast(row.Until[0], row.Until[1])
+	return ok && row.In(k)
+}
+
+// In says whether a kernel of k's version can have the feature.
+func (row FeatureRow) In(k *Kernel) bool {
+	return k.AtLeast(row.Since[0], row.Since[1]) && (row.Until == [2]int{} || !k.AtLeast(row.Until[0], row.Until[1]))
 }
 
 // marks are the files that kernels with a feature have.

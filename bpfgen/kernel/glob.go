@@ -94,16 +94,7 @@ func Compile(pattern string) *Glob {
 // Match says whether a name matches the pattern as a whole.
 func (g *Glob) Match(name string) bool {
 	rest, ok := strings.CutPrefix(name, g.prefix)
-	if !ok {
-		return false
-	}
-	switch {
-	case len(g.rest) == 0:
-		return rest == ""
-	case len(g.rest) == 1 && g.rest[0].op == globStar:
-		return true
-	}
-	return matchNodes(g.rest, rest)
+	return ok && matchNodes(g.rest, rest)
 }
 
 // parseGlob cuts a pattern into nodes. Neighboring text is one node.
@@ -196,12 +187,48 @@ func parseClass(pattern string) (set *[256]bool, size int, ok bool) {
 	return nil, 0, false
 }
 
-// matchNodes keeps the set of places in the name that the nodes so far can
+// matchNodes says whether nodes match all of a name. Most patterns have no more than
+// text and a star or a group behind it, which matches all of what is left or does not.
+// Of others the matcher keeps the set of places in the name that the nodes so far can
 // reach, and what a group reaches from a place is found out once: no pattern
 // takes time that grows faster than polynomially.
 func matchNodes(nodes []globNode, name string) bool {
+	for len(nodes) > 0 && nodes[0].op == globText {
+		rest, ok := strings.CutPrefix(name, nodes[0].text)
+		if !ok {
+			return false
+		}
+		nodes, name = nodes[1:], rest
+	}
+	if len(nodes) == 0 {
+		return name == ""
+	}
+	if len(nodes) == 1 {
+		if match, known := nodes[0].matchAll(name); known {
+			return match
+		}
+	}
 	m := matcher{name: name}
 	return m.reach(nodes, m.only(0))[len(name)]
+}
+
+// matchAll says whether a node matches all of a name, if that can be told without
+// looking where parts of it end.
+func (n *globNode) matchAll(name string) (match, known bool) {
+	anyAlt := func() bool {
+		return slices.ContainsFunc(n.alts, func(alt []globNode) bool { return matchNodes(alt, name) })
+	}
+	switch n.op {
+	case globStar:
+		return true, true
+	case globOne:
+		return anyAlt(), true
+	case globOpt:
+		return name == "" || anyAlt(), true
+	case globNot:
+		return !anyAlt(), true
+	}
+	return false, false
 }
 
 // A matcher matches one name.

@@ -148,6 +148,9 @@ func (k *Kernel) running() bool { return k.files == fs.FS(root{}) }
 // Arch returns the kernel's architecture.
 func (k *Kernel) Arch() *Arch { return k.arch }
 
+// Release returns the kernel's release as uname -r prints it, "" where it is not known.
+func (k *Kernel) Release() string { return k.release() }
+
 func (k *Kernel) readRelease() string {
 	text, err := fs.ReadFile(k.files, "proc/sys/kernel/osrelease")
 	if err != nil {

@@ -11,47 +11,67 @@ type Count struct {
 	N      uint64
 }
 
-// AppendCounts appends the buckets of a histogram's value that are not empty.
+// AppendCounts appends the buckets of a histogram's value that are not empty. Each
+// scrape does it for each series, so it does without walkCounts.
 func (m *Map) AppendCounts(list []Count, value []byte) []Count {
-	words := m.counters(value)
-	for i := nextCount(words, 0); 8*i < len(words); i = nextCount(words, i+1) {
-		list = append(list, Count{i, Word(words, i)})
-	}
+	buckets := uint(m.Buckets.Len())
+	m.walk(value, value, func(first int, words, _ []byte) bool {
+		for i := 0; i+8 <= len(words); i += 8 {
+			n, bucket := binary.LittleEndian.Uint64(words[i:]), first+i/8-1
+			if n != 0 && uint(bucket) < buckets {
+				list = append(list, Count{bucket, n})
+			}
+		}
+		return true
+	})
 	return list
+}
+
+// Count is how many numbers a histogram's value holds.
+func (m *Map) Count(value []byte) (all uint64) {
+	m.walkCounts(value, func(_ int, n uint64) bool {
+		all += n
+		return true
+	})
+	return all
 }
 
 // Negatives is how many of the numbers in a histogram's value are in its first buckets,
 // those of negative numbers.
 func (m *Map) Negatives(value []byte, buckets int) (sum uint64) {
-	words := m.counters(value)[:8*buckets]
-	for i := nextCount(words, 0); i < buckets; i = nextCount(words, i+1) {
-		sum += Word(words, i)
-	}
+	m.walkCounts(value, func(bucket int, n uint64) bool {
+		if bucket < buckets {
+			sum += n
+		}
+		return bucket < buckets
+	})
 	return sum
 }
 
-// nextCount returns which word, from i on, is the first that is not 0. Most are: a native
-// histogram has a thousand buckets, and each is looked at several times in a scrape.
-func nextCount(words []byte, i int) int {
-	at := 8 * i
-	const stride = 4 * 8
-	for ; at+stride <= len(words); at += stride {
-		if w := words[at : at+stride : at+stride]; binary.LittleEndian.Uint64(w)|binary.LittleEndian.Uint64(w[8:])|
-			binary.LittleEndian.Uint64(w[16:])|binary.LittleEndian.Uint64(w[24:]) != 0 {
-			break
+// walkCounts calls visit with the buckets that are not empty, as long as it returns true.
+func (m *Map) walkCounts(value []byte, visit func(bucket int, n uint64) bool) {
+	buckets := uint(m.Buckets.Len())
+	m.walk(value, value, func(first int, words, _ []byte) bool {
+		bucket := first - 1 // before them is the sum
+		for ; len(words) >= 8; words = words[8:] {
+			n := binary.LittleEndian.Uint64(words)
+			if n != 0 && uint(bucket) < buckets && !visit(bucket, n) {
+				return false
+			}
+			bucket++
 		}
-	}
-	for ; at < len(words) && binary.LittleEndian.Uint64(words[at:]) == 0; at += 8 {
-	}
-	return at / 8
+		return true
+	})
 }
 
-// anyFell says whether a word is smaller now than before.
-func anyFell(before, now []byte) bool {
-	for at := 0; at+8 <= min(len(before), len(now)); at += 8 {
-		if binary.LittleEndian.Uint64(now[at:]) < binary.LittleEndian.Uint64(before[at:]) {
-			return true
+// anyFell says whether the counter of a bucket is smaller now than before.
+func (m *Map) anyFell(before, now []byte) (fell bool) {
+	buckets := uint(m.Buckets.Len())
+	m.walk(before, now, func(first int, x, y []byte) bool {
+		for i := range len(x) / 8 {
+			fell = fell || Word(y, i) < Word(x, i) && uint(first+i-1) < buckets
 		}
-	}
-	return false
+		return !fell
+	})
+	return fell
 }

@@ -11,7 +11,7 @@ func (m *Map) Fell(before, now []byte) bool {
 	case ShapeMean:
 		return Word(now, 1) < Word(before, 1)
 	case ShapeHistogram:
-		return !bytes.Equal(before, now) && anyFell(m.counters(before), m.counters(now))
+		return !bytes.Equal(before, now) && m.anyFell(before, now)
 	case ShapeNumber:
 		signed := m.Value != nil && m.Value.Signed
 		return m.number(now, signed).less(m.number(before, signed))

@@ -37,6 +37,14 @@ const (
 	FrameAtAddress = 2
 )
 
+// UserAddressSize is the size of an address with the number of its process.
+const UserAddressSize = 16
+
+// UserAddress is the frame of such a value.
+func UserAddress(value []byte) Frame {
+	return Frame{Address: binary.NativeEndian.Uint64(value), Process: binary.NativeEndian.Uint32(value[8:])}
+}
+
 // Frames are those of a value of UserStackMap, innermost first.
 func Frames(value []byte) (frames []Frame) {
 	if len(value) < StackHead {

@@ -5,6 +5,7 @@ package object
 
 import (
 	"math/big"
+	"strings"
 
 	"github.com/cilium/ebpf"
 
@@ -38,6 +39,14 @@ type Object struct {
 	// word that counts calls whose beginning was lost.
 	Timed bool
 
+	// ReadsUser says that programs read memory of processes, which may fail, so that
+	// StateMap has the word that counts this; see FaultWord.
+	ReadsUser bool
+
+	// UserAddresses says that keys, values or events hold addresses of processes, see
+	// UserAddress.
+	UserAddresses bool
+
 	// Sampled says that programs look at one event in as many as a word of StateMap
 	// says, and that what they add stands for all; see SampleWord.
 	Sampled bool
@@ -45,6 +54,10 @@ type Object struct {
 	// Hash identifies what was compiled: objects with equal hashes count the
 	// same things into maps of the same layout.
 	Hash string
+
+	// PinHash is Hash without the places in programs and libraries and the names of
+	// probes: what has it may go on with the maps of another, and with its programs where these are attached.
+	PinHash string
 }
 
 // Names of maps in Object.Spec that belong to no script map.
@@ -53,8 +66,8 @@ const (
 	// counts events the ring buffer refused, word 1+ID the updates that map ID
 	// refused. Word len(Maps)+1 is 0 while the script runs. Its lower half is
 	// the status plus 1 once exit() was called; whoever stops the script sets
-	// Stopped in it. See Stoppable. One word more, see LostBeginWord, follows where
-	// the script asks for elapsed.
+	// Stopped in it. See Stoppable. LostBeginWord, SampleWord and FaultWord follow
+	// where the script has use for them.
 	StateMap = "ply_state"
 
 	// RingMap is the ring buffer of print() and its kin. It exists only when
@@ -87,7 +100,11 @@ func LostBeginWord(maps int) int { return 2 + maps }
 // one event in that power of two is looked at. Such a script does not ask for elapsed.
 func SampleWord(maps int) int { return 2 + maps }
 
-// Stopped is the bit of StateMap's last word that stops a script from outside.
+// FaultWord is the word of StateMap, in a script of so many maps, that counts readings of
+// the memory of processes that failed, and gave zero or the empty string.
+func FaultWord(maps int) int { return 3 + maps }
+
+// Stopped is the bit of StateMap's word len(Maps)+1 that stops a script from outside.
 // It is none of those that exit() sets, so that END can still call exit().
 const Stopped = 1 << 32
 
@@ -136,9 +153,42 @@ type Program struct {
 	Covers []int           // by Specs: how many probes of each it stands for, as the user counts them
 	Why    string          // why this attach kind was chosen, for "run -v" and the status page
 
+	// Asks says what it asks of the probe that fired, by AttachPoint.ID.
+	Asks Asking
+
 	// Exact says that the program does nothing but count into maps that add what
 	// it misses (Map.MissedBy).
 	Exact bool
+}
+
+// Asking is what a program asks of the probe that fired.
+type Asking uint8
+
+// What a program asks, in ascending order.
+const (
+	AsksNothing  Asking = iota
+	AsksFunction        // the built-in func
+	AsksProbe           // the built-in probe
+)
+
+// Seen is what a program that asks so much sees of the name of a probe.
+func (a Asking) Seen(name string) string {
+	switch a {
+	case AsksNothing:
+		return ""
+	case AsksFunction:
+		return FunctionOf(name)
+	}
+	return name
+}
+
+// FunctionOf is the function of a program in the name of a probe: "readline" of
+// uprobe:/bin/bash:readline. A path has no colon, and a function may have several.
+func FunctionOf(name string) string {
+	if parts := strings.SplitN(name, ":", 3); len(parts) == 3 {
+		return parts[2]
+	}
+	return name
 }
 
 // A Storage is how a map lives in the kernel.

@@ -136,7 +136,7 @@ type Reading struct {
 	counts []byte
 }
 
-// Read decodes a value of m. The reading refers to the value's bytes.
+// Read decodes a value of m. The reading may refer to its bytes.
 func (m *Map) Read(value []byte) Reading {
 	r := Reading{Shape: m.Shape}
 	signed := m.Value != nil && m.Value.Signed
@@ -148,10 +148,8 @@ func (m *Map) Read(value []byte) Reading {
 	case ShapeMean:
 		r.Number, r.Count = m.number(value, signed), Word(value, 1)
 	case ShapeHistogram:
-		r.Number, r.Buckets, r.counts = m.number(value, signed), m.Buckets, m.counters(value)
-		for i := nextCount(r.counts, 0); 8*i < len(r.counts); i = nextCount(r.counts, i+1) {
-			r.Count += r.In(i)
-		}
+		r.Number, r.Count, r.Buckets = m.number(value, signed), m.Count(value), m.Buckets
+		r.counts = m.counters(m.AppendStored(nil, value))
 	default:
 		panic(fmt.Sprintf("object: no shape %d", m.Shape))
 	}
@@ -159,13 +157,14 @@ func (m *Map) Read(value []byte) Reading {
 }
 
 func (m *Map) number(value []byte, signed bool) Number {
+	first, last := m.ends(value)
 	switch {
 	case m.Number != nil:
 		return Number{Bits: m.Number(value, signed), Signed: signed}
 	case m.Total:
-		return total(value, signed)
+		return total(first, last, signed)
 	}
-	return Number{Bits: Word(value, 0), Signed: signed}
+	return Number{Bits: first, Signed: signed}
 }
 
 // In returns how many numbers bucket i of a histogram holds.
@@ -197,14 +196,12 @@ func (m *Map) Written(mark uint64, value []byte) bool {
 	case m.Shape == ShapeMean:
 		return Word(value, 1) != 0
 	case m.Shape == ShapeHistogram:
-		words := value[8:]
-		if m.Total {
-			words = value[8 : len(value)-8]
-		}
-		return 8*nextCount(words, 0) < len(words)
+		any := false
+		m.walkCounts(value, func(int, uint64) bool { any = true; return false })
+		return any
 	}
 	return mark != 0
 }
 
-// counters are the buckets of a histogram.
+// counters are the buckets of a histogram as it is stored.
 func (m *Map) counters(value []byte) []byte { return value[8 : 8+8*m.Buckets.Len()] }

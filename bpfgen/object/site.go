@@ -1,6 +1,9 @@
 package object
 
-import "fmt"
+import (
+	"fmt"
+	"io/fs"
+)
 
 // A Site is where the kernel runs a program: a small type for the sites of each
 // kind, Tracepoint, RawTracepoint, Function, UserFunction, PerfEvent or Once. How a program is
@@ -43,13 +46,14 @@ type Function struct {
 	Symbol string // "" where only the address is known
 	Offset uint64 // bytes into the function
 	Addr   uint64 // of the function; 0 unless the symbol is missing or not unique
+	Module string // that it is in; "" the kernel itself, or it is not known
 
 	// Callers is how many callers of the function at a time the kernel should keep
 	// track of to notice their returns; 0 leaves it to the kernel.
 	Callers int
 }
 
-// Key spells out all fields.
+// Key spells out all fields but the module.
 func (f Function) Key() string {
 	key := fmt.Sprintf("%s+%d@%x", f.Symbol, f.Offset, f.Addr)
 	if f.Callers != 0 {
@@ -89,6 +93,23 @@ type UserFunction struct {
 // A FileID tells a file from all others that there are.
 type FileID struct{ Device, Inode uint64 }
 
+// A File is a file that a script means by a name, as it was when somebody looked. It
+// differs if the file is another one, or what is in it. Without a path there is none.
+type File struct {
+	Name, Path string
+	ID         FileID
+	Size       int64
+	Mode       fs.FileMode
+	Changed    int64 // nanoseconds since 1970
+}
+
+// Same says whether nothing has changed, whichever path leads to the file.
+func (f File) Same(g File) bool {
+	there := (f.Path == "") == (g.Path == "")
+	f.Path, g.Path = "", ""
+	return there && f == g
+}
+
 // Key spells out where it is, and whose.
 func (f UserFunction) Key() string {
 	key := fmt.Sprintf("%s@%#x", f.Path, f.Offset)
@@ -109,13 +130,23 @@ type PerfEvent struct {
 	Freq   uint64 // samples per second
 	CPUs   []int  // on which CPUs
 
-	// Anywhere says that it is to be on one CPU, whichever; others are on all that run.
-	Anywhere bool
+	// Address, Length and Access are the memory that is watched, and what for, in the
+	// numbers of perf; zero where something else is counted.
+	Address, Length uint64
+	Access          uint32
+
+	// Anywhere says that it is to be on one CPU, whichever, and Only that it is to be on
+	// that of CPUs; others are on all that run.
+	Anywhere, Only bool
 }
 
 // Key spells out the fields that say when and where the event is.
 func (e PerfEvent) Key() string {
-	return fmt.Sprintf("%s %d %#x %d %d %v", e.Name, e.Type, e.Config, e.Period, e.Freq, e.CPUs)
+	key := fmt.Sprintf("%s %d %#x %d %d %v", e.Name, e.Type, e.Config, e.Period, e.Freq, e.CPUs)
+	if e.Access != 0 {
+		key += fmt.Sprintf(" %#x %d %d", e.Address, e.Length, e.Access)
+	}
+	return key
 }
 
 func (e PerfEvent) String() string { return e.Name }

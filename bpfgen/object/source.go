@@ -12,11 +12,12 @@ type Source struct {
 	Pos plylang.Pos
 }
 
-// String returns the script's text from there to the end of the line.
+// String returns the script's text from there to the end of the line, or a part of it: the
+// kernel keeps these texts, and one line may be the whole script.
 func (s Source) String() string {
 	line, col := s.Src.Position(s.Pos)
 	text, offset := s.Src.LineText(s.Pos)
-	return fmt.Sprintf("%d:%d: %s", line, col, text[offset:])
+	return fmt.Sprintf("%d:%d: %.500s", line, col, text[offset:])
 }
 
 // SourceOf returns where in the script the instruction of a program comes

@@ -12,8 +12,8 @@ const TotalShift = 48
 
 // total decodes a total, of which the first word of a value is the lower part and
 // the last one the upper; see Values.Total.
-func total(value []byte, signed bool) Number {
-	low, high := int64(Word(value, 0)), int64(Word(value, len(value)/8-1))
+func total(first, last uint64, signed bool) Number {
+	low, high := int64(first), int64(last)
 	word, carry := bits.Add64(uint64(low), uint64(high)<<TotalShift, 0)
 	above := low>>63 + high>>(64-TotalShift) + int64(carry)
 	n := Number{Bits: word, Signed: signed}
@@ -26,12 +26,14 @@ func total(value []byte, signed bool) Number {
 
 // Carry moves what a total's first word has too much into the last one, so that any
 // number of values can be joined one after another.
-func (m *Map) Carry(value []byte) {
-	if !m.Total {
-		return
+func (m *Map) Carry(value []byte) []byte {
+	if first, _ := m.ends(value); !m.Total || first>>TotalShift == 0 {
+		return value
 	}
-	last := len(value) - 8
-	low, high := int64(Word(value, 0)), int64(Word(value, last/8))
-	binary.LittleEndian.PutUint64(value, uint64(low&(1<<TotalShift-1)))
-	binary.LittleEndian.PutUint64(value[last:], uint64(high+low>>TotalShift))
+	stored := m.AppendStored(nil, value)
+	last := len(stored) - 8
+	low, high := int64(Word(stored, 0)), int64(Word(stored, last/8))
+	binary.LittleEndian.PutUint64(stored, uint64(low&(1<<TotalShift-1)))
+	binary.LittleEndian.PutUint64(stored[last:], uint64(high+low>>TotalShift))
+	return m.AppendRead(nil, stored)
 }

@@ -15,6 +15,7 @@ type Context struct {
 	*emit.Emitter
 	Kernel *kernel.Kernel
 	Attach object.AttachKind    // of the program
+	Typed  bool                 // the kernel knows the types of the program's arguments
 	Points []object.AttachPoint // of the program
 	Scope  *Scope               // of the clause
 	Base   uint64               // where the names of the scope's bundle begin in Plan.Names
@@ -37,6 +38,9 @@ type Var struct {
 	// (data of a tracepoint): a scalar to R0, anything else to memory.
 	Member     func(c *Context, f plylang.Field)
 	CopyMember func(c *Context, f plylang.Field, dst emit.Mem)
+
+	// Task says which task the value names, or that of a member. nil: none.
+	Task func(member string) (TaskKey, bool)
 }
 
 // newVar is a row of a provider's variables with the type and the code that it
@@ -52,6 +56,7 @@ func newFields(row *plylang.Func, fields plylang.Fields, member func(*Context, p
 	t := &plylang.Type{Kind: plylang.Pointer, Size: 8, Elem: &plylang.Type{Kind: plylang.Struct, Struct: fields}}
 	v := newVar(row, t, func(c *Context) { c.Emit(asm.Mov.Reg(asm.R0, asm.R6)) })
 	v.Member, v.CopyMember = member, copyMember
+	v.OnlyMembers = row == argsRow
 	return v
 }
 

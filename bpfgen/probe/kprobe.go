@@ -123,7 +123,7 @@ func (s *Scope) resolve(r *Resolver, t functionTarget) error {
 	}
 	several := kernel.IsGlob(t.name) || len(found) > 1
 	for _, f := range found {
-		at := object.Function{Symbol: f.Name, Offset: t.offset, Callers: callers(r, s, len(found))}
+		at := object.Function{Symbol: f.Name, Module: f.Module, Offset: t.offset, Callers: callers(r, s, len(found))}
 		if f.Shared {
 			at.Addr = f.Addr
 		}

@@ -135,7 +135,7 @@ func (p *prototype) Names() []string {
 
 // functionVars are the variables of the functions in a scope.
 func (s *Scope) functionVars(r *Resolver, proto *prototype, whole bool) []*Var {
-	vars := regVars(r.kernel)
+	vars := regVars(r.kernel, false)
 	if s.provider.returns {
 		t := proto.result
 		if t == nil {

@@ -80,8 +80,12 @@ func loadReturning(c *Context) {
 	c.Imm(asm.R0, int64(addr))
 }
 
-// registerFields are the members of regs: the machine's registers by name.
-type registerFields struct{ arch *kernel.Arch }
+// registerFields are the members of regs: the machine's registers by name. Addresses in
+// those of a process point into its memory.
+type registerFields struct {
+	arch *kernel.Arch
+	user bool
+}
 
 // Name names the registers for messages.
 func (r registerFields) Name() string { return "struct pt_regs of " + r.arch.Machine }
@@ -89,7 +93,13 @@ func (r registerFields) Name() string { return "struct pt_regs of " + r.arch.Mac
 // Member returns a register.
 func (r registerFields) Member(name string) (plylang.Field, bool) {
 	reg, ok := r.arch.Registers[name]
-	return plylang.Field{Name: name, Type: ctype.Number(reg.Size, false), Offset: reg.Offset}, ok
+	t := ctype.Number(reg.Size, false)
+	if ok && r.user && t.Size == 8 {
+		in := *t
+		in.User = true
+		t = &in
+	}
+	return plylang.Field{Name: name, Type: t, Offset: reg.Offset}, ok
 }
 
 // Names lists the registers in alphabetical order.
@@ -102,12 +112,13 @@ func (r registerFields) Names() []string {
 	return names
 }
 
-// regVars are regs and reg("name").
-func regVars(k *kernel.Kernel) []*Var {
-	regs := newFields(regsRow, registerFields{k.Arch()}, func(c *Context, f plylang.Field) { loadRegister(c, f.Name) }, nil)
+// regVars are regs and reg("name"), of a process or of the kernel.
+func regVars(k *kernel.Kernel, user bool) []*Var {
+	registers := registerFields{k.Arch(), user}
+	regs := newFields(regsRow, registers, func(c *Context, f plylang.Field) { loadRegister(c, f.Name) }, nil)
 	reg := newVar(regRow, wordType, nil)
 	reg.Load = func(c *Context, args []plylang.Expr) { loadRegister(c, registerName(args)) }
-	reg.Infer = func(args []plylang.Expr) (*plylang.Type, error) { return inferRegister(k, args) }
+	reg.Infer = func(args []plylang.Expr) (*plylang.Type, error) { return inferRegister(registers, args) }
 	return []*Var{regs, reg}
 }
 
@@ -119,11 +130,11 @@ func registerName(args []plylang.Expr) string {
 }
 
 // inferRegister finds fault with a register that the machine does not have.
-func inferRegister(k *kernel.Kernel, args []plylang.Expr) (*plylang.Type, error) {
-	fields, name := registerFields{k.Arch()}, registerName(args)
+func inferRegister(fields registerFields, args []plylang.Expr) (*plylang.Type, error) {
+	name := registerName(args)
 	if f, ok := fields.Member(name); ok {
 		return f.Type, nil
 	}
 	return nil, &plylang.ArgError{Msg: fmt.Sprintf("this machine (%s) has no register %q%s",
-		k.Arch().Machine, name, plylang.DidYouMean(name, fields.Names()))}
+		fields.arch.Machine, name, plylang.DidYouMean(name, fields.Names()))}
 }

@@ -17,6 +17,16 @@ func missingf(format string, args ...any) error {
 	return missingError(fmt.Sprintf(format, args...))
 }
 
+// A laterError is a program or library that is not there, and may come at any time.
+type laterError string
+
+func (e laterError) Error() string { return string(e) }
+func (e laterError) Is(target error) bool {
+	return target == plylang.ErrMissing || target == plylang.ErrLater
+}
+
+func laterf(format string, args ...any) error { return laterError(fmt.Sprintf(format, args...)) }
+
 // orList joins names as prose does: a, b or c.
 func orList(names []string) string {
 	if len(names) < 2 {

@@ -3,6 +3,8 @@ package probe_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -60,6 +62,9 @@ func pointText(p object.AttachPoint) string {
 		}
 	case object.PerfEvent:
 		text += fmt.Sprintf(" period=%d freq=%d cpus=%v", s.Period, s.Freq, s.CPUs)
+		if s.Only {
+			text += " only"
+		}
 	}
 	if p.Covers > 0 {
 		text += fmt.Sprintf("(%d)", p.Covers)
@@ -198,7 +203,7 @@ raw_tracepoint sched_wakeup: as a raw tracepoint, at which this kernel skips not
 			kernel: "6.18-amd64",
 			script: `profile:99hz { @ = count(); } profile:1:99 { @b = count(); } interval:s:1 { @c = count(); }`,
 			want: `perf_event 99hz period=0 freq=99 cpus=[0 1]: cpu-clock timer on 2 CPUs
-perf_event 1:99hz period=0 freq=99 cpus=[1]: cpu-clock timer on 1 CPU
+perf_event 1:99hz period=0 freq=99 cpus=[1] only: cpu-clock timer on 1 CPU
 perf_event 1s period=1000000000 freq=0 cpus=[0]: cpu-clock timer on one CPU`,
 		},
 		{
@@ -405,6 +410,18 @@ perf_event cache-misses:50000 period=50000 freq=0 cpus=[0 1]: perf event cache-m
 		},
 		{
 			kernel: "6.18-amd64",
+			script: `hardware:cycles:99hz { @ = sum(period); } hardware:L1-dcache-load-misses:2M { @m = sum(period); }`,
+			want: `perf_event cpu-cycles:99hz period=0 freq=99 cpus=[0 1]: perf event cpu-cycles, 99 times a second, on 2 CPUs
+perf_event L1-dcache-load-misses:2000000 period=2000000 freq=0 cpus=[0 1]: perf event L1-dcache-load-misses, one in 2000000, on 2 CPUs`,
+		},
+		{
+			kernel: "6.18-amd64",
+			script: `watchpoint:0x1000:8:w { @ = count(); } w:0xffffffff82000000+4:4:rw { @k = count(); }`,
+			want: `perf_event 0x1000:8:w period=1 freq=0 cpus=[0 1]: a debug register of 2 CPUs, in all processes
+perf_event 0xffffffff82000000+4:4:rw period=1 freq=0 cpus=[0 1]: a debug register of 2 CPUs`,
+		},
+		{
+			kernel: "6.18-amd64",
 			script: `tracepoint:syscalls/sys_@(enter|exit)_* { @[probe] = count(); }`,
 			want: `raw_tracepoint sys_enter(107): one attachment to raw_syscalls/sys_enter for 107 system calls; as a raw tracepoint, at which this kernel skips nothing
 raw_tracepoint sys_exit(107): one attachment to raw_syscalls/sys_exit for 107 system calls; as a raw tracepoint, at which this kernel skips nothing`,
@@ -470,8 +487,8 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `tracepoint:nosuch/* { @ = count(); }`, want: `script:1:1: no tracepoint of this kernel matches nosuch/*`, missing: true},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[data->prev_comn] = count(); }`, want: `script:1:41: tracepoint sched/sched_switch has no member "prev_comn"; did you mean "prev_comm"?`},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/* { @[data->prev_comm] = count(); }`, want: `script:1:30: tracepoint sched/sched_kthread_stop has no member "prev_comm"`},
-		{kernel: "6.18-amd64", script: `rawtracepoint:block_rq_@(issue|insert) { @[arg1] = count(); }`, want: `script:1:44: there is no arg1: arguments are numbered from arg0 to arg0`},
-		{kernel: "5.10-amd64", script: `rawtracepoint:block_rq_issue { @[arg1] = count(); }`, want: `script:1:34: there is no arg1: arguments are numbered from arg0 to arg0`},
+		{kernel: "6.18-amd64", script: `rawtracepoint:block_rq_@(issue|insert) { @[arg1] = count(); }`, want: `script:1:44: there is no arg1: the only argument is arg0`},
+		{kernel: "5.10-amd64", script: `rawtracepoint:block_rq_issue { @[arg1] = count(); }`, want: `script:1:34: there is no arg1: the only argument is arg0`},
 		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in rawtracepoint, kprobe, fentry, fexit, uprobe or usdt, not in kretprobe: keep it where the function begins, as in @x[tid] = arg0`},
 		{kernel: "6.18-amd64", script: `kprobe:sys_read { @[retval] = count(); }`, want: `script:1:21: retval exists in kretprobe, fexit or uretprobe, not in kprobe`},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[func] = count(); }`, want: `script:1:35: func exists in kprobe, kretprobe, fentry, fexit, uprobe or uretprobe, not in tracepoint`},
@@ -498,6 +515,23 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `rt:sched/sched_switch { @ = count(); }`, want: `script:1:1: a raw tracepoint has no category: write rawtracepoint:event`},
 		{kernel: "6.18-amd64", script: `software:page-falts:1 { @ = count(); }`, want: `script:1:1: no software event named "page-falts"; did you mean "page-faults"?`},
 		{kernel: "6.18-amd64", script: `software:page-faults:0 { @ = count(); }`, want: `script:1:1: "0" is no period: write how many events make it fire, software:page-faults:1`},
+		{kernel: "6.18-amd64", script: `software:faults:99hz { @ = sum(period); }`, want: `script:1:1: page-faults has no rate, since the kernel finds no period for it: after a few in quick succession it waits for thousands, and says that these have been: write how many make it fire, software:page-faults:100`},
+		{kernel: "6.18-amd64", script: `software:cpu-clock:20000hz { @ = count(); }`, want: `script:1:1: 20000hz is too fast: use 10000hz or less`},
+		{kernel: "6.18-amd64", script: `software:cpu-clock:0hz { @ = count(); }`, want: `script:1:1: a rate of 0 never fires: use 1hz or more`},
+		{kernel: "6.18-amd64", script: `software:cpu-clock:99Hz { @ = count(); }`, want: `script:1:1: "99Hz" is no period: write how many events make it fire, software:cpu-clock:1000000, or how often it is to fire, software:cpu-clock:99hz`},
+		{kernel: "6.18-amd64", script: `hardware:L1-dcache-load-mises { @ = count(); }`, want: `script:1:1: no hardware event named "L1-dcache-load-mises"; did you mean "L1-dcache-load-misses"?`},
+		{kernel: "6.12-arm64", script: `watchpoint:0x1000:8:w { @ = count(); }`, want: `script:1:1: memory can be watched on amd64 only, and this is arm64`, missing: true},
+		{kernel: "6.18-amd64", script: `watchpoint:x { @ = count(); }`, want: `script:1:1: watchpoint "x" is not complete: write watchpoint:address:length:access, such as watchpoint:jiffies_64:8:w`},
+		{kernel: "6.18-amd64", script: `watchpoint:x:8:r { @ = count(); }`, want: `script:1:1: the processor does not tell reads from writes: write rw`},
+		{kernel: "6.18-amd64", script: `watchpoint:x:8:x { @ = count(); }`, want: `script:1:1: instructions are not watched as memory is: write kprobe:function or uprobe:path:function`},
+		{kernel: "6.18-amd64", script: `watchpoint:x:8:q { @ = count(); }`, want: `script:1:1: "q" is no access to memory: write w or rw`},
+		{kernel: "6.18-amd64", script: `watchpoint::8:w { @ = count(); }`, want: `script:1:1: the address is missing: write watchpoint:jiffies_64:8:w`},
+		{kernel: "6.18-amd64", script: `watchpoint:x:3:w { @ = count(); }`, want: `script:1:1: "3" is no length of memory that can be watched: write 1, 2, 4 or 8`},
+		{kernel: "6.18-amd64", script: `watchpoint:x+y:8:w { @ = count(); }`, want: `script:1:1: "y" is no offset: write x+8`},
+		{kernel: "6.18-amd64", script: `watchpoint:0x0:8:w { @ = count(); }`, want: `script:1:1: nothing is at address 0x0`},
+		{kernel: "6.18-amd64", script: `watchpoint:0xfffffffffffffff8+0x2008:8:w { @ = count(); }`, want: `script:1:1: no memory can be at 0xfffffffffffffff8+0x2008: an address has 57 bits at most`},
+		{kernel: "6.18-amd64", script: `watchpoint:0x8000000000000000:8:w { @ = count(); }`, want: `script:1:1: no memory can be at 0x8000000000000000: an address has 57 bits at most`},
+		{kernel: "6.18-amd64", script: `watchpoint:0x1001:2:w { @ = count(); }`, want: `script:1:1: 0x1001 is not at a multiple of 2 bytes, which the processor wants: watch fewer bytes, or begin elsewhere`},
 		{kernel: "6.18-amd64", script: `hardware:cycles:10 { @ = count(); }`, want: `script:1:1: hardware:cpu-cycles:10 fires too often: use a period of 1000 or more`},
 		{kernel: "6.18-amd64", script: `software:cpu-clock:10 { @ = count(); }`, want: `script:1:1: software:cpu-clock:10 fires too often: use a period of 100000 or more`},
 	} {
@@ -511,5 +545,35 @@ func TestProviderErrors(t *testing.T) {
 				t.Errorf("got %s (missing: %v)\nwant %s", got, errors.Is(err, plylang.ErrMissing), row.want)
 			}
 		})
+	}
+}
+
+// What files are like is no error in a script: others of a configuration run.
+func TestLoopOfLinks(t *testing.T) {
+	loop := filepath.Join(t.TempDir(), "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	_, err := bpfgen.Build(&plylang.Source{Text: "uprobe:" + loop + ":main { @ = count(); }"}, open(t, "6.18-amd64"), bpfgen.Options{}, nil)
+	if want := "open " + loop + ": too many levels of symbolic links"; !errors.Is(err, plylang.ErrMissing) || !strings.Contains(plylang.Detail(err), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// Firings by rate are not events, unless they stand for time.
+func TestCountByRate(t *testing.T) {
+	for script, want := range map[string]string{
+		"hardware:cycles:99hz { @ = count(); }":     "with a rate, each firing stands for another number of cpu-cycles",
+		"hardware:cycles:99hz { @ = sum(period); }": "",
+		"hardware:cycles:1M { @ = count(); }":       "",
+		"software:task-clock:99hz { @ = count(); }": "",
+	} {
+		obj, err := bpfgen.Build(&plylang.Source{Text: script}, open(t, "6.18-amd64"), bpfgen.Options{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(obj.Warnings); (want == "") != (len(obj.Warnings) == 0) || !strings.Contains(got, want) {
+			t.Errorf("%s: %s", script, got)
+		}
 	}
 }

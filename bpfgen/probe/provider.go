@@ -72,7 +72,9 @@ type Resolver struct {
 	plain  bool // attach every specification in the way its provider's name says
 	sites  int  // of all scopes so far
 	files  []*userFile
-	full   error // the script names more than maxSites
+	pid    int    // of the only process that matters; 0: all do
+	root   string // where it sees its files; "" for this machine's
+	full   error  // the script names more than maxSites
 }
 
 // NewResolver returns a resolver for the probes of k. plain attaches every

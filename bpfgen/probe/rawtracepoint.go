@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cilium/ebpf/asm"
-
 	"ply-exporter/bpfgen/ctype"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
@@ -56,18 +54,26 @@ func rawScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, er
 		return lacks(r.kernel, name, uses.Asked) + ";" + newRawFields(r.kernel, name).key(uses)
 	}
 	for _, group := range alike(names, alikeTo) {
-		s := newScope(rawProvider, spec, uses, object.AttachRawTracepoint)
-		for _, name := range group {
-			s.add(object.RawTracepoint{Event: name}, name, kernel.IsGlob(spec.Target))
-		}
+		s := rawScope(r.kernel, spec, uses, group)
 		s.why = why
 		s.addRawArgs(argRows[:most], lacks(r.kernel, group[0], uses.Asked))
-		if fields := newRawFields(r.kernel, group[0]); fields.params != nil {
-			s.vars = append(s.vars, newFields(argsRow, fields, loadRawArg, nil))
-		}
 		scopes = append(scopes, s)
 	}
 	return scopes, nil
+}
+
+// rawScope is the scope of events that are alike, with their arguments by name.
+func rawScope(k *kernel.Kernel, spec *plylang.Spec, uses plylang.Uses, names []string) *Scope {
+	s := newScope(rawProvider, spec, uses, object.AttachRawTracepoint)
+	for _, name := range names {
+		s.add(object.RawTracepoint{Event: name}, name, kernel.IsGlob(spec.Target))
+	}
+	if fields := newRawFields(k, names[0]); fields.params != nil {
+		v := newFields(argsRow, fields, loadRawArg, nil)
+		v.Task = fields.taskArg
+		s.vars = append(s.vars, v)
+	}
+	return s
 }
 
 // addRawArgs makes the arguments variables, but for those that the events lack.
@@ -76,9 +82,9 @@ func (s *Scope) addRawArgs(rows []*plylang.Func, lacking string) {
 		if slices.Contains(strings.Fields(lacking), row.Name) {
 			continue
 		}
-		s.vars = append(s.vars, newVar(row, wordType, func(c *Context) {
-			c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*i), asm.DWord))
-		}))
+		v := newVar(row, wordType, func(c *Context) { loadRawWord(c, i) })
+		v.Task = func(string) (TaskKey, bool) { return TaskKey{Arg: i}, true }
+		s.vars = append(s.vars, v)
 	}
 }
 
@@ -136,10 +142,7 @@ func noRaw(k *kernel.Kernel, target string) error {
 	if kernel.IsGlob(target) {
 		return missingf("no raw tracepoint of this kernel matches %s", target)
 	}
-	all, err := rawTracepoints(k, "*")
-	if err != nil {
-		return err
-	}
+	all, _ := rawTracepoints(k, "*") // a hint
 	return missingf("this kernel has no raw tracepoint %s%s", target, plylang.DidYouMean(target, all))
 }
 

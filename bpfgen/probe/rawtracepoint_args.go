@@ -71,6 +71,14 @@ func (r *rawFields) listed() (vars []ListedVar) {
 // loadRawArg leaves an argument in R0, widened from its own size: the kernel passes
 // each as a word.
 func loadRawArg(c *Context, f plylang.Field) {
-	c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*f.Offset), asm.DWord))
+	loadRawWord(c, f.Offset)
 	c.Extend(f.Type)
+}
+
+// loadRawWord leaves an argument in R0 as the kernel passes it.
+func loadRawWord(c *Context, arg int) {
+	c.Emit(asm.LoadMem(asm.R0, asm.R6, int16(8*arg), asm.DWord))
+	if c.Typed {
+		forgetPointer(c)
+	}
 }

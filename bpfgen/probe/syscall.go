@@ -62,7 +62,10 @@ func syscallScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 // scopesOf puts s to calls, and to newer ones of which the number is not known.
 func scopesOf(r *Resolver, s *Scope, calls, newer []kernel.Syscall) ([]*Scope, error) {
 	var out []*Scope
-	var err error
+	err := undeclared(r, s, slices.Concat(calls, newer))
+	if err != nil {
+		return nil, err
+	}
 	if s.provider.returns {
 		if calls, err = returning(calls); err != nil {
 			return nil, err

@@ -82,6 +82,20 @@ func declarationOf(r *Resolver, s *Scope, c kernel.Syscall) *declared {
 	return d
 }
 
+// undeclared says why the arguments of a single call are not known by name, where the
+// clause asks for them, the kernel declares them, and the declaration cannot be read.
+func undeclared(r *Resolver, s *Scope, calls []kernel.Syscall) error {
+	if len(calls) != 1 || !s.wants(argsRow.Name) {
+		return nil
+	}
+	event := "sys_enter_" + calls[0].Wrapper
+	if !hasTracepoint(r.kernel, "syscalls", event) {
+		return nil
+	}
+	_, err := r.kernel.Tracepoint("syscalls", event)
+	return err
+}
+
 // arg is the type of an argument.
 func (d *declared) arg(i int) *plylang.Type {
 	if d.args[i] == nil {

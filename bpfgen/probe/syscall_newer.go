@@ -42,16 +42,22 @@ func callNumber(pattern string) (n int, is bool) {
 // numbers arrive, and refuses them. Where there are tracepoints of calls, each
 // call has one; functions exist also of some that only 32-bit processes have.
 func presentCalls(k *kernel.Kernel, calls []kernel.Syscall) []kernel.Syscall {
-	names, err := k.Tracepoints("syscalls", "sys_enter_*")
+	names := k.Memo(presentKey{}, func() any {
+		names, _ := k.Tracepoints("syscalls", "sys_enter_*") // none if they cannot be listed
+		return names
+	}).([]string)
 	present := func(c kernel.Syscall) bool {
 		_, ok := slices.BinarySearch(names, syscallEnter.each+c.Wrapper)
 		return ok
 	}
-	if err != nil || len(names) == 0 {
+	if len(names) == 0 {
 		present = func(c kernel.Syscall) bool { _, ok := k.SyscallFunction(c); return ok }
 	}
 	return slices.DeleteFunc(calls, func(c kernel.Syscall) bool { return !present(c) })
 }
+
+// A presentKey is what the tracepoints of system calls are kept under.
+type presentKey struct{}
 
 // unnumberedCalls returns the calls that match a pattern and of which the kernel
 // has a tracepoint, but this program no number.

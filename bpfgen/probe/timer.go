@@ -26,7 +26,7 @@ const (
 	maxRate = 10_000
 )
 
-var profileProvider = newProvider("profile")
+var profileProvider = newProvider("profile", periodRow)
 
 var intervalProvider = newProvider("interval")
 
@@ -51,8 +51,8 @@ func profileScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope
 		}
 		name = fmt.Sprintf("%d:%dhz", p.cpu, p.rate)
 	}
-	event := object.PerfEvent{Name: name, Type: perfTypeSoftware, Config: perfCPUClock, Freq: p.rate, CPUs: cpus}
-	return timerScope(profileProvider, spec, uses, event, "cpu-clock timer on "+plural(len(cpus), "CPU")), nil
+	event := object.PerfEvent{Name: name, Type: perfTypeSoftware, Config: perfCPUClock, Freq: p.rate, CPUs: cpus, Only: p.cpu >= 0}
+	return timerScope(profileProvider, spec, uses, event, "cpu-clock timer on "+plural(len(cpus), "CPU"), periodVar(true)), nil
 }
 
 func intervalScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
@@ -69,9 +69,9 @@ func intervalScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scop
 }
 
 // timerScope is a scope of one event.
-func timerScope(p *Provider, spec *plylang.Spec, uses plylang.Uses, event object.PerfEvent, why string) []*Scope {
+func timerScope(p *Provider, spec *plylang.Spec, uses plylang.Uses, event object.PerfEvent, why string, vars ...*Var) []*Scope {
 	s := newScope(p, spec, uses, object.AttachPerfEvent)
-	s.why = why
+	s.why, s.vars = why, vars
 	s.add(event, event.Name, false)
 	return []*Scope{s}
 }

@@ -107,7 +107,9 @@ func eventScope(r *Resolver, spec *plylang.Spec, uses plylang.Uses, group []*eve
 		return bundleCalls(r, s, group)
 	}
 	s.raw = first.raw
-	s.vars = []*Var{newFields(dataRow, first.fields, first.args.load, first.args.copy)}
+	data := newFields(dataRow, first.fields, first.args.load, first.args.copy)
+	data.Task = first.args.taskField
+	s.vars = []*Var{data}
 	if isReturn(first.name) {
 		s.vars = append(s.vars, elapsedVar())
 	}
@@ -169,10 +171,7 @@ func noTracepoint(k *kernel.Kernel, name string) error {
 	if kernel.IsGlob(name) {
 		return missingf("no tracepoint of this kernel matches %s", name)
 	}
-	all, err := k.Tracepoints("*", "*")
-	if err != nil {
-		return err
-	}
+	all, _ := k.Tracepoints("*", "*") // a hint
 	return missingf("this kernel has no tracepoint %s%s", name, plylang.DidYouMean(name, all))
 }
 

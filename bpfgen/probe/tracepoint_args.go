@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,7 +20,7 @@ import (
 // A program at a raw tracepoint gets the arguments that the kernel makes the
 // record of, by code that nothing describes. For the tracepoints that fire most
 // that code is known, and the same in all kernels; the table has the fields
-// that are an argument or a member of the task that one points to. They are
+// that are an argument or a member of what one points to. They are
 // used where the kernel's own types agree.
 //
 // This is worth a table because programs with a record miss events: the kernel
@@ -28,10 +29,12 @@ import (
 // program is at work.
 
 // A fieldSource is where the value of a field is: argument arg, or a member of
-// the task_struct that it points to, or what is made of both.
+// the struct that it points to, a task_struct unless of says another, or what is made of
+// both.
 type fieldSource struct {
 	arg    int
 	member string
+	of     string
 	offset int  // of the member
 	state  bool // see loadTaskState; arg and member are one of what it takes
 }
@@ -54,6 +57,9 @@ func (s fieldSources) and(more fieldSources) fieldSources {
 	return s
 }
 
+// packetFields are those of records that the events of packets share.
+var packetFields = fieldSources{"skbaddr": {arg: 0}, "len": {arg: 0, of: "sk_buff", member: "len"}}
+
 // knownSources is the table, by tracepoint.
 var knownSources = map[string]fieldSources{
 	"irq/softirq_entry":        {"vec": {arg: 0}},
@@ -75,6 +81,25 @@ var knownSources = map[string]fieldSources{
 	"vmscan/mm_vmscan_memcg_reclaim_end":  {"nr_reclaimed": {arg: 0}},
 	"exceptions/page_fault_user":          {"address": {arg: 0}, "error_code": {arg: 2}},
 	"exceptions/page_fault_kernel":        {"address": {arg: 0}, "error_code": {arg: 2}},
+	"kmem/kfree":                          {"call_site": {arg: 0}, "ptr": {arg: 1}},
+	"kmem/kmem_cache_free":                {"call_site": {arg: 0}, "ptr": {arg: 1}},
+	"kmem/mm_page_alloc":                  {"order": {arg: 1}, "migratetype": {arg: 3}},
+	"lock/contention_begin":               {"lock_addr": {arg: 0}, "flags": {arg: 1}},
+	"lock/contention_end":                 {"lock_addr": {arg: 0}, "ret": {arg: 1}},
+	"napi/napi_poll":                      {"napi": {arg: 0}, "work": {arg: 1}, "budget": {arg: 2}},
+	"net/net_dev_queue":                   packetFields,
+	"net/netif_receive_skb":               packetFields,
+	"net/netif_rx":                        packetFields,
+	"sched/sched_stat_runtime":            taskFields(0, "").and(fieldSources{"runtime": {arg: 1}}),
+	"signal/signal_deliver":               {"sig": {arg: 0}},
+	"signal/signal_generate":              taskFields(2, "").and(fieldSources{"sig": {arg: 0}, "group": {arg: 3}, "result": {arg: 4}}),
+	"skb/consume_skb":                     {"skbaddr": {arg: 0}, "location": {arg: 1}},
+	"skb/kfree_skb":                       {"skbaddr": {arg: 0}, "location": {arg: 1}, "reason": {arg: 2}},
+	"sock/inet_sock_set_state":            {"skaddr": {arg: 0}, "oldstate": {arg: 1}, "newstate": {arg: 2}},
+	"timer/hrtimer_expire_entry":          {"hrtimer": {arg: 0}, "function": {arg: 0, of: "hrtimer", member: "function"}},
+	"timer/hrtimer_start":                 {"hrtimer": {arg: 0}, "mode": {arg: 1}, "function": {arg: 0, of: "hrtimer", member: "function"}},
+	"workqueue/workqueue_execute_end":     {"work": {arg: 0}, "function": {arg: 1}},
+	"workqueue/workqueue_execute_start":   {"work": {arg: 0}, "function": {arg: 0, of: "work_struct", member: "func"}},
 }
 
 // wholeRecord says whether a clause asks for the record itself.
@@ -95,8 +120,7 @@ func fieldsInArgs(r *Resolver, event string, fields *ctype.Record, uses plylang.
 			continue
 		}
 		source, known := knownSources[event][name]
-		inPlace := field.Type.Scalar() || field.Type.Kind == plylang.String && field.Type.Dyn == plylang.NotDyn
-		if !known || !inPlace || !source.resolve(r.kernel, event) {
+		if !known || !field.Type.Scalar() && field.Type.Kind != plylang.String || !source.resolve(r.kernel, event, field.Type) {
 			return nil, false
 		}
 		sources[name] = source
@@ -141,21 +165,23 @@ func (s fieldSource) pointR3(c *Context) {
 }
 
 // resolve finds where the member is, and makes sure that the argument is of the
-// kind that the table says.
-func (s *fieldSource) resolve(k *kernel.Kernel, event string) bool {
+// kind that the table says. An argument is handed over as a word without its sign, which a
+// wider field would have.
+func (s *fieldSource) resolve(k *kernel.Kernel, event string, field *plylang.Type) bool {
 	_, name, _ := strings.Cut(event, "/")
 	args := ctype.TracepointArgs(k, name)
 	if s.arg >= len(args) || s.state && (len(args) <= argState || !args[argState].Scalar() || !knowsTaskState(k)) {
 		return false
 	}
-	t := args[s.arg]
 	if s.member == "" {
-		return t.Scalar()
+		t := args[s.arg]
+		return t.Scalar() && field.Scalar() && (field.Size <= t.Size || !t.Signed)
 	}
-	if t.Kind != plylang.Pointer || t.Elem.Struct == nil || t.Elem.Struct.Name() != "struct task_struct" {
+	of := cmp.Or(s.of, "task_struct")
+	if !isStruct(args, s.arg, of) {
 		return false
 	}
-	offset, err := k.FieldOffset("task_struct", s.member)
+	offset, err := k.FieldOffset(of, s.member)
 	s.offset = offset
 	return err == nil
 }

@@ -82,11 +82,16 @@ func markCut(c *Context, f plylang.Field, dst emit.Mem) {
 	whole := c.Label()
 	c.Emit(asm.LoadMem(asm.R2, asm.R6, int16(f.Offset), asm.Word), asm.RSh.Imm(asm.R2, 16))
 	c.Jump(asm.JLE, asm.R2, int32(f.Type.Size+1), whole) // its NUL is one of them
+	putCutMark(c, f.Type.Size, dst)
+	c.Bind(whole)
+}
+
+// putCutMark puts the mark to the end of size bytes of text in dst.
+func putCutMark(c *Context, size int, dst emit.Mem) {
 	for i := range len(cutMark) {
-		at := dst.Off + f.Type.Size - len(cutMark) + i
+		at := dst.Off + size - len(cutMark) + i
 		c.Emit(asm.StoreImm(dst.Reg, int16(at), int64(cutMark[i]), asm.Byte))
 	}
-	c.Bind(whole)
 }
 
 // readDynamic reads the R2 bytes at R3, as many as fit.

@@ -22,7 +22,7 @@ import (
 // to. So a script has one name for each instruction, the first that it gives, and a
 // body runs there once.
 
-var uprobeProvider = newProvider("uprobe", append(slices.Clone(argRows), funcRow, regsRow, regRow)...)
+var uprobeProvider = newProvider("uprobe", append(slices.Clone(argRows), argsRow, funcRow, regsRow, regRow)...)
 
 func init() {
 	uprobeProvider.scopes = uprobeScopes
@@ -35,13 +35,19 @@ func uprobeScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope,
 	return s.inProgram(r)
 }
 
+// linksToMany says whether one link attaches to all functions of a file. Before Linux 6.10 such a
+// link for one process leaves out all its threads but the first.
+func (r *Resolver) linksToMany() bool {
+	return !r.plain && r.kernel.Has(kernel.UprobeMulti) && (r.pid == 0 || r.kernel.AtLeast(6, 10))
+}
+
 // inProgram resolves the target of s, which has no sites yet.
 func (s *Scope) inProgram(r *Resolver) ([]*Scope, error) {
 	t, err := parseUserTarget(s.provider, s.spec.Target)
 	if err != nil {
 		return nil, err
 	}
-	if r.plain || !r.kernel.Has(kernel.UprobeMulti) {
+	if !r.linksToMany() {
 		s.many = ""
 	}
 	if s.wants("func") {
@@ -77,7 +83,14 @@ func (s *Scope) functionsOf(file *userFile, t userTarget) ([]userFunction, error
 			return nil, err
 		}
 	}
-	return file.functions(t)
+	found, err := file.functions(t)
+	if err != nil {
+		return nil, missingError(err.Error()) // whatever it is, it is in the file
+	}
+	for i := range found {
+		found[i].declare(s, found[i].address)
+	}
+	return found, nil
 }
 
 // A userTarget is what stands behind "uprobe:".
@@ -136,30 +149,62 @@ type userFunction struct {
 	name   string // as scripts write it behind the colon
 	offset uint64 // in the file
 	calls  convention
+
+	// address is where the function begins, 0 for an instruction inside one.
+	address uint64
+
+	// What its debug information declares, as far as the clause asks.
+	params *userParams
+	result userResult
+}
+
+// key spells out what the clause sees of f.
+func (f userFunction) key(s *Scope) string {
+	return f.calls.key(s) + f.params.key(s) + f.result.key(s)
+}
+
+// declare reads what the debug information declares of a function that begins at an
+// address, if the clause asks for it.
+func (f *userFunction) declare(s *Scope, at uint64) {
+	switch {
+	case s.provider.returns && s.wants(retvalRow.Name):
+		f.result = f.file.resultOf(at, f.name)
+	case !s.provider.returns && s.wantsArgs():
+		if f.params = f.file.paramsOf(*f, at); f.params.err != nil {
+			f.params.err = f.file.withPackage(f.params.err)
+		}
+	}
 }
 
 // byConvention makes scopes of functions whose arguments are in the same places, as
 // far as the clause sees. glob says that they are several that one name stands for.
 func (s *Scope) byConvention(r *Resolver, found []userFunction, glob bool) []*Scope {
 	var scopes []*Scope
-	for _, group := range alike(found, func(f userFunction) string { return f.calls.key(s) }) {
+	for _, group := range alike(found, func(f userFunction) string { return f.key(s) }) {
 		one := *s
 		one.sites = nil
+		one.warnOfExceptions(group)
 		for _, f := range group {
 			name := f.file.nameOf(f)
-			one.add(object.UserFunction{Path: f.file.path, File: f.file.id(), Offset: f.offset, Symbol: name}, f.file.path+":"+name, glob)
+			one.add(object.UserFunction{Path: f.file.path, File: f.file.id, PID: r.pid, Offset: f.offset, Symbol: name}, f.file.path+":"+name, glob)
 		}
-		one.vars = one.userVars(r.kernel, group[0].calls)
+		one.vars = one.userVars(r.kernel, group)
 		scopes = append(scopes, &one)
 	}
 	return scopes
 }
 
-// userVars are the variables of functions that are called in this way.
-func (s *Scope) userVars(k *kernel.Kernel, calls convention) []*Var {
-	vars := append(regVars(k), newVar(funcRow, addressType(plylang.DisplayUserFunc), (*Context).siteID))
-	if !s.provider.returns {
-		return append(vars, calls.vars(k)...)
+// userVars are the variables of functions that are alike.
+func (s *Scope) userVars(k *kernel.Kernel, group []userFunction) []*Var {
+	vars := append(regVars(k, true), newVar(funcRow, addressType(plylang.DisplayUserFunc), (*Context).siteID))
+	first := group[0]
+	if s.provider.returns {
+		return append(vars, elapsedVar(), first.result.variable())
 	}
-	return append(vars, elapsedVar(), newVar(retvalRow, userResult, func(c *Context) { loadRegister(c, c.Kernel.Arch().Return) }))
+	if first.params != nil {
+		for _, f := range group[1:] {
+			first.params.others = append(first.params.others, f.name)
+		}
+	}
+	return append(append(vars, first.params.variable()), first.calls.vars(k)...)
 }

@@ -2,7 +2,9 @@ package probe
 
 import (
 	"fmt"
+	"slices"
 
+	"ply-exporter/bpfgen/elf"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
@@ -12,9 +14,10 @@ import (
 // The kernel notices a return by putting another return address on the stack. Go moves
 // its stacks and looks at return addresses: a program in Go is killed by that, so it is
 // refused. The kernel does so for 64 calls within each other in a thread and for no more;
-// nobody counts the others. Nor does a function return that is left by longjmp, by an
-// exception or by the end of the thread; and after fork a child returns that has not
-// called.
+// nobody counts the others. Nor does a function return that is left by longjmp or by the
+// end of the thread; and after fork a child returns that has not called. An exception of
+// C++ or a panic of Rust finds no caller behind the other address, as if nothing caught it:
+// the program ends.
 
 var uretprobeProvider = newProvider("uretprobe", retvalRow, elapsedRow, funcRow, regsRow, regRow)
 
@@ -41,5 +44,11 @@ func (f *userFile) returnsFrom(t userTarget) error {
 	return nil
 }
 
-// userResult is a result of which nobody has declared the type. It may be an address.
-var userResult = &plylang.Type{Kind: plylang.Int, Size: 8, Signed: true, User: true}
+// warnOfExceptions says of functions that may be left by an exception what becomes of it.
+func (s *Scope) warnOfExceptions(found []userFunction) {
+	throws := func(f userFunction) bool { return elf.Demangle(f.name) != f.name }
+	if i := slices.IndexFunc(found, throws); s.provider.returns && i >= 0 {
+		s.notes = append(s.notes, "a program in which an exception or a panic leaves "+elf.Demangle(found[i].name)+
+			" is ended by a uretprobe there, even if a caller would catch it: write uprobe where that may happen")
+	}
+}

@@ -28,7 +28,7 @@ func init() {
 
 func usdtScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, error) {
 	s := newScope(usdtProvider, spec, uses, object.AttachUprobe)
-	if !r.plain && r.kernel.Has(kernel.UprobeMulti) {
+	if r.linksToMany() {
 		s.many = object.AttachUprobeMulti
 	}
 	file, pattern, ok := strings.Cut(spec.Target, ":")
@@ -40,15 +40,34 @@ func usdtScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, e
 		return nil, err
 	}
 	defer closeAll(files)
-	var found []declaredPlace
+	found, err := s.declared(files, file, pattern)
+	if err != nil {
+		return nil, err
+	}
+	var scopes []*Scope
+	for _, group := range alike(found, func(p declaredPlace) string { return p.key }) {
+		one := *s
+		one.sites = nil
+		for _, p := range group {
+			site := object.UserFunction{Path: p.file.path, File: p.file.id, PID: r.pid, Offset: p.place.Offset, Semaphore: p.place.Semaphore, Symbol: p.name}
+			one.add(site, p.file.path+":"+p.name, kernel.IsGlob(pattern))
+		}
+		one.vars = append(regVars(r.kernel, true), group[0].vars...)
+		scopes = append(scopes, &one)
+	}
+	return scopes, nil
+}
+
+// declared finds the places of the probes that a pattern matches in files of a name.
+func (s *Scope) declared(files []*userFile, name, pattern string) (found []declaredPlace, err error) {
 	var all []elf.Probe
 	for _, f := range files {
-		declared, err := f.elf.Probes()
+		probes, err := f.elf.Probes()
 		if err != nil {
-			return nil, err
+			return nil, missingError(err.Error())
 		}
-		all = append(all, declared...)
-		for _, p := range matching(declared, pattern) {
+		all = append(all, probes...)
+		for _, p := range matching(probes, pattern) {
 			more, err := s.places(f, p)
 			if err != nil {
 				return nil, err
@@ -57,20 +76,9 @@ func usdtScopes(r *Resolver, spec *plylang.Spec, uses plylang.Uses) ([]*Scope, e
 		}
 	}
 	if len(found) == 0 {
-		return nil, noDeclared(file, pattern, all)
+		return nil, noDeclared(name, pattern, all)
 	}
-	var scopes []*Scope
-	for _, group := range alike(found, func(p declaredPlace) string { return p.key }) {
-		one := *s
-		one.sites = nil
-		for _, p := range group {
-			site := object.UserFunction{Path: p.file.path, File: p.file.id(), Offset: p.place.Offset, Semaphore: p.place.Semaphore, Symbol: p.name}
-			one.add(site, p.file.path+":"+p.name, kernel.IsGlob(pattern))
-		}
-		one.vars = append(regVars(r.kernel), group[0].vars...)
-		scopes = append(scopes, &one)
-	}
-	return scopes, nil
+	return found, nil
 }
 
 // A declaredPlace is a place of a probe, with the variables that the clause sees there.
@@ -88,22 +96,17 @@ func (s *Scope) places(f *userFile, p elf.Probe) (all []declaredPlace, err error
 	for _, place := range p.Places {
 		d := declaredPlace{file: f, name: p.Provider + ":" + p.Name, place: place}
 		for i, arg := range args[:min(len(args), len(argRows))] {
-			name := argRows[i].Name
-			wanted := s.wants(name) || s.uses.Asked[name]
+			row := argRows[i]
+			wanted := s.wants(row.Name) || s.uses.Asked[row.Name]
+			operand, err := operandAt(place, i, arg)
 			switch {
-			case arg.Err == nil && arg.Float:
-				arg.Err = errors.New("is a floating-point number, which has no type in the language")
-			case arg.Err == nil && i < len(place.Args):
-				arg.Err = place.Args[i].Err
-			}
-			if arg.Err != nil {
-				if wanted {
-					return nil, fmt.Errorf("%s of %s %w", name, d.name, arg.Err)
-				}
+			case err != nil && wanted:
+				return nil, fmt.Errorf("%s of %s %w", row.Name, d.name, err)
+			case err != nil:
 				continue
 			}
-			t, operand := argumentType(arg.Type), place.Args[i]
-			d.vars = append(d.vars, newVar(argRows[i], t, func(c *Context) { loadOperand(c, operand, t) }))
+			t := argumentType(arg.Type)
+			d.vars = append(d.vars, newVar(row, t, func(c *Context) { loadOperand(c, operand, t) }))
 			if wanted {
 				operand.Text = "" // which may be the same where the instruction pointer is another
 				d.key += fmt.Sprintf("%d %v %+v,", i, arg.Type, operand)
@@ -112,6 +115,19 @@ func (s *Scope) places(f *userFile, p elf.Probe) (all []declaredPlace, err error
 		all = append(all, d)
 	}
 	return all, nil
+}
+
+// operandAt is where argument i is at a place, or why it cannot be had there.
+func operandAt(place elf.Place, i int, arg elf.Argument) (elf.Operand, error) {
+	switch {
+	case arg.Err != nil:
+		return elf.Operand{}, arg.Err
+	case arg.Float:
+		return elf.Operand{}, errors.New("is a floating-point number, which has no type in the language")
+	case i >= len(place.Args):
+		return elf.Operand{}, fmt.Errorf("is missing at %#x, one of its places", place.Address)
+	}
+	return place.Args[i], place.Args[i].Err
 }
 
 // argumentType is the type of an argument; one of 8 bytes may be an address in the
@@ -135,14 +151,20 @@ func matching(all []elf.Probe, pattern string) (found []elf.Probe) {
 	return found
 }
 
-// noDeclared says that a file declares no such probe, and which it does.
+// noDeclared says that a file declares no such probe, and which it does, spelled as it was
+// asked for.
 func noDeclared(file, pattern string, all []elf.Probe) error {
 	if len(all) == 0 {
 		return missingf("%s declares no probes: uprobe:%s:function traces its functions", file, file)
 	}
+	whole := strings.Contains(pattern, ":")
 	return missingf("%s declares no probe %s%s", file, pattern, plylang.DidYouMeanLike(pattern, func(yield func(string) bool) {
 		for _, p := range all {
-			if !yield(p.Provider + ":" + p.Name) {
+			name := p.Name
+			if whole {
+				name = p.Provider + ":" + name
+			}
+			if !yield(name) {
 				return
 			}
 		}

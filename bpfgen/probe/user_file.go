@@ -1,13 +1,14 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
-	"syscall"
 
 	"ply-exporter/bpfgen/elf"
 	"ply-exporter/bpfgen/kernel"
@@ -18,25 +19,51 @@ import (
 // A userFile is a program or a library, by the first path that a script has for it.
 type userFile struct {
 	path  string
-	info  os.FileInfo
+	id    object.FileID
 	elf   *elf.File
 	names map[uint64]string // of its instructions: the first that the script gives
+
+	wanted *string // what would have its debug information; nil: not looked for yet
 }
 
-// userFiles returns the files of a path or a name. Who asks closes their elf.
+// userFiles returns the files of a path or a name, each once: many paths may lead to one, as
+// those through the processes of a container. Of several that a glob matches, those that are
+// no programs are left out. Who asks closes their elf.
 func (r *Resolver) userFiles(name string) ([]*userFile, error) {
-	paths, err := elf.Find("", name)
+	paths, err := elf.Find(r.root, name)
 	if err != nil {
 		return nil, noFile(name, err)
 	}
 	var files []*userFile
+	var others error
+	seen := map[object.FileID]bool{}
 	for _, path := range paths {
-		f, err := r.userFile(path)
+		id, err := fileID(path)
+		if errors.Is(err, os.ErrNotExist) && len(paths) > 1 {
+			continue // its process has just ended
+		}
+		if err == nil && seen[id] {
+			continue
+		}
+		var f *userFile
+		if err == nil {
+			f, err = r.userFile(path, id)
+		}
+		if errors.As(err, new(elf.NoProgram)) && len(paths) > 1 {
+			others = cmp.Or(others, err)
+			continue
+		}
 		if err != nil {
 			closeAll(files)
-			return nil, err
+			return nil, missingError(err.Error())
 		}
-		files = append(files, f)
+		files, seen[id] = append(files, f), true
+	}
+	switch {
+	case len(files) == 0 && others != nil:
+		return nil, missingError(others.Error())
+	case len(files) == 0:
+		return nil, laterf("there is no %s any more", name)
 	}
 	return files, nil
 }
@@ -47,55 +74,56 @@ func closeAll(files []*userFile) {
 	}
 }
 
-func (r *Resolver) userFile(path string) (*userFile, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	f := r.knownFile(info)
+func (r *Resolver) userFile(path string, id object.FileID) (_ *userFile, err error) {
+	f := r.knownFile(id)
 	if f == nil {
-		f = &userFile{path: path, info: info, names: map[uint64]string{}}
+		f = &userFile{path: path, id: id, names: map[uint64]string{}}
 		r.files = append(r.files, f)
 	}
+	before := f.elf
 	if f.elf, err = elf.Open(f.path); err != nil {
 		return nil, err
 	}
+	f.elf.TypesOf(before)
 	if machine := f.elf.Machine().String(); r.kernel.IsRunning() && machine != r.kernel.Arch().Name {
 		_ = f.elf.Close()
-		return nil, fmt.Errorf("%s is a program for %s, and this kernel one for %s", path, machine, r.kernel.Arch().Name)
+		return nil, elf.NoProgram(fmt.Sprintf("%s is a program for %s, and this kernel one for %s", path, machine, r.kernel.Arch().Name))
 	}
 	return f, nil
 }
 
-// id tells the file from others; all are the same where the system has no numbers.
-func (f *userFile) id() (id object.FileID) {
-	if stat, ok := f.info.Sys().(*syscall.Stat_t); ok {
-		id = object.FileID{Device: uint64(stat.Dev), Inode: stat.Ino} //nolint:unconvert // it is of 32 bits elsewhere
-	}
-	return id
-}
-
 // knownFile is the file that the script has named before by this path or another.
-func (r *Resolver) knownFile(info os.FileInfo) *userFile {
+func (r *Resolver) knownFile(id object.FileID) *userFile {
 	for _, f := range r.files {
-		if os.SameFile(f.info, info) {
+		if f.id == id {
 			return f
 		}
 	}
 	return nil
 }
 
+func fileID(path string) (id object.FileID, err error) {
+	id.Device, id.Inode, err = elf.Identity(path)
+	return id, err
+}
+
 // noFile says that there is no such file, and what there is in its folder.
 func noFile(name string, err error) error {
-	if !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	if !filepath.IsAbs(name) {
-		return missingError(strings.TrimSuffix(err.Error(), ": "+os.ErrNotExist.Error()))
+	var at *os.PathError
+	var unseen elf.Unseen
+	switch isAt := errors.As(err, &at); {
+	case errors.As(err, &unseen):
+		return laterf("there is no %s as far as one may look: %v%s", name, err, whoMayLook(at))
+	case !errors.Is(err, os.ErrNotExist) && isAt:
+		return missingError(err.Error() + whoMayLook(at))
+	case !errors.Is(err, os.ErrNotExist):
+		return err // in what the name is like
+	case !filepath.IsAbs(name):
+		return laterError(strings.TrimSuffix(err.Error(), ": "+os.ErrNotExist.Error()))
 	}
 	folder, file := filepath.Split(name)
 	entries, _ := os.ReadDir(folder) // none where it is not there
-	return missingf("there is no %s%s", name, plylang.DidYouMeanLike(file, func(yield func(string) bool) {
+	return laterf("there is no %s%s", name, plylang.DidYouMeanLike(file, func(yield func(string) bool) {
 		for _, e := range entries {
 			if !yield(e.Name()) {
 				return
@@ -103,6 +131,16 @@ func noFile(name string, err error) error {
 		}
 	}))
 }
+
+// whoMayLook says what is missing to see the files of a process.
+func whoMayLook(err *os.PathError) string {
+	if err != nil && errors.Is(err, os.ErrPermission) && ofProcess.MatchString(err.Path) {
+		return ": the files of other users' processes are for root or CAP_SYS_PTRACE"
+	}
+	return ""
+}
+
+var ofProcess = regexp.MustCompile(`^/proc/[0-9]+/(root|cwd|exe)\b`)
 
 // nameOf is how the script names an instruction: in the way that it named it first.
 func (f *userFile) nameOf(fn userFunction) string {
@@ -115,8 +153,12 @@ func (f *userFile) nameOf(fn userFunction) string {
 // functions finds the instructions that a target names, in their order in the file.
 func (f *userFile) functions(t userTarget) ([]userFunction, error) {
 	if t.name == "" {
-		name, _, _ := f.elf.At(t.offset)
-		return []userFunction{{file: f, name: t.text(""), offset: t.offset, calls: f.conventionOf(name)}}, f.checkOffset(t.offset)
+		name, in, _ := f.elf.At(t.offset)
+		u := userFunction{file: f, name: t.text(""), offset: t.offset, calls: f.conventionOf(name)}
+		if in == 0 {
+			u.address, _ = f.elf.AddressOf(t.offset)
+		}
+		return []userFunction{u}, f.checkOffset(t.offset)
 	}
 	found, err := f.find(t)
 	if err != nil {
@@ -131,6 +173,9 @@ func (f *userFile) functions(t userTarget) ([]userFunction, error) {
 			}
 		}
 		u := userFunction{file: f, name: t.text(fn.Name), offset: fn.Offset + t.offset, calls: f.conventionOf(fn.Name)}
+		if t.offset == 0 {
+			u.address = fn.Address
+		}
 		if u.calls != cConvention && t.offset == 0 {
 			if u.offset, err = f.behindStackCheck(u.offset); err != nil {
 				return nil, err
@@ -155,9 +200,14 @@ func (f *userFile) find(t userTarget) ([]elf.Function, error) {
 	}
 	found, err := f.elf.Functions(kernel.Compile(t.name).Match)
 	if err == nil && len(found) == 0 {
-		err = missingf("no function in %s matches %s", f.path, t.name)
+		err = missingError(f.noneMatches(t.name))
 	}
 	return found, err
+}
+
+// noneMatches says that no function of the file does, and why there may be none at all.
+func (f *userFile) noneMatches(glob string) string {
+	return fmt.Sprintf("no function in %s matches %s%s", f.path, glob, f.elf.Bare())
 }
 
 // nearest suggests names of functions.

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ func listProgram(p *Provider) func(*kernel.Kernel, string, bool) ([]Listed, erro
 			return nil, fmt.Errorf("a program or library is missing: write '%s:libc.so.6:mem*'", p.Name)
 		}
 		if !kernel.IsGlob(pattern) {
-			pattern = "*" + pattern + "*"
+			pattern = strings.TrimRight("*"+pattern, "*") + "*"
 		}
 		if err := kernel.CheckGlob(pattern); err != nil {
 			return nil, err
@@ -40,6 +41,9 @@ func listProgram(p *Provider) func(*kernel.Kernel, string, bool) ([]Listed, erro
 				return nil, err
 			}
 			out = append(out, more...)
+		}
+		if len(out) == 0 && len(files) == 1 {
+			return nil, errors.New(files[0].noneMatches(pattern))
 		}
 		return out, nil
 	}
@@ -67,22 +71,30 @@ func (f *userFile) list(k *kernel.Kernel, p *Provider, glob *kernel.Glob, vars b
 }
 
 // carried are the parameters of a function as its debug information has them, where it
-// has any: by the variable that holds the whole of one, and by its own name where none
-// does, as of a struct or a number with a point.
+// has any. What cannot be had is without args.
 func (f *userFile) carried(k *kernel.Kernel, p *Provider, fn elf.Function) (vars []ListedVar) {
-	params, err := f.elf.ParametersAt(fn.Address)
-	if err != nil || p.returns {
-		return nil
+	u := userFunction{file: f, name: fn.Name, calls: f.conventionOf(fn.Name)}
+	if p.returns {
+		if r := f.resultOf(fn.Address, fn.Name); r.declared != nil && r.refused == nil {
+			vars = append(vars, ListedVar{"retval", r.declared.String()})
+		}
+		return vars
 	}
-	registers, _ := f.conventionOf(fn.Name).registers(k.Arch())
-	for _, param := range params {
-		v := ListedVar{param.Name, "of an unknown type"}
+	registers, _ := u.calls.registers(k.Arch())
+	for _, param := range f.paramsOf(u, fn.Address).params {
+		if param.Name == "" {
+			continue // no script can name it
+		}
+		v := ListedVar{"args->" + param.Name, "of an unknown type"}
 		if param.Type != nil {
 			v.Type = param.Type.String()
 		}
+		if param.refused != "" {
+			v.Name = param.Name
+		}
 		if l := param.Location; l.Err == nil && len(l.Pieces) == 1 && l.Pieces[0].Kind == elf.Register {
 			if i := slices.Index(registers, l.Pieces[0].Register); i >= 0 {
-				v = ListedVar{fmt.Sprintf("arg%d", i), v.Type + " " + param.Name}
+				v.Type += fmt.Sprintf(", arg%d", i)
 			}
 		}
 		vars = append(vars, v)

@@ -21,6 +21,7 @@ var absent = map[string][]string{
 var unfed = []string{
 	"cephfs_dist",   // no cluster
 	"directreclaim", // no machine that is short of memory
+	"llcstat",       // no machine that counts what its caches do
 	"mcevents",      // no broken memory
 	"mm",            // no machine that is short of memory
 	"xfs_reclaim",   // no file system of that kind

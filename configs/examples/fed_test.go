@@ -19,26 +19,43 @@ func TestFedExamples(t *testing.T) {
 	need.OneGuest(t)
 	need.BPF(t)
 	folder := t.TempDir() // guests have no files but the test
-	if err := os.CopyFS(folder, files); err != nil {
-		t.Fatal(err)
-	}
-	all := filepath.Join(folder, "all.yaml")
-	if err := os.WriteFile(all, []byte(testsTogether(t)), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	t.Setenv("WORKLOAD", os.Args[0])
 	if need.InGuest() {
 		t.Setenv("DISK", loopDevice(t, filepath.Join(folder, "disk")))
 	}
-	said, status := checked.Command(t, "test", "-v", all)
-	if status != 0 {
-		t.Errorf("status %d\n%s", status, said)
-	}
+	said := feed(t, folder, func(e example) bool { return !e.ofPrograms() })
 	for _, m := range skipped.FindAllStringSubmatch(said, -1) {
 		if !maySkip(t, m[1]) {
 			t.Errorf("test %s is skipped, though this kernel is to run it\n%s", m[1], said)
 		}
 	}
+}
+
+// Those of programs pass where the programs are.
+func TestFedExamplesOfPrograms(t *testing.T) {
+	need.BPF(t)
+	need.Command(t, "bash")
+	need.Command(t, "/usr/bin/python3")
+	if said := feed(t, t.TempDir(), example.ofPrograms); skipped.MatchString(said) {
+		t.Errorf("tests are skipped\n%s", said)
+	}
+}
+
+// feed runs the test files of some examples, and returns what is said.
+func feed(t *testing.T, folder string, which func(example) bool) string {
+	t.Helper()
+	if err := os.CopyFS(folder, files); err != nil {
+		t.Fatal(err)
+	}
+	all := filepath.Join(folder, "all.yaml")
+	if err := os.WriteFile(all, []byte(testsTogether(t, which)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, status := checked.Command(t, "test", "-v", all)
+	if status != 0 {
+		t.Errorf("status %d\n%s", status, said)
+	}
+	return said
 }
 
 var skipped = regexp.MustCompile(`(?m)^--- SKIP: all/(\S+)`)
@@ -61,12 +78,15 @@ func maySkip(t *testing.T, test string) bool {
 	return false
 }
 
-// testsTogether is one test file with the tests of all. What cannot be fed is
+// testsTogether is one test file with the tests of some examples. What cannot be fed is
 // loaded with them.
-func testsTogether(t *testing.T) string {
+func testsTogether(t *testing.T, which func(example) bool) string {
 	t.Helper()
 	var configs, tests strings.Builder
 	for _, e := range examples(t) {
+		if !which(e) {
+			continue
+		}
 		configs.WriteString("  - " + e.name + ".yaml\n")
 		if slices.Contains(unfed, e.name) {
 			continue

@@ -14,6 +14,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"ply-exporter/configs"
 	"ply-exporter/exporter/config"
 	"ply-exporter/internal/checked"
 	"ply-exporter/internal/promtest"
@@ -144,7 +145,13 @@ func exportedFor(t *testing.T, rules string) exported {
 		all.addOwn(t)
 		return all
 	}
-	cfg, err := config.Load([]string{filepath.Join("../../configs", rules)})
+	text, err := configs.Files.ReadFile(rules)
+	if err != nil {
+		if text, err = configs.Files.ReadFile("userspace/" + rules); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, err := config.Parse(rules, checked.Programs(t, text))
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}

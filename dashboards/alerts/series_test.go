@@ -10,12 +10,29 @@ var series = map[string]struct{ fires, silent map[string]string }{
 		one(`process_start_time_seconds{job="ply-exporter", instance="a"}`, "0x10 100x10 200x10 300x30"),
 		one(`process_start_time_seconds{job="ply-exporter", instance="a"}`, "0x10 100x10 200x40"),
 	},
-	"PlyReloadFailed":     {one(`ply_exporter_config_last_reload_successful{instance="a"}`, "0x60"), one(`ply_exporter_config_last_reload_successful{instance="a"}`, "1x60")},
-	"PlyScriptDown":       {one(`ply_script_up{script="s", instance="a"}`, "0x60"), one(`ply_script_up{script="s", instance="a"}`, "0x40 1x20")},
+	"PlyReloadFailed": {one(`ply_exporter_config_last_reload_successful{instance="a"}`, "0x60"), one(`ply_exporter_config_last_reload_successful{instance="a"}`, "1x60")},
+	"PlyScriptDown": {
+		map[string]string{
+			`ply_script_up{script="s", instance="a"}`: "0x60", `ply_script_waiting{script="s", instance="a"}`: "0x60",
+			`ply_script_waiting{script="s", instance="b"}`: "1x60", `ply_script_waiting{script="other", instance="a"}`: "1x60",
+		},
+		map[string]string{
+			`ply_script_up{script="s", instance="a"}`:     "0x40 1x20",
+			`ply_script_up{script="waits", instance="a"}`: "0x60", `ply_script_waiting{script="waits", instance="a"}`: "1x60",
+		},
+	},
+	"PlyProgramGone": {
+		one(`ply_script_waiting{script="s", instance="a"}`, "0x10 1x50"),
+		map[string]string{`ply_script_waiting{script="never", instance="a"}`: "1x60", `ply_script_waiting{script="upgraded", instance="a"}`: "0x50 1x5 0x5"},
+	},
 	"PlyScriptOverBudget": {one(`ply_script_over_budget{script="s"}`, "1x60"), one(`ply_script_over_budget{script="s"}`, "0x60")},
 	"PlyProbeDetached": {
-		map[string]string{`ply_probe_attached{script="s", probe="kprobe:f", kind="kprobe", instance="a"}`: "0x60", `ply_script_up{script="s", instance="a"}`: "1x60"},
-		map[string]string{`ply_probe_attached{script="s", probe="kprobe:f", kind="none", instance="a"}`: "0x60", `ply_script_up{script="s", instance="a"}`: "0x60"},
+		map[string]string{`ply_probe_attached{script="s", probe="kprobe:f", kind="kprobe", instance="a"}`: "0x60", `ply_script_up{script="s", instance="a"}`: "1x60", `ply_script_waiting{script="s", instance="a"}`: "0x60"},
+		map[string]string{
+			`ply_probe_attached{script="s", probe="kprobe:f", kind="none", instance="a"}`: "0x60", `ply_script_up{script="s", instance="a"}`: "0x60",
+			`ply_probe_attached{script="gone", probe="uprobe:a:f", kind="uprobe_multi", instance="a"}`: "0x60", `ply_script_up{script="gone", instance="a"}`: "1x60",
+			`ply_script_waiting{script="gone", instance="a"}`: "1x60",
+		},
 	},
 	"PlyMapFull": {one(`ply_map_dropped_total{script="s", map="@", instance="a"}`, "0+5x60"), one(`ply_map_dropped_total{script="s", map="@", instance="a"}`, "7x60")},
 	"PlyMapFillsUp": {
@@ -55,6 +72,16 @@ var series = map[string]struct{ fires, silent map[string]string }{
 			`ply_containers_oom_kills_total{namespace="", workload="", container=""}`:              "0+1x60",
 		},
 	},
+
+	"NameServersFail": {one(`ply_dns_tls_lookup_failures_total{reason="try_again"}`, "0+9x60"), one(`ply_dns_tls_lookup_failures_total{reason="no_name"}`, "0+9x60")},
+	"LookupsSlow":     {histogram("ply_dns_tls_lookup_seconds", "", 4), histogram("ply_dns_tls_lookup_seconds", "", 0.5)},
+	"HandshakesSlow":  {histogram("ply_dns_tls_openssl_handshake_seconds", "", 4), histogram("ply_dns_tls_openssl_handshake_seconds", "", 1)},
+
+	"PostgreSQLWaitsForLocks": {one(`ply_postgresql_lock_wait_seconds_sum{kind="tuple"}`, "0+90x60"), one(`ply_postgresql_lock_wait_seconds_sum{kind="tuple"}`, "0+30x60")},
+
+	"JavaCollectsGarbage":   {one(`ply_java_gc_seconds_sum{kind="full"}`, "0+30x60"), one(`ply_java_gc_seconds_sum{kind="full"}`, "0+3x60")},
+	"PythonCollectsGarbage": {one(`ply_python_gc_seconds_sum{generation="2"}`, "0+30x60"), one(`ply_python_gc_seconds_sum{generation="2"}`, "0+3x60")},
+	"GoProgramStands":       {histogram("ply_go_runtime_pause_seconds", "", 0.0625), histogram("ply_go_runtime_pause_seconds", "", 0.001)},
 
 	"FilesystemSlow": {
 		histogram("ply_filesystem_seconds", `filesystem="nfs", operation="read"`, 1),

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,7 +72,13 @@ func TestWrongConfigurations(t *testing.T) {
 		{"a key that is a mapping", "? {a: b}\n: c\n" + good, `c.yaml:1:3: a key must be a word or a number, not a mapping`},
 		{"a sample that is none", "scripts:\n  - name: a\n    script: S\n    sample: 1/10\n", `c.yaml:4:13: sample "1/10": give auto, or 1/N with a power of two from 2 to 1024, such as 1/16`},
 		{"a sample that is a list", "scripts:\n  - name: a\n    script: S\n    sample: [auto]\n", `c.yaml:4:13: sample must be auto or a part such as 1/16, not a list`},
-		{"a merge key", "scripts:\n  - name: a\n    <<: {script: S}\n", `c.yaml:3:5: a script has no key "<<": it may have name, help, script, file, budget, sample, metrics`},
+		{"a merge key that is a text", "scripts:\n  - name: a\n    \"<<\": {script: S}\n", `c.yaml:3:5: a script has no key "<<": it may have name, help, script, file, budget, sample, metrics`},
+		{"a number is merged", good + "    <<: 5\n", `c.yaml:4:9: what a script merges must be a mapping (key: value), not a number`},
+		{"a number in a list is merged", good + "    <<: [{help: x}, 5]\n", `c.yaml:4:21: what a script merges must be a mapping (key: value), not a number`},
+		{"two merge keys", good + "    <<: {help: x}\n    <<: {help: y}\n", `c.yaml:5:5: << is already given at c.yaml:4:5`},
+		{"a mapping merges itself", "scripts:\n  - &a\n    name: a\n    script: S\n    <<: *a\n", `c.yaml:2:5: a mapping cannot merge itself`},
+		{"a mapping merges a list with itself", "scripts:\n  - &a\n    name: a\n    script: S\n    <<: [*a]\n", `c.yaml:5:9: a mapping cannot merge itself`},
+		{"what is merged has no such key", "scripts:\n  - name: a\n    <<: {scirpt: S, script: S}\n", `c.yaml:3:10: a script has no key "scirpt"; did you mean "script"?`},
 
 		{"namespace is empty", "namespace: ''\n" + good, `c.yaml:1:12: namespace must not be empty`},
 		{"namespace is nothing", "namespace:\n" + good, `c.yaml:1:11: namespace must be text, not empty`},
@@ -163,6 +170,34 @@ func TestAliasesThatGrow(t *testing.T) {
 	}
 }
 
+// A mapping has what it merges, but for keys of its own; of several the first counts.
+func TestMergeKeys(t *testing.T) {
+	const text = `
+scripts:
+  - &a
+    name: a
+    help: of a
+    script: "kprobe:SyS_read { @ = count(); }"
+    metrics: [&m {map: "@", name: a_total, help: M}]
+  - {<<: *a, name: b, metrics: [{<<: *m, name: b_total}]}
+  - <<: [{name: c, help: first}, *a, {help: last}]
+    metrics: [{<<: [*m], name: c_total, help: own}]
+`
+	cfg, err := Parse("c.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range cfg.Scripts {
+		m := s.Metrics[0]
+		got = append(got, strings.Join([]string{s.Name, s.Help, m.Map, m.Name, m.Help}, " "))
+	}
+	want := []string{"a of a @ a_total M", "b of a @ b_total M", "c first @ c_total own"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q; want %q", got, want)
+	}
+}
+
 // An error inside a script is reported at its line and column in the YAML
 // file, however the script is written there. The scripts here have the word
 // HERE where the error is.
@@ -210,7 +245,7 @@ func TestLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("conf/b.yaml", "\ufeffnamespace: mine\ndefaults: {max_entries: 5}\nscripts: [{name: b, script: S}]\n")
+	write("conf/b.yml", "\ufeffnamespace: mine\ndefaults: {max_entries: 5}\nscripts: [{name: b, script: S}]\n")
 	write("conf/a.yaml", "scripts: [{name: a, file: ../a.ply}]\n")
 	write("conf/..data/c.yaml", "scripts: 1\n")
 	write("conf/.hidden.yaml", "scripts: 1\n")
@@ -230,7 +265,7 @@ func TestLoad(t *testing.T) {
 
 	write("empty/x.txt", "")
 	for path, want := range map[string]string{
-		"empty":   "empty: the folder has no *.yaml file",
+		"empty":   "empty: the folder has no *.yaml or *.yml file",
 		"nowhere": "nowhere: no such file or directory",
 	} {
 		if _, err := Load([]string{filepath.Join(dir, path)}); err == nil || !strings.HasSuffix(err.Error(), want) {

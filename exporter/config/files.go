@@ -37,7 +37,7 @@ type record struct {
 // Load is Loader.Load that refuses no file.
 func Load(paths []string) (*Config, error) { return Loader{}.Load(paths) }
 
-// Load reads configuration files; of a folder, every *.yaml in it whose name
+// Load reads configuration files; of a folder, every *.yaml and *.yml in it whose name
 // does not begin with a dot, sorted. Its error is a plylang.ErrorList with
 // everything that is wrong, or says which file cannot be read.
 func (l Loader) Load(paths []string) (*Config, error) {
@@ -64,6 +64,9 @@ func (l Loader) Load(paths []string) (*Config, error) {
 func expandFolders(paths []string) ([]string, error) {
 	var files []string
 	for _, path := range paths {
+		if path == "" {
+			return nil, errors.New("a configuration has no name: give a file or a folder, or /dev/stdin")
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return nil, fmt.Errorf("configuration %s", cause(err))
@@ -81,6 +84,9 @@ func expandFolders(paths []string) ([]string, error) {
 	return files, nil
 }
 
+// endings are those of the files that are read of a folder.
+var endings = []string{".yaml", ".yml"}
+
 func filesIn(folder string) ([]string, error) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -89,7 +95,7 @@ func filesIn(folder string) ([]string, error) {
 	var files []string
 	for _, e := range entries {
 		path := filepath.Join(folder, e.Name())
-		if strings.HasPrefix(e.Name(), ".") || filepath.Ext(e.Name()) != ".yaml" {
+		if strings.HasPrefix(e.Name(), ".") || !slices.Contains(endings, filepath.Ext(e.Name())) {
 			continue
 		}
 		if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -98,7 +104,7 @@ func filesIn(folder string) ([]string, error) {
 		files = append(files, path)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("configuration %s: the folder has no *.yaml file", folder)
+		return nil, fmt.Errorf("configuration %s: the folder has no *.yaml or *.yml file", folder)
 	}
 	sort.Strings(files)
 	return files, nil

@@ -20,12 +20,16 @@ func readRegexp(v value) *regexp.Regexp {
 		v.fail("regexp ends with a line break, and no value does: write it in quotes, on one line")
 		return nil
 	}
-	parsed, err := syntax.Parse(text, syntax.Perl|syntax.DotNL)
+	parsed, err := syntax.Parse(text, syntax.Perl|syntax.DotNL) // text may be wrong, and right in a group
 	if err != nil {
 		v.failRegexp(text, err)
 		return nil
 	}
-	re, err := regexp.Compile(`^(?:` + parsed.String() + `)$`)
+	whole := `^(?s:` + text + `)$`
+	if strings.Contains(text, `\Q`) { // whose end is not needed
+		whole = `^(?:` + parsed.String() + `)$` // for classes such as [^;] this takes milliseconds
+	}
+	re, err := regexp.Compile(whole)
 	switch {
 	case err != nil:
 		v.failRegexp(text, err)

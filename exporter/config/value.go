@@ -143,16 +143,17 @@ func (v value) tooMany() bool {
 	return v.doc.values > maxValues
 }
 
-// pairs returns keys and values of a mapping, each key once.
+// pairs returns keys and values of a mapping, each key once. What it merges (<<: *anchor)
+// comes behind its own, where it has no such key itself.
 func (v value) pairs(what string) [][2]value {
 	if v.node.Kind != yaml.MappingNode {
 		v.fail("%s must be a mapping (key: value), not %s", what, v.kind())
 		return nil
 	}
-	var out [][2]value
+	var out, merged [][2]value
 	seen := map[string]value{}
 	for i := 0; i+1 < len(v.node.Content); i += 2 {
-		key := v.doc.value(v.node.Content[i])
+		key, val := v.doc.value(v.node.Content[i]), v.doc.value(v.node.Content[i+1])
 		if v.tooMany() {
 			return nil
 		}
@@ -166,7 +167,37 @@ func (v value) pairs(what string) [][2]value {
 			continue
 		}
 		seen[name] = key
-		out = append(out, [2]value{key, v.doc.value(v.node.Content[i+1])})
+		if key.node.ShortTag() == "!!merge" {
+			merged = append(merged, val.merged(what)...)
+		} else {
+			out = append(out, [2]value{key, val})
+		}
+	}
+	for _, pair := range merged {
+		name := pair[0].node.Value
+		if _, ok := seen[name]; !ok {
+			seen[name] = pair[0]
+			out = append(out, pair)
+		}
+	}
+	return out
+}
+
+// merged are the pairs of a mapping, or of several in a list, that another one merges.
+// Of several the first that has a key counts.
+func (v value) merged(what string) (out [][2]value) {
+	if slices.Contains(v.doc.merging, v.node) {
+		v.fail("a mapping cannot merge itself")
+		return nil
+	}
+	v.doc.merging = append(v.doc.merging, v.node)
+	defer func() { v.doc.merging = v.doc.merging[:len(v.doc.merging)-1] }()
+	what = "what " + what + " merges"
+	if v.node.Kind != yaml.SequenceNode {
+		return v.pairs(what)
+	}
+	for _, item := range v.list(what) {
+		out = append(out, item.pairs(what)...)
 	}
 	return out
 }

@@ -31,6 +31,8 @@ type document struct {
 	lines  []int  // byte offset at which each line begins
 	errs   plylang.ErrorList
 	values int
+
+	merging []*yaml.Node // what is merged into the mapping that is being read
 }
 
 // parseDocument parses data as the only YAML document of a file, which must not be

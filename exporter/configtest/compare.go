@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"sort"
 	"strings"
 
 	"ply-exporter/exporter"
@@ -169,7 +170,7 @@ func rowsText(s sample, rows []row) string {
 	if len(rows) == 0 {
 		return "the metric has no series"
 	}
-	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(b.got, a.got) })
+	sort.SliceStable(rows, func(i, j int) bool { return cmp.Less(rows[j].got, rows[i].got) })
 	head := "the series, and by how much they went up:"
 	if s.Type == "gauge" {
 		head = "the series:"

@@ -5,7 +5,8 @@
 // series takes half a million. Here a series is the text of its labels, which is
 // made once in its life, and a few numbers: what is written is appended to a
 // buffer that is flushed when it is full. In every format the bytes are those
-// that expfmt writes for the messages of [Family.Message], which tests compare.
+// that expfmt writes for the messages of [Family.Message], which tests compare. Formats
+// that no scraper asks for are left to expfmt.
 package encode
 
 import (
@@ -46,8 +47,9 @@ type Sample struct {
 // An Encoder writes families in one format.
 type Encoder struct {
 	w      *bufio.Writer
-	format format
+	format format // nil: messages are written
 	others expfmt.Encoder
+	err    error // of a message in place of a family
 }
 
 // A format writes families. Errors of the writer show when it is flushed.
@@ -59,8 +61,7 @@ type format interface {
 const bufferSize = 32 << 10
 
 // New returns an encoder that writes to w. With created, the OpenMetrics text has
-// the time at which series began; protobuf has it always. There are formats that
-// it cannot write, see Supports.
+// the time at which series began; protobuf has it always.
 func New(w io.Writer, f expfmt.Format, created bool) *Encoder {
 	e := &Encoder{w: bufio.NewWriterSize(w, bufferSize)}
 	var opts []expfmt.EncoderOption
@@ -71,29 +72,24 @@ func New(w io.Writer, f expfmt.Format, created bool) *Encoder {
 	switch f.FormatType() {
 	case expfmt.TypeProtoDelim:
 		e.format = &protobuf{}
-	case expfmt.TypeOpenMetrics:
-		e.format = &openMetrics{created: created}
-	default:
+	case expfmt.TypeTextPlain:
 		e.format = plainText{}
+	case expfmt.TypeOpenMetrics:
+		if v := f.Version(); v == expfmt.OpenMetricsVersion_1_0_0 || v == expfmt.OpenMetricsVersion_0_0_1 {
+			e.format = &openMetrics{created: created}
+		}
 	}
 	return e
-}
-
-// Supports says whether New knows a format.
-func Supports(f expfmt.Format) bool {
-	switch f.FormatType() {
-	case expfmt.TypeProtoDelim, expfmt.TypeTextPlain:
-		return true
-	case expfmt.TypeOpenMetrics:
-		return f.Version() == expfmt.OpenMetricsVersion_1_0_0 || f.Version() == expfmt.OpenMetricsVersion_0_0_1
-	}
-	return false
 }
 
 // Family writes a family, nothing when it has no series.
 func (e *Encoder) Family(f *Family) {
 	for range f.Samples {
-		e.format.family(e.w, f)
+		if e.format != nil {
+			e.format.family(e.w, f)
+		} else if err := e.Message(f.Message()); e.err == nil {
+			e.err = err
+		}
 		return
 	}
 }
@@ -101,12 +97,16 @@ func (e *Encoder) Family(f *Family) {
 // Message writes a family of another origin.
 func (e *Encoder) Message(f *dto.MetricFamily) error { return e.others.Encode(f) }
 
-// Close writes what the format has at its end, and all that is not written yet.
+// Close writes what the format has at its end, and all that is not written yet. It
+// returns the first error of a family.
 func (e *Encoder) Close() error {
 	if c, ok := e.others.(expfmt.Closer); ok {
 		if err := c.Close(); err != nil {
 			return err
 		}
 	}
-	return e.w.Flush()
+	if err := e.w.Flush(); err != nil {
+		return err
+	}
+	return e.err
 }

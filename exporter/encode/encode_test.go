@@ -178,15 +178,33 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// What is left to expfmt are formats for people.
-func TestSupports(t *testing.T) {
-	for f, want := range map[expfmt.Format]bool{
-		expfmt.FmtText: true, expfmt.FmtProtoDelim: true, expfmt.FmtOpenMetrics_0_0_1: true, expfmt.FmtOpenMetrics_1_0_0 + "; escaping=dots": true,
-		expfmt.FmtOpenMetrics_2_0_0: false, expfmt.FmtProtoText: false, expfmt.FmtProtoCompact: false, "text/html": false,
-	} {
-		if got := encode.Supports(f); got != want {
-			t.Errorf("%s: got %t", f, got)
+// Formats for people are left to expfmt.
+func TestRareFormats(t *testing.T) {
+	list := samples(encode.Sample{Labels: encode.AppendLabel(nil, 0, "a", "b"), Value: 7, Count: 3, Counts: []uint64{1, 2}, Created: 1e18})
+	families := []*encode.Family{
+		{Name: "a_total", Help: "Help.", Type: dto.MetricType_COUNTER, Samples: list},
+		{Name: "b", Type: dto.MetricType_GAUGE, Samples: samples()},
+		{Name: "c", Type: dto.MetricType_HISTOGRAM, Bounds: []float64{1}, Samples: list},
+	}
+	for _, f := range []expfmt.Format{expfmt.FmtOpenMetrics_2_0_0, expfmt.FmtProtoText, expfmt.FmtProtoCompact} {
+		how := written{f, true}
+		if got, want := how.ours(t, families), how.oracle(t, families); !bytes.Equal(got, want) || !bytes.Contains(got, []byte("a_total")) {
+			t.Errorf("%s: got\n%q\nwant\n%q", f, got, want)
 		}
+	}
+}
+
+// What expfmt refuses to write is an error, and the other families are written.
+func TestRefusedFamily(t *testing.T) {
+	var b bytes.Buffer
+	e := encode.New(&b, expfmt.FmtOpenMetrics_2_0_0, false)
+	e.Family(&encode.Family{Name: "bad_total", Type: dto.MetricType_COUNTER, Samples: samples(encode.Sample{Value: -1})})
+	e.Family(&encode.Family{Name: "good", Type: dto.MetricType_GAUGE, Samples: samples(encode.Sample{Value: 7})})
+	if err := e.Close(); err == nil || !strings.Contains(err.Error(), "bad_total") {
+		t.Errorf("error %v", err)
+	}
+	if got := b.String(); !strings.Contains(got, "good 7") || !strings.HasSuffix(got, "# EOF\n") {
+		t.Errorf("got %q", got)
 	}
 }
 

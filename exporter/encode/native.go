@@ -115,6 +115,9 @@ func sideMessages(list []Bucket) (all []*dto.BucketSpan, changes []int64) {
 // Halve joins pairs of buckets so often that the resolution is that of a schema lower
 // by so much. The list is changed in place.
 func Halve(list []Bucket, times int) []Bucket {
+	if times == 0 {
+		return list
+	}
 	out := list[:0]
 	for _, b := range list {
 		b.Index = (b.Index-1)>>times + 1

@@ -218,7 +218,7 @@ func appendLabelMessage(b []byte, l *label) []byte {
 
 // appendBegin appends what a field of so many bytes begins with.
 func appendBegin(b []byte, field protowire.Number, size int) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.BytesType), uint64(size))
+	return appendVarint(append(b, tag(field, protowire.BytesType)), uint64(size))
 }
 
 func appendText(b []byte, field protowire.Number, text string) []byte {
@@ -226,9 +226,20 @@ func appendText(b []byte, field protowire.Number, text string) []byte {
 }
 
 func appendCounter(b []byte, field protowire.Number, n uint64) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), n)
+	return appendVarint(append(b, tag(field, protowire.VarintType)), n)
 }
 
 func appendDouble(b []byte, field protowire.Number, f float64) []byte {
-	return protowire.AppendFixed64(protowire.AppendTag(b, field, protowire.Fixed64Type), math.Float64bits(f))
+	return protowire.AppendFixed64(append(b, tag(field, protowire.Fixed64Type)), math.Float64bits(f))
+}
+
+// tag is what a field begins with: one byte, because all fields have small numbers.
+func tag(field protowire.Number, typ protowire.Type) byte { return byte(field)<<3 | byte(typ) }
+
+// appendVarint appends a number, most of which are small.
+func appendVarint(b []byte, n uint64) []byte {
+	if n < 1<<7 {
+		return append(b, byte(n))
+	}
+	return protowire.AppendVarint(b, n)
 }

@@ -33,7 +33,7 @@ type value struct {
 
 func rows() []row {
 	var all []row
-	for _, group := range [][]row{scrapeRows, startRows, shippedRows, programRows, memoryRows, eventRows, toolRows} {
+	for _, group := range [][]row{scrapeRows, startRows, shippedRows, restartRows, programRows, memoryRows, eventRows, toolRows} {
 		all = append(all, group...)
 	}
 	return all

@@ -174,6 +174,21 @@ func TestRunAll(t *testing.T) {
 	}
 }
 
+// What is done aside is counted when it is waited for, and its output is in one piece.
+func TestAside(t *testing.T) {
+	var out strings.Builder
+	s := &suite{out: &out}
+	wait := s.aside(func(s *suite) {
+		fmt.Fprintln(s.out, "aside begins")
+		s.fault("aside fails")
+	})
+	fmt.Fprintln(s.out, "first pass")
+	wait()
+	if want := "first pass\naside begins\nFAIL aside fails\n"; out.String() != want || len(s.faults) != 1 {
+		t.Errorf("output %q, want %q; faults %q", out.String(), want, s.faults)
+	}
+}
+
 // The first pass tells where tests run: a test where any of its subtests does.
 func TestMark(t *testing.T) {
 	m := marked{}

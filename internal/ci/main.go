@@ -39,8 +39,8 @@ func main() {
 	}
 }
 
-// atOnce is how many jobs run side by side: each keeps one CPU busy, a guest
-// too, whatever the number of its own.
+// atOnce is how many jobs run side by side: each keeps one CPU busy, a guest too, whatever the
+// number of its own. With one more nothing was gained, and guests were slower.
 var atOnce = min(2, runtime.NumCPU())
 
 // all runs what is asked for. The first pass is always needed: it tells which
@@ -53,11 +53,13 @@ func (s *suite) all(only, version string, lint bool) {
 		return
 	}
 	defer t.remove()
-	s.firstPass(host, t)
 	var jobs []job
+	fetched := func() {}
 	if only != "host" {
-		jobs = s.guestJobs(host, t, version)
+		fetched = s.aside(func(s *suite) { jobs = s.guestJobs(host, t, version) })
 	}
+	s.firstPass(host, t)
+	fetched()
 	if only != "guests" {
 		jobs = slices.Insert(jobs, min(1, len(jobs)), hostJob(host, t))
 		jobs = append(append(jobs, moduleJobs(host)...), sourceJob(lint))

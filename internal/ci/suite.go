@@ -26,7 +26,7 @@ type suite struct {
 	ranInGuest  map[string]bool // tests that passed in a guest kernel
 }
 
-// A job is a part of the run that needs one CPU for itself.
+// A job is a part of the run.
 type job struct {
 	name   string // where it runs
 	kernel facts
@@ -79,6 +79,22 @@ func (s *suite) runAll(jobs []job, atOnce int) {
 		})
 	}
 	all.Wait()
+}
+
+// aside does something beside what follows. What it returns waits for the end of that, and adds what was found.
+func (s *suite) aside(do func(*suite)) (wait func()) {
+	var out bytes.Buffer
+	part := &suite{out: &out}
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		do(part)
+	}()
+	return func() {
+		<-done
+		_, _ = out.WriteTo(s.out)
+		s.add(part)
+	}
 }
 
 // add adds what another suite found.

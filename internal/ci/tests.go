@@ -74,7 +74,7 @@ func (s *suite) firstPass(host facts, t *tests) {
 			s.take(j, r)
 		}})
 	}
-	s.runAll(jobs, atOnce)
+	s.runAll(jobs, atOnce+1) // some wait
 }
 
 // noKernel is where tests run that ask for no kernel.

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"flag"
-	"fmt"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -24,7 +23,7 @@ func TestRecords(t *testing.T) {
 	need.BPF(t)
 	for _, r := range chosen(t, records(t), named()) {
 		t.Run(strings.TrimSuffix(filepath.Base(r.File), ".txt")+"/"+r.Name, func(t *testing.T) {
-			needs(t, r.Needs)
+			needs(t, r)
 			got, err := Run(r.Script)
 			if err != nil {
 				t.Fatalf("%s:%d: %v\n%s", r.File, r.Line, err, r.Prog)
@@ -57,7 +56,7 @@ func chosen(t *testing.T, all []*Record, everything bool) []*Record {
 	}
 	var compile, load []*Record
 	for _, r := range all {
-		if r.CompileOnly() || r.Needs == "perl" { // which guests do not have
+		if r.CompileOnly() || r.needsCommand() {
 			compile = append(compile, r)
 		} else {
 			load = append(load, r)
@@ -78,13 +77,15 @@ var aboutKernels = regexp.MustCompile(`^(providers|kprobes|fentry|real|\w+_\w+)\
 
 // aboutLanguage are the files whose records come out the same on each kernel that
 // takes their programs. The oldest takes least.
-var aboutLanguage = regexp.MustCompile(`^(aggregations|arithmetic|dialects|flow|in|logic|maps|names|numbers|order|precedence|printing|run|strings)\.txt$`)
+var aboutLanguage = regexp.MustCompile(`^(aggregations|arithmetic|dialects|flow|go|in|logic|maps|names|numbers|order|precedence|printing|run|strings)\.txt$`)
 
 // differs says whether a record is one for this guest kernel: what only compiles
 // depends on no kernel otherwise, and what runs on no architecture.
 func differs(r *Record) bool {
 	file := filepath.Base(r.File)
 	switch {
+	case r.Needs == here:
+		return false
 	case aboutKernels.MatchString(file):
 		return true
 	case r.CompileOnly() || runtime.GOARCH != "amd64":
@@ -93,22 +94,20 @@ func differs(r *Record) bool {
 	return !aboutLanguage.MatchString(file) || strings.HasPrefix(need.Release(), need.Oldest+".")
 }
 
-// needs skips a record that this kernel cannot run.
-func needs(t *testing.T, what string) {
+// needs skips a record that this kernel cannot run, or this machine.
+func needs(t *testing.T, r *Record) {
 	t.Helper()
-	switch what {
-	case "":
-	case "kprobes":
+	switch {
+	case r.Needs == here:
+	case r.Needs == "kprobes":
 		need.Kprobes(t)
-	case "perl":
-		need.Command(t, what)
-	case "kprobe_multi":
+	case r.Needs == "kprobe_multi":
 		need.KprobeMulti(t)
-	default:
-		var major, minor int
-		if n, _ := fmt.Sscanf(what, "%d.%d", &major, &minor); n != 2 {
-			t.Fatalf("NEEDS %s: there are kprobes, kprobe_multi, perl and kernel versions", what)
+	case r.needsCommand():
+		for command := range strings.FieldsSeq(r.Needs) {
+			need.Command(t, command)
 		}
-		need.Kernel(t, what, "this record")
+	case r.Needs != "":
+		need.Kernel(t, r.Needs, "this record")
 	}
 }

@@ -22,7 +22,11 @@
 //	FLAGS      options of run, such as -f json; a time limit as -t SECONDS
 //	ARGS       what $1, $2 … stand for, split at blanks
 //	CMD        the command of -c
-//	NEEDS      kprobes, kprobe_multi, or the oldest kernel that can run it: 5.15
+//	BESIDE     a command that is started before the script, says a line when it is ready, and
+//	           gets one on its standard input when the probes count. The script ends with it
+//	           if nothing else ends it. BESIDE in PROG and FLAGS is its process ID
+//	NEEDS      kprobes, kprobe_multi, the oldest kernel that can run it (5.15), commands, or
+//	           "here" for what is not worth the time that it takes in a guest
 //
 // A script without a command, a time limit and other probes than BEGIN and END
 // is ended at once; exit() ends any. What the command of CMD prints is part of
@@ -59,6 +63,7 @@ type Script struct {
 	Prog    string
 	Args    []string
 	Command string
+	Beside  string
 	Flags   []string
 }
 
@@ -66,6 +71,16 @@ type Script struct {
 func (r *Record) CompileOnly() bool {
 	return len(r.Errors) > 0 || slices.Contains(r.Flags, "-e")
 }
+
+// here is what NEEDS says of records that run on this machine only, each time.
+const here = "here"
+
+// needsCommand says whether the record needs something that guests do not have.
+func (r *Record) needsCommand() bool {
+	return r.Needs != "" && !strings.HasPrefix(r.Needs, "kprobe") && !isRelease.MatchString(r.Needs)
+}
+
+var isRelease = regexp.MustCompile(`^\d+\.\d+$`)
 
 // keywords are the words that begin a part of a record, each with what its
 // text is put into.
@@ -77,6 +92,7 @@ var keywords = map[string]func(r *Record, text string) error{
 	"WARN":      func(r *Record, text string) error { r.Warnings = append(r.Warnings, lines(text)...); return nil },
 	"FLAGS":     func(r *Record, text string) error { r.Flags = strings.Fields(text); return nil },
 	"ARGS":      func(r *Record, text string) error { r.Args = strings.Fields(text); return nil },
+	"BESIDE":    func(r *Record, text string) error { r.Beside = strings.TrimSpace(text); return nil },
 	"CMD":       func(r *Record, text string) error { r.Command = strings.TrimSpace(text); return nil },
 	"NEEDS":     func(r *Record, text string) error { r.Needs = strings.TrimSpace(text); return nil },
 	"STATUS": func(r *Record, text string) (err error) {

@@ -3,6 +3,8 @@ package conformance
 import (
 	"strings"
 	"testing"
+
+	"ply-exporter/internal/need"
 )
 
 func TestParse(t *testing.T) {
@@ -73,5 +75,24 @@ de-activating probes
 	}
 	if err := r.read("1 probe active\nply-exporter: @: cannot be read\n"); err == nil || err.Error() != "ply-exporter: @: cannot be read" {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A process beside the script gets its line when the probes count, and its process ID is
+// put where the script names it.
+func TestBeside(t *testing.T) {
+	need.BPF(t)
+	res, err := Run(Script{
+		Prog:   `BEGIN { print("script"); } tracepoint:syscalls/sys_enter_umask / pid == BESIDE / { @ = max(1); }`,
+		Beside: "echo ready; read line; umask 0123; exit 3",
+	})
+	if err != nil || res.Status != 0 || strings.Join(lines(res.Output), "|") != "script|@: 1" {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if res, err := Run(Script{Prog: `BEGIN { print(1); } END { print(2); }`, Beside: "echo; exit 3"}); err != nil || strings.Join(lines(res.Output), "|") != "1|2" {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if _, err := Run(Script{Prog: "BEGIN { }", Beside: "exit 3"}); err == nil || !strings.Contains(err.Error(), "says no line") {
+		t.Error(err)
 	}
 }

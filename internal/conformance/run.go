@@ -7,7 +7,6 @@ import (
 	"os"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +34,13 @@ func Run(s Script) (res Result, err error) {
 	streams, err := newStreams()
 	if err != nil {
 		return res, err
+	}
+	if s.Beside != "" {
+		end, err := s.startBeside(streams.Err)
+		if err != nil {
+			return res, err
+		}
+		defer end()
 	}
 	began := time.Now()
 	res.Status = cli.Run(s.commandLine(), streams)
@@ -110,10 +116,10 @@ var aboutKernel = regexp.MustCompile(`may miss a value on this kernel|Linux coun
 var diagnostic = regexp.MustCompile(`(?m)^(warning: )?(script:\d+:\d+: .*)$`)
 
 // A complaint is a line about something other than the script. How its command
-// ended is none.
+// or its process ended is none.
 var complaint = regexp.MustCompile(`(?m)^ply-exporter: .*$`)
 
-const commandEnded = "ply-exporter: command: "
+var hasEnded = regexp.MustCompile(`^ply-exporter: (command: |process \d+ has ended$)`)
 
 // read takes errors and warnings from what the command wrote to standard error.
 func (r *Result) read(stderr string) error {
@@ -126,7 +132,7 @@ func (r *Result) read(stderr string) error {
 		}
 	}
 	for _, line := range complaint.FindAllString(stderr, -1) {
-		if !strings.HasPrefix(line, commandEnded) {
+		if !hasEnded.MatchString(line) {
 			return errors.New(line)
 		}
 	}

@@ -26,6 +26,7 @@ func TestPackages(t *testing.T) {
 	dir := t.TempDir()
 	build(t, dir, "1.0.0", "deb", "rpm")
 	build(t, dir, "-s", "1.1.0", "deb", "rpm")
+	t.Run("size", func(t *testing.T) { testSize(t, filepath.Join(dir, "stage-"+runtime.GOARCH, "ply-exporter")) })
 	t.Run("again", func(t *testing.T) { testSameAgain(t, dir) })
 	t.Run("lintian", func(t *testing.T) {
 		run(t, "lintian", "--allow-root", "--fail-on", "pedantic", "--pedantic", deb(dir, "1.0.0"))
@@ -33,6 +34,21 @@ func TestPackages(t *testing.T) {
 	t.Run("deb", func(t *testing.T) { testDeb(t, dir) })
 	t.Run("rpm", func(t *testing.T) { testRPM(t, dir) })
 	t.Run("SBOM", func(t *testing.T) { testSBOM(t, dir) })
+}
+
+// maxSize is what the stripped program may have on amd64: little more than it has, so that
+// what makes it larger is noticed. docs/performance.md says what it consists of.
+const maxSize = 21_200_000
+
+// testSize fails if the program has grown. Instructions of other machines are larger.
+func testSize(t *testing.T, program string) {
+	info, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOARCH == "amd64" && info.Size() > maxSize {
+		t.Errorf("the program has %d bytes, %d more than it may: go build -ldflags=-dumpdep says what has linked what", info.Size(), info.Size()-maxSize)
+	}
 }
 
 // build runs the script that makes the packages; "-s" packs the files of the last

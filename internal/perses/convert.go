@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -51,9 +52,7 @@ func convert(text []byte, span string, rows ...int) ([]byte, error) {
 	}
 	c := converter{variables: map[string]string{}, panels: object{}}
 	for _, v := range g.Templating.List {
-		if v.AllValue != "" {
-			c.variables[v.Name] = v.AllValue
-		}
+		c.variables[v.Name] = cmp.Or(v.AllValue, ".*") // this Prometheus has no other jobs
 	}
 	for _, p := range g.Panels {
 		if p.Type == "row" {

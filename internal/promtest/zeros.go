@@ -29,11 +29,17 @@ func zeroCommand(t testing.TB) string {
 	if help, err := exec.Command(command, "--help").CombinedOutput(); err == nil && strings.Contains(string(help), zeroIngestion) {
 		return command
 	}
-	fetched, err := exec.Command(filepath.Join(moduleRoot(t), "internal/promtest/fetch-prometheus")).Output()
+	return fetched(t, "prometheus", "2.50")
+}
+
+// fetched is a command of a newer Prometheus than the one on PATH.
+func fetched(t testing.TB, command, from string) string {
+	t.Helper()
+	path, err := exec.Command(filepath.Join(moduleRoot(t), "internal/promtest/fetch-prometheus"), command).Output()
 	if err != nil {
-		t.Skipf("needs the command prometheus from 2.50 on: %v", err)
+		t.Skipf("needs the command %s from %s on: %v", command, from, err)
 	}
-	return strings.TrimSpace(string(fetched))
+	return strings.TrimSpace(string(path))
 }
 
 // moduleRoot is the folder of go.mod. Tests run in that of their package, or below.

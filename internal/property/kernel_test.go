@@ -170,23 +170,23 @@ func generation(m *object.Map, coll *ebpf.Collection) (int, error) {
 // readLines reads a map by bpf(2). A cell is read at the place of its generation.
 func readLines(obj *object.Object, m *object.Map, from *ebpf.Map, place int) (lines []string, err error) {
 	var key, value []byte
+	add := func(mark uint64, key, stored []byte) {
+		if value := m.AppendRead(nil, stored); m.Written(mark, value) {
+			lines = append(lines, renderLine(obj, m, key, value))
+		}
+	}
 	var values [][]byte
 	it := from.Iterate()
 	switch m.Storage {
 	case object.Cell:
 		for it.Next(&key, &value) {
 			value = value[place*m.CellSize():]
-			if mark, cell, _ := m.Cell(func(i int) uint64 { return object.Word(value, i) }); m.Written(mark, cell) {
-				lines = append(lines, renderLine(obj, m, nil, cell))
-			}
+			mark, cell, _ := m.Cell(func(i int) uint64 { return object.Word(value, i) })
+			add(mark, nil, cell)
 		}
 	case object.Array:
 		for it.Next(&key, &value) {
-			m.EachSlot(func(i int) uint64 { return object.Word(value, i) }, func(mark uint64, k, v []byte) {
-				if m.Written(mark, v) {
-					lines = append(lines, renderLine(obj, m, k, v))
-				}
-			})
+			m.EachSlot(func(i int) uint64 { return object.Word(value, i) }, add)
 		}
 	case object.PerCPUHash:
 		for it.Next(&key, &values) {
@@ -194,11 +194,11 @@ func readLines(obj *object.Object, m *object.Map, from *ebpf.Map, place int) (li
 			for _, v := range values {
 				m.Reduce.Join(total, v)
 			}
-			lines = append(lines, renderLine(obj, m, key, total))
+			add(1, key, total)
 		}
 	default:
 		for it.Next(&key, &value) {
-			lines = append(lines, renderLine(obj, m, key, value))
+			add(1, key, value)
 		}
 	}
 	return lines, it.Err()

@@ -79,8 +79,8 @@ var kernelRecipes = []recipe{
 		script: "kernel_locks", here: tellsContention,
 		start: func(t *testing.T, _ ledger) (func(), []comparison) {
 			waits := perfTracepoint(t, "lock/contention_begin")
-			return func() { contendForMemory(t, waits) }, []comparison{
-				{ours: ours("ply_kernel_locks_waits_total"), source: "perf's count of contention_begin", theirs: waits, slack: times / 20, least: times},
+			return func() { contendForMemory(t, waits) }, []comparison{ // perf leaves out what happens while it handles another event
+				{ours: ours("ply_kernel_locks_waits_total"), source: "perf's count of contention_begin", theirs: waits, slack: times / 2, least: 8 * times},
 			}
 		},
 	},

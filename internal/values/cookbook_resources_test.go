@@ -20,7 +20,7 @@ func tellsContention() bool {
 // contendForMemory has threads change the memory of this process until they have
 // waited for each other.
 func contendForMemory(t *testing.T, waits func(*testing.T) float64) {
-	enough := waits(t) + 2*times
+	enough := waits(t) + 8*times
 	var threads sync.WaitGroup
 	for range 3 {
 		threads.Go(func() {

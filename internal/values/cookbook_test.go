@@ -1,6 +1,7 @@
 package values
 
 import (
+	"maps"
 	"regexp"
 	"runtime"
 	"slices"
@@ -44,12 +45,14 @@ func (r *recipe) begin(t *testing.T, did ledger) (work func(), compared []compar
 	return func() { r.work(t, did) }, r.compared(t, did)
 }
 
-// recipes are those of a chapter each.
+// recipes are those of a chapter each. Programs and libraries have theirs in a test of
+// their own, since guests have none.
 var recipes = slices.Concat(callRecipes, securityRecipes, processRecipes, fileRecipes, cpuRecipes, networkRecipes, diskRecipes, memoryRecipes, kernelRecipes)
 
 func TestCookbook(t *testing.T) {
 	need.OneGuest(t)
-	all := cookbook(t)
+	all := scriptsOf(t, docs.Cookbook)
+	maps.DeleteFunc(all, func(_ string, s *config.Script) bool { return ofPrograms(s) })
 	cfg := &config.Config{}
 	for _, r := range recipes {
 		script := all[r.script]
@@ -69,13 +72,18 @@ func TestCookbook(t *testing.T) {
 		if r.here != nil && !r.here() {
 			continue
 		}
-		t.Run(r.script, func(t *testing.T) {
-			did := ledger{}
-			work, list := r.begin(t, did)
-			compare(t, s, work, list...)
-			r.exports(t, s, list)
-		})
+		r.run(t, s)
 	}
+}
+
+// run compares what the recipe exports.
+func (r *recipe) run(t *testing.T, s *server) {
+	t.Run(r.script, func(t *testing.T) {
+		did := ledger{}
+		work, list := r.begin(t, did)
+		compare(t, s, work, list...)
+		r.exports(t, s, list)
+	})
 }
 
 var (
@@ -83,11 +91,11 @@ var (
 	ofHistogram    = regexp.MustCompile(`_(bucket|sum|count)$`)
 )
 
-// cookbook reads the scripts of the page by name.
-func cookbook(t *testing.T) map[string]*config.Script {
+// scriptsOf reads the scripts of the page by name.
+func scriptsOf(t *testing.T, page string) map[string]*config.Script {
 	t.Helper()
 	all := map[string]*config.Script{}
-	for _, block := range configurations.FindAllStringSubmatch(docs.Cookbook, -1) {
+	for _, block := range configurations.FindAllStringSubmatch(page, -1) {
 		text := block[1]
 		if strings.HasPrefix(text, "  - name:") {
 			text = "scripts:\n" + text

@@ -35,6 +35,8 @@ var workloads = map[string]func(argument string) error{
 	"files":      func(folder string) error { return useFiles(folder, ledger{}) },
 	"read":       readAtLimit,
 	"allocate":   allocateAtLimit,
+	"goroutines": useRuntime,
+	"spin":       spinFor,
 }
 
 // workload is the command of a workload.

@@ -20,11 +20,12 @@ type Decoder struct {
 	stacks  Stacks
 }
 
-// Stacks are the stacks of a script by their ids, innermost frame first. A tracer has
-// them.
+// Stacks are the stacks of a script by their ids, innermost frame first, and the names
+// of the probes that it has got since it started. A tracer has them.
 type Stacks interface {
 	Stack(id int64) []uint64           // of the kernel
 	UserStack(id int64) []object.Frame // of processes
+	LaterProbe(id int64) string        // "" if there is none
 }
 
 // New returns a decoder of one script's values. machine may be shared by any

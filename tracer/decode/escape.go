@@ -39,6 +39,10 @@ var (
 	// wanted.
 	ForPrintf = &Escaping{bad: obeyedButLayout}
 
+	// ForMessage is for messages, in which names of files and functions may be that anybody
+	// has chosen.
+	ForMessage = &Escaping{bad: obeyedButLayout, doubles: never}
+
 	// ForJSON is for strings of JSON, which escapes control characters itself.
 	ForJSON = &Escaping{bad: nothing}
 

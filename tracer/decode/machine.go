@@ -17,7 +17,7 @@ import (
 // goroutines.
 type Machine struct {
 	kernel     *kernel.Kernel
-	symbols    func() *kernel.Symbols // nil where the kernel hides them
+	symbols    func() SymbolTable // nil where the kernel hides them
 	users      names[int64]
 	devices    names[uint32]
 	cgroups    names[uint64] // of version 2
@@ -38,7 +38,7 @@ func NewMachine(k *kernel.Kernel) *Machine {
 	files := running(k).Files()
 	return &Machine{
 		kernel:     k,
-		symbols:    sync.OnceValue(func() *kernel.Symbols { return readSymbols(k) }),
+		symbols:    sync.OnceValue(func() SymbolTable { return readSymbols(k) }),
 		users:      names[int64]{read: func() map[int64]string { return readUsers("/etc/passwd") }},
 		devices:    names[uint32]{read: func() map[uint32]string { return readDevices("/proc/diskstats") }},
 		cgroups:    names[uint64]{read: func() map[uint64]string { return readCgroups(running(k), false) }, keep: true},

@@ -24,6 +24,7 @@ type kernelStacks []uint64
 
 func (s kernelStacks) Stack(int64) []uint64         { return s }
 func (kernelStacks) UserStack(int64) []object.Frame { return nil }
+func (kernelStacks) LaterProbe(int64) string        { return "" }
 
 func TestStackFrames(t *testing.T) {
 	k, err := kernel.OpenArch(fstest.MapFS{"proc/kallsyms": {Data: []byte(someSymbols)}}, "amd64")

@@ -2,14 +2,33 @@ package decode
 
 import (
 	"fmt"
+	"sync"
 
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
 
+// A SymbolTable knows what is at the kernel's addresses: the symbol, its module and how far
+// behind its beginning the address is.
+type SymbolTable interface {
+	Lookup(addr uint64) (name, module string, offset uint64, ok bool)
+}
+
+// SymbolsFrom has the machine open a table when it needs symbols, instead of reading
+// them all, which it still does where that fails. It must not be called later than that.
+func (m *Machine) SymbolsFrom(open func() (SymbolTable, error)) {
+	read := m.symbols
+	m.symbols = sync.OnceValue(func() SymbolTable {
+		if table, err := open(); err == nil {
+			return table
+		}
+		return read()
+	})
+}
+
 // readSymbols reads the kernel's symbols; nil where it hides them.
-func readSymbols(k *kernel.Kernel) *kernel.Symbols {
+func readSymbols(k *kernel.Kernel) SymbolTable {
 	symbols, err := k.Symbols()
 	if err != nil {
 		return nil
@@ -23,7 +42,7 @@ func NeedsSymbols(t *plylang.Type) bool {
 	return row.symbols
 }
 
-// ReadSymbols reads the kernel's symbols, if they were not read yet. That takes a
+// ReadSymbols gets at the kernel's symbols. To read them takes a
 // tenth of a second, for which the first value to be shown need not wait.
 func (m *Machine) ReadSymbols() { m.symbols() }
 

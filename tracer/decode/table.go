@@ -35,6 +35,7 @@ func init() {
 		"symbol":   {text: (*Decoder).symbol, symbols: true},
 		"stack":    {text: (*Decoder).foldedStack, json: (*Decoder).stackList, symbols: true},
 		"ustack":   {text: (*Decoder).foldedStack, json: (*Decoder).stackList},
+		"usym":     {text: (*Decoder).userSymbol},
 		"errno":    {text: errnoName},
 		"enum":     {text: enumName},
 		"signal":   {text: signalName},

@@ -3,7 +3,6 @@ package decode
 import (
 	"testing"
 
-	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
@@ -13,7 +12,7 @@ func TestWhichTextsNeedSymbols(t *testing.T) {
 	for name, row := range decoders {
 		asked := false
 		d := New(NewMachine(nil), []string{"a probe"}, kernelStacks{1 << 40})
-		d.machine.symbols = func() *kernel.Symbols { asked = true; return nil }
+		d.machine.symbols = func() SymbolTable { asked = true; return nil }
 		shown := &plylang.Type{Kind: plylang.Int, Size: 8, Display: &plylang.Display{Name: name}}
 		switch name {
 		case "mem":

@@ -3,16 +3,18 @@ package decode
 import (
 	"strings"
 
+	"ply-exporter/bpfgen/elf"
 	"ply-exporter/bpfgen/object"
 )
 
 // userFunction is the function of the probe with that ID, which stands behind the
-// path in the probe's name: "readline" of uprobe:/bin/bash:readline. A path has no
-// colon, and the name of a function may have several.
+// path in the probe's name. It is shown as usym and stacks show it: as the sources of
+// C++ and Rust have it. Several of one name, as for different parameters, look the same
+// then; the built-in probe tells them apart.
 func (d *Decoder) userFunction(v object.Value) string {
-	name := d.probe(v)
-	if parts := strings.SplitN(name, ":", 3); len(parts) == 3 {
-		return parts[2]
+	function, offset, inside := strings.Cut(object.FunctionOf(d.probe(v)), "+")
+	if inside {
+		return elf.Demangle(function) + "+" + offset
 	}
-	return name
+	return elf.Demangle(function)
 }

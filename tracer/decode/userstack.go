@@ -4,13 +4,18 @@ import (
 	"fmt"
 
 	"ply-exporter/bpfgen/object"
+	"ply-exporter/tracer/userspace"
 )
 
+// ShowOnce says that each value is shown once, as run does, and not again in a minute: then
+// names of functions are worth waiting for.
+func (m *Machine) ShowOnce() { m.userspace.ShowOnce() }
+
 // PrepareFor does what must be done before a script starts that these values are of:
-// where it keeps stacks of processes, these are watched from then on, so that those
-// have names that end before their stacks are shown. An error says what has none then.
+// where it keeps stacks of processes or addresses in them, these are watched from then on,
+// so that those have names that end before they are shown. An error says what has none then.
 func (m *Machine) PrepareFor(obj *object.Object) error {
-	if obj.Spec.Maps[object.UserStackMap] == nil {
+	if obj.Spec.Maps[object.UserStackMap] == nil && !obj.UserAddresses {
 		return nil
 	}
 	cpus, err := running(m.kernel).OnlineCPUs()
@@ -45,14 +50,34 @@ func (m *Machine) userFrame(f object.Frame, isReturn bool) string {
 	}
 	p := m.userspace.Place(before)
 	switch {
-	case p.Function != "" && p.In+back == 0:
-		return p.Function
-	case p.Function != "":
-		return fmt.Sprintf("%s+0x%x", p.Function, p.In+back)
-	case p.File != "":
-		return fmt.Sprintf("[%s]+0x%x", p.File, p.Offset+back)
+	case p != userspace.Place{}:
+		return placeText(p, back)
 	case f.BuildID != object.BuildID{}:
 		return fmt.Sprintf("[build id %x]+0x%x", f.BuildID, f.Offset)
 	}
 	return fmt.Sprintf("[unknown]+0x%x", f.Address)
+}
+
+// placeText shows what is so many bytes behind a place that is known.
+func placeText(p userspace.Place, behind uint64) string {
+	switch in := p.In + behind; {
+	case p.Function == "":
+		return fmt.Sprintf("[%s]+0x%x", p.File, p.Offset+behind)
+	case in == 0:
+		return p.Function
+	default:
+		return fmt.Sprintf("%s+0x%x", p.Function, in)
+	}
+}
+
+// userSymbol is an address of a process as name+0xoffset.
+func (d *Decoder) userSymbol(v object.Value) string {
+	if len(v.Raw) < object.UserAddressSize {
+		return hexNumber(0)
+	}
+	f := object.UserAddress(v.Raw)
+	if p := d.machine.userspace.Place(f); p != (userspace.Place{}) {
+		return placeText(p, 0)
+	}
+	return hexNumber(f.Address)
 }

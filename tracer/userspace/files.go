@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"ply-exporter/bpfgen/elf"
@@ -51,48 +52,87 @@ type files struct {
 type file struct {
 	name  string // without folders
 	id    object.BuildID
-	paths []string // to open it by, the first that leads to it
-	image image    // nil: not open
+	stamp stamp
+	ways  ways
+	image image // nil: not open
+}
+
+// Ways are where a file may be opened: by the path that a process has for it, as we see
+// it and as the process does, where there must be the file of that number, and as the
+// process has it mapped, though it be removed. A file that no process runs has one path
+// and no number.
+type ways struct {
+	key   fileKey
+	paths []string
+	image string
+}
+
+func waysTo(proc string, pid int, a area) ways {
+	process := fmt.Sprintf("%s/%d", proc, pid)
+	return ways{a.file, []string{a.path, process + "/root" + a.path}, fmt.Sprintf("%s/map_files/%x-%x", process, a.start, a.end)}
+}
+
+// A stamp tells a file from another one that gets its number. It is zero where the file
+// cannot be seen.
+type stamp struct {
+	size    int64
+	changed time.Time
+}
+
+// open is a path that leads to the file now, "" if none does.
+func (w ways) open() (path string, of stamp) {
+	for _, path := range append(slices.Clip(w.paths), w.image) {
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if w.key == (fileKey{}) || path == w.image || ok && stat.Ino == w.key.inode {
+			return path, stamp{info.Size(), info.ModTime()}
+		}
+	}
+	return "", stamp{}
 }
 
 func newFiles(open func(string) (image, error), folders []string) *files {
 	return &files{open: open, folders: folders, byKey: map[fileKey]*file{}, byID: map[object.BuildID]*file{}}
 }
 
-// learn makes the file known that a process runs.
-func (fs *files) learn(proc string, pid int, a area) {
+// learn makes the file known that a process runs, nil where there is none.
+func (fs *files) learn(proc string, pid int, a area) *file {
 	if a.file == (fileKey{}) {
-		return
+		return nil
 	}
-	// By its own path where that is the same file for us, as the process sees it, and
-	// as it has it mapped, though it be removed.
-	process := fmt.Sprintf("%s/%d", proc, pid)
-	paths := []string{a.path, process + "/root" + a.path, fmt.Sprintf("%s/map_files/%x-%x", process, a.start, a.end)}
+	w := waysTo(proc, pid, a)
+	path, now := w.open()
 	f := fs.byKey[a.file]
-	if f == nil {
-		if len(fs.byKey) >= maxFiles {
-			fs.forget()
-		}
-		f = fs.read(base(a.path), paths)
-		fs.byKey[a.file] = f
+	switch {
+	case f != nil && path == "" && f.name == base(a.path): // the process is gone
+		return f
+	case f != nil && path != "" && f.stamp == now:
+		f.ways = w // the process that it was known by may be gone
+		return f
 	}
-	f.paths = paths // the process that it was known by may be gone
+	if len(fs.byKey) >= maxFiles {
+		fs.forget()
+	}
+	f = fs.read(base(a.path), w)
+	fs.byKey[a.file] = f
+	return f
 }
 
 // read makes a file known by its build ID. What cannot be read has none.
-func (fs *files) read(name string, paths []string) *file {
-	f := &file{name: name, paths: paths}
-	for _, path := range slices.Backward(paths) {
-		opened, err := fs.open(path)
-		if err != nil {
-			continue
-		}
+func (fs *files) read(name string, w ways) *file {
+	f := &file{name: name, ways: w}
+	path, now := w.open()
+	f.stamp = now
+	if opened, err := fs.open(path); err == nil {
 		copy(f.id[:], opened.BuildID())
 		_ = opened.Close()
-		break
 	}
 	if f.id != (object.BuildID{}) {
-		if known := fs.byID[f.id]; known != nil {
+		if known := fs.byID[f.id]; known != nil { // a copy
+			known.ways, known.stamp = f.ways, f.stamp
 			return known
 		}
 		fs.byID[f.id] = f
@@ -121,7 +161,7 @@ func (fs *files) look() {
 			entries, _ := os.ReadDir(folder)
 			for _, e := range entries {
 				if e.Type().IsRegular() && len(fs.byID) < maxFiles {
-					fs.read(e.Name(), []string{filepath.Join(folder, e.Name())})
+					fs.read(e.Name(), ways{paths: []string{filepath.Join(folder, e.Name())}})
 				}
 			}
 		}
@@ -129,32 +169,30 @@ func (fs *files) look() {
 	fs.at = time.Now()
 }
 
-// symbols opens a file, nil if that cannot be done.
+// symbols opens a file, nil if that cannot be done, or it is another one by now.
 func (fs *files) symbols(f *file) image {
 	if i := slices.Index(fs.used, f); i >= 0 {
 		fs.used = append(slices.Delete(fs.used, i, i+1), f)
 		return f.image
 	}
-	for _, path := range f.paths {
-		opened, err := fs.open(path)
-		if err != nil {
-			continue
-		}
-		var id object.BuildID
-		copy(id[:], opened.BuildID())
-		if id != f.id {
-			_ = opened.Close()
-			continue
-		}
-		if len(fs.used) == maxOpen {
-			fs.used[0].close()
-			fs.used = slices.Delete(fs.used, 0, 1)
-		}
-		f.image = opened
-		fs.used = append(fs.used, f)
-		return opened
+	path, now := f.ways.open()
+	opened, err := fs.open(path)
+	if err != nil {
+		return nil
 	}
-	return nil
+	var id object.BuildID
+	copy(id[:], opened.BuildID())
+	if id != f.id || id == (object.BuildID{}) && now != f.stamp {
+		_ = opened.Close()
+		return nil
+	}
+	if len(fs.used) == maxOpen {
+		fs.used[0].close()
+		fs.used = slices.Delete(fs.used, 0, 1)
+	}
+	f.image = opened
+	fs.used = append(fs.used, f)
+	return opened
 }
 
 func (f *file) close() {
@@ -162,13 +200,15 @@ func (f *file) close() {
 	f.image = nil
 }
 
-// place is what is at an offset.
-func (fs *files) place(f *file, offset uint64) Place {
-	p := Place{File: f.name, Offset: offset}
-	if symbols := fs.symbols(f); symbols != nil {
-		if name, in, ok := symbols.At(offset); ok {
-			p.Function, p.In = elf.Demangle(name), in
-		}
+// place is what is at an offset. It is settled if the file could be asked.
+func (fs *files) place(f *file, offset uint64) (p Place, settled bool) {
+	p = Place{File: f.name, Offset: offset}
+	symbols := fs.symbols(f)
+	if symbols == nil {
+		return p, false
 	}
-	return p
+	if name, in, ok := symbols.At(offset); ok {
+		p.Function, p.In = elf.Demangle(name), in
+	}
+	return p, true
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A jit is what a program says of the code that it makes while it runs: a file
@@ -41,8 +43,12 @@ type jits map[int]*jit
 // place names an address within what a process has made itself. A file that is older
 // than the process is of another one that had its number.
 func (all jits) place(proc string, pid int, addr uint64) Place {
-	path := jitPath(proc, pid)
-	info, err := os.Stat(path)
+	f, err := openJIT(proc, pid)
+	if err != nil {
+		return Place{}
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.ModTime().Before(startOf(proc, pid)) {
 		return Place{}
 	}
@@ -51,7 +57,7 @@ func (all jits) place(proc string, pid int, addr uint64) Place {
 		if len(all) >= maxJITs {
 			clear(all)
 		}
-		j = &jit{written: info.ModTime(), size: info.Size(), pieces: readPieces(path)}
+		j = &jit{written: info.ModTime(), size: info.Size(), pieces: parsePieces(io.LimitReader(f, maxJIT))}
 		all[pid] = j
 	}
 	return j.place(addr)
@@ -65,9 +71,22 @@ func (j *jit) place(addr uint64) Place {
 	return Place{Function: j.pieces[i].name, In: addr - j.pieces[i].start, File: "jit"}
 }
 
-// jitPath is where a process writes the file: in its own /tmp, by its own number.
-func jitPath(proc string, pid int) string {
-	return fmt.Sprintf("%s/%d/root/tmp/perf-%s.map", proc, pid, numberInside(proc, pid))
+// openJIT opens the file that a process writes: in its own /tmp, by its own number. A
+// link of its own would lead to a file of ours, so the path is looked up as the process
+// would. Needs Linux 5.6.
+func openJIT(proc string, pid int) (*os.File, error) {
+	root, err := os.Open(fmt.Sprintf("%s/%d/root", proc, pid))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	path := "tmp/perf-" + numberInside(proc, pid) + ".map"
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_NONBLOCK | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	fd, err := unix.Openat2(int(root.Fd()), path, &how)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
 }
 
 // numberInside is the number that a process has for itself: the last one of the line
@@ -102,15 +121,6 @@ func startOf(proc string, pid int) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(seconds, ticks*1e7)
-}
-
-func readPieces(path string) []piece {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = f.Close() }()
-	return parsePieces(io.LimitReader(f, maxJIT))
 }
 
 // parsePieces reads the lines. Where pieces lie over each other, that of the later line

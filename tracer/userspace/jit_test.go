@@ -58,6 +58,16 @@ func TestJIT(t *testing.T) {
 	if got := n.inProcess(7, 0x7f04); got != (Place{}) {
 		t.Errorf("another's is %+v", got)
 	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	ours := write(t, t.TempDir(), "ours", "7f00 10 ours\n")
+	if err := os.Symlink(ours, file); err != nil {
+		t.Fatal(err)
+	}
+	if got := n.inProcess(7, 0x7f04); got != (Place{}) {
+		t.Errorf("a link to a file of ours gives %+v", got)
+	}
 	if got := n.inProcess(8, 0x7f04); got != (Place{}) {
 		t.Errorf("a process that is gone has %+v", got)
 	}

@@ -6,6 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ply-exporter/bpfgen/object"
 )
@@ -56,11 +60,12 @@ func TestPlacesInFiles(t *testing.T) {
 	host := write(t, bin, "host", "host-id")
 	write(t, bin, "bin/idle", "idle-id")
 	write(t, bin, "bin/script", "no program")
-	write(t, proc, "5/maps", "1000-2000 r-xp 00000100 fe:01 77 "+host+"\n"+
-		"3000-4000 r-xp 00000000 fe:01 78 /app/inside\n"+
+	inside := write(t, proc, "5/root/app/inside", "inside-id")
+	write(t, bin, "app/inside", "the host's")
+	write(t, proc, "5/maps", fmt.Sprintf("1000-2000 r-xp 00000100 fe:01 %d %s\n", inodeOf(t, host), host)+
+		fmt.Sprintf("3000-4000 r-xp 00000000 fe:01 %d /app/inside\n", inodeOf(t, inside))+
 		"5000-6000 r-xp 00000000 fe:01 79 /app/removed (deleted)\n"+
 		"7000-8000 r-xp 00000000 00:00 0 [vdso]\n")
-	write(t, proc, "5/root/app/inside", "inside-id")
 	write(t, proc, "5/map_files/5000-6000", "removed-id")
 	for _, row := range []struct {
 		frame object.Frame
@@ -91,6 +96,111 @@ func TestPlacesInFiles(t *testing.T) {
 	if opened != 0 {
 		t.Errorf("%d files stay open", opened)
 	}
+}
+
+func inodeOf(t *testing.T, path string) uint64 {
+	t.Helper()
+	var stat unix.Stat_t
+	if err := unix.Stat(path, &stat); err != nil {
+		t.Fatal(err)
+	}
+	return stat.Ino
+}
+
+// A number of a file that another file has got is not the old one, and a path that leads
+// to another file than the process has is no way to it. Without a build ID nothing else
+// would tell.
+func TestFilesOfOneNumberOrPath(t *testing.T) {
+	proc, bin, opened := t.TempDir(), t.TempDir(), 0
+	n := newNames(proc, fakeFiles(&opened), nil)
+	program := write(t, bin, "program", "")
+	n.files.open = func(path string) (image, error) {
+		text, err := os.ReadFile(path)
+		return noID{fakeImage{string(text), &opened}}, err
+	}
+	area := func() string {
+		return fmt.Sprintf("1000-2000 r-xp 00000000 fe:01 %d %s\n", inodeOf(t, program), program)
+	}
+	change := func(text string, size int64) {
+		t.Helper()
+		write(t, bin, "program", text)
+		if err := os.Chtimes(program, time.Time{}, time.Unix(size, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect := func(want string) {
+		t.Helper()
+		n.processes.at = map[int]time.Time{}
+		delete(n.processes.areas, 5)
+		if got := n.Place(object.Frame{Process: 5, Address: 0x1010}); got.Function != want {
+			t.Errorf("%+v, want %s", got, want)
+		}
+	}
+	change("first", 1)
+	write(t, proc, "5/maps", area())
+	expect("first_1")
+	change("other", 2) // as if the number had been used again
+	n.files.forget()
+	expect("other_1")
+	change("third", 3)
+	expect("third_1")
+	write(t, bin, "new", "stranger")
+	if err := os.Rename(bin+"/new", program); err != nil {
+		t.Fatal(err)
+	}
+	n.files.forget()
+	expect("")
+}
+
+// A noID is a file without a build ID.
+type noID struct{ fakeImage }
+
+func (noID) BuildID() []byte { return nil }
+
+// A file that is never read to its end, as in a file system that does not answer, makes
+// nobody wait twice, and nobody without end. What is known is known.
+func TestNobodyWaitsForFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opened, answer := 0, make(chan bool)
+		n := newNames("/nonexistent", fakeFiles(&opened), nil)
+		n.remember(inFile("known", 1), Place{Function: "f"})
+		n.files.byID[inFile("hangs", 0).BuildID] = &file{name: "hangs"}
+		n.files.open = func(string) (image, error) {
+			<-answer
+			return nil, errors.New("gone")
+		}
+		for i, want := range []time.Duration{patience, 0, 0} {
+			begin := time.Now()
+			if got := n.Place(inFile("hangs", uint64(i))); got != (Place{}) || time.Since(begin) != want {
+				t.Errorf("%+v after %v, want nothing after %v", got, time.Since(begin), want)
+			}
+		}
+		if got := n.Place(inFile("known", 1)); got.Function != "f" {
+			t.Errorf("what is known is %+v", got)
+		}
+		close(answer)
+		synctest.Wait()
+		if got := n.Place(inFile("hangs", 1)); got.File != "hangs" {
+			t.Errorf("after it has answered: %+v", got)
+		}
+	})
+}
+
+// What is shown once waits longer for its names.
+func TestShownOnceWaitsLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opened := 0
+		n := newNames("/nonexistent", fakeFiles(&opened), nil)
+		n.ShowOnce()
+		n.files.byID[inFile("slow", 0).BuildID] = &file{name: "slow"}
+		n.files.open = func(string) (image, error) {
+			time.Sleep(10 * patience)
+			return nil, errors.New("gone")
+		}
+		if got := n.Place(inFile("slow", 1)); got.File != "slow" {
+			t.Errorf("%+v", got)
+		}
+	})
 }
 
 // Few files are open at a time, whatever is asked.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // An area is memory of a process from which it can run: a piece of a file, or of what
@@ -24,17 +25,25 @@ type fileKey struct {
 	inode        uint64
 }
 
-// maxProcesses is how many processes are remembered at most.
-const maxProcesses = 1 << 13
+const (
+	// maxProcesses is how many processes are remembered at most, and maxAreas how many
+	// areas of each: those that were mapped last. The kernel does not tell which are
+	// gone.
+	maxProcesses = 1 << 13
+	maxAreas     = 1 << 12
+)
 
 // processes are what processes run, also of those that have ended, until there are too
 // many: then those are forgotten that were heard of longest ago.
 type processes struct {
 	areas map[int][]area
-	order []int // the one that was heard of last at the end
+	order []int             // the one that was heard of last at the end
+	at    map[int]time.Time // when they were looked at, of those that are there
 }
 
-func newProcesses() processes { return processes{areas: map[int][]area{}} }
+func newProcesses() processes {
+	return processes{areas: map[int][]area{}, at: map[int]time.Time{}}
+}
 
 func (p *processes) set(pid int, areas []area) {
 	if _, ok := p.areas[pid]; !ok {
@@ -44,12 +53,43 @@ func (p *processes) set(pid int, areas []area) {
 		}
 		p.order = append(p.order, pid)
 	}
-	p.areas[pid] = areas
+	p.areas[pid] = areas[max(0, len(areas)-maxAreas):]
 }
 
 // add adds an area that may lie over others.
 func (p *processes) add(pid int, a area) {
-	p.set(pid, append(slices.Clip(p.areas[pid]), a))
+	areas := p.areas[pid]
+	if len(areas) >= maxAreas {
+		areas = slices.Clone(areas[maxAreas/2:])
+	}
+	p.set(pid, append(areas, a))
+}
+
+// fork gives a process what another one runs.
+func (p *processes) fork(parent, child int) { p.set(child, slices.Clone(p.areas[parent])) }
+
+// keep forgets all other processes: that they have run something else may not be known.
+func (p *processes) keep(those []int) {
+	is := map[int]bool{}
+	for _, pid := range those {
+		is[pid] = true
+	}
+	p.order = slices.DeleteFunc(p.order, func(pid int) bool {
+		if !is[pid] {
+			delete(p.areas, pid)
+		}
+		return !is[pid]
+	})
+}
+
+// due says that a process may be looked at again.
+func (p *processes) due(pid int) bool { return time.Since(p.at[pid]) >= refresh }
+
+func (p *processes) lookedAt(pid int) {
+	if len(p.at) >= maxProcesses {
+		clear(p.at)
+	}
+	p.at[pid] = time.Now()
 }
 
 // area finds the area that holds an address: the newest.

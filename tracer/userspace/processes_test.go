@@ -34,10 +34,19 @@ func TestProcesses(t *testing.T) {
 			t.Errorf("%d is in %q", addr, a.path)
 		}
 	}
-	p.set(2, p.areas[1]) // a child
+	p.fork(1, 2)
 	p.add(2, area{start: 100, end: 110, path: "its own"})
 	if _, ok := p.area(1, 105); ok {
 		t.Error("a child's area is its parent's")
+	}
+	for i := range uint64(3 * maxAreas) { // without end, and nobody says what is gone
+		p.add(3, area{start: 100 * i, end: 100*i + 10})
+	}
+	if n := len(p.areas[3]); n > maxAreas {
+		t.Errorf("%d areas", n)
+	}
+	if _, ok := p.area(3, 100*(3*maxAreas-1)); !ok {
+		t.Error("the newest area is forgotten")
 	}
 	for pid := range maxProcesses {
 		p.set(10+pid, nil)

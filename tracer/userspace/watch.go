@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,9 @@ import (
 // begins, or maps a file that it can run.
 type watch struct {
 	rings []*ring
-	stop  *os.File // closed to end the reading
+	now   func() uint64 // the time of records
+	held  []record      // that are newer than what has been taken of each ring
+	stop  *os.File      // closed to end the reading
 	ended chan struct{}
 }
 
@@ -30,20 +33,20 @@ type ring struct {
 	page int
 }
 
-// ringPages is the size of a ring without its first page: 64 KiB hold the records of
-// some 60 programs that begin. They are read when half of it is used.
-const ringPages = 16
+// ringPages is the size of a ring without its first page: 128 KiB hold the records of
+// some 120 programs that begin. They are read when half of it is used.
+const ringPages = 32
 
-// Watch begins to watch processes, until Close. Needs CAP_PERFMON, or CAP_SYS_ADMIN
+// Watch begins to watch processes. Needs CAP_PERFMON, or CAP_SYS_ADMIN
 // before Linux 5.8. Without it those that end before somebody asks have no names, but
 // for what is in a file with a build ID.
 func (n *Names) Watch(cpus []int) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.turn <- struct{}{}
+	defer func() { <-n.turn }()
 	if n.watch != nil {
 		return nil
 	}
-	w := &watch{ended: make(chan struct{})}
+	w := &watch{ended: make(chan struct{}), now: monotonic}
 	for _, cpu := range cpus {
 		r, err := openRing(cpu)
 		if err != nil {
@@ -62,12 +65,12 @@ func (n *Names) Watch(cpus []int) error {
 	return nil
 }
 
-// Close ends the watching.
-func (n *Names) Close() {
-	n.mu.Lock()
+// unwatch ends the watching, which else ends with the process.
+func (n *Names) unwatch() {
+	n.turn <- struct{}{}
 	w := n.watch
 	n.watch = nil
-	n.mu.Unlock()
+	<-n.turn
 	if w == nil {
 		return
 	}
@@ -88,7 +91,8 @@ func openRing(cpu int) (*ring, error) {
 		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_DUMMY,
 		Sample_type: unix.PERF_SAMPLE_TIME,
 		Bits: unix.PerfBitMmap | unix.PerfBitMmap2 | unix.PerfBitComm | unix.PerfBitCommExec | unix.PerfBitTask |
-			unix.PerfBitSampleIDAll | unix.PerfBitWatermark,
+			unix.PerfBitSampleIDAll | unix.PerfBitWatermark | unix.PerfBitUseClockID,
+		Clockid: unix.CLOCK_MONOTONIC,
 	}
 	page := os.Getpagesize()
 	attr.Size = uint32(unsafe.Sizeof(*attr))
@@ -113,35 +117,53 @@ func (n *Names) read(w *watch, woken *os.File) {
 	for _, r := range w.rings {
 		wait = append(wait, unix.PollFd{Fd: int32(r.fd), Events: unix.POLLIN})
 	}
-	n.mu.Lock()
+	n.turn <- struct{}{}
 	n.lookAtAll() // at those that run already
-	n.mu.Unlock()
+	<-n.turn
 	for {
-		_, err := unix.Poll(wait, -1)
+		_, err := unix.Ppoll(wait, nil, nil)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil || wait[0].Revents != 0 {
 			return
 		}
-		n.mu.Lock()
+		n.turn <- struct{}{}
 		n.catchUp()
-		n.mu.Unlock()
+		<-n.turn
 	}
 }
 
-// catchUp takes what the kernel has written until now.
+// monotonic is the time of CLOCK_MONOTONIC.
+func monotonic() uint64 {
+	var now unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) // every kernel has it
+	return uint64(now.Nano())
+}
+
+// catchUp takes what the kernel has written until now, in the order in which it happened.
+// What is written while rings are read waits for the next time: of the ring of another CPU
+// that was read already, something older may be missing.
 func (n *Names) catchUp() {
-	if n.watch == nil {
+	w := n.watch
+	if w == nil {
 		return
 	}
-	var all []record
-	for _, r := range n.watch.rings {
+	begin, lost := w.now(), false
+	all := w.held
+	for _, r := range w.rings {
 		all = append(all, r.take()...)
 	}
 	slices.SortStableFunc(all, func(a, b record) int { return cmp.Compare(a.time, b.time) })
-	for _, r := range all {
+	ready, _ := slices.BinarySearchFunc(all, begin+1, func(r record, t uint64) int { return cmp.Compare(r.time, t) })
+	for _, r := range all[:ready] {
 		n.note(r)
+		lost = lost || r.kind == unix.PERF_RECORD_LOST
+	}
+	w.held = slices.Clone(all[ready:])
+	if lost {
+		n.processes.keep(pids(n.proc))
+		n.lookAtAll()
 	}
 }
 
@@ -206,7 +228,7 @@ func (n *Names) note(r record) {
 		n.processes.set(pid, nil)
 	case r.kind == unix.PERF_RECORD_FORK:
 		if parent := int(int32(word(4))); parent != pid {
-			n.processes.set(pid, slices.Clip(n.processes.areas[parent]))
+			n.processes.fork(parent, pid)
 		}
 	case r.kind == unix.PERF_RECORD_MMAP2 && len(r.body) > 64:
 		path, _, _ := strings.Cut(string(r.body[64:]), "\x00")
@@ -215,6 +237,31 @@ func (n *Names) note(r record) {
 			a.file = fileKey{word(32), word(36), long(40)}
 		}
 		n.processes.add(pid, a)
-		n.files.learn(n.proc, pid, a)
+		learning := &n.learning
+		if n.files.byKey[a.file] != nil {
+			learning = &n.relearning
+		}
+		if learning.allow() {
+			n.files.learn(n.proc, pid, a)
+		}
 	}
+}
+
+// A rate allows something so often in a second.
+type rate struct {
+	second time.Time
+	n      int
+}
+
+// maxLearned is how many files a second are looked at because a process maps them, of those
+// that are known and of others. What is left out is looked at when a name of it is asked for, if
+// the process is there then.
+const maxLearned = 500
+
+func (r *rate) allow() bool {
+	if time.Since(r.second) > time.Second {
+		r.second, r.n = time.Now(), 0
+	}
+	r.n++
+	return r.n <= maxLearned
 }

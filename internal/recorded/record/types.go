@@ -32,7 +32,7 @@ var enums = regexp.MustCompile(`^(skb_drop_reason|sock_type|hrtimer_restart|writ
 	`bpf_map_type|rcu_.*|cpu_idle_type|fault_flag|vm_fault_reason|mm_.*|nf_inet_hooks|lru_list|lsm_event)$`)
 
 // functions are the functions and raw tracepoints whose declaration is kept.
-var functions = regexp.MustCompile(`^(__traceiter_(sched_(switch|wakeup.*|waking|process_.*)|sys_(enter|exit)|block_rq_.*|softirq_.*|kfree_skb|consume_skb|netif_receive_skb|task_newtask|irq_handler_.*|signal_.*)|vfs_.*|do_sys_open.*|ksys_(read|write)|cap_capable|security_(file_open|capable|socket_connect|inode_.*)|commit_creds|` +
+var functions = regexp.MustCompile(`^(__traceiter_(sched_(switch|wakeup.*|waking|process_.*)|sys_(enter|exit)|block_rq_.*|softirq_.*|kfree_skb|consume_skb|netif_receive_skb|task_(newtask|rename)|irq_handler_.*|signal_.*|tcp_(retransmit_skb|receive_reset|destroy_sock)|inet_sock_set_state|hrtimer_(start|expire_entry)|timer_(start|expire_entry)|workqueue_execute_(start|end)|page_fault_.*|cpu_idle|mm_(page_alloc|filemap_.*|vmscan_direct_reclaim_.*)|block_bio_(queue|complete)|writeback_dirty_(folio|page)|oom_.*|cgroup_mkdir|module_load|net_dev_.*|napi_poll)|vfs_.*|do_sys_open.*|ksys_(read|write)|cap_capable|security_(file_open|capable|socket_connect|inode_.*)|commit_creds|` +
 	`tcp_(sendmsg|recvmsg|v4_connect|v6_connect|v4_rcv|retransmit_skb|drop|drop_reason|set_state|connect|close|v4_syn_recv_sock|v6_syn_recv_sock|` +
 	`cleanup_rbuf|rcv_established|v4_do_rcv|conn_request|finish_connect)|__tcp_(retransmit_skb|select_window)|inet_csk_accept|inet_listen|` +
 	`udp_(sendmsg|recvmsg|queue_rcv_skb|unicast_rcv_skb)|ip_(rcv|output|local_out|local_deliver|rcv_finish)|icmp_(rcv|send)|__icmp_send|unix_(accept|stream_connect|.*_sendmsg)|` +

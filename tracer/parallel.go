@@ -1,10 +1,10 @@
-package exporter
+package tracer
 
 import "sync"
 
-// parallel calls do for each number below n, so many at a time, and returns when all
+// Parallel calls do for each number below n, so many at a time, and returns when all
 // calls have.
-func parallel(n, atOnce int, do func(i int)) {
+func Parallel(n, atOnce int, do func(i int)) {
 	slots := make(chan struct{}, atOnce)
 	var wait sync.WaitGroup
 	for i := range n {
