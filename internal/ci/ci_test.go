@@ -100,7 +100,7 @@ func TestResults(t *testing.T) {
 	if len(r.skips) != 1 || r.skips[0] != (skip{"p.TestB", "needs kprobes"}) {
 		t.Errorf("skips %v", r.skips)
 	}
-	if got := strings.Join(r.failures, " "); got != "p.TestC/x p.TestC crashed q" {
+	if got := fmt.Sprint(r.failures); got != "[p.TestC/x p.TestC crashed q]" {
 		t.Errorf("failures %q", got)
 	}
 	for _, want := range []string{"c_test.go:9: wrong", "q.go:1: bad"} {
@@ -123,13 +123,13 @@ func TestSuiteFails(t *testing.T) {
 		{"good skip", results{skips: []skip{{"T", "needs the command prometheus"}}}, false},
 		{"bad skip", results{passed: []string{"p.U"}, skips: []skip{{"T", "needs kprobe_multi"}}}, true},
 		{"no test", results{}, true},
-		{"failure", results{passed: []string{"p.U"}, failures: []string{"T"}}, true},
+		{"failure", results{passed: []string{"p.U"}, failures: []failure{{pkg: "p", test: "T"}}}, true},
 	}
 	for _, tt := range tests {
 		s := &suite{out: io.Discard}
 		s.take(job{name: "guest", kernel: guest}, &tt.results)
-		if s.failed() != tt.failed {
-			t.Errorf("%s: failed %v, faults %v", tt.name, s.failed(), s.faults)
+		if s.fails() != tt.failed {
+			t.Errorf("%s: failed %v, faults %v", tt.name, s.fails(), s.faults)
 		}
 	}
 }
@@ -141,8 +141,8 @@ func TestUnfetched(t *testing.T) {
 		s := &suite{out: &out}
 		s.unfetched(k, errors.New("no kernel"))
 		s.summary(0)
-		if s.failed() == k.optional || k.optional != strings.Contains(out.String(), "left out:\n  ALL TESTS ON "+k.arch) {
-			t.Errorf("%v: failed %v, summary:\n%s", k, s.failed(), &out)
+		if s.fails() == k.optional || k.optional != strings.Contains(out.String(), "left out:\n  ALL TESTS ON "+k.arch) {
+			t.Errorf("%v: failed %v, summary:\n%s", k, s.fails(), &out)
 		}
 		if k.optional && k.arch == "amd64" {
 			t.Errorf("%v must not be missing", k)
@@ -260,7 +260,7 @@ func TestNoneLost(t *testing.T) {
 		s.take(job{name: "this machine", kernel: facts{bpf: true, release: "6.1"}}, &results{skips: []skip{{"p.TestA", tt.reason}}})
 		s.take(job{name: "guest", kernel: facts{guest: true}}, &results{passed: tt.passed})
 		s.checkNoneLost()
-		if s.failed() != tt.failed {
+		if s.fails() != tt.failed {
 			t.Errorf("%s: faults %q", tt.name, s.faults)
 		}
 	}
@@ -277,7 +277,7 @@ func TestBuild(t *testing.T) {
 	}
 	s := &suite{out: io.Discard}
 	r := s.runHere(job{name: "here", kernel: facts{bpf: true}}, program{built[0], "^TestOlder$"})
-	if got := strings.Join(r.passed, " "); got != "ply-exporter/internal/need.TestOlder" || s.failed() {
+	if got := strings.Join(r.passed, " "); got != "ply-exporter/internal/need.TestOlder" || s.fails() {
 		t.Errorf("passed %s, faults %q", got, s.faults)
 	}
 	if _, err := build(runtime.GOARCH, t.TempDir(), []string{"./no/such"}); err == nil {

@@ -115,21 +115,18 @@ func (s *suite) unfetched(k guestKernel, err error) {
 	s.leaveOut("ALL TESTS ON %s: no suite of this machine's Debian mirror delivers a kernel (%v)", k.arch, err)
 }
 
-// job runs all of a kernel's tests in one boot.
+// job runs tests of a kernel in one boot.
 func (k guestKernel) job(tests *tests) job {
 	has := facts{release: k.version, root: true, bpf: true, kprobes: true, kprobeMulti: k.kprobeMulti, guest: true}
-	return job{name: k.String(), kernel: has, run: func(s *suite, j job) {
-		programs, err := k.programs(tests)
-		if err != nil {
-			s.fault("%s: %v", j.name, err)
-			return
-		}
-		args := append([]string{k.version, k.arch, "-m", "1024", "-timeout", "30m"}, k.flags...)
-		cmd := exec.Command("internal/guest/run", append(append(args, "--"), argsOf(programs)...)...)
-		for _, r := range s.runGuest(j, cmd, programs) {
-			s.take(j, r)
-		}
-	}}
+	return job{
+		name:     k.String(),
+		kernel:   has,
+		programs: func() ([]program, error) { return k.programs(tests) },
+		runTests: func(s *suite, j job, programs []program) []*results {
+			args := append([]string{k.version, k.arch, "-m", "1024", "-timeout", "30m"}, k.flags...)
+			return s.runGuest(j, exec.Command("internal/guest/run", append(append(args, "--"), argsOf(programs)...)...), programs)
+		},
+	}
 }
 
 // programs are the test binaries for the guest, at the end those after

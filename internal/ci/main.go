@@ -34,7 +34,7 @@ func main() {
 	s := &suite{out: os.Stdout, slowest: *slowest}
 	s.all(*only, *version, *lint)
 	s.summary(time.Since(begin))
-	if s.failed() {
+	if s.fails() {
 		os.Exit(1)
 	}
 }
@@ -65,6 +65,7 @@ func (s *suite) all(only, version string, lint bool) {
 		jobs = append(append(jobs, moduleJobs(host)...), sourceJob(lint))
 	}
 	s.runAll(jobs, atOnce)
+	s.again()
 	if only == "" {
 		s.checkNoneLost()
 	}

@@ -25,6 +25,19 @@ type event struct {
 // A skip is a test that was skipped and what it said.
 type skip struct{ test, reason string }
 
+// A failure is of a test, or of a package whose test is empty then.
+type failure struct {
+	pkg, test string
+	ended     bool // the test has ended by itself
+}
+
+func (f failure) String() string {
+	if f.test == "" {
+		return f.pkg
+	}
+	return f.pkg + "." + f.test
+}
+
 // A duration is how long a test took. That of one with subtests has theirs in it.
 type duration struct {
 	test    string
@@ -36,7 +49,7 @@ type duration struct {
 type results struct {
 	out      io.Writer
 	passed   []string
-	failures []string
+	failures []failure
 	skips    []skip
 	took     []duration
 	output   map[string]*strings.Builder // by package and test
@@ -104,7 +117,8 @@ func (r *results) close() (said string) {
 	for _, name := range slices.Sorted(maps.Keys(r.output)) {
 		text := r.output[name].String()
 		if strings.Contains(name, ".Test") || strings.Contains(name, ".Fuzz") || strings.Contains(name, ".Example") {
-			r.fail(event{Test: name}, name, text)
+			pkg, test, _ := strings.Cut(name, ".")
+			r.fail(event{Package: pkg, Test: test}, name, text)
 		} else {
 			said += text
 		}
@@ -120,7 +134,7 @@ func (r *results) fail(e event, name, text string) {
 		return
 	}
 	r.failed[e.Package] = true
-	r.failures = append(r.failures, name)
+	r.failures = append(r.failures, failure{e.Package + e.ImportPath, e.Test, e.Action == "fail"})
 }
 
 var logLine = regexp.MustCompile(`(?m)^\s+\S+\.go:\d+: (.*)$`)

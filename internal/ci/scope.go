@@ -75,9 +75,14 @@ func (m marked) pattern(pkg string, wanted ...scope) string {
 			names = append(names, regexp.QuoteMeta(name))
 		}
 	}
+	return patternOf(names)
+}
+
+// patternOf selects functions for -test.run; it is empty when there are none.
+func patternOf(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
 	slices.Sort(names)
-	return "^(" + strings.Join(names, "|") + ")$"
+	return "^(" + strings.Join(slices.Compact(names), "|") + ")$"
 }

@@ -18,6 +18,8 @@ type suite struct {
 	passed  map[string]int // by where
 	skips   map[string]int // by reason and where
 	faults  []string       // why the run fails
+	failed  []failed       // tests that may run again
+	second  []string       // those that passed then
 	leftOut []string
 	slowest int                   // how many of the slowest tests of each job are printed
 	took    map[string][]duration // by where
@@ -31,6 +33,10 @@ type job struct {
 	name   string // where it runs
 	kernel facts
 	run    func(*suite, job)
+
+	// Instead of run, where it is tests in a kernel: which, and how some of them run.
+	programs func() ([]program, error)
+	runTests func(*suite, job, []program) []*results
 }
 
 // fault notes why the run fails, and goes on.
@@ -54,7 +60,7 @@ func (s *suite) missing(host facts, format string, args ...any) {
 	}
 }
 
-func (s *suite) failed() bool { return len(s.faults) > 0 }
+func (s *suite) fails() bool { return len(s.faults)+len(s.failed) > 0 }
 
 // runAll runs jobs, some at once, and prints what each has to say in one piece.
 func (s *suite) runAll(jobs []job, atOnce int) {
@@ -67,7 +73,7 @@ func (s *suite) runAll(jobs []job, atOnce int) {
 			var out bytes.Buffer
 			begin := time.Now()
 			part := &suite{out: &out}
-			j.run(part, j)
+			part.do(j)
 			<-slots
 			adding.Lock()
 			defer adding.Unlock()
@@ -79,6 +85,22 @@ func (s *suite) runAll(jobs []job, atOnce int) {
 		})
 	}
 	all.Wait()
+}
+
+// do does a job.
+func (s *suite) do(j job) {
+	if j.run != nil {
+		j.run(s, j)
+		return
+	}
+	programs, err := j.programs()
+	if err != nil {
+		s.fault("%s: %v", j.name, err)
+		return
+	}
+	for _, r := range j.runTests(s, j, programs) {
+		s.take(j, r)
+	}
 }
 
 // aside does something beside what follows. What it returns waits for the end of that, and adds what was found.
@@ -100,6 +122,7 @@ func (s *suite) aside(do func(*suite)) (wait func()) {
 // add adds what another suite found.
 func (s *suite) add(part *suite) {
 	s.faults = append(s.faults, part.faults...)
+	s.failed = append(s.failed, part.failed...)
 	s.leftOut = append(s.leftOut, part.leftOut...)
 	s.skippedHere = append(s.skippedHere, part.skippedHere...)
 	for where, n := range part.passed {
@@ -150,8 +173,12 @@ func (s *suite) inGuest(test string) {
 func (s *suite) take(j job, r *results) {
 	s.pass(j.name, len(r.passed))
 	s.time(j.name, r.took)
-	for _, name := range r.failures {
-		s.faults = append(s.faults, fmt.Sprintf("%s: %s", j.name, name))
+	for _, f := range r.failures {
+		if at := (failed{f, j}); f.ended && f.test != "" && j.runTests != nil {
+			s.failed = append(s.failed, at)
+		} else {
+			s.faults = append(s.faults, at.String())
+		}
 	}
 	for _, skip := range r.skips {
 		fmt.Fprintf(s.out, "skip %s: %s\n", skip.test, skip.reason)
@@ -204,6 +231,7 @@ func (s *suite) summary(took time.Duration) {
 	}
 	s.list("passed", passes)
 	s.list("left out", append(s.leftOut, skips...))
+	s.list("failed once, and passed when they ran again", s.second)
 	s.list("failed", s.faults)
 	fmt.Fprintf(s.out, "\ntook %s\n%d passed, %d failed, %d skipped\n", took.Round(time.Second), passed, len(s.faults), skipped)
 }

@@ -84,15 +84,19 @@ const noKernel = "no kernel"
 // after the other, because tests that count events of the whole machine would
 // count each other's.
 func hostJob(host facts, t *tests) job {
-	return job{name: "this machine", kernel: host, run: func(s *suite, j job) {
-		programs, err := t.programs(runtime.GOARCH, here, one, ends, kernels, arches, last)
-		if err != nil {
-			s.fault("%s: %v", j.name, err)
-		}
-		for _, p := range programs {
-			s.take(j, s.runHere(j, p))
-		}
-	}}
+	return job{
+		name:   "this machine",
+		kernel: host,
+		programs: func() ([]program, error) {
+			return t.programs(runtime.GOARCH, here, one, ends, kernels, arches, last)
+		},
+		runTests: func(s *suite, j job, programs []program) (all []*results) {
+			for _, p := range programs {
+				all = append(all, s.runHere(j, p))
+			}
+			return all
+		},
+	}
 }
 
 // ownModules are modules of this tree with tests that need no kernel.
