@@ -204,13 +204,19 @@ func TestTooFewFiles(t *testing.T) {
 	}
 }
 
-// Without /proc nothing can be known of this process, and the library makes no
-// map.
-func TestWithoutProc(t *testing.T) {
+// Without /proc nothing can be known of this process, without /sys nothing of the
+// kernel, and the library makes no map.
+func TestWithoutMounts(t *testing.T) {
 	need.BPF(t)
 	need.Command(t, "unshare")
-	r := under(t, programForAll(t), `exec unshare -m sh -c 'umount -l /proc; exec "$@"' sh "$@"`, "run", "-t", "0.1", nothing)
-	if want := "/proc is not mounted: run \"mount -t proc proc /proc\"\n"; r.status != 1 || r.stderr != want {
-		t.Errorf("%+v, want %s", r, want)
+	for _, tt := range []struct{ folder, script, want string }{
+		{"/proc", nothing, "/proc is not mounted: run \"mount -t proc proc /proc\"\n"},
+		{"/sys", nothing, "/sys is not mounted: run \"mount -t sysfs sysfs /sys\"\n"},
+		{"/sys", "tracepoint:sched/sched_switch { @ = count(); }", "/sys is not mounted: run \"mount -t sysfs sysfs /sys\", then \"mount -t tracefs tracefs /sys/kernel/tracing\"\n"},
+	} {
+		r := under(t, programForAll(t), `exec unshare -m sh -c 'umount -l `+tt.folder+`; exec "$@"' sh "$@"`, "run", "-t", "0.1", tt.script)
+		if r.status != 1 || !strings.Contains(r.stderr, tt.want) {
+			t.Errorf("%s: %+v, want %s", tt.folder, r, tt.want)
+		}
 	}
 }

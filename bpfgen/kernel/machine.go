@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -32,6 +33,9 @@ func (k *Kernel) OnlineCPUs() ([]int, error) { return k.readCPUs("online") }
 func (k *Kernel) readCPUs(which string) ([]int, error) {
 	name := "sys/devices/system/cpu/" + which
 	text, err := fs.ReadFile(k.files, name)
+	if err != nil && k.lacksSys() {
+		return nil, errors.New(noSys)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s processors: %w", which, err)
 	}

@@ -28,7 +28,13 @@ type noTracing string
 func (e noTracing) Error() string      { return string(e) }
 func (noTracing) Is(target error) bool { return target == plylang.ErrMissing }
 
-const errNoTracing noTracing = "tracefs is not mounted: run \"mount -t tracefs tracefs /sys/kernel/tracing\""
+const (
+	errNoTracing noTracing = "tracefs is not mounted: run " + mountTracing
+	errNoSys     noTracing = noSys + ", then " + mountTracing
+
+	noSys        = "/sys is not mounted: run \"mount -t sysfs sysfs /sys\""
+	mountTracing = "\"mount -t tracefs tracefs /sys/kernel/tracing\""
+)
 
 // Tracing returns the tracefs folder among the kernel's files.
 func (k *Kernel) Tracing() (string, error) { return k.tracing() }
@@ -43,7 +49,16 @@ func (k *Kernel) findTracing() (string, error) {
 			return "", noTracing("/" + folder + " may not be read: run as root or with CAP_DAC_READ_SEARCH")
 		}
 	}
+	if k.lacksSys() {
+		return "", errNoSys
+	}
 	return "", errNoTracing
+}
+
+// lacksSys says whether /sys is not mounted.
+func (k *Kernel) lacksSys() bool {
+	_, err := fs.Stat(k.files, "sys/devices")
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // Tracepoints returns the tracepoints that match both globs as
