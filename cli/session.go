@@ -172,7 +172,8 @@ func (s *session) finish(status int) int {
 	s.maps()
 	s.late()
 	s.faults()
-	status = s.worst(status, s.lost())
+	ended := s.ended()
+	status = s.worst(status, s.lost() || ended)
 	switch err := s.printer.Err(); {
 	case errors.Is(err, syscall.EPIPE): // the reader has exited, as in "| head -1"
 		return statusError
@@ -209,6 +210,18 @@ func (s *session) lost() bool {
 		s.printer.Lost(events, updates, missed)
 	}
 	return events+updates+missed > 0
+}
+
+// ended reports the probes that ended before the script, and returns whether there were any:
+// what happened there afterwards is not counted.
+func (s *session) ended() (any bool) {
+	for _, p := range s.tracer.Probes() {
+		if p.Ended != nil {
+			any = true
+			fmt.Fprintf(s.Err, "%v has ended early: %v\n", p.Spec, p.Ended)
+		}
+	}
+	return any
 }
 
 // faults reports what could not be read.

@@ -20,7 +20,8 @@ type ProbeStatus struct {
 	Sites    int    // sites that were attached
 	Covers   int    // probes these stand for, as the user counts them
 	Attached bool   // it is attached now; BEGIN and END: it ran
-	Err      error  // sites of a glob that could not be attached
+	Err      error  // sites of a glob that could not be attached, and Ended
+	Ended    error  // why sites that were attached are no longer, before the script ends
 
 	// Missed counts the events that the kernel skipped although the probe was
 	// attached. MissedKnown says whether this kernel counts them.
@@ -84,9 +85,10 @@ func (p *program) addTo(s *ProbeStatus, i int, closed bool) {
 	if len(p.attached) > 0 {
 		s.Covers += p.Covers[i] * len(p.attached) / len(p.Points)
 	}
-	lost := errors.Join(p.lostModule(), p.lostFile())
-	s.Attached = s.Attached || len(p.links) > 0 && !p.halted && lost == nil || p.ran
-	s.Err = errors.Join(append([]error{s.Err, lost}, leftOut(p)...)...)
+	ended := errors.Join(p.lostModule(), p.lostFile())
+	s.Attached = s.Attached || len(p.links) > 0 && !p.halted && ended == nil || p.ran
+	s.Err = errors.Join(append([]error{s.Err, ended}, leftOut(p)...)...)
+	s.Ended = errors.Join(s.Ended, ended)
 	s.Missed += p.missedNow(closed)
 }
 
