@@ -2,12 +2,13 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// failed is a test that failed in a kernel.
+// failed is a test that failed.
 type failed struct {
 	failure
 	job job
@@ -24,9 +25,9 @@ func (f failed) function() string {
 // mayRunAgain is how many functions may fail in the whole run, and run once more.
 const mayRunAgain = 2
 
-// again runs the tests that failed in a kernel once more, with nothing beside
-// them: many compare with clocks and counters of a machine on which others work. What
-// fails then fails the run, and all of it does where more has failed than
+// again runs the tests that failed once more, with nothing beside them: many compare
+// with clocks and counters of a machine on which others work, or wait for another program.
+// What fails then fails the run, and all of it does where more has failed than
 // mayRunAgain. The summary names those that passed.
 func (s *suite) again() {
 	all := s.failed
@@ -41,16 +42,19 @@ func (s *suite) again() {
 		}
 		return
 	}
-	for len(all) > 0 {
-		j := all[0].job
-		there := func(f failed) bool { return f.job.name == j.name }
-		s.againAt(j, slices.DeleteFunc(slices.Clone(all), func(f failed) bool { return !there(f) }))
-		all = slices.DeleteFunc(all, there)
+	together := map[string][]failed{}
+	for _, f := range all {
+		key := f.job.name + ": " + f.pkg
+		together[key] = append(together[key], f)
+	}
+	for _, key := range slices.Sorted(maps.Keys(together)) {
+		s.againAt(together[key])
 	}
 }
 
-// againAt runs tests of one job once more.
-func (s *suite) againAt(j job, tests []failed) {
+// againAt runs tests of one job and package once more.
+func (s *suite) againAt(tests []failed) {
+	j := tests[0].job
 	programs, err := j.programs()
 	if err != nil {
 		s.fault("%s: %v", j.name, err)
@@ -70,7 +74,9 @@ func (s *suite) againAt(j job, tests []failed) {
 		}
 		s.second = append(s.second, f.String())
 		s.pass(j.name, 1)
-		s.inGuest(f.failure.String())
+		if j.kernel.guest {
+			s.inGuest(f.failure.String())
+		}
 	}
 }
 

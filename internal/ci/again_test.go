@@ -78,10 +78,30 @@ func ended(tests ...string) (all []failure) {
 	return all
 }
 
-// Tests that need no kernel depend on nothing else, and do not run again.
+// Those that need no kernel run again, too, each package by itself.
+func TestAgainWithoutKernel(t *testing.T) {
+	s := &suite{out: io.Discard}
+	var ran []string
+	for _, pkg := range []string{"p", "q"} {
+		j := job{
+			name:     noKernel,
+			programs: func() ([]program, error) { return []program{{binary: binary{pkg: pkg}}}, nil },
+			runTests: func(_ *suite, _ job, programs []program) []*results {
+				ran = append(ran, programs[0].pkg+" "+programs[0].pattern)
+				return []*results{{passed: []string{pkg + ".TestA"}}}
+			},
+		}
+		s.take(j, &results{failures: []failure{{pkg, "TestA", true}}})
+	}
+	if s.again(); s.fails() || !slices.Equal(ran, []string{"p ^(TestA)$", "q ^(TestA)$"}) {
+		t.Errorf("faults %q, ran %q", s.faults, ran)
+	}
+}
+
+// Without a way to run it alone a failure is one.
 func TestNotAgain(t *testing.T) {
 	s := &suite{out: io.Discard}
-	s.take(job{name: noKernel}, &results{passed: []string{"p.TestD"}, failures: ended("TestA")})
+	s.take(job{name: "internal/schema"}, &results{passed: []string{"p.TestD"}, failures: ended("TestA")})
 	if s.again(); len(s.faults) != 1 {
 		t.Errorf("faults %q", s.faults)
 	}

@@ -66,13 +66,21 @@ func (s *suite) firstPass(host facts, t *tests) {
 	var learning sync.Mutex
 	var jobs []job
 	for _, b := range binaries {
-		jobs = append(jobs, job{name: noKernel, kernel: host, run: func(s *suite, j job) {
-			r := s.runUnprivileged(j, program{binary: b})
-			learning.Lock()
-			t.marked.mark(b.pkg, r)
-			learning.Unlock()
-			s.take(j, r)
-		}})
+		jobs = append(jobs, job{
+			name:     noKernel,
+			kernel:   host,
+			programs: func() ([]program, error) { return []program{{binary: b}}, nil },
+			runTests: func(s *suite, j job, programs []program) (all []*results) {
+				for _, p := range programs {
+					r := s.runUnprivileged(j, p)
+					learning.Lock()
+					t.marked.mark(p.pkg, r)
+					learning.Unlock()
+					all = append(all, r)
+				}
+				return all
+			},
+		})
 	}
 	s.runAll(jobs, atOnce+1) // some wait
 }
