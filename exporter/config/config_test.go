@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,8 +74,9 @@ func TestWrongConfigurations(t *testing.T) {
 		{"a sample that is none", "scripts:\n  - name: a\n    script: S\n    sample: 1/10\n", `c.yaml:4:13: sample "1/10": give auto, or 1/N with a power of two from 2 to 1024, such as 1/16`},
 		{"a sample that is a list", "scripts:\n  - name: a\n    script: S\n    sample: [auto]\n", `c.yaml:4:13: sample must be auto or a part such as 1/16, not a list`},
 		{"a merge key that is a text", "scripts:\n  - name: a\n    \"<<\": {script: S}\n", `c.yaml:3:5: a script has no key "<<": it may have name, help, script, file, budget, sample, metrics`},
-		{"a number is merged", good + "    <<: 5\n", `c.yaml:4:9: what a script merges must be a mapping (key: value), not a number`},
-		{"a number in a list is merged", good + "    <<: [{help: x}, 5]\n", `c.yaml:4:21: what a script merges must be a mapping (key: value), not a number`},
+		{"a number is merged", good + "    <<: 5\n", `c.yaml:4:9: << of a script must be a mapping (key: value), not a number`},
+		{"a number in a list is merged", good + "    <<: [{help: x}, 5]\n", `c.yaml:4:21: << of a script must be a mapping (key: value), not a number`},
+		{"a number is merged within", good + "    <<: {<<: 5}\n", `c.yaml:4:14: << of << of a script must be a mapping (key: value), not a number`},
 		{"two merge keys", good + "    <<: {help: x}\n    <<: {help: y}\n", `c.yaml:5:5: << is already given at c.yaml:4:5`},
 		{"a mapping merges itself", "scripts:\n  - &a\n    name: a\n    script: S\n    <<: *a\n", `c.yaml:2:5: a mapping cannot merge itself`},
 		{"a mapping merges a list with itself", "scripts:\n  - &a\n    name: a\n    script: S\n    <<: [*a]\n", `c.yaml:5:9: a mapping cannot merge itself`},
@@ -167,6 +169,30 @@ func TestAliasesThatGrow(t *testing.T) {
 	_, err := Parse("c.yaml", []byte(b.String()))
 	if err == nil || !strings.Contains(err.Error(), "more than 100000 values: aliases repeat too much") {
 		t.Errorf("got %.300v", err)
+	}
+}
+
+// More values than there may be are one error, wherever the limit is reached, and nothing
+// is said of what was not read. What is merged through many mappings counts in each.
+func TestTooManyValues(t *testing.T) {
+	labels := func(m string) string { return metricYAML("labels: [{name: x, map: " + m + "}]") }
+	pairs := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "k%d: v, ", i)
+		}
+		return "{" + b.String() + "}"
+	}
+	for name, text := range map[string]string{
+		"odd":    labels(pairs(60_000)) + "  - name: b\n",
+		"even":   strings.Replace(labels(pairs(60_000)), "@", "@\", help: \"x", 1) + "  - {}\n",
+		"list":   metricYAML("labels: ["+strings.Repeat("x,", 110_000)+"]") + "  - name: b\n",
+		"merged": labels(strings.Repeat("{<<: ", 2000) + pairs(20_000) + strings.Repeat("}", 2000)),
+	} {
+		_, err := Parse("c.yaml", []byte(text))
+		if err == nil || !strings.HasSuffix(err.Error(), ": more than 100000 values: aliases repeat too much") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %.300v", name, err)
+		}
 	}
 }
 

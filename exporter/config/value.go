@@ -19,6 +19,9 @@ type value struct {
 func (v value) pos() plylang.Pos { return v.doc.offset(v.node.Line, v.node.Column) }
 
 func (v value) fail(format string, args ...any) {
+	if v.doc.refused {
+		return // a fault of what was not read
+	}
 	v.doc.errs.Add(v.doc.src, v.pos(), format, args...)
 }
 
@@ -135,12 +138,13 @@ func (v value) list(what string) []value {
 	return out
 }
 
+// tooMany says whether the document has more values than it may have, once as an error.
 func (v value) tooMany() bool {
-	if v.doc.values == maxValues {
+	if v.doc.values >= maxValues && !v.doc.refused {
 		v.fail("more than %d values: aliases repeat too much", maxValues)
-		v.doc.values++
+		v.doc.refused = true
 	}
-	return v.doc.values > maxValues
+	return v.doc.refused
 }
 
 // pairs returns keys and values of a mapping, each key once. What it merges (<<: *anchor)
@@ -173,6 +177,10 @@ func (v value) pairs(what string) [][2]value {
 			out = append(out, [2]value{key, val})
 		}
 	}
+	v.doc.values += len(merged)
+	if v.tooMany() {
+		return nil
+	}
 	for _, pair := range merged {
 		name := pair[0].node.Value
 		if _, ok := seen[name]; !ok {
@@ -192,7 +200,7 @@ func (v value) merged(what string) (out [][2]value) {
 	}
 	v.doc.merging = append(v.doc.merging, v.node)
 	defer func() { v.doc.merging = v.doc.merging[:len(v.doc.merging)-1] }()
-	what = "what " + what + " merges"
+	what = "<< of " + what
 	if v.node.Kind != yaml.SequenceNode {
 		return v.pairs(what)
 	}

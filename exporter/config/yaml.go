@@ -30,7 +30,9 @@ type document struct {
 	loader Loader // of the scripts that it names
 	lines  []int  // byte offset at which each line begins
 	errs   plylang.ErrorList
-	values int
+
+	values  int  // so far; what is merged counts wherever it is merged
+	refused bool // because there are more than maxValues
 
 	merging []*yaml.Node // what is merged into the mapping that is being read
 }
