@@ -24,11 +24,13 @@ Node._fields_ = [("a", c_long), ("b", c_long), ("next", POINTER(Node)), ("l", c_
 	("f", c_float), ("o", c_void_p), ("list", c_int * 4)]
 lib = CDLL(sys.argv[1])
 second = Node(a=-7, b=8, name=b"second", low=1, high=2)
+behind = create_string_buffer(b"behind")
 first = Node(a=1, b=2, next=pointer(second), l=-5, low=5, high=17, name=b"first", list=(c_int * 4)(1, 2, -3, 4))
 lib.text.restype = c_char_p
 for n in range(100):
 	lib.simple(c_int(-n), b"hello", c_uint(3000000000), n % 2, c_bool(True), c_long(-1 << 40), c_short(-2), c_char(b"x"))
 	lib.walk(byref(first), c_byte(-3)); lib.walk(byref(second), c_byte(0))
+	lib.split(c_long(1), c_long(addressof(behind)))
 	lib.yes(n); lib.hue(n); lib.text(n % 2); lib.floats(c_double(0.5), n, c_float(0.5))
 `
 
@@ -54,6 +56,7 @@ func TestUprobeDeclared(t *testing.T) {
 		{"names of values", `u:LIB:simple / args->c == GREEN / { @[args->c] = count(); }`, "@[GREEN] 50", all},
 		{"a struct", `u:LIB:walk { @[args->n->p.a, args->n->name, args->delta] = count(); }`, "@[-7, second, 0] 100\n@[1, first, -3] 100", all},
 		{"behind it", `u:LIB:walk / args->n->next / { @[args->n->next->p.b, args->n->l, args->n->next->name, args->n->list[1][0]] = count(); }`, "@[8, -5, second, -3] 100", all},
+		{"numbers that are addresses", `u:LIB:split { @[str(args->y), *(u8 *)(args->y + 1)] = count(); } ur:LIB:split { @r[str(retval)] = count(); }`, "@[behind, 101] 100\n@r[behind] 100", all},
 		{"bits", `u:LIB:walk { @[args->n->low, args->n->high] = count(); }`, "@[1, 2] 100\n@[5, 17] 100", all},
 		{"which there are", `u:LIB:@(walk|yes) / exists(args->x) / { @[func] = sum(args->x); }`, "@[yes] 4950", all},
 		{"beside a number with a point", `u:LIB:floats { @ = sum(args->i); }`, "@ 4950", all},

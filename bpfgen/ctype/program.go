@@ -26,7 +26,7 @@ func declared(d *elf.Declared, depth int) *plylang.Type {
 	switch d.Kind {
 	case elf.DeclaredInteger:
 		if d.Size >= 1 {
-			return Number(int(d.Size), d.Signed)
+			return fromUser(Number(int(d.Size), d.Signed))
 		}
 	case elf.DeclaredBool:
 		if d.Size == 1 {

@@ -120,8 +120,8 @@ func ReadRecord(k *kernel.Kernel, event string, used map[string]bool) (*Record, 
 // no field is.
 const CommonPID = -1 << 20
 
-// fromUser is what user space handed to a system call: whatever is as wide as an
-// address may be one in user memory, since many calls declare their pointers as
+// fromUser is what user space handed to a system call, or what a program has: whatever is
+// as wide as an address may be one in user memory, since many declare their pointers as
 // numbers.
 func fromUser(t *plylang.Type) *plylang.Type {
 	u := *t
