@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -79,6 +81,28 @@ func TestRestartLosesNothing(t *testing.T) {
 	}
 	if text := s.logText(t); strings.Count(text, "taken over") != 2 || !strings.Contains(text, "pinned script removed") {
 		t.Errorf("log %s", text)
+	}
+}
+
+// What a reload has started starts for the next exporter when it did for the one before: not
+// while series of its names were still those of the script that it has replaced.
+func TestRestartKeepsStartsOfReloads(t *testing.T) {
+	path := live.PinPath(t)
+	s, write := startReloadable(t, faultsConfig, "--bpf.pin-path", path, "--web.enable-lifecycle")
+	for i, by := range []os.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		write(strings.Replace(faultsConfig, "{ @[comm]", fmt.Sprintf("/ pid != %d / { @[comm]", i+1), 1))
+		if status, body := s.reload(t); status != http.StatusOK {
+			t.Fatal(body)
+		}
+		runWorkload(t, 10)
+		calls, own := s.counters(t, "ply_calls_total"), s.counters(t, "ply_map_dropped_total")
+		s = s.restart(t, by)
+		if got := s.counters(t, "ply_calls_total"); len(calls) == 0 || !reflect.DeepEqual(got, calls) {
+			t.Errorf("%v: %v, and %v before", by, got, calls)
+		}
+		if got := s.counters(t, "ply_map_dropped_total"); len(own) == 0 || !reflect.DeepEqual(got, own) {
+			t.Errorf("%v: %v, and %v before", by, got, own)
+		}
 	}
 }
 

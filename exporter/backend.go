@@ -98,6 +98,10 @@ type Tracer interface {
 	// Created is when the script started.
 	Created() time.Time
 
+	// StartAt notes that what is shown of the script starts at another time, for the next
+	// process.
+	StartAt(at time.Time)
+
 	// Claim notes what exports the counts from now on, for the next process: see
 	// tracer.PinName.
 	Claim(claims map[string]string)

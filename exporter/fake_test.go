@@ -47,6 +47,7 @@ type fakeTracer struct {
 	reads     int
 	closed    bool
 	pinned    bool
+	startAt   time.Time
 	left      []byte // the handover of the exporter before
 	paused    bool
 	every     int // one in how many events is looked at
@@ -125,6 +126,7 @@ func (f *fakeTracer) MustStartAgain() bool    { return f.returned }
 func (f *fakeTracer) Pause() error            { f.paused = true; return nil }
 func (f *fakeTracer) Pinned() bool            { return f.pinned }
 func (f *fakeTracer) Created() time.Time      { return time.Unix(1000, 0) }
+func (f *fakeTracer) StartAt(at time.Time)    { f.startAt = at }
 func (f *fakeTracer) Claim(map[string]string) {}
 func (f *fakeTracer) Close() error            { f.closed = true; return nil }
 

@@ -79,14 +79,21 @@ func (r *running) waited(asked time.Time) {
 	if len(r.reads) > 0 || !asked.Before(r.created) {
 		return
 	}
-	if r.created = asked; !r.opened.IsZero() {
-		r.created = r.opened
+	if !r.opened.IsZero() {
+		asked = r.opened
 	}
+	r.startAt(asked)
 }
 
 // follow notes that the script is scraped from now on. It has counted before, while
 // series of the same names may have had samples of the script that it replaces.
-func (r *running) follow(now time.Time) { r.created = after(now) }
+func (r *running) follow(now time.Time) { r.startAt(after(now)) }
+
+// startAt sets when what is shown of the script starts, also for the next process.
+func (r *running) startAt(at time.Time) {
+	r.created = at
+	r.tracer.StartAt(at)
+}
 
 // An origin is where the series start that are new in a reading.
 type origin struct {

@@ -44,7 +44,7 @@ func (l *loader) open(obj *object.Object, left *leftover, as PinName, opt Option
 	}
 	t := newTracer(obj, opt, &ebpf.Collection{Maps: map[string]*ebpf.Map{}, Programs: map[string]*ebpf.Program{}})
 	t.countsMisses = countsMisses(l.types)
-	t.created, t.adopted = time.Unix(0, r.Created), true
+	t.adopted = true
 	in := func(name string) string { return filepath.Join(left.folder, name) }
 	defer func() {
 		if err != nil {
@@ -55,6 +55,7 @@ func (l *loader) open(obj *object.Object, left *leftover, as PinName, opt Option
 	if err := t.openPinnedMaps(r, in); err != nil {
 		return nil, err
 	}
+	t.created = time.Unix(0, int64(t.notes.load(noteCreated)))
 	if err := t.openPinnedPrograms(r, in); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ const (
 const (
 	noteForgotten = iota // how many prints came too late
 	notePast             // see Tracer.DependOnPast
+	noteCreated          // when its counters started, in nanoseconds since 1970
 	noteMaps             // those of the maps follow
 )
 
@@ -84,6 +85,16 @@ func (t *Tracer) DependOnPast(does bool) {
 		word = 1
 	}
 	t.notes.store(notePast, word)
+}
+
+// StartAt notes that what is shown of the script starts later than it began to count, or
+// earlier: the next process says so, too.
+func (t *Tracer) StartAt(at time.Time) {
+	t.life.RLock()
+	defer t.life.RUnlock()
+	if !t.closed {
+		t.notes.store(noteCreated, uint64(at.UnixNano()))
+	}
 }
 
 // see notes since when a generation is current, for who holds the lock. The time is

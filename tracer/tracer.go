@@ -201,6 +201,7 @@ func newTracer(obj *object.Object, opt Options, coll *ebpf.Collection) *Tracer {
 // begin sets a loaded script going.
 func (t *Tracer) begin() error {
 	t.created = time.Now()
+	t.StartAt(t.created)
 	if err := t.startClock(); err != nil {
 		return err
 	}
@@ -242,7 +243,8 @@ func (t *Tracer) run(kind object.AttachKind) error {
 	return nil
 }
 
-// Created returns when the script started, and its counters with it.
+// Created returns when the script started, and its counters with it; of one that was taken
+// over, when the process before said that they did.
 func (t *Tracer) Created() time.Time { return t.created }
 
 // Exited gives the status of exit(), once.
