@@ -19,6 +19,9 @@ scripts:
   - name: drops
     script: |
       rawtracepoint:kfree_skb { @[ksym(arg1)] = count(); }
+  - name: addresses
+    script: |
+      rawtracepoint:sched_switch { @[ksym(kaddr("vfs_read"))] = count(); }
   - name: groups
     script: |
       rawtracepoint:sched_switch { @[cgroup] = count(); }
@@ -45,11 +48,11 @@ var poorPods = []struct {
 	{"CAP_SYSLOG", func(p *pod) {
 		caps := []string{"CAP_BPF", "CAP_PERFMON"}
 		p.spec["process"].(document)["capabilities"] = document{"bounding": caps, "effective": caps, "permitted": caps}
-	}, nil, "@ shows addresses instead of functions"},
+	}, []string{"addresses"}, "the kernel hides the addresses of its symbols"},
 	{"tracefs", func(p *pod) { p.without("/sys/kernel/tracing") }, []string{"switches"}, "tracefs is not mounted"},
 	{"cgroups", func(p *pod) { p.without("/host/sys/fs/cgroup") }, nil, "cgroup"},
 	{"perf_event_open", func(p *pod) { p.forbid("perf_event_open") }, []string{"samples"}, "a seccomp filter forbids the system call perf_event_open"},
-	{"bpf", func(p *pod) { p.forbid("bpf"); p.keepGoing() }, []string{"drops", "groups", "samples", "switches", "tasks"}, "a seccomp filter forbids the system call bpf"},
+	{"bpf", func(p *pod) { p.forbid("bpf"); p.keepGoing() }, []string{"addresses", "drops", "groups", "samples", "switches", "tasks"}, "a seccomp filter forbids the system call bpf"},
 }
 
 // keepGoing has the exporter serve although no script runs.

@@ -11,6 +11,8 @@ import (
 	"sort"
 	"strings"
 	"sync"
+
+	"ply-exporter/plylang"
 )
 
 // Symbols are the kernel's text symbols, of about 45 bytes each, most of them
@@ -35,11 +37,18 @@ func (k *Kernel) Symbols() (*Symbols, error) {
 		return nil, err
 	}
 	if symbols.hidden() {
-		return nil, fmt.Errorf("the kernel hides the addresses of its symbols (kernel.kptr_restrict is %d): "+
-			"run with CAP_SYSLOG, or as root with \"sysctl kernel.kptr_restrict=1\"", k.kptrRestrict())
+		return nil, noSymbols{fmt.Errorf("the kernel hides the addresses of its symbols (kernel.kptr_restrict is %d): "+
+			"run with CAP_SYSLOG, or as root with \"sysctl kernel.kptr_restrict=1\"", k.kptrRestrict())}
 	}
 	return symbols, nil
 }
+
+// A noSymbols is why the kernel's symbols cannot be had. Scripts that need none of them run
+// without.
+type noSymbols struct{ error }
+
+func (e noSymbols) Unwrap() error      { return e.error }
+func (noSymbols) Is(target error) bool { return target == plylang.ErrMissing }
 
 // TellsAddresses returns nil if Symbols has an answer, and else its error. It reads
 // no more than the first addresses where the kernel tells them.
@@ -58,7 +67,7 @@ func (k *Kernel) readTells() error {
 func (k *Kernel) readKallsyms() (*Symbols, error) {
 	file, err := k.files.Open("proc/kallsyms")
 	if err != nil {
-		return nil, fmt.Errorf("kernel symbols: %w", err)
+		return nil, noSymbols{fmt.Errorf("kernel symbols: %w", err)}
 	}
 	defer file.Close()
 	symbols, err := parseSymbols(file)

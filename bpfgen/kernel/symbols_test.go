@@ -1,10 +1,13 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"ply-exporter/plylang"
 )
 
 const someSymbols = `ffffffff81000000 T _stext
@@ -113,8 +116,24 @@ func TestHiddenSymbols(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "CAP_SYSLOG") || !strings.Contains(err.Error(), "kernel.kptr_restrict is 2") {
 		t.Errorf("Symbols: %v", err)
 	}
+	if _, addressErr := k.Address("vfs_read"); !errors.Is(err, plylang.ErrMissing) || !errors.Is(addressErr, plylang.ErrMissing) {
+		t.Errorf("not said to be missing: %v, %v", err, addressErr)
+	}
 	found, err := k.Functions("vfs_*")
 	if len(found) != 2 || err != nil {
 		t.Errorf("Functions: %v, %v", found, err)
+	}
+}
+
+// Without the list of symbols what needs it is missing, which is no fault of a script.
+func TestNoSymbols(t *testing.T) {
+	k := files(t, map[string]string{"proc/version": ""})
+	_, err := k.Symbols()
+	_, addressErr := k.Address("vfs_read")
+	_, functionErr := k.Functions("vfs_read")
+	for _, err := range []error{err, addressErr, functionErr} {
+		if !errors.Is(err, plylang.ErrMissing) || !strings.Contains(err.Error(), "kernel symbols: open proc/kallsyms") {
+			t.Error(err)
+		}
 	}
 }
