@@ -75,8 +75,12 @@ func roomOf(p *object.Program) string {
 }
 
 // warnHidden says that functions will be shown as addresses where the kernel
-// hides the addresses of its symbols.
+// hides the addresses of its symbols. From Linux 5.14 on it tells programs their names
+// all the same: see tracer.Symbols.
 func (c *compiler) warnHidden() {
+	if c.kernel.AtLeast(5, 14) {
+		return
+	}
 	for _, m := range c.obj.Maps {
 		inKey := slices.ContainsFunc(m.Key, func(k object.KeyPart) bool { return c.showsFunction(k.Type) })
 		if !inKey && !c.showsFunction(m.Value) {

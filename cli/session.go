@@ -37,6 +37,7 @@ func (p *program) trace(f *runFlags, k *kernel.Kernel, obj *object.Object, child
 	s := &session{Streams: p.Streams, flags: f, obj: obj, broken: make(chan struct{}), lock: make(chan struct{}, 1)}
 	ready := make(chan struct{})
 	machine := decode.NewMachine(k)
+	machine.SymbolsFrom(func() (decode.SymbolTable, error) { return tracer.OpenSymbols() })
 	machine.ShowOnce()
 	if err := machine.PrepareFor(obj); err != nil {
 		fmt.Fprintf(s.messages(), "warning: %v\n", err)
