@@ -67,8 +67,14 @@ type (
 
 var errHandover = errors.New("a handover is not whole")
 
-// handover is what is left of the script for the next process.
+// handover is what is left of the script for the next process. Series that a reload has made
+// anew do not know yet when they started, or what they had, if no scrape has read them.
 func (r *running) handover() []byte {
+	if slices.ContainsFunc(r.series, func(t *mapSeries) bool { return t.former != nil }) {
+		if err := r.scrape(time.Now()); err != nil {
+			return nil
+		}
+	}
 	h := handover{Of: r.exports()}
 	for _, at := range r.reads {
 		h.Read = append(h.Read, at.UnixNano())

@@ -3,6 +3,7 @@ package exporter
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func TestNeedsAHandover(t *testing.T) {
 	}
 }
 
-// Series keep their start and their resolution.
+// Series keep their start.
 func TestHandoverOfStarts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tracer := &fakeTracer{rows: map[string][]pair{"@": {{words(1), words(5)}}}, pinned: true}
@@ -69,6 +70,42 @@ func TestHandoverOfStarts(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Series that a reload has made anew keep their start also if nobody has read them before
+// the exporter ends.
+func TestHandoverAfterAReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &reloadBackend{fakeBackend: fakeBackend{scripts: map[string]string{"S": on("@[pid] = count();")}}, rows: map[string][]pair{"@": {{words(1), words(5)}}}}
+		in := reloading(t, b, oneScriptYAML(`{map: "@"}`))
+		time.Sleep(time.Minute)
+		before := startsOf(t, in.collector, time.Now())
+		for _, metric := range []string{`{map: "@", help: Other.}`, `{map: "@", help: Other., labels: [other]}`} {
+			time.Sleep(time.Minute)
+			startsOf(t, in.collector, time.Now())
+			time.Sleep(time.Minute)
+			if _, err := in.change(parsed(t, oneScriptYAML(metric))); err != nil {
+				t.Fatal(err)
+			}
+			r := in.collector.scripts[0].running
+			if !r.compiled.resume(r.handover()) {
+				t.Fatal("the handover is of no use")
+			}
+			var err error
+			if r.series, err = r.newSeries(); err != nil {
+				t.Fatal(err)
+			}
+			r.resume()
+			time.Sleep(time.Minute)
+			if after := startsOf(t, in.collector, time.Now()); len(after) != 1 || !maps.Equal(after, before) {
+				t.Errorf("%s: starts %v, and %v before", metric, after, before)
+			}
+		}
+	})
+}
+
+// Series keep their resolution.
+func TestHandoverOfResolutions(t *testing.T) {
 	s := newNativeScript(t, "(s64)pid, 4", "native: {max_buckets: 12}")
 	var numbers []int64
 	for i := range int64(100) {
