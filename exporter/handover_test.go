@@ -104,6 +104,28 @@ func TestHandoverAfterAReload(t *testing.T) {
 	})
 }
 
+// Series that were made anew by several reloads, with no scrape between them, keep the start
+// that the last scrape has shown.
+func TestReloadsWithoutAScrape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &reloadBackend{fakeBackend: fakeBackend{scripts: map[string]string{"S": on("@[pid] = count();")}}, rows: map[string][]pair{"@": nil}}
+		in := reloading(t, b, oneScriptYAML(`{map: "@"}`))
+		startsOf(t, in.collector, time.Now())
+		time.Sleep(time.Minute)
+		b.started[0].set([]pair{{words(1), words(5)}}, time.Time{})
+		before := startsOf(t, in.collector, time.Now())
+		for _, metric := range []string{`{map: "@", type: gauge}`, `{map: "@", labels: [other]}`, `{map: "@"}`} {
+			time.Sleep(time.Minute)
+			if _, err := in.change(parsed(t, oneScriptYAML(metric))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if after := startsOf(t, in.collector, time.Now()); len(after) != 1 || !maps.Equal(after, before) {
+			t.Errorf("starts %v, and %v before", after, before)
+		}
+	})
+}
+
 // Series keep their resolution.
 func TestHandoverOfResolutions(t *testing.T) {
 	s := newNativeScript(t, "(s64)pid, 4", "native: {max_buckets: 12}")

@@ -94,11 +94,16 @@ func (m *metric) shown() metric {
 	}
 }
 
-// after lets the series of a map begin where others of the same map are. Those of
-// keys that had none with a start begin when the script did.
+// after lets the series of a map begin where others of the same map are, or those before
+// which these were after if they were never read. Those of keys that had none with a start
+// begin when the script did.
 func (t *mapSeries) after(old *mapSeries, created startTime) *mapSeries {
 	if t.ledger != nil && old.ledger != nil && t.ledger.adds == old.ledger.adds && t.m.continues(old.m) {
 		t.goOn(old)
+		return t
+	}
+	if old.former != nil {
+		t.former, t.scraped, t.cleared = old.former, old.scraped, old.cleared
 		return t
 	}
 	t.former = &formerKeys{keys: old.keys, of: old.of, list: old.list, round: old.round, other: old.other, unseen: created}
