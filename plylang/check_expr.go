@@ -285,6 +285,9 @@ func (c *clause) unknownType(x *Cast) {
 			hint = "; did you mean \"" + keyword + name + "\"?"
 		}
 	}
+	if t := IntegerNamed("__" + name); t != nil {
+		hint = fmt.Sprintf("; did you mean %q?", "__"+name)
+	}
 	c.errorf(x.Pos, "this kernel has no type named %q%s", name, hint)
 }
 

@@ -126,23 +126,6 @@ func (c *clause) compared(x *Binary, a, b *Type) {
 	}
 }
 
-// textCure says how to make both sides of a comparison text.
-func textCure(x *Binary) string {
-	for _, side := range []Expr{x.X, x.Y} {
-		n, isLiteral := side.(*Number)
-		switch t := side.Type(); {
-		case !isText(x.X.Type()) && !isText(x.Y.Type()):
-		case nameHint(t) != "":
-			return ": " + nameHint(t)
-		case isLiteral && n.Text != "":
-			return ": write " + quote(short(n.Text))
-		case t.number() && (t.Kind == Pointer || t.User):
-			return ": write str(" + brief(side) + ")"
-		}
-	}
-	return ""
-}
-
 // inMemory says whether values of t are bytes that are not text.
 func (t *Type) inMemory() bool { return t.Kind == Array || t.Kind == Bytes || t.Kind == Struct }
 

@@ -2,6 +2,7 @@ package plylang
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -223,6 +224,10 @@ func (c *clause) unknownName(x *Name, wanted *Enumeration) {
 		c.errorf(x.Pos, "no variable or built-in named %q; write %s->%s", x.Name, data.Name, x.Name)
 		return
 	}
+	if at, ok := c.assigned[x.Name]; ok {
+		c.errorf(x.Pos, "no variable named %q in this probe: the one at %s belongs to another probe, use a map to pass it on", x.Name, c.where(at))
+		return
+	}
 	if hint := foreign(x.Name); hint != "" {
 		c.errorf(x.Pos, "there is no %q%s", x.Name, hint)
 		return
@@ -231,15 +236,19 @@ func (c *clause) unknownName(x *Name, wanted *Enumeration) {
 		c.errorf(x.Pos, "the kernel's types do not have %s%s", x.Name, hint)
 		return
 	}
-	if at, ok := c.assigned[x.Name]; ok {
-		c.errorf(x.Pos, "no variable named %q in this probe: the one at %s belongs to another probe, use a map to pass it on", x.Name, c.where(at))
-		return
-	}
 	if wanted != nil {
-		c.errorf(x.Pos, "no variable or built-in is named %q, and %s has no such constant%s", x.Name, wanted.What(), c.nearName(x.Name, wanted.Names()))
+		near := c.nearName(x.Name, wanted.Names())
+		if near == "" {
+			near = DidYouMeanLike(x.Name, slices.Values(wanted.Names())) // ESTABLISHED
+		}
+		c.errorf(x.Pos, "no variable or built-in is named %q, and %s has no such constant%s", x.Name, wanted.What(), near)
 		return
 	}
-	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, c.nearName(x.Name, nil))
+	near := c.nearName(x.Name, nil)
+	if near == "" && isText(c.wanted) {
+		near = ": text is written in quotes, as in " + quote(short(x.Name))
+	}
+	c.errorf(x.Pos, "no variable or built-in named %q%s", x.Name, near)
 }
 
 // nearName suggests names that are like a wrong one, fields as they are

@@ -40,7 +40,11 @@ func cMacro(name string) string {
 		return ", a macro of C: write -100"
 	case !ok:
 		return ""
-	case name[0] == 'E' || n < 64:
+	case name == "O_SYNC":
+		return fmt.Sprintf(", a macro of C: write (x & %#x) == %#x, because O_DSYNC is one of its bits", n, n)
+	case name[0] == 'E':
+		return fmt.Sprintf(", a macro of C: write %d; a call that fails with it returns -%d", n, n)
+	case n < 64:
 		return fmt.Sprintf(", a macro of C: write %d", n)
 	}
 	return fmt.Sprintf(", a macro of C: write %#x", n)

@@ -55,9 +55,9 @@ var (
 	// DisplaySignal is the number of a signal.
 	DisplaySignal = &Display{Name: "signal", Noun: "signal", What: "a signal", Hint: compareNumber}
 	// DisplaySyscall is the number of a system call.
-	DisplaySyscall = &Display{Name: "syscall", Noun: "syscall", What: "a system call", Hint: compareNumber}
+	DisplaySyscall = &Display{Name: "syscall", Noun: "syscall", What: "a system call", Hint: "give the call a probe of its own, as in kprobe:sys_read and kretprobe:sys_read"}
 	// DisplayDevice is a dev_t as the kernel has it inside.
-	DisplayDevice = &Display{Name: "device", Noun: "dev", What: "a device", Hint: compareNumber}
+	DisplayDevice = &Display{Name: "device", Noun: "dev", What: "a device", Hint: "compare the number, which is major << 20 | minor of what lsblk shows"}
 	// DisplayUser is a user ID.
 	DisplayUser = &Display{Name: "username", Noun: "username", What: "a user name", Hint: "compare the number, as in uid == 0 for root"}
 	// DisplayCgroup is the ID of a cgroup.

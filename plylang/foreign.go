@@ -9,11 +9,28 @@ package plylang
 // foreignWords says for each word what to do instead.
 var foreignWords = map[string]string{
 	// aggregations
-	"hist":    "write quantize(x)",
-	"lhist":   "write lquantize(x, lo, hi, step)",
-	"stats":   "write avg(x), which has the count and the sum too",
-	"stddev":  "write avg(x) or quantize(x)",
-	"tseries": "write count() or sum(x): the exporter's samples are the series",
+	"hist":   "write quantize(x)",
+	"lhist":  "write lquantize(x, lo, hi, step)",
+	"stats":  "write avg(x), which has the count and the sum too",
+	"stddev": "write avg(x) or quantize(x)",
+
+	// Prometheus
+	"histogram": "write quantize(x)",
+	"summary":   "write quantize(x), or avg(x) for the sum and the count",
+	"counter":   "write count() or sum(x)",
+	"gauge":     "store the value, as in @x = value, and export the map in the configuration",
+	"rate":      "write count() or sum(x), and rate() in PromQL",
+	"increase":  "write count() or sum(x), and increase() in PromQL",
+	"by":        "labels are the key of the map: write @x[a, b] = count()",
+	"labels":    "labels are the key of the map: write @x[a, b] = count()",
+	"instance":  "Prometheus adds it when it scrapes",
+	"hostname":  "Prometheus has it as the label instance",
+	"container": "write cgroup, which the configuration makes labels of: {as: [namespace, pod, container]}",
+	"pod":       "write cgroup, which the configuration makes labels of: {as: [namespace, pod, container]}",
+	"latency":   "write elapsed where a call returns, and time - @begin[tid] elsewhere",
+	"duration":  "write elapsed where a call returns, and time - @begin[tid] elsewhere",
+	"ret":       "write retval where a call returns",
+	"tseries":   "write count() or sum(x): the exporter's samples are the series",
 
 	// maps
 	"zero":        "write clear(@x)",

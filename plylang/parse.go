@@ -3,6 +3,7 @@ package plylang
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 const (
@@ -129,7 +130,7 @@ func (p *parser) unexpected(want string) {
 		p.fail(p.predSlash, lateQuestion)
 	case p.inPred && p.prev.pos == p.predSlash:
 		p.fail(p.predSlash, openPredicate)
-	case p.foreign(p.tok.pos):
+	case p.foreign(p.tok.pos), p.unitApart():
 	case p.tok.kind == ASSIGN:
 		p.fail(p.tok.pos, `"=" is not allowed inside an expression: to compare, write "=="`)
 	case p.tok.kind == INC, p.tok.kind == DEC:
@@ -137,6 +138,19 @@ func (p *parser) unexpected(want string) {
 	default:
 		p.fail(p.tok.pos, "expected %s, found %s", want, p.found())
 	}
+}
+
+// unitApart reports a unit that is apart from its number.
+func (p *parser) unitApart() bool {
+	if p.prev.kind != NUMBER || p.tok.kind != NAME || p.prev.pos >= p.tok.pos {
+		return false
+	}
+	joined := p.prev.text + strings.TrimSuffix(p.tok.text, "B")
+	if _, msg := parseNumber(joined); msg != "" {
+		return false
+	}
+	p.fail(p.tok.pos, "no blank is allowed between a number and its unit: write %s", short(joined))
+	return true
 }
 
 // found describes the current token.

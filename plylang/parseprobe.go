@@ -130,12 +130,24 @@ func (p *parser) probeBody(probe *Probe) {
 		p.fail(p.tok.pos, emptyPredicate)
 	case p.tok.kind == LBRACE:
 		probe.Body = p.block()
+	case p.joinsProbes():
+		p.fail(p.tok.pos, "probes that share a body are separated by commas: write %s, ...", probe.Choices[0].Specs[0])
 	case p.tok.kind == EOF || p.isSpec(p.tok):
 		probe.Default = true
 		probe.Body = defaultClause(Pos(p.prev.end))
 	default:
 		probe.Body = p.soleStmt()
 	}
+}
+
+// joinsProbes says whether the current token is an "or" or "and", of whatever
+// language, and no body can begin with it.
+func (p *parser) joinsProbes() bool {
+	switch p.tok.kind {
+	case LOR, OR, LAND, AND:
+		return true
+	}
+	return p.tok.kind == NAME && (p.tok.text == "or" || p.tok.text == "and")
 }
 
 // defaultClause is what a probe without a body means:

@@ -56,6 +56,9 @@ func (p *parser) endStmt(s Stmt) {
 	switch {
 	case p.tok.kind == SEMICOLON, p.tok.kind == RBRACE, p.tok.kind == EOF, p.endsBlock(p.tok), p.failed:
 	case p.prev.kind == RBRACE:
+	case p.tok.kind == LBRACE && isMapRef(s):
+		p.fail(p.tok.pos, "the labels of a map are in brackets: write %s[...]", short(p.prev.text))
+	case p.unitApart():
 	case !p.startsStmt():
 		p.unexpected(`";"`)
 	case p.onNewLine():
@@ -72,6 +75,16 @@ func (p *parser) endStmt(s Stmt) {
 	default:
 		p.fail(p.prev.end, `";" is missing between two statements`)
 	}
+}
+
+// isMapRef says whether a statement is a map's name alone.
+func isMapRef(s Stmt) bool {
+	x, ok := s.(*ExprStmt)
+	if !ok {
+		return false
+	}
+	ref, ok := x.X.(*MapRef)
+	return ok && ref.Keys == nil
 }
 
 // lastStmt is the statement that s ends with: s, or that of its last branch.

@@ -53,7 +53,9 @@ var providers = []*Provider{
 	{Name: "usdt", Example: "usdt:/usr/bin/python3:python:gc__start", Slash: BelongsToPath},
 	{Name: "profile", Example: "profile:99hz", Slash: FollowsBlank},
 	{Name: "interval", Example: "interval:1s", Slash: FollowsBlank, Foreign: map[string]string{"tick": everySecond, "timer": everySecond}},
-	{Name: "software", Aliases: []string{"s"}, Example: "software:page-faults:100", Slash: FollowsBlank},
+	{Name: "software", Aliases: []string{"s"}, Example: "software:page-faults:100", Slash: FollowsBlank, Foreign: map[string]string{
+		"perf": "write software:page-faults:1, hardware:cache-misses:1M or tracepoint:category/event",
+	}},
 	{Name: "hardware", Aliases: []string{"h"}, Example: "hardware:cache-misses:1M", Slash: FollowsBlank},
 	{Name: "watchpoint", Example: "watchpoint:jiffies_64:8:w", Slash: FollowsBlank},
 	{Name: "BEGIN", Foreign: map[string]string{"dtrace": beginOrEnd, "self": beginOrEnd}},

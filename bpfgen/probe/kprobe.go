@@ -183,11 +183,14 @@ func noFunction(k *kernel.Kernel, provider string, t functionTarget) error {
 	case err == nil && t.module != "" && t.module != "vmlinux" && !kernel.IsGlob(t.module) && !symbols.HasModule(t.module):
 		return missingf("no module %q is loaded: run \"modprobe %s\" first; what is built into the kernel has no module's name before it", t.module, t.module)
 	case kernel.IsGlob(t.name):
-		return missingf("no function of this kernel matches %s", t.pattern())
+		return missingf("no function of this kernel matches %s%s", t.pattern(), bareChoice(t.name))
 	case err != nil:
 		return err
 	case symbols.Has(t.name) && t.module == "":
 		return missingf("the kernel allows no probe in its function %s%s", t.name, gone(k, t.name))
+	}
+	if hint := bareChoice(t.name); hint != "" {
+		return missingf("this kernel has no function %s%s", t.pattern(), hint)
 	}
 	return missingf("this kernel has no function %s%s", t.pattern(), instead(k, provider, symbols, t))
 }

@@ -97,7 +97,10 @@ func (s *Scope) atOwnTracepoint(call *declared) *Scope {
 
 func noSyscall(k *kernel.Kernel, pattern string) error {
 	if kernel.IsGlob(pattern) {
-		return missingf("no system call of this kernel matches sys_%s", pattern)
+		return missingf("no system call of this kernel matches sys_%s%s", pattern, bareChoice(pattern))
+	}
+	if hint := callsTracepoint(k, pattern); hint != "" {
+		return missingf("there is no system call %q: %s", pattern, hint)
 	}
 	if n, is := callNumber(pattern); is {
 		if name, named := k.Arch().SyscallName(n); named {
@@ -111,5 +114,26 @@ func noSyscall(k *kernel.Kernel, pattern string) error {
 	for _, c := range k.Arch().MatchSyscalls("*") {
 		names = append(names, c.Name, c.Wrapper)
 	}
-	return missingf("there is no system call %q on %s%s", pattern, k.Arch().Machine, plylang.DidYouMean(pattern, names))
+	return missingf("there is no system call %q on %s%s%s", pattern, k.Arch().Machine, bareChoice(pattern), plylang.DidYouMean(pattern, names))
+}
+
+// callsTracepoint says what to write for a name that is a tracepoint's of a system
+// call; "" for others.
+func callsTracepoint(k *kernel.Kernel, pattern string) string {
+	for prefix, provider := range map[string]string{"enter_": "kprobe", "exit_": "kretprobe"} {
+		name, ok := strings.CutPrefix(pattern, prefix)
+		if _, known := k.Arch().SyscallNumber(name); ok && known {
+			return "write " + provider + ":sys_" + name + ", or tracepoint:syscalls/sys_" + pattern
+		}
+	}
+	return ""
+}
+
+// bareChoice says how one of several is written, for a target with the "|" of a
+// regular expression.
+func bareChoice(target string) string {
+	if !strings.Contains(target, "|") || strings.Contains(target, "@(") || strings.Contains(target, "!(") {
+		return ""
+	}
+	return "; one of several is written @(a|b), as in vfs_@(read|write)"
 }

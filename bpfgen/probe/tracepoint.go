@@ -169,7 +169,14 @@ func isDynamic(name, definition string) error {
 
 func noTracepoint(k *kernel.Kernel, name string) error {
 	if kernel.IsGlob(name) {
-		return missingf("no tracepoint of this kernel matches %s", name)
+		return missingf("no tracepoint of this kernel matches %s%s", name, bareChoice(name))
+	}
+	if hint := bareChoice(name); hint != "" {
+		return missingf("this kernel has no tracepoint %s%s", name, hint)
+	}
+	if call, ok := strings.CutPrefix(name, "syscalls/"); ok && hasTracepoint(k, "syscalls", "sys_enter_"+call) {
+		return missingf("this kernel has no tracepoint %s: write tracepoint:%s%s where the call begins, tracepoint:%s%s where it returns",
+			name, syscallEnter.each, call, syscallExit.each, call)
 	}
 	all, _ := k.Tracepoints("*", "*") // a hint
 	return missingf("this kernel has no tracepoint %s%s", name, plylang.DidYouMean(name, all))
@@ -183,6 +190,8 @@ func noCategory(k *kernel.Kernel, target string) error {
 	text := fmt.Sprintf("tracepoint %q lacks its category: write tracepoint:category/event", target)
 	if names, err := k.Tracepoints("*", target); err == nil && len(names) > 0 && !kernel.IsGlob(target) {
 		text += ", here tracepoint:" + names[0]
+	} else if !kernel.IsGlob(target) && hasTracepoint(k, "syscalls", "sys_enter_"+target) {
+		text += ", here tracepoint:" + syscallEnter.each + target
 	}
 	return errors.New(text)
 }
