@@ -43,6 +43,8 @@ func Misread(script *plylang.Script) plylang.ErrorList {
 		m.protocol()
 		m.status()
 		m.address()
+		m.pattern()
+		m.requestKind()
 	}
 	list.Sort()
 	return slices.CompactFunc(list, func(a, b *plylang.Error) bool { return a.Pos == b.Pos && a.Msg == b.Msg })

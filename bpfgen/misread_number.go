@@ -32,11 +32,22 @@ func (m *misread) named(calls *kernel.Glob) {
 	}
 	m.inspect(func(x plylang.Expr) {
 		call, ok := x.(*plylang.Call)
-		if ok && call.Name == "errno" && len(call.Args) == 1 && isResult(call.Args[0]) {
+		if !ok || call.Name != "errno" || len(call.Args) != 1 {
+			return
+		}
+		if result := unsigned(call.Args[0]); isResult(result) {
 			m.warnf(x.Position(), "%s names results that are no errors, too: 3, as %s can return, is shown as ESRCH: / %s < 0 / keeps them out, and %s < 0 ? %s : 0 shows them as OK",
-				x, answers[i], call.Args[0], call.Args[0], call.Args[0])
+				x, answers[i], result, result, result)
 		}
 	})
+}
+
+// unsigned is an expression without a minus before it, which errno does not mind.
+func unsigned(x plylang.Expr) plylang.Expr {
+	if minus, ok := x.(*plylang.Unary); ok && minus.Op == plylang.SUB {
+		return minus.X
+	}
+	return x
 }
 
 // tested says whether the clause asks whether the result is an error, or which.
@@ -69,22 +80,11 @@ func (m *misread) seldom() {
 // address warns of a key that is the address of a text: each program has its own of
 // the same text, and the same of many.
 func (m *misread) address() {
-	plylang.Walk(m.clause.Body, func(n plylang.Node) bool {
-		a, ok := n.(*plylang.Assign)
-		if !ok {
-			return true
+	eachKey(m.clause.Body, func(key plylang.Expr) {
+		t := key.Type()
+		if t != nil && t.Kind == plylang.Pointer && t.Display == nil && t.Elem != nil && t.Elem.Kind == plylang.Int && t.Elem.Size == 1 && t.Elem.Signed {
+			m.warnf(key.Position(), "%s is the address of a text, and many texts have the same one: str(%s) is the text", key, key)
 		}
-		ref, ok := a.LHS.(*plylang.MapRef)
-		if !ok || ref.Map == nil || ref.Map.Agg == nil {
-			return true
-		}
-		for _, key := range ref.Keys {
-			t := key.Type()
-			if t != nil && t.Kind == plylang.Pointer && t.Display == nil && t.Elem != nil && t.Elem.Kind == plylang.Int && t.Elem.Size == 1 && t.Elem.Signed {
-				m.warnf(key.Position(), "%s is the address of a text, and many texts have the same one: str(%s) is the text", key, key)
-			}
-		}
-		return true
 	})
 }
 
@@ -104,10 +104,10 @@ func (m *misread) minusOne() {
 // Its low bits are the signal that killed it; of the signals only the first two are
 // more likely a status.
 func (m *misread) status() {
+	m.statusKey()
 	m.inspect(func(x plylang.Expr) {
 		compared, with := equated(x)
-		member, ok := compared.(*plylang.Member)
-		if !ok || member.Name != "exit_code" && member.Name != "group_exit_code" {
+		if !isStatus(compared) {
 			return
 		}
 		for _, y := range with {
@@ -115,6 +115,37 @@ func (m *misread) status() {
 				m.warnf(y.Position(), "%s has the signal in its low 7 bits, and what the process gave to exit above: %s >> 8 is that", compared, compared)
 			}
 		}
+	})
+}
+
+// statusKey warns of such a status as a key: 256 is what exit(1) leaves.
+func (m *misread) statusKey() {
+	eachKey(m.clause.Body, func(key plylang.Expr) {
+		if isStatus(key) {
+			m.warnf(key.Position(), "%s is 256 after exit(1): %s >> 8 is what the process gave to exit, and signal(%s & 0x7f) what killed it", key, key, key)
+		}
+	})
+}
+
+// isStatus says whether an expression is the status with which a process ended.
+func isStatus(x plylang.Expr) bool {
+	member, ok := x.(*plylang.Member)
+	return ok && (member.Name == "exit_code" || member.Name == "group_exit_code")
+}
+
+// eachKey visits the keys of what is aggregated.
+func eachKey(body *plylang.Block, visit func(plylang.Expr)) {
+	plylang.Walk(body, func(n plylang.Node) bool {
+		a, ok := n.(*plylang.Assign)
+		if !ok {
+			return true
+		}
+		if ref, ok := a.LHS.(*plylang.MapRef); ok && ref.Map != nil && ref.Map.Agg != nil {
+			for _, key := range ref.Keys {
+				visit(key)
+			}
+		}
+		return true
 	})
 }
 

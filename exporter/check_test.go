@@ -75,7 +75,7 @@ func TestCheck(t *testing.T) {
 		"latency_ms{cpu} histogram\n",
 		"        le: the powers of 2 from 1 to 1.6777216e+07\n",
 		"at most 56 series, about 8 KiB of kernel memory\n", // of two CPUs
-		`label "pod" is set by scraping itself, this one becomes exported_pod: name it with labels:`,
+		`label "pod" is set by scraping itself, this one becomes exported_pod: give it another name with labels:`,
 		"(s64)pid may be negative: such values count in the lowest bucket; if ((s64)pid >= 0) or a predicate keeps them out",
 		"metric latency_ms: metric names should not contain abbreviated units",
 		"script tcp: does not run here\n",

@@ -78,7 +78,7 @@ func (list metrics) warnings(checked *plylang.Script) plylang.ErrorList {
 	for _, m := range list.exported() {
 		out = append(out, m.warn(checked)...)
 	}
-	return out
+	return append(out, list.nothing(checked)...)
 }
 
 // options are what the maps need of the code generator.

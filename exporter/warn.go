@@ -15,7 +15,7 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 	var list plylang.ErrorList
 	for _, l := range m.labels {
 		if l.of == nil && slices.Contains(scrapeLabels, l.name) {
-			list = append(list, m.labelError(checked, l, "label %q is set by scraping itself, this one becomes exported_%s: name it with labels:", l.name, l.name))
+			list = append(list, m.labelError(checked, l, "label %q is set by scraping itself, this one becomes exported_%s: give it another name with labels:", l.name, l.name))
 		}
 	}
 	list = append(list, m.tableWarnings()...)
@@ -39,6 +39,7 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 	})
 	list = append(list, m.sinceBoot(checked)...)
 	list = append(list, m.unusedBits(checked)...)
+	list = append(list, m.beginsAgain(checked)...)
 	list.Sort()
 	return list
 }
@@ -52,6 +53,25 @@ func (m *metric) unusedBits(checked *plylang.Script) (list plylang.ErrorList) {
 	}
 	if bits, ok := plylang.ConstInt(args[1]); ok && bits > 0 {
 		list.Add(checked.Src, args[1].Position(), "the buckets of %s stay powers of two, these bits divide them in \"run\" only: add native: true in the configuration, list bounds with buckets:, or write llquantize()", m.name)
+	}
+	return list
+}
+
+// beginsAgain warns of a counter or histogram that the script clears.
+func (m *metric) beginsAgain(checked *plylang.Script) (list plylang.ErrorList) {
+	if m.typ == dto.MetricType_GAUGE {
+		return nil
+	}
+	for _, c := range checked.Clauses {
+		plylang.Inspect(c.Body, func(x plylang.Expr) {
+			call, ok := x.(*plylang.Call)
+			if !ok || call.Func == nil || call.Func.Name != "clear" {
+				return
+			}
+			if ref, ok := call.Args[0].(*plylang.MapRef); ok && ref.Map == m.decl {
+				list.Add(checked.Src, call.Position(), "%s begins at 0 again here, and what was counted since the last scrape is in none: leave it out, rate() in PromQL does it", m.name)
+			}
+		})
 	}
 	return list
 }
@@ -145,12 +165,13 @@ func (m *metric) mayBeNegative() bool {
 	return m.typ == dto.MetricType_HISTOGRAM && v != nil && v.Signed && !v.Literal && v.Unit == plylang.Plain && !asked
 }
 
-// dropsUnit says whether a duration is multiplied or divided by a plain number, and
-// the result is one.
+// dropsUnit says whether a duration is multiplied or divided by a plain number, or
+// divided by a constant, and the result is a plain number.
 func dropsUnit(b *plylang.Binary) bool {
 	x, y, result := b.X.Type(), b.Y.Type(), b.Type()
 	if b.Op != plylang.MUL && b.Op != plylang.DIV || x == nil || y == nil || result == nil {
 		return false
 	}
-	return x.Unit == plylang.Duration && y.Unit == plylang.Plain && result.Unit == plylang.Plain
+	_, isConstant := b.Y.(*plylang.Number)
+	return x.Unit == plylang.Duration && (y.Unit == plylang.Plain || isConstant) && result.Unit == plylang.Plain
 }

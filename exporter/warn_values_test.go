@@ -35,6 +35,19 @@ func TestMisleadingValues(t *testing.T) {
 		{on(`@ = quantize((u32)pid, 0);`), "", ""},
 		{on(`@ = llquantize((u32)pid, 10, 0, 2, 10);`), "", ""},
 		{on(`@ = quantize((time - time) / 1000);`), "", "drops the unit of a duration"},
+		{on(`@ = quantize((time - time) / 1us);`), "", "drops the unit of a duration"},
+		{on(`@ = max((time - time) / (time - time));`), "", ""},
+
+		{on(`@n = count();`) + " interval:1s { clear(@n); }", "", "ply_net_n_total begins at 0 again here, and what was counted since the last scrape is in none: leave it out, rate() in PromQL does it"},
+		{on(`@n = max((u32)pid);`) + " interval:1s { clear(@n); }", "", ""},
+
+		{on(`@calls[cpu]++; was[cpu] = cpu;`), "", "c.yaml:1:63: nothing of this script is exported: @calls is a table; write @calls[cpu] = count(), or export: true in metrics: for a gauge"},
+		{on(`calls[cpu] += pid;`), "", "write calls[cpu] = sum(pid)"},
+		{on(`was[cpu] = time; @took[cpu] += time - was[cpu];`), "", "write @took[cpu] = sum(time - was[cpu])"},
+		{on(`last[cpu] = pid;`), "", "last is a table; write export: true in metrics: for a gauge"},
+		{on(`@calls[cpu]++; @ = count();`), "", ""},
+		{on(`@calls[cpu]++; print(@calls[cpu]);`), "", ""},
+		{on(`calls[cpu]++;`), `{map: calls, export: true}`, ""},
 	} {
 		cfg, err := config.Parse("c.yaml", []byte(oneScriptYAML(row.metrics)))
 		if err != nil {
