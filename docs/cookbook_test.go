@@ -129,6 +129,7 @@ var cookbookAlerts = map[string]alert{
 		histogram(`ply_tcp_connect_seconds`, "0.5", "0x60", "1", "0+9x60", "+Inf", "0+9x60"),
 		histogram(`ply_tcp_connect_seconds`, "0.5", "0+9x60", "1", "0+9x60", "+Inf", "0+9x60"),
 	},
+	"ConnectionsPileUp":    {one(`ply_connections_open{port="80"}`, "6000x60"), one(`ply_connections_open{port="80"}`, "4000x60")},
 	"SegmentsAreLost":      {one(`ply_retransmits_total{port="443"}`, "0+400x60"), one(`ply_retransmits_total{port="443"}`, "0+200x60")},
 	"AcceptQueueOverflows": {one(`ply_listen_overflow_total{port="80"}`, "0+1x60"), one(`ply_listen_overflow_total{port="80"}`, "5x60")},
 	"AsksTheDNSInALoop":    {one(`ply_dns_packets_total{interface="eth0"}`, "0+20000x60"), one(`ply_dns_packets_total{interface="eth0"}`, "0+9000x60")},

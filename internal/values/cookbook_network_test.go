@@ -74,6 +74,28 @@ var networkRecipes = []recipe{
 		},
 	},
 	{
+		script: "connections",
+		start: func(t *testing.T, _ ledger) (func(), []comparison) {
+			server := listen(t, 2*times)
+			t.Cleanup(func() { server.close(t) })
+			port := server.port(t)
+			connect := func() {
+				for i := range 2 * times {
+					client := newSocket(t, unix.SOCK_STREAM)
+					must(t, client.connect(port))
+					if i%2 == 0 {
+						client.abort(t)
+						continue
+					}
+					t.Cleanup(func() { client.abort(t) })
+				}
+			}
+			return connect, []comparison{
+				{ours: ours("ply_connections_open", "port", strconv.Itoa(port)), source: "/proc/net/tcp", theirs: established(port), least: times},
+			}
+		},
+	},
+	{
 		script: "retransmits",
 		start: func(t *testing.T, _ ledger) (func(), []comparison) {
 			full := listen(t, 0)

@@ -80,3 +80,19 @@ func sum(a, b func(*testing.T) float64) func(*testing.T) float64 {
 		return a(t) + b(t)
 	}
 }
+
+// established is how many connections to a port of this machine are open.
+func established(port int) func(t *testing.T) float64 {
+	return func(t *testing.T) (n float64) {
+		t.Helper()
+		text, err := os.ReadFile("/proc/net/tcp")
+		must(t, err)
+		at := fmt.Sprintf(":%04X", port)
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); strings.HasSuffix(f[1], at) && f[3] == "01" {
+				n++
+			}
+		}
+		return n
+	}
+}
