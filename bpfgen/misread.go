@@ -20,6 +20,10 @@ import (
 // the script does with them.
 func Misread(script *plylang.Script) plylang.ErrorList {
 	var list plylang.ErrorList
+	clauses := map[*plylang.Probe]int{}
+	for _, c := range script.Clauses {
+		clauses[c.Probe]++
+	}
 	for _, c := range script.Clauses {
 		call, returns, ok := probe.SystemCall(c.Spec)
 		if !ok {
@@ -45,6 +49,9 @@ func Misread(script *plylang.Script) plylang.ErrorList {
 		m.address()
 		m.pattern()
 		m.requestKind()
+		if clauses[c.Probe] == 1 { // others may have an address there
+			m.noAddress()
+		}
 	}
 	list.Sort()
 	return slices.CompactFunc(list, func(a, b *plylang.Error) bool { return a.Pos == b.Pos && a.Msg == b.Msg })

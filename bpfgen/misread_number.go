@@ -2,9 +2,11 @@ package bpfgen
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"ply-exporter/bpfgen/kernel"
+	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
 )
 
@@ -81,11 +83,33 @@ func (m *misread) seldom() {
 // the same text, and the same of many.
 func (m *misread) address() {
 	eachKey(m.clause.Body, func(key plylang.Expr) {
-		t := key.Type()
+		t := m.declared(key)
 		if t != nil && t.Kind == plylang.Pointer && t.Display == nil && t.Elem != nil && t.Elem.Kind == plylang.Int && t.Elem.Size == 1 && t.Elem.Signed {
 			m.warnf(key.Position(), "%s is the address of a text, and many texts have the same one: str(%s) is the text", key, key)
 		}
 	})
+}
+
+// declared is the type of a value, also of an argument of a system call by its
+// number, which is a plain number to the script.
+func (m *misread) declared(x plylang.Expr) *plylang.Type {
+	name, ok := x.(*plylang.Name)
+	if _, _, isCall := probe.SystemCall(m.clause.Spec); !ok || !isCall || name.Func == nil {
+		return x.Type()
+	}
+	digits, ok := strings.CutPrefix(name.Func.Name, "arg")
+	n, err := strconv.Atoi(digits)
+	args := m.clause.Scope.Lookup("args")
+	if !ok || err != nil || args == nil || args.Result == nil || args.Result.Elem == nil || args.Result.Elem.Struct == nil {
+		return x.Type()
+	}
+	fields := args.Result.Elem.Struct
+	if names := fields.Names(); n < len(names) {
+		if f, ok := fields.Member(names[n]); ok {
+			return f.Type
+		}
+	}
+	return x.Type()
 }
 
 // minusOne warns of a result that is taken for that of the C library: -1, whatever

@@ -43,3 +43,19 @@ func (m *misread) requestKind() {
 		}
 	})
 }
+
+// noAddress warns of text that is read at a number which is too small for an address:
+// the argument beside the one that was meant.
+func (m *misread) noAddress() {
+	m.inspect(func(x plylang.Expr) {
+		call, ok := x.(*plylang.Call)
+		if !ok || call.Name != "str" || len(call.Args) == 0 {
+			return
+		}
+		_, isName := call.Args[0].(*plylang.Name)
+		_, isMember := call.Args[0].(*plylang.Member)
+		if t := call.Args[0].Type(); (isName || isMember) && t.Integer() && t.Size < 8 && !t.Literal {
+			m.warnf(call.Position(), "%s is a number of %d bytes, and no address of a text", call.Args[0], t.Size)
+		}
+	})
+}

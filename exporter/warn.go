@@ -17,6 +17,9 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 		if l.of == nil && slices.Contains(scrapeLabels, l.name) {
 			list = append(list, m.labelError(checked, l, "label %q is set by scraping itself, this one becomes exported_%s: give it another name with labels:", l.name, l.name))
 		}
+		if t := m.decl.Keys[l.part]; t.Kind == plylang.Pointer && t.Display == nil {
+			list = append(list, m.labelError(checked, l, "label %q is an address, which is another one after each start of the machine: ksym() shows the name of a function, str() a text", l.name))
+		}
 	}
 	list = append(list, m.tableWarnings()...)
 	if m.isCounter() && !strings.HasSuffix(m.name, "_total") {

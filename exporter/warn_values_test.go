@@ -41,6 +41,9 @@ func TestMisleadingValues(t *testing.T) {
 		{on(`@n = count();`) + " interval:1s { clear(@n); }", "", "ply_net_n_total begins at 0 again here, and what was counted since the last scrape is in none: leave it out, rate() in PromQL does it"},
 		{on(`@n = max((u32)pid);`) + " interval:1s { clear(@n); }", "", ""},
 
+		{"tracepoint:workqueue/workqueue_execute_start { @[data->function] = count(); }", "", "c.yaml:1:86: label \"function\" is an address, which is another one after each start of the machine: ksym() shows the name of a function, str() a text"},
+		{"tracepoint:workqueue/workqueue_execute_start { @[ksym(data->function)] = count(); }", "", ""},
+
 		{on(`@calls[cpu]++; was[cpu] = cpu;`), "", "c.yaml:1:63: nothing of this script is exported: @calls is a table; write @calls[cpu] = count(), or export: true in metrics: for a gauge"},
 		{on(`calls[cpu] += pid;`), "", "write calls[cpu] = sum(pid)"},
 		{on(`was[cpu] = time; @took[cpu] += time - was[cpu];`), "", "write @took[cpu] = sum(time - was[cpu])"},

@@ -103,6 +103,9 @@ func outOfRange(x Expr, op Token, v uint64, of *Type) string {
 	if _, known := constant(x); known || !t.Integer() || t.Literal || !of.Integer() {
 		return ""
 	}
+	if isTruth(x) {
+		t = boolT
+	}
 	c := int64(v)
 	if t.unsigned64() {
 		if c == 0 && (op == LT || op == GE) {
@@ -122,6 +125,22 @@ func outOfRange(x Expr, op Token, v uint64, of *Type) string {
 		return fmt.Sprintf("this comparison is always %v: %s is never negative", always, brief(x))
 	}
 	return fmt.Sprintf("this comparison is always %v: %s is %d to %d", always, brief(x), lo, hi)
+}
+
+var boolT = &Type{Kind: Bool, Size: 1}
+
+// isTruth says whether an expression is 0 or 1, as 5 < pid in 5 < pid < 10 and !pid in
+// !pid == 5.
+func isTruth(x Expr) bool {
+	switch x := x.(type) {
+	case *Binary:
+		return opClasses[x.Op] == comparison || opClasses[x.Op] == logic
+	case *Unary:
+		return x.Op == NOT
+	case *In:
+		return true
+	}
+	return false
 }
 
 // limits are the smallest and the largest value of an integer that fits 64
