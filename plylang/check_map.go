@@ -1,6 +1,7 @@
 package plylang
 
 import (
+	"fmt"
 	"sort"
 	"strconv"
 )
@@ -209,12 +210,23 @@ func (c *clause) keyLike(slot *Expr, m *mapState, part int) *Type {
 	return c.keyType(slot)
 }
 
+// isUnary says whether an operator stands before x, which a "." behind it would not
+// belong to.
+func isUnary(x Expr) bool {
+	_, ok := x.(*Unary)
+	return ok
+}
+
 // keyType types one part of a key.
 func (c *clause) keyType(slot *Expr) *Type {
 	x := *slot
 	t := c.value(x)
 	if t != nil && t.Kind == Struct {
-		c.errorf(x.Position(), "a %s cannot be a key: use some of its members", structName(t))
+		hint := ""
+		if names := t.Struct.Names(); len(names) > 0 && !isUnary(x) {
+			hint = fmt.Sprintf(", as in %s.%s", brief(x), names[0])
+		}
+		c.errorf(x.Position(), "a %s cannot be a key: use some of its members%s", structName(t), hint)
 		return nil
 	}
 	return t

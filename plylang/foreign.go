@@ -15,22 +15,42 @@ var foreignWords = map[string]string{
 	"stddev": "write avg(x) or quantize(x)",
 
 	// Prometheus
-	"histogram": "write quantize(x)",
-	"summary":   "write quantize(x), or avg(x) for the sum and the count",
-	"counter":   "write count() or sum(x)",
-	"gauge":     "store the value, as in @x = value, and export the map in the configuration",
-	"rate":      "write count() or sum(x), and rate() in PromQL",
-	"increase":  "write count() or sum(x), and increase() in PromQL",
-	"by":        "labels are the key of the map: write @x[a, b] = count()",
-	"labels":    "labels are the key of the map: write @x[a, b] = count()",
-	"instance":  "Prometheus adds it when it scrapes",
-	"hostname":  "Prometheus has it as the label instance",
-	"container": "write cgroup, which the configuration makes labels of: {as: [namespace, pod, container]}",
-	"pod":       "write cgroup, which the configuration makes labels of: {as: [namespace, pod, container]}",
-	"latency":   "write elapsed where a call returns, and time - @begin[tid] elsewhere",
-	"duration":  "write elapsed where a call returns, and time - @begin[tid] elsewhere",
-	"ret":       "write retval where a call returns",
-	"tseries":   "write count() or sum(x): the exporter's samples are the series",
+	"histogram":  "write quantize(x)",
+	"summary":    "write quantize(x), or avg(x) for the sum and the count",
+	"counter":    "write count() or sum(x)",
+	"gauge":      "store the value, as in @x = value, and export the map in the configuration",
+	"rate":       "write count() or sum(x), and rate() in PromQL",
+	"increase":   "write count() or sum(x), and increase() in PromQL",
+	"inc":        "write count()",
+	"observe":    "write quantize(x)",
+	"percentile": quantile, "quantile": quantile, "median": quantile, "p50": quantile, "p90": quantile, "p95": quantile, "p99": quantile,
+	"histogram_quantile": quantile,
+	"topk":               "write count() or sum(x), and topk() in PromQL, or top: in the configuration",
+	"average":            "write avg(x)",
+	"mean":               "write avg(x)",
+	"total":              "write sum(x)",
+	"now":                "write walltime for the time of day, time for the difference to another",
+	"process":            "write comm for the name, pid for the number",
+	"command":            "write comm for the name, pid for the number",
+	"thread":             "write tid for the number, comm for the name",
+	"user":               "write username(uid)",
+	"device":             "write dev(x), where x is a device number such as data->dev",
+	"result":             "write retval where a call returns",
+	"where":              predicate,
+	"when":               predicate,
+	"contains":           noPatterns,
+	"like":               noPatterns,
+	"matches":            noPatterns,
+	"by":                 "labels are the key of the map: write @x[a, b] = count()",
+	"labels":             "labels are the key of the map: write @x[a, b] = count()",
+	"instance":           "Prometheus adds it when it scrapes",
+	"hostname":           "Prometheus has it as the label instance",
+	"container":          "write cgroup, which the configuration makes labels of: {as: [namespace, pod, container]}",
+	"pod":                "write cgroup, which the configuration makes labels of: {as: [namespace, pod, container]}",
+	"latency":            "write elapsed where a call returns, and time - @begin[tid] elsewhere",
+	"duration":           "write elapsed where a call returns, and time - @begin[tid] elsewhere",
+	"ret":                "write retval where a call returns",
+	"tseries":            "write count() or sum(x): the exporter's samples are the series",
 
 	// maps
 	"zero":        "write clear(@x)",
@@ -155,6 +175,8 @@ var foreignWords = map[string]string{
 }
 
 const (
+	quantile    = "write quantize(x), and histogram_quantile() in PromQL"
+	predicate   = "a condition stands between slashes behind the probe, as in kprobe:SyS_read / pid == 1 / { ... }"
 	inHostOrder = "fields declared __be16 or __be32 are in host order: compare with the number itself, as in x == 443"
 
 	observes   = "a script only observes; act on what it prints"

@@ -1,6 +1,7 @@
 package plylang
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -19,27 +20,42 @@ type missingMember struct {
 	functions string // separated by blanks; "" when the error is of another kind
 	name      string
 	hint      string // a suggestion
+	only      string // a suggestion where there is one function
 }
 
 // newMissingMember is the error that fields have no such member.
 func newMissingMember(src *Source, pos Pos, fields Fields, member, hint string) *Error {
-	e := newError(src, pos, "%s has no member %q%s", fields.Name(), member, hint)
+	only := cmp.Or(hint, members(fields))
+	e := newError(src, pos, "%s has no member %q%s", fields.Name(), member, only)
 	shared, ok := fields.(Shared)
 	if !ok {
 		return e
 	}
 	if names := strings.Join(shared.Functions(), " "); names != "" {
-		e.member = missingMember{names, member, hint}
+		e.member = missingMember{names, member, hint, only}
 		e.Msg = e.member.message()
 	}
 	return e
+}
+
+// maxMembers is how many members a message lists.
+const maxMembers = 12
+
+// members is the end of a message about a member that fields do not have, and
+// nothing like it; "" where there are too many to list.
+func members(fields Fields) string {
+	names := fields.Names()
+	if len(names) == 0 || len(names) > maxMembers {
+		return ""
+	}
+	return "; it has " + strings.Join(names, ", ")
 }
 
 // message says which functions do not have the member.
 func (m missingMember) message() string {
 	names := strings.Fields(m.functions)
 	if len(names) == 1 {
-		return clip(fmt.Sprintf("function %s has no member %q%s", names[0], m.name, m.hint))
+		return clip(fmt.Sprintf("function %s has no member %q%s", names[0], m.name, m.only))
 	}
 	return clip(fmt.Sprintf("functions %s have no member %q%s: give them a probe of their own", someOf(names), m.name, m.hint))
 }

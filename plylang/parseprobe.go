@@ -170,7 +170,7 @@ func (p *parser) soleStmt() *Block {
 	b.Stmts = []Stmt{p.stmt()}
 	p.accept(SEMICOLON)
 	b.End = Pos(p.prev.end)
-	if p.tok.kind != EOF && !p.isSpec(p.tok) && p.startsStmt() {
+	if p.tok.kind != EOF && !p.isSpec(p.tok) && p.startsStmt() && !p.foreignStmt(b.Stmts[0]) {
 		p.fail(p.tok.pos, "a second statement: put braces around the statements of the probe")
 	}
 	return b
