@@ -43,6 +43,9 @@ func TestWrongConfigurations(t *testing.T) {
 
 		{"unknown key", "script: []\n" + good, `c.yaml:1:1: the configuration has no key "script"; did you mean "scripts"?`},
 		{"unknown key, far from all", good + "frobnicate: 1\n", `c.yaml:4:1: the configuration has no key "frobnicate": it may have namespace, defaults, scripts`},
+		{"a configuration of ebpf_exporter", good + "programs: []\n", `c.yaml:4:1: the configuration has no key "programs": it is one of ebpf_exporter, and docs/from-ebpf_exporter.md has what is written here`},
+		{"a configuration of Prometheus", good + "scrape_configs: []\n", `c.yaml:4:1: the configuration has no key "scrape_configs": it belongs to the configuration of Prometheus`},
+		{"the bucket above all", metricYAML("buckets: [1, 2, +Inf]"), `c.yaml:5:36: buckets: "+Inf" is above all bounds and always there: leave it out`},
 		{"unknown key of a script", "scripts:\n  - name: a\n    scirpt: S\n", `c.yaml:3:5: a script has no key "scirpt"; did you mean "script"?`},
 		{"unknown key of a metric", "scripts:\n  - name: a\n    script: S\n    metrics:\n      - map: \"@\"\n        lables: [a]\n",
 			`c.yaml:6:9: a metric has no key "lables"; did you mean "labels"?`},

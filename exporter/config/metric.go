@@ -2,6 +2,7 @@ package config
 
 import (
 	"math/big"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -100,6 +101,10 @@ func readBounds(v value) []*Bound {
 		v.fail("buckets: the list is empty: write bounds, such as [1ms, 5ms, 10ms]")
 	}
 	for _, e := range list {
+		if strings.EqualFold(strings.TrimLeft(e.node.Value, "+."), "inf") {
+			e.fail("buckets: %q is above all bounds and always there: leave it out", e.node.Value)
+			continue
+		}
 		b := e.bound("buckets")
 		if b == nil {
 			continue

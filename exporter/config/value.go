@@ -286,8 +286,25 @@ func orElsewhere(key string, keys []string) string {
 			return ": it belongs to " + e.place
 		}
 	}
+	if hint := foreignKeys[key]; hint != "" {
+		return ": " + hint
+	}
 	return orOneOf(key, keys)
 }
+
+// foreignKeys are keys of other programs' configurations, and what to do instead.
+var foreignKeys = map[string]string{
+	"programs": ofEBPFExporter, "counters": ofEBPFExporter, "histograms": ofEBPFExporter, "tracing": ofEBPFExporter,
+	"kprobes": ofEBPFExporter, "tracepoints": ofEBPFExporter, "decoders": ofEBPFExporter,
+	"bucket_type": ofEBPFExporter, "bucket_min": ofEBPFExporter, "bucket_max": ofEBPFExporter,
+	"scrape_configs": ofPrometheus, "global": ofPrometheus, "rule_files": ofPrometheus, "groups": ofPrometheus,
+	"relabel_configs": ofPrometheus, "metric_relabel_configs": ofPrometheus,
+}
+
+const (
+	ofEBPFExporter = "it is one of ebpf_exporter, and docs/from-ebpf_exporter.md has what is written here"
+	ofPrometheus   = "it belongs to the configuration of Prometheus"
+)
 
 // orOneOf says which names exist: the nearest, or all when none is near.
 func orOneOf(word string, candidates []string) string {
