@@ -53,6 +53,7 @@ func Misread(script *plylang.Script) plylang.ErrorList {
 			m.noAddress()
 		}
 	}
+	renamed(script, &list)
 	list.Sort()
 	return slices.CompactFunc(list, func(a, b *plylang.Error) bool { return a.Pos == b.Pos && a.Msg == b.Msg })
 }

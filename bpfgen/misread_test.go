@@ -43,7 +43,10 @@ func TestMisread(t *testing.T) {
 		{"kprobe:SyS_openat / startswith(str(arg1), \"/etc/.*\") / { @ = count(); }", "startswith(str(arg1), \"/etc/\")"},
 		{"kprobe:SyS_openat / comm in (\"a\", \"b*\") / { @ = count(); }", "startswith(comm, \"b\")"},
 		{"tracepoint:block/block_rq_issue / data->rwbs == \"R\" / { @ = count(); }", "script:1:49: data->rwbs may have further letters, as RA of a read ahead and WS of a write that is waited for: startswith(data->rwbs, \"R\") is all of them"},
+		{"tracepoint:task/task_newtask { @alive[comm]++; } tracepoint:sched/sched_process_exit { @alive[comm]--; }", "script:1:95: a task may have another name here than where @alive[comm]++ counted it, its parent's: keep the name it had, as in name[tid] = comm"},
 
+		{"tracepoint:task/task_newtask { @alive[uid]++; } tracepoint:sched/sched_process_exit { @alive[uid]--; }", ""},
+		{"kprobe:SyS_read { @in[comm]++; } kretprobe:SyS_read { @in[comm]--; }", ""},
 		{"kretprobe:SyS_openat / retval < 0 / { @[errno(-retval)] = count(); }", ""},
 		{"tracepoint:sched/sched_process_exit { @[curtask->exit_code >> 8] = count(); at[tid] = curtask->exit_code; }", ""},
 		{"kprobe:SyS_openat / comm == \"*\" || str(arg1) == \"a*b\" / { @ = count(); }", ""},

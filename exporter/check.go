@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -151,7 +152,7 @@ func (c *compiled) sites() (n int) {
 
 func (m *metric) describe(w io.Writer, mp *object.Map, cpus int, checked *plylang.Script) {
 	line, col := checked.Src.Position(m.decl.Pos)
-	fmt.Fprintf(w, "    %s%s\n", m.signature(), reason(m.whyGauge()))
+	fmt.Fprintf(w, "    %s%s\n", m.signature(), reason(cmp.Or(m.whyGauge(), m.sinceStart(mp))))
 	fmt.Fprintf(w, "        from %s at %s:%d:%d, %s\n", sourceText(m.decl), checked.Src.Name(), line, col, shortList(storingSpecs(checked, m.decl)))
 	for _, l := range m.labels {
 		if text := l.text(); text != "" {
@@ -209,6 +210,22 @@ func (m *metric) whyGauge() string {
 		return ""
 	}
 	return fmt.Sprintf("%s is signed, so that the sum can fall: type: counter says that it does not", m.decl.Args[0])
+}
+
+// sinceStart says of the largest and the smallest values that they are those since the
+// script started, which alerts on them do not end by: "" of others, and of points in time,
+// which go on.
+func (m *metric) sinceStart(mp *object.Map) string {
+	if m.decl.Agg == nil || m.decl.Value == nil || m.decl.Value.Unit == plylang.Timestamp || mp.Cleared() {
+		return ""
+	}
+	switch m.decl.Agg.Name {
+	case "max":
+		return "the largest since the script started, so that it never falls: quantize() tells what is recent"
+	case "min":
+		return "the smallest since the script started, so that it never rises: quantize() tells what is recent"
+	}
+	return ""
 }
 
 // maxKeysBy says who limits the keys of a map.

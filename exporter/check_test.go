@@ -104,7 +104,7 @@ func TestCheckOfOtherMachine(t *testing.T) {
 		"script net: 1 program, 1 attach point, about 25.7 MiB of kernel memory\n",
 		"ply_net_n_total{comm} counter\n",
 		"at most 10,241 series, about 997 KiB of kernel memory\n",
-		"ply_net_most{comm} gauge\n",
+		"ply_net_most{comm} gauge (the largest since the script started, so that it never falls: quantize() tells what is recent)\n",
 		"at most 10,241 series, about 21.0 MiB of kernel memory\n",
 		"max() keeps a value for each of 256 CPUs, 21 MiB in all: lower max_entries of @most",
 		"at is not exported, about 3.75 MiB of kernel memory\n",
@@ -120,7 +120,7 @@ func TestCheckOfOtherMachine(t *testing.T) {
 // name from, and whose fault it is that a script does not run.
 func TestCheckSaysWhy(t *testing.T) {
 	b := &fakeBackend{scripts: map[string]string{
-		"A": on(`@h[comm] = quantize(pid); @c[comm] = count(); @s = sum((s64)pid); @m[comm] = count(); pod = comm; @p[pod] = count(); @e[pid % 8] = count();`),
+		"A": on(`@h[comm] = quantize(pid); @c[comm] = count(); @s = sum((s64)pid); @m[comm] = count(); pod = comm; @p[pod] = count(); @e[pid % 8] = count(); @top = max((u64)pid); @last = max(walltime);`),
 		"B": on(`@[comm] = quantize(pid);`), "C": on(`@ = count();`),
 	}}
 	var out strings.Builder
@@ -139,6 +139,8 @@ func TestCheckSaysWhy(t *testing.T) {
 		"keys: 1,024, the default of histograms: max_entries of defaults, 5,000, is for other maps\n",
 		"keys: 5,000, by max_entries of defaults\n",
 		"ply_a1_s_s gauge ((s64)pid is signed, so that the sum can fall: type: counter says that it does not)\n",
+		"ply_a1_s_top gauge (the largest since the script started, so that it never falls: quantize() tells what is recent)\n",
+		"ply_a1_s_last_timestamp_seconds gauge\n",
 		"keys: 7, by its max_entries\n",
 		"keys: 8, as many as its key can have\n",
 		"c.yaml:2:165: label \"pod\" is set by scraping itself",
