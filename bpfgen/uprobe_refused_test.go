@@ -26,7 +26,7 @@ func TestParametersRefused(t *testing.T) {
 		{optimized, "u:LIB:floats\n{ @[args->d] = count(); }", "script:2:11: d of function floats is in a register for vectors and floating-point numbers, which the kernel does not show"},
 		{plain, "u:LIB:simple\n{ @[args->eighth] = count(); }", "script:2:11: eighth of function simple is stored to memory only after the first instructions"},
 		{optimized, "u:LIB:simple\n{ @[args->eigth] = count(); }", `script:2:11: function simple has no member "eigth"; did you mean "eighth"?`},
-		{optimized, "u:LIB:@(simple|yes)\n{ @[args->n] = count(); }", `script:2:11: function yes has no member "n"`},
+		{optimized, "u:LIB:@(simple|yes)\n{ @[args->n] = count(); }", `script:2:11: function yes has no member "n"; it has x`},
 		{optimized, "u:LIB:walk\n{ @[args->n->f] = count(); }", "script:2:14: f of struct node is a floating-point number (float), which has no type in the language"},
 		{optimized, "u:LIB:walk\n{ @[args->n->nam] = count(); }", `script:2:14: struct node has no member "nam"; did you mean "name"?`},
 		{optimized, "u:LIB:walk\n{ @[args->n->o->x] = count(); }", "script:2:17: the members of struct opaque are not known where the function is: its debug information only says that there is such a type"},

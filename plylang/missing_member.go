@@ -3,6 +3,7 @@ package plylang
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -38,13 +39,52 @@ func newMissingMember(src *Source, pos Pos, fields Fields, member, hint string) 
 	return e
 }
 
+// nearMember suggests members like one that fields do not have.
+func (c *clause) nearMember(fields Fields, member string) string {
+	if c.errs.full() {
+		return ""
+	}
+	return innerMembers(fields, member, c.didYouMean(member, fields.Names))
+}
+
+// innerMembers suggests members of structs that are members themselves, as skc_dport of
+// struct sock is in __sk_common: the very one, or those whose names are near.
+func innerMembers(fields Fields, member, hint string) string {
+	var all []string
+	within := map[string]string{}
+	for _, name := range fields.Names() {
+		outer, ok := fields.Member(name)
+		if !ok || outer.Type == nil || outer.Type.Kind != Struct || outer.Type.Struct == nil {
+			continue
+		}
+		for _, inner := range outer.Type.Struct.Names() {
+			if within[inner] == "" {
+				within[inner] = name + "." + inner
+				all = append(all, inner)
+			}
+		}
+	}
+	if within[member] != "" {
+		return didYouMean([]string{within[member]})
+	}
+	if hint != "" {
+		return hint
+	}
+	near := nearest(member, all)
+	for i, name := range near {
+		near[i] = within[name]
+	}
+	return didYouMean(near)
+}
+
 // maxMembers is how many members a message lists.
 const maxMembers = 12
 
 // members is the end of a message about a member that fields do not have, and
-// nothing like it; "" where there are too many to list.
+// nothing like it; "" where there are too many to list. What all tracepoints have says
+// nothing of one.
 func members(fields Fields) string {
-	names := fields.Names()
+	names := slices.DeleteFunc(slices.Clone(fields.Names()), func(name string) bool { return strings.HasPrefix(name, "common_") })
 	if len(names) == 0 || len(names) > maxMembers {
 		return ""
 	}

@@ -486,7 +486,7 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "6.18-amd64", script: `tracepoint:sched_switch { @ = count(); }`, want: `script:1:1: tracepoint "sched_switch" lacks its category: write tracepoint:category/event, here tracepoint:sched/sched_switch`},
 		{kernel: "6.18-amd64", script: `tracepoint:nosuch/* { @ = count(); }`, want: `script:1:1: no tracepoint of this kernel matches nosuch/*`, missing: true},
 		{kernel: "6.18-amd64", script: `tracepoint:sched/sched_switch { @[data->prev_comn] = count(); }`, want: `script:1:41: tracepoint sched/sched_switch has no member "prev_comn"; did you mean "prev_comm"?`},
-		{kernel: "6.18-amd64", script: `tracepoint:sched/* { @[data->prev_comm] = count(); }`, want: `script:1:30: tracepoint sched/sched_kthread_stop has no member "prev_comm"`},
+		{kernel: "6.18-amd64", script: `tracepoint:sched/* { @[data->prev_comm] = count(); }`, want: `script:1:30: tracepoint sched/sched_kthread_stop has no member "prev_comm"; it has comm, pid`},
 		{kernel: "6.18-amd64", script: `rawtracepoint:block_rq_@(issue|insert) { @[arg1] = count(); }`, want: `script:1:44: there is no arg1: the only argument is arg0`},
 		{kernel: "5.10-amd64", script: `rawtracepoint:block_rq_issue { @[arg1] = count(); }`, want: `script:1:34: there is no arg1: the only argument is arg0`},
 		{kernel: "6.18-amd64", script: `kretprobe:sys_read { @[arg0] = count(); }`, want: `script:1:24: arg0 exists in rawtracepoint, kprobe, fentry, fexit, uprobe or usdt, not in kretprobe: keep it where the function begins, as in @x[tid] = arg0`},
