@@ -7,10 +7,15 @@ import (
 )
 
 // Demangle returns a name as C++ or Rust have it in their sources, without
-// parameters: std::vector::push_back. Other names are returned as they are.
+// parameters: std::vector::push_back. That of a copy of a function is the function's,
+// and that of a part of one says so: std::vector::push_back.cold. Other names are
+// returned as they are.
 func Demangle(name string) string {
 	if !isMangled(name) {
 		return name
+	}
+	if function, suffix := cutClone(name); isPart(suffix) {
+		return Demangle(function) + suffix
 	}
 	return demangle.Filter(name, demangle.NoParams, demangle.NoTemplateParams, demangle.MaxLength(12))
 }

@@ -54,6 +54,7 @@ func (f *File) Each(match func(name string) bool) iter.Seq2[Function, error] {
 			return
 		}
 		size := 0
+		match := f.called(match)
 		for group := range x.groups() {
 			fn, ok := f.match(x, group, match)
 			if !ok {
@@ -149,22 +150,30 @@ func better(a, b string) int {
 
 // Lookup returns the functions of exactly this name. There are several if it is
 // one of static functions or of C++ (Demangle leaves out what tells them apart),
-// or of an indirect function, which is implemented several times. Of functions
-// with versions it is the default one, unless name ends in @VERSION.
+// or of an indirect function, which is implemented several times, or if the
+// compiler has made copies of it. Of functions with versions it is the default
+// one, unless name ends in @VERSION.
 func (f *File) Lookup(name string) ([]Function, error) {
 	x, err := f.functions()
 	if err != nil {
 		return nil, err
 	}
 	bare, version, _ := strings.Cut(strings.Replace(name, "@@", "@", 1), "@")
-	exact, err := f.lookup(x, func(y symbol) bool {
+	exact, err := f.lookup(x, func(y symbol) string {
 		n, v, err := x.name(y)
-		if err != nil || n != bare {
-			return false
+		switch {
+		case err != nil:
+			return ""
+		case isCopy(n, name):
+			return n
+		case n != bare:
+			return ""
 		}
-		v, isDefault := strings.CutPrefix(v, "@")
-		return v == version || version == "" && (isDefault || !x.isHidden(y, v) || !x.defaults[n])
-	}, name)
+		if v, isDefault := strings.CutPrefix(v, "@"); v == version || version == "" && (isDefault || !x.isHidden(y, v) || !x.defaults[n]) {
+			return name
+		}
+		return ""
+	})
 	if err != nil || len(exact) > 0 {
 		return exact, err
 	}
@@ -175,11 +184,16 @@ func (f *File) Lookup(name string) ([]Function, error) {
 	return nil, f.notFound(x, name)
 }
 
-// lookup returns the functions with a symbol that is looked for.
-func (f *File) lookup(x *index, is func(symbol) bool, name string) ([]Function, error) {
+// lookup returns the functions with a symbol that is looked for, by the name that
+// look gives it.
+func (f *File) lookup(x *index, look func(symbol) string) ([]Function, error) {
 	var all []Function
 	for group := range x.groups() {
-		if !slices.ContainsFunc(group, is) {
+		name := ""
+		for _, y := range group {
+			name = cmp.Or(name, look(y))
+		}
+		if name == "" {
 			continue
 		}
 		var aliases []string

@@ -177,6 +177,58 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
+// A function is itself and its copies, and not what was cut off it.
+func TestCopies(t *testing.T) {
+	sections := symtab(
+		sym{"f", textAt + 0x10, 8, fn, 1},
+		sym{"f.constprop.0", textAt + 0x20, 8, static, 1},
+		sym{"f.constprop.0.isra.0", textAt + 0x30, 8, static, 1},
+		sym{"f.part.0", textAt + 0x40, 8, static, 1},
+		sym{"f.part.0.isra.0", textAt + 0x50, 8, static, 1},
+		sym{"f.cold", textAt + 0x60, 8, static, 1},
+		sym{"f.isra.0.cold", textAt + 0x70, 8, static, 1},
+		sym{"f.isra", textAt + 0x80, 8, static, 1},
+		sym{"f.isratty", textAt + 0x90, 8, static, 1},
+		sym{"g.lto_priv.0", textAt + 0xa0, 8, static, 1},
+		sym{"h.llvm.1234", textAt + 0xb0, 8, static, 1},
+		sym{"_ZN1a1bEi.isra.0", textAt + 0xc0, 8, static, 1},
+		sym{"_ZN1a1bEi.cold", textAt + 0xd0, 8, static, 1},
+		sym{"_ZN1a1bEi.part.0", textAt + 0xe0, 8, static, 1},
+		sym{"_ZN1a1bEl", textAt + 0xf0, 8, fn, 1},
+	)
+	golang := append([]part{{name: ".go.buildinfo", kind: elf.SHT_PROGBITS, data: []byte{0}}}, symtab(
+		sym{"main.cold", textAt + 0x10, 8, static, 1}, sym{"main.cold.f", textAt + 0x20, 8, static, 1})...)
+	tests := []struct {
+		sections   []part
+		name, want string
+	}{
+		{sections, "f", "f 0x401010+8\nf.constprop.0 0x401020+8\nf.constprop.0.isra.0 0x401030+8\nf.isra 0x401080+8"},
+		{sections, "f.cold", "f.cold 0x401060+8"},
+		{sections, "f.part.0", "f.part.0 0x401040+8\nf.part.0.isra.0 0x401050+8"},
+		{sections, "g", "g.lto_priv.0 0x4010a0+8"},
+		{sections, "h", "h.llvm.1234 0x4010b0+8"},
+		{sections, "a::b", "_ZN1a1bEi.isra.0 0x4010c0+8\n_ZN1a1bEl 0x4010f0+8"},
+		{sections, "_ZN1a1bEi", "_ZN1a1bEi.isra.0 0x4010c0+8"},
+		{sections, "f*.0", "f.constprop.0 0x401020+8\nf.constprop.0.isra.0 0x401030+8\nf.part.0 0x401040+8\nf.part.0.isra.0 0x401050+8"},
+		{sections, "*.cold", ""},
+		{sections, "a::*", "_ZN1a1bEi.isra.0 0x4010c0+8\n_ZN1a1bEi.part.0 0x4010e0+8\n_ZN1a1bEl 0x4010f0+8"},
+		{golang, "main.cold*", "main.cold 0x401010+8\nmain.cold.f 0x401020+8"},
+	}
+	for _, tt := range tests {
+		f := image{sections: tt.sections}.file(t)
+		all, err := f.Lookup(tt.name)
+		if strings.Contains(tt.name, "*") {
+			all, err = f.Functions(glob(tt.name))
+		}
+		if err != nil || show(all) != tt.want {
+			t.Errorf("%s: %v\n%s\nwant\n%s", tt.name, err, show(all), tt.want)
+		}
+	}
+	if name, in, ok := (image{sections: sections}).file(t).At(0x1064); name != "f.cold" || in != 4 || !ok {
+		t.Errorf("%s+%d %v", name, in, ok)
+	}
+}
+
 func TestAt(t *testing.T) {
 	f := image{sections: symtab(
 		sym{"first", textAt + 0x10, 0x10, fn, 1},
@@ -260,6 +312,9 @@ func TestDemangle(t *testing.T) {
 		{"_ZNSt6vectorIiSaIiEE9push_backEOi", "std::vector::push_back"},
 		{"_ZN3std2io5stdio5print17h83f5ac81ff2ac3e8E", "std::io::stdio::print"},
 		{"_RNvNtCs1234_7mycrate3foo3bar", "mycrate::foo::bar"},
+		{"_ZN3foo3barEv.isra.0", "foo::bar"},
+		{"_ZN3foo3barEv.cold", "foo::bar.cold"},
+		{"_ZN3foo3barEv.isra.0.part.0.cold", "foo::bar.isra.0.part.0.cold"},
 		{"_Zwrong", "_Zwrong"},
 		{"_Random", "_Random"},
 		{"", ""},

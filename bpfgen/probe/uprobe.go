@@ -184,6 +184,7 @@ func (s *Scope) byConvention(r *Resolver, found []userFunction, glob bool) []*Sc
 		one := *s
 		one.sites = nil
 		one.warnOfExceptions(group)
+		one.warnOfCopies(group)
 		for _, f := range group {
 			name := f.file.nameOf(f)
 			one.add(object.UserFunction{Path: f.file.path, File: f.file.id, PID: r.pid, Offset: f.offset, Symbol: name}, f.file.path+":"+name, glob)

@@ -52,3 +52,21 @@ func (s *Scope) warnOfExceptions(found []userFunction) {
 			" is ended by a uretprobe there, even if a caller would catch it: write uprobe where that may happen")
 	}
 }
+
+// warnOfCopies says of functions that the compiler has changed what the clause may get wrong.
+// Their parameters by name are right: debug information is about what was made.
+func (s *Scope) warnOfCopies(found []userFunction) {
+	i := slices.IndexFunc(found, func(f userFunction) bool { return elf.IsChanged(f.name) })
+	what := ""
+	switch {
+	case i < 0:
+		return
+	case s.provider.returns && s.wants(retvalRow.Name):
+		what = "whose result the compiler may have left out"
+	case !s.provider.returns && s.wantsPlainArgument():
+		what = "whose arguments the compiler may have changed: args->name is right where there is debug information"
+	default:
+		return
+	}
+	s.notes = append(s.notes, fmt.Sprintf("%s is a copy of a function %s", found[i].name, what))
+}
