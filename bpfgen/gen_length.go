@@ -13,7 +13,8 @@ import (
 // stored.
 
 // readTextUpTo writes str(p, n) to dst, for an n that is no constant: at most
-// size bytes, and none where n is less than 1.
+// size bytes, and none where n is less than 1. Then nothing is read, for the address
+// of no text may be none: a read that fails is counted.
 func (g *gen) readTextUpTo(args []plylang.Expr, dst emit.Mem, size int) {
 	p, n := args[0], args[1]
 	g.expr(n)
@@ -25,10 +26,13 @@ func (g *gen) readTextUpTo(args []plylang.Expr, dst emit.Mem, size int) {
 		g.expr(p)
 		g.Emit(asm.Mov.Reg(asm.R3, asm.R0))
 		g.Zero(dst)
+		end := g.Label()
 		g.loadLength(length, size)
+		g.Jump(asm.JEq, asm.R2, 0, end)
 		g.Emit(asm.Add.Imm(asm.R2, 1))
 		g.Address(asm.R1, dst)
 		g.CallReader(emit.Pick(p.Type().User, asm.FnProbeReadUserStr, asm.FnProbeReadKernelStr))
+		g.Bind(end)
 	}
 	g.Free(length)
 }

@@ -19,7 +19,8 @@ func TestFaults(t *testing.T) {
 	}{
 		{`@[str(arg1)] = count();`, 1},
 		{`@ = sum(*(u32 *)arg1);`, 1},
-		{`@[str(arg1, arg2 & 7)] = count();`, 1},
+		{`@[str(arg1, (arg2 & 7) + 1)] = count();`, 1},
+		{`@[str(arg1, arg2), str(arg1, arg2 - 1), *(u8 *)arg1] = count();`, 1}, // no text has no address
 		{`@[str(arg1), *(u8 *)(arg1 + 1)] = count(); @l = sum(strlen(str(arg1, 8)));`, 3},
 		{`if (*(u8 *)arg1 == 120) { @x[str(arg1)] = count(); } else { @ = count(); }`, 1},
 		{`p = (u64 *)16; @ = sum(*p);`, 0},
