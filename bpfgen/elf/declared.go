@@ -208,16 +208,27 @@ func (t *types) pointerText(to place, depth int) string {
 // Encodings of numbers, DW_ATE.
 const (
 	encodingBoolean      = 0x02
+	encodingComplex      = 0x03
 	encodingFloat        = 0x04
 	encodingSigned       = 0x05
 	encodingSignedChar   = 0x06
 	encodingUnsigned     = 0x07
 	encodingUnsignedChar = 0x08
+	encodingImaginary    = 0x09
+	encodingDecimal      = 0x0f
 	encodingUTF          = 0x10
 )
 
+// bigEndian says of a number in which order its bytes are, as
+// scalar_storage_order("big-endian") has it.
+const bigEndian = 1
+
 func (d *Declared) base(e *dwarf.Entry) {
 	d.text = d.Name
+	if order, ok := e.Val(dwarf.AttrEndianity).(int64); ok && order == bigEndian {
+		d.text = "big-endian " + d.Name
+		return
+	}
 	encoding, _ := e.Val(dwarf.AttrEncoding).(int64)
 	switch encoding {
 	case encodingBoolean:
@@ -226,7 +237,7 @@ func (d *Declared) base(e *dwarf.Entry) {
 		d.Kind, d.Signed = DeclaredInteger, true
 	case encodingUnsigned, encodingUnsignedChar, encodingUTF:
 		d.Kind = DeclaredInteger
-	case encodingFloat:
+	case encodingFloat, encodingComplex, encodingImaginary, encodingDecimal:
 		d.Kind = DeclaredFloat
 	}
 }
