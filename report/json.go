@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,12 +25,19 @@ func NewJSON(w io.Writer, d *decode.Decoder) *JSON {
 }
 
 func (j *JSON) line(v any) {
-	enc := json.NewEncoder(&j.added)
+	j.added.Write(encoded(v))
+	j.flush()
+}
+
+// encoded is v as a line.
+func encoded(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
 		panic(err) // only types made here are encoded
 	}
-	j.flush()
+	return b.Bytes()
 }
 
 // Attached writes {"type":"attached","probes":331}.
@@ -78,6 +86,7 @@ func (j *JSON) Final(m *object.Map, rows []tracer.Row) { j.Map(m, rows) }
 // empty map too.
 func (j *JSON) Map(m *object.Map, rows []tracer.Row) {
 	data := make([]jsonRow, 0, len(rows))
+	rows = merged(m, rows, func(key []byte) string { return string(encoded(j.values(m.Split(key)))) })
 	for _, r := range sorted(j.d, m, rows) {
 		data = append(data, jsonRow{j.values(m.Split(r.Key)), j.value(m, r.Value)})
 	}

@@ -238,17 +238,24 @@ func TestStacksThatReadTheSameAreOneRow(t *testing.T) {
 	}
 	count, largest := keyed("count", nil, stack), keyed("max", plylang.U64, stack)
 	for _, row := range []struct {
-		m    *object.Map
-		a, b []byte
-		want string
+		m          *object.Map
+		a, b       []byte
+		want, json string
 	}{
-		{count, words(3), words(4), "[no stack]             7\n"},
-		{largest, words(3), words(4), "[no stack]             4\n"},
-		{keyed("", plylang.S64, stack), words(3), words(4), "[no stack]             3\n[no stack]             4\n"},
+		{count, words(3), words(4), "[no stack]             7\n", `[{"key":[["[no stack]"]],"value":7}]`},
+		{largest, words(3), words(4), "[no stack]             4\n", `[{"key":[["[no stack]"]],"value":4}]`},
+		{keyed("", plylang.S64, stack), words(3), words(4), "[no stack]             3\n[no stack]             4\n",
+			`[{"key":[["[no stack]"]],"value":3},{"key":[["[no stack]"]],"value":4}]`},
+		{keyed("count", nil, plylang.S64), words(3), words(4), "1                      3\n2                      4\n", `[{"key":[1],"value":3},{"key":[2],"value":4}]`},
 	} {
 		var b bytes.Buffer
 		NewText(&b, d, false).Map(row.m, rows(row.a, row.b))
 		if want := "\n@x:\n" + row.want; b.String() != want {
+			t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+		}
+		b.Reset()
+		NewJSON(&b, d).Map(row.m, rows(row.a, row.b))
+		if want := `{"type":"map","name":"@x","data":` + row.json + "}\n"; b.String() != want {
 			t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 		}
 	}

@@ -89,7 +89,7 @@ func (t *Text) Map(m *object.Map, rows []tracer.Row) {
 		t.add("\n")
 		return
 	}
-	rows = sorted(t.d, m, t.merged(m, rows))
+	rows = sorted(t.d, m, merged(m, rows, func(key []byte) string { return t.key(m, key) }))
 	switch {
 	case m.Shape == object.ShapeHistogram:
 		t.histograms(m, rows)
