@@ -189,14 +189,19 @@ func (f *userFile) functions(t userTarget) ([]userFunction, error) {
 	return out, nil
 }
 
-// find finds the functions of a name or a glob.
+// find finds the functions of a name or a glob. What looks like a class in a glob may be
+// part of a name, as in main.index[go.shape.int] of Go and in operator[] of C++.
 func (f *userFile) find(t userTarget) ([]elf.Function, error) {
-	if !kernel.IsGlob(t.name) {
+	isGlob := kernel.IsGlob(t.name)
+	if !isGlob || strings.Contains(t.name, "[") {
 		found, err := f.elf.Lookup(t.name)
-		if errors.Is(err, elf.ErrNoFunction) {
+		switch {
+		case isGlob && errors.Is(err, elf.ErrNoFunction):
+		case errors.Is(err, elf.ErrNoFunction):
 			return nil, missingf("%v%s", err, f.nearest(t.name))
+		default:
+			return found, err
 		}
-		return found, err
 	}
 	found, err := f.elf.Functions(kernel.Compile(t.name).Match)
 	if err == nil && len(found) == 0 {
@@ -214,16 +219,26 @@ func (f *userFile) noneMatches(glob string) string {
 func (f *userFile) nearest(name string) string {
 	return plylang.DidYouMeanLike(name, func(yield func(string) bool) {
 		for fn, err := range f.elf.Each(func(string) bool { return true }) {
-			if err != nil || !yield(elf.Demangle(fn.Name)) {
+			if err != nil || !yield(writable(fn.Name)) {
 				return
 			}
 			for _, alias := range fn.Aliases {
-				if !yield(elf.Demangle(alias)) {
+				if !yield(writable(alias)) {
 					return
 				}
 			}
 		}
 	})
+}
+
+// writable is the name of a function as a script can write it. In place of what would end
+// the specification there is the "?" of a glob, and then of what a glob takes for a class or a group.
+func writable(name string) string {
+	name = elf.Demangle(name)
+	if !strings.ContainsAny(name, " ,{") {
+		return name
+	}
+	return strings.NewReplacer(" ", "?", ",", "?", "{", "?", "[", "?", "(", "?").Replace(name)
 }
 
 // inside finds fault with an offset at which no instruction of a function begins.

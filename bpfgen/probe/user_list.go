@@ -62,7 +62,7 @@ func (f *userFile) list(k *kernel.Kernel, p *Provider, glob *kernel.Glob, vars b
 		}
 		for _, name := range append([]string{fn.Name}, fn.Aliases...) {
 			if matches(name) {
-				out = append(out, Listed{p.Name + ":" + f.path + ":" + elf.Demangle(name), carried})
+				out = append(out, Listed{p.Name + ":" + f.path + ":" + writable(name), carried})
 			}
 		}
 	}

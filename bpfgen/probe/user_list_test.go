@@ -53,6 +53,31 @@ func TestListPrograms(t *testing.T) {
 	}
 }
 
+// What is listed can be written into a script, also the names of generic functions in Go,
+// and of conversions and nameless functions in C++.
+func TestListedNamesCanBeWritten(t *testing.T) {
+	k := open(t, "6.18-amd64")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, sign := range map[string]string{self + ":slices.*": "[", self + ":*go.shape.*": "?", "libstdc++.so.6:*operator *": "?"} {
+		found, err := probe.List(k, "uprobe:"+target, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = slices.DeleteFunc(found, func(l probe.Listed) bool { return !strings.Contains(l.Name, sign) })
+		if len(found) == 0 {
+			t.Errorf("%s: nothing has %q", target, sign)
+		}
+		for _, l := range found[:min(20, len(found))] {
+			if _, err := bpfgen.Build(&plylang.Source{Text: l.Name + " { @ = count(); }"}, k, bpfgen.Options{}, nil); err != nil {
+				t.Error(plylang.Detail(err))
+			}
+		}
+	}
+}
+
 // A glob passes over what is no program, and says of what it is if there is nothing else. A
 // program that is damaged is an error.
 func TestGlobsOfPrograms(t *testing.T) {
