@@ -19,7 +19,7 @@ func TestParametersRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	const optimized, plain = "parameters-O2-dwarf5.so", "parameters-O0-dwarf4.so"
-	const shared, lines, numbers = "parameters-O2-dwz", "lines", "numbers.so"
+	const shared, lines, numbers, linked = "parameters-O2-dwz", "lines", "numbers.so", "linked.so"
 	for _, row := range []struct{ file, script, want string }{
 		{optimized, "u:LIB:structs\n{ @[args->p] = count(); }", "script:2:11: p of function structs is struct pair by value, and no pointer to it"},
 		{optimized, "u:LIB:structs\n{ @[args->g.v[1]] = count(); }", "script:2:11: g of function structs is struct big by value, and no pointer to it"},
@@ -33,6 +33,8 @@ func TestParametersRefused(t *testing.T) {
 		{optimized, "u:LIB:simple+3\n{ @[args->n] = count(); }", `script:2:5: args are those of a function when it begins: leave out the offset in "simple+3"`},
 		{optimized, "ur:LIB:none\n{ @[retval] = count(); }", "script:2:5: function none returns nothing"},
 		{optimized, "ur:LIB:floats\n{ @[retval] = count(); }", "script:2:5: function floats returns double, which is not in the register of results"},
+		{linked, "u:LIB:late\n{ @[args->p, args->used, str(args->text)] = count(); }", ""},
+		{linked, "u:LIB:without\n{ @[args->p] = count(); }", `script:2:11: function without has no member "p"`},
 		{numbers, "ur:LIB:turned\n{ @[retval] = count(); }", "script:2:5: function turned returns complex double, which is not in the register of results"},
 		{numbers, "ur:LIB:price\n{ @[retval] = count(); }", "script:2:5: function price returns _Decimal64, which is not in the register of results"},
 		{numbers, "u:LIB:@(turned|price)\n{ @[args->n] = count(); }", ""},

@@ -25,7 +25,7 @@ func FuzzFile(f *testing.F) {
 		f.Add(m.bytes())
 	}
 	names, err := filepath.Glob("testdata/*.so")
-	if err != nil || len(names) != 8 {
+	if err != nil || len(names) != 9 {
 		f.Fatal(names, err)
 	}
 	for _, name := range names {

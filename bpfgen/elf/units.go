@@ -158,7 +158,8 @@ func (t *types) functionsOf(at dwarf.Offset) unitFunctions {
 
 // lookThrough finds the functions of a unit. What contains none is
 // passed over where an entry says where the next one is, which must be ahead: a damaged
-// file leads back to where one was.
+// file leads back to where one was. Link-time optimization leaves types in other units:
+// there it is within functions that their parameters are seen.
 func (t *types) lookThrough(at dwarf.Offset, found *unitFunctions) error {
 	r := t.Reader()
 	r.Seek(at)
@@ -192,7 +193,8 @@ func (t *types) lookThrough(at dwarf.Offset, found *unitFunctions) error {
 				found.starts[begin] = e.Offset
 			}
 		}
-		if sibling, ok := e.Val(dwarf.AttrSibling).(dwarf.Offset); ok && e.Children && sibling > e.Offset && !holdsFunctions[e.Tag] {
+		holds := holdsFunctions[e.Tag] || !found.typed
+		if sibling, ok := e.Val(dwarf.AttrSibling).(dwarf.Offset); ok && e.Children && sibling > e.Offset && !holds {
 			r.Seek(sibling)
 		} else if e.Children {
 			depth++
