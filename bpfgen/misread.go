@@ -110,9 +110,13 @@ func (m *misread) returns() string {
 var addressed = map[string]string{"connect": "arg1", "bind": "arg1", "sendto": "arg4"}
 
 // port warns of a port that is read from such an address as if it was in the
-// order of this machine's bytes.
+// order of this machine's bytes. A clause with ntohs() knows of them.
 func (m *misread) port() {
 	arg, ok := addressed[m.call]
+	m.inspect(func(x plylang.Expr) {
+		call, isCall := x.(*plylang.Call)
+		ok = ok && (!isCall || call.Name != "ntohs")
+	})
 	if !ok {
 		return
 	}

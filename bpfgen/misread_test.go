@@ -52,6 +52,8 @@ func TestMisread(t *testing.T) {
 		{"kprobe:SyS_openat / comm == \"*\" || str(arg1) == \"a*b\" / { @ = count(); }", ""},
 		{"tracepoint:block/block_rq_issue / startswith(data->rwbs, \"R\") || data->rwbs == \"RA\" / { @ = count(); }", ""},
 		{"kprobe:SyS_read { @[comm] = quantize(arg2); }", ""},
+		{"kprobe:SyS_connect { @[ntohs(*(u16 *)(arg1 + 2))] = count(); }", ""},
+		{"kprobe:SyS_connect { port = *(u16 *)(arg1 + 2); if (ntohs(port) == 53) { @ = count(); } }", ""},
 		{"tracepoint:sched/sched_process_exec { @[data->filename] = count(); }", ""},
 		{"kprobe:SyS_openat { path[tid] = args->filename; @[str(args->filename)] = count(); @a[(u64)args->filename] = count(); }", ""},
 		{"kprobe:SyS_@(open|openat), kprobe:SyS_exit_group { @[comm] = count(); }", ""},
