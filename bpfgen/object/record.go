@@ -43,8 +43,8 @@ func ParseRecord(format string) (*Record, error) {
 	r := &Record{Format: format}
 	for i := 0; i < len(format); i++ {
 		count, digits := 0, 0
-		for ; i < len(format) && format[i] >= '0' && format[i] <= '9' && count <= MaxText; i, digits = i+1, digits+1 {
-			count = 10*count + int(format[i]-'0')
+		for ; i < len(format) && format[i] >= '0' && format[i] <= '9'; i, digits = i+1, digits+1 {
+			count = min(10*count+int(format[i]-'0'), MaxText+1)
 		}
 		if digits == 0 {
 			count = 1
@@ -56,7 +56,9 @@ func ParseRecord(format string) (*Record, error) {
 		switch {
 		case format[i] == 'x':
 			r.Size += count
-		case format[i] == 's' && count > 0:
+		case format[i] == 's' && count == 0:
+			return nil, fmt.Errorf("%q has a text of no length", format)
+		case format[i] == 's':
 			r.Fields = append(r.Fields, RecordField{plylang.StringType(count), r.Size})
 			r.Size += count
 		case ok:
