@@ -3,6 +3,7 @@ package plylang
 import (
 	"cmp"
 	"fmt"
+	"strings"
 )
 
 // Joining types
@@ -174,9 +175,14 @@ func describe(t *Type) string {
 	}
 }
 
+// structName names a struct so that it is seen to be one: programs in Go and C++ have one
+// that is called string.
 func structName(t *Type) string {
-	if t.Struct == nil {
+	switch {
+	case t.Struct == nil:
 		return "struct"
+	case !strings.Contains(t.Struct.Name(), " "):
+		return "struct " + t.Struct.Name()
 	}
 	return t.Struct.Name()
 }

@@ -96,3 +96,15 @@ func TestJoinForgetsWhereAStringWas(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// Messages call a struct one, whatever its name: Go and C++ have one named string.
+func TestStructsAreDescribedAsSuch(t *testing.T) {
+	for name, want := range map[string]string{"struct file": "a struct file", "string": "a struct string", "main.T": "a struct main.T"} {
+		if got := describe(&Type{Kind: Struct, Struct: &fields{name: name}}); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	if got := describe(&Type{Kind: Struct}); got != "a struct" {
+		t.Error(got)
+	}
+}
