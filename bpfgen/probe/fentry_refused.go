@@ -34,7 +34,7 @@ func traceable(k *kernel.Kernel, p *Provider, f kernel.Function) (*traced, error
 	case neverTraced[f.Name]:
 		reason = "programs themselves begin or end with it"
 	case p.returns && neverReturns[f.Name]:
-		return nil, missingf("%s never returns: write %s:%s", f.Name, fentryProvider.Name, f.Name)
+		return nil, neverReturning(f.Name, fentryProvider)
 	default:
 		reason = undeclarable(k, declared)
 	}
@@ -55,6 +55,11 @@ var neverTraced = nameTable("migrate_disable migrate_enable rcu_read_unlock_stri
 var neverReturns = nameTable("do_exit do_group_exit make_task_dead kthread_exit kthread_complete_and_exit __module_put_and_kthread_exit " +
 	"__x64_sys_exit __x64_sys_exit_group __ia32_sys_exit __ia32_sys_exit_group __arm64_sys_exit __arm64_sys_exit_group " +
 	"__riscv_sys_exit __riscv_sys_exit_group panic nmi_panic machine_real_restart")
+
+// neverReturning is the error for one of them, which does begin.
+func neverReturning(name string, begins *Provider) error {
+	return missingf("%s never returns: write %s:%s", name, begins.Name, name)
+}
 
 func nameTable(names string) map[string]bool {
 	table := map[string]bool{}

@@ -123,6 +123,9 @@ func (s *Scope) resolve(r *Resolver, t functionTarget) error {
 	}
 	several := kernel.IsGlob(t.name) || len(found) > 1
 	for _, f := range found {
+		if s.provider.returns && neverReturns[f.Name] {
+			continue
+		}
 		at := object.Function{Symbol: f.Name, Module: f.Module, Offset: t.offset, Callers: callers(r, s, len(found))}
 		if f.Shared {
 			at.Addr = f.Addr
@@ -135,6 +138,9 @@ func (s *Scope) resolve(r *Resolver, t functionTarget) error {
 			return err
 		}
 		s.add(at, name, several)
+	}
+	if len(s.sites) == 0 {
+		return neverReturning(found[0].Name, kprobeProvider)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"ply-exporter/bpfgen/ctype"
@@ -20,6 +21,9 @@ func byPrototype(r *Resolver, s *Scope, whole bool) []*Scope {
 	protos := make([]*prototype, len(s.sites))
 	for i, at := range s.sites {
 		protos[i] = s.prototype(r, at)
+	}
+	if s.provider.returns && s.wants(retvalRow.Name) && !slices.ContainsFunc(protos, (*prototype).mayReturn) {
+		s.notes = append(s.notes, fmt.Sprintf("%s returns nothing: retval is what a register happens to hold", s.symbol()))
 	}
 	var out []*Scope
 	for _, group := range alike(protos, func(p *prototype) string { return p.key(s) }) {
@@ -45,6 +49,7 @@ type prototype struct {
 	others   []string // functions that declare the same, as far as the clause sees
 	params   []plylang.Field
 	result   *plylang.Type // nil: not known
+	nothing  bool          // there is no result
 
 	// later declares the parameters where the clause uses none, for messages
 	// about names that are none; nil: they are declared.
@@ -72,7 +77,7 @@ func (p *prototype) declare(r *Resolver) {
 	if f == nil {
 		return
 	}
-	p.result = f.Result
+	p.result, p.nothing = f.Result, f.ReturnsNothing()
 	for i, param := range f.Params {
 		if i > maxArg || !param.OneWord {
 			break
@@ -82,6 +87,9 @@ func (p *prototype) declare(r *Resolver) {
 		}
 	}
 }
+
+// mayReturn says whether the function has a result, as far as is known.
+func (p *prototype) mayReturn() bool { return !p.nothing }
 
 func (p *prototype) all() []plylang.Field {
 	if p.later != nil {

@@ -264,7 +264,7 @@ kretprobe vfs_write: a program for each attach point: this kernel cannot tell on
 		{
 			kernel: "5.10-amd64",
 			script: `kretprobe:* { @ = count(); }`,
-			want:   `kretprobe pci_xen_swiotlb_init_late __x64_sys_arch_prctl irq_init_percpu_irqstack and 3504 more: one program for 3507 attach points; what is called while another program runs on its CPU is missed, and not counted by this kernel`,
+			want:   `kretprobe pci_xen_swiotlb_init_late __x64_sys_arch_prctl irq_init_percpu_irqstack and 3500 more: one program for 3503 attach points; what is called while another program runs on its CPU is missed, and not counted by this kernel`,
 		},
 		{
 			kernel: "5.10-amd64",
@@ -506,6 +506,10 @@ func TestProviderErrors(t *testing.T) {
 		{kernel: "7.3-amd64", script: `kprobe:blk_account_io_done { @ = count(); }`, want: `script:1:1: this kernel has no function blk_account_io_done, which is gone or inlined since Linux 5.17: use tracepoint:block/block_io_done or tracepoint:block/block_rq_complete`, missing: true},
 		{kernel: "7.3-amd64", script: `kprobe:zzz_* { @ = count(); }`, want: `script:1:1: no function of this kernel matches zzz_*`, missing: true},
 		{kernel: "7.3-amd64", script: `kretprobe:vfs_read+4 { @ = count(); }`, want: `script:1:1: kretprobe fires where a function returns: leave out the offset or address in "vfs_read+4"`},
+		{kernel: "7.3-amd64", script: `kretprobe:do_exit { @ = count(); }`, want: `script:1:1: do_exit never returns: write kprobe:do_exit`, missing: true},
+		{kernel: "7.3-amd64", script: `fexit:do_exit { @ = count(); }`, want: `script:1:1: do_exit never returns: write fentry:do_exit`, missing: true},
+		{kernel: "7.3-amd64", script: `fexit:schedule { @[retval] = count(); }`, want: `script:1:20: retval exists in kretprobe, fexit of a function that returns something (schedule does not) or uretprobe, not in fexit:schedule`},
+		{kernel: "7.3-amd64", script: `fexit:schedule { @[arg0] = count(); }`, want: `script:1:20: arg0 exists in rawtracepoint, kprobe, fentry, fexit of another function, uprobe or usdt, not in fexit`},
 		{kernel: "7.3-amd64", script: `kprobe:vfs_read { @[args->fil] = count(); }`, want: `script:1:27: function vfs_read has no member "fil"; did you mean "file"?`},
 		{kernel: "7.3-amd64", script: `kprobe:vfs_read { @[reg("rxa")] = count(); }`, want: `script:1:25: this machine (x86_64) has no register "rxa"; did you mean "rax"?`},
 		{kernel: "7.3-amd64", script: `kprobe:nosuchmod:vfs_read { @ = count(); }`, want: `script:1:1: no module "nosuchmod" is loaded: run "modprobe nosuchmod" first; what is built into the kernel has no module's name before it`, missing: true},
@@ -557,6 +561,27 @@ func TestLoopOfLinks(t *testing.T) {
 	_, err := bpfgen.Build(&plylang.Source{Text: "uprobe:" + loop + ":main { @ = count(); }"}, open(t, "6.18-amd64"), bpfgen.Options{}, nil)
 	if want := "open " + loop + ": too many levels of symbolic links"; !errors.Is(err, plylang.ErrMissing) || !strings.Contains(plylang.Detail(err), want) {
 		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// A register is read for the result of a function that has none, of which a warning
+// tells unless the specification matches others.
+func TestNoResult(t *testing.T) {
+	const want = "schedule returns nothing: retval is what a register happens to hold"
+	for script, warned := range map[string]bool{
+		"kretprobe:schedule { @[retval] = count(); }":  true,
+		"kretprobe:schedule { @ = count(); }":          false,
+		"kretprobe:schedule* { @[retval] = count(); }": false,
+		"kretprobe:vfs_read { @[retval] = count(); }":  false,
+		"kretprobe:kfree { @[retval] = count(); }":     false, // it is not declared
+	} {
+		obj, err := bpfgen.Build(&plylang.Source{Text: script}, open(t, "7.3-amd64"), bpfgen.Options{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(obj.Warnings); strings.Contains(got, want) != warned {
+			t.Errorf("%s: %s", script, got)
+		}
 	}
 }
 

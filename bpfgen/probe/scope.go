@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -126,7 +127,7 @@ func (s *Scope) Elsewhere(name string) string {
 		case p.only[name] != "":
 			where = append(where, p.only[name])
 		case p == s.provider && p.others != "":
-			where = append(where, p.Name+" "+p.others)
+			where = append(where, p.Name+" "+s.others(name))
 		case p == s.provider:
 			where = append(where, p.Name+" of a function")
 		default:
@@ -134,6 +135,14 @@ func (s *Scope) Elsewhere(name string) string {
 		}
 	}
 	return orList(where)
+}
+
+// others are the probes of the kind of s that have name.
+func (s *Scope) others(name string) string {
+	if name != retvalRow.Name {
+		return s.provider.others
+	}
+	return fmt.Sprintf("of a function that returns something (%s does not)", s.symbol())
 }
 
 // Narrowed is s for a clause that uses less: what is attached follows from that,
