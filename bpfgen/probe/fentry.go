@@ -275,3 +275,6 @@ func (t *traced) Names() (names []string) {
 	}
 	return names
 }
+
+// Refused says why a parameter cannot be had.
+func (t *traced) Refused(name string) string { return unread(t.Func, t.Name(), name) }

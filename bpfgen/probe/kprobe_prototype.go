@@ -49,7 +49,7 @@ type prototype struct {
 	others   []string // functions that declare the same, as far as the clause sees
 	params   []plylang.Field
 	result   *plylang.Type // nil: not known
-	nothing  bool          // there is no result
+	declared *ctype.Func   // nil: not known
 
 	// later declares the parameters where the clause uses none, for messages
 	// about names that are none; nil: they are declared.
@@ -77,7 +77,7 @@ func (p *prototype) declare(r *Resolver) {
 	if f == nil {
 		return
 	}
-	p.result, p.nothing = f.Result, f.ReturnsNothing()
+	p.result, p.declared = f.Result, f
 	for i, param := range f.Params {
 		if i > maxArg || !param.OneWord {
 			break
@@ -89,7 +89,7 @@ func (p *prototype) declare(r *Resolver) {
 }
 
 // mayReturn says whether the function has a result, as far as is known.
-func (p *prototype) mayReturn() bool { return !p.nothing }
+func (p *prototype) mayReturn() bool { return p.declared == nil || !p.declared.ReturnsNothing() }
 
 func (p *prototype) all() []plylang.Field {
 	if p.later != nil {
@@ -139,6 +139,29 @@ func (p *prototype) Names() []string {
 		names = append(names, f.Name)
 	}
 	return names
+}
+
+// Refused says why a parameter cannot be had.
+func (p *prototype) Refused(name string) string {
+	p.all()
+	switch {
+	case p.function == "":
+		return ""
+	case p.declared == nil:
+		return fmt.Sprintf("the kernel's types do not declare the arguments of %s: write arg0 and so on, with casts of what they point to, as in ((struct sk_buff *)arg0)->len", p.function)
+	}
+	return unread(p.declared, p.Name(), name)
+}
+
+// unread says of a parameter that it is passed in a way in which it is not read; "" of
+// any other.
+func unread(f *ctype.Func, function, name string) string {
+	for _, p := range f.Params {
+		if p.Name == name && !p.Type.Scalar() {
+			return fmt.Sprintf("%s of %s is %s by value, which is not read", name, function, p.Text())
+		}
+	}
+	return ""
 }
 
 // functionVars are the variables of the functions in a scope.
