@@ -1,21 +1,43 @@
 package cli
 
 import (
+	"cmp"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"ply-exporter/plylang"
 )
 
 // didYouMean is the end of a message about a command or a flag that does not exist:
-// those of nearly that name, or "".
+// those of nearly that name, or what was meant by another argument, or "".
 func (p *program) didYouMean(text string) string {
-	if name, ok := strings.CutPrefix(text, "unexpected "); ok && name == p.args[0] {
-		return plylang.DidYouMean(name, p.commandNames())
+	if name, ok := strings.CutPrefix(text, "unexpected "); ok {
+		return cmp.Or(misplaced(name), p.command(name))
 	}
 	if name, ok := strings.CutPrefix(text, "unknown long flag '"); ok {
 		return plylang.DidYouMean(strings.TrimSuffix(name, "'"), p.flagNames())
 	}
 	return ""
+}
+
+// misplaced says where a configuration or a script belongs that is an argument.
+func misplaced(argument string) string {
+	switch {
+	case strings.ContainsAny(argument, "{}"):
+		return ": run traces a script, and run -e compiles it only"
+	case slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(argument)):
+		return ": write --config " + argument
+	}
+	return ""
+}
+
+// command suggests the name of a command.
+func (p *program) command(name string) string {
+	if name != p.args[0] {
+		return ""
+	}
+	return plylang.DidYouMean(name, p.commandNames())
 }
 
 func (p *program) commandNames() (names []string) {
