@@ -49,7 +49,7 @@ func Parse(src *Source) (*Script, error) {
 		return script, script.syntax
 	}
 	script.Comments = p.lex.comments
-	script.Warnings = slices.Concat(p.mixWarnings(), p.rankWarnings(), p.gluedWarnings())
+	script.Warnings = slices.Concat(p.mixWarnings(), p.rankWarnings(), p.gluedWarnings(), p.hiddenWarnings(script))
 	return script, nil
 }
 

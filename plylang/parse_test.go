@@ -195,6 +195,27 @@ func TestMixedOperators(t *testing.T) {
 	}
 }
 
+// TestHiddenBlocks warns of a block behind what is a comment and was meant as an empty
+// condition.
+func TestHiddenBlocks(t *testing.T) {
+	for text, warns := range map[string]bool{
+		"kprobe:a // { @ = count(); }":                                     true,
+		"kprobe:b { @b = count(); } kprobe:a, kprobe:c //{ @ = count(); }": true,
+		"kprobe:a // all of {a, b}":                                        false,
+		"kprobe:a\n// { @ = count(); }":                                    false,
+		"kprobe:a { @ = count(); } // { @ = sum(1); }":                     false,
+		"kprobe:a # { @ = count(); }":                                      false,
+	} {
+		script, err := Parse(&Source{Text: text})
+		if err != nil {
+			t.Fatalf("%s", Detail(err))
+		}
+		if (len(script.Warnings) > 0) != warns {
+			t.Errorf("%s: warnings %v", text, script.Warnings)
+		}
+	}
+}
+
 // TestRankedOperators warns of a comparison that binds tighter than the operator
 // beside it, and fmt writes what it is.
 func TestRankedOperators(t *testing.T) {

@@ -164,6 +164,23 @@ func defaultClause(pos Pos) *Block {
 	return &Block{Pos: pos, Stmts: []Stmt{count}, End: pos}
 }
 
+// hiddenWarnings warns of blocks in a comment that begins as an empty condition would.
+func (p *parser) hiddenWarnings(script *Script) (list ErrorList) {
+	for _, probe := range script.Probes {
+		if !probe.Default {
+			continue
+		}
+		for _, c := range script.Comments {
+			between := p.src.Text[min(probe.Body.Pos, c.Pos):c.Pos]
+			block := strings.HasPrefix(strings.TrimLeft(strings.TrimPrefix(c.Text, "//"), " \t"), "{")
+			if c.Pos >= probe.Body.Pos && strings.TrimSpace(between) == "" && block && !strings.Contains(between, "\n") {
+				list.Add(p.src, c.Pos, "// begins a comment, and this probe counts its events without the block: leave out the //, or write a condition between its two slashes")
+			}
+		}
+	}
+	return list
+}
+
 // soleStmt parses a body without braces.
 func (p *parser) soleStmt() *Block {
 	b := &Block{Pos: Pos(p.tok.pos)}
