@@ -39,6 +39,9 @@ func TestWrongMetrics(t *testing.T) {
 			`:1:18: map $x of script net would be exported as ply_net_x_total, which collides with ply_net_x_total of map @x, script net: set name: in one of them`},
 		{"a name of Prometheus' own", `{map: "@", name: up}`, on(`@ = count();`), `:1:61: metric name up belongs to Prometheus, which makes it of each target: choose another with name:`},
 		{"another", `{map: "@", name: scrape_duration_seconds}`, on(`@ = max(pid);`), `:1:61: metric name scrape_duration_seconds belongs to Prometheus, which makes it of each target: choose another with name:`},
+		{"a name of the reload's", `{map: "@", name: ply_exporter_config_info}`, on(`@ = count();`), `:1:61: metric name ply_exporter_config_info belongs to the exporter's own ply_exporter_*: choose another with name:`},
+		{"a name of the machine's programs", `{map: "@", name: ply_host_bpf_programs_unseen_total}`, on(`@ = count();`),
+			`:1:61: metric name ply_host_bpf_programs_unseen_total belongs to the exporter's own ply_host_bpf_program*: choose another with name:`},
 		{"an own name", `{map: "@", name: ply_script_up}`, on(`@ = count();`), `:1:61: metric name ply_script_up belongs to the exporter's own ply_script_up: choose another with name:`},
 	}
 	for _, tt := range tests {

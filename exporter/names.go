@@ -66,8 +66,9 @@ func startsWord(runes []rune, i int) bool {
 // Suffixes that a family's samples or its metadata may carry.
 var familySuffixes = []string{"_total", "_bucket", "_sum", "_count", "_created", "_info"}
 
-// runtimePrefixes begin the metrics of the exporter's own process.
-var runtimePrefixes = []string{"go_", "process_", "promhttp_"}
+// ownPrefixes begin the metrics of the exporter's own process, and those that
+// it has of itself and of the machine, which are no script's.
+var ownPrefixes = []string{"go_", "process_", "promhttp_", "ply_exporter_", "ply_host_bpf_program"}
 
 // scrapeMetrics are those that Prometheus itself makes of each target.
 var scrapeMetrics = []string{
@@ -145,10 +146,7 @@ func selfFamily(fam string) string {
 			return own.name
 		}
 	}
-	if collide(fam, buildInfo) {
-		return buildInfo
-	}
-	for _, prefix := range runtimePrefixes {
+	for _, prefix := range ownPrefixes {
 		if strings.HasPrefix(fam, prefix) {
 			return prefix + "*"
 		}

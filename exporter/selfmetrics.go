@@ -8,9 +8,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// buildInfo is made by the library, the others by selfFamilies.
-const buildInfo = "ply_exporter_build_info"
-
 // An selfMetric is one of the exporter's own metrics. They keep "ply_" whatever
 // the configuration's namespace is.
 type selfMetric struct {
