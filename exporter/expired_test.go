@@ -26,6 +26,42 @@ func startExpiring(t *testing.T, body, metric string) (*fakeTracer, *collector) 
 	return tracer, run(t, b, oneScriptYAML(metric))
 }
 
+// A series of several keys keeps what those had that the script deletes, or a full map
+// evicts, until all are gone.
+func TestLostKeyOfSeveral(t *testing.T) {
+	const merged = `labels: [{name: comm, regexp: "(x).*"}]}`
+	for _, row := range []struct{ name, body, metric string }{
+		{"deleted", "@[comm] = count(); if (pid == 1) { delete @[comm]; }", `{map: "@", ` + merged},
+		{"evicted", "@[comm] = count();", `{map: "@", overflow: evict, ` + merged},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			tracer, c := startExpiring(t, row.body, row.metric)
+			at := func(n int64, key string) pair { return pair{chars(key), words(n)} }
+			for i, step := range []struct {
+				rows []pair
+				want int64 // 0: no series
+				past bool
+			}{
+				{[]pair{at(60, "xa"), at(40, "xb")}, 100, false},
+				{[]pair{at(40, "xb")}, 100, true},
+				{[]pair{at(3, "xa"), at(45, "xb")}, 108, true},
+				{[]pair{at(1, "xa"), at(45, "xb")}, 109, true},
+				{nil, 0, false},
+				{[]pair{at(2, "xb")}, 2, false},
+			} {
+				tracer.rows["@"] = step.rows
+				got := scrapeAll(t, c)
+				if want := fmt.Sprintf("ply_net_total{comm=\"x\"} %d\n", step.want); strings.Contains(got, want) != (step.want > 0) {
+					t.Errorf("step %d: no %sin\n%s", i, want, got)
+				}
+				if tracer.past != step.past {
+					t.Errorf("step %d: series have more than the map: %t", i, tracer.past)
+				}
+			}
+		})
+	}
+}
+
 // A series of several keys keeps what those had that expire, until all are gone.
 func TestExpiredKeyOfSeveral(t *testing.T) {
 	for _, row := range []struct {

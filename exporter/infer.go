@@ -30,6 +30,7 @@ type metric struct {
 	rises  bool    // what it adds up is not negative
 
 	exported bool
+	deletes  bool // the script deletes keys of the map
 }
 
 func (m *metric) isCounter() bool { return m.typ == dto.MetricType_COUNTER }
@@ -52,6 +53,7 @@ func inferMetrics(s *config.Script, checked *plylang.Script) (metrics, plylang.E
 		if m.exported = decl.Stored && isExported(decl, m.given); decl.Stored {
 			errs = append(errs, found...)
 		}
+		m.deletes = deletesKeys(checked, decl)
 		m.help = helpText(checked, m)
 		list = append(list, m)
 	}
@@ -59,6 +61,24 @@ func inferMetrics(s *config.Script, checked *plylang.Script) (metrics, plylang.E
 		exported[0].help = s.Help
 	}
 	return list, errs
+}
+
+// deletesKeys says that a script deletes keys of a map.
+func deletesKeys(checked *plylang.Script, decl *plylang.Map) (does bool) {
+	for _, c := range checked.Clauses {
+		plylang.Walk(c.Body, func(n plylang.Node) bool {
+			if d, ok := n.(*plylang.Delete); ok && d.Map.Map == decl {
+				does = true
+			}
+			return true
+		})
+	}
+	return does
+}
+
+// losesKeys says that a series can lose keys while it has others.
+func (m *metric) losesKeys(mp *object.Map) bool {
+	return mp.Expiry != nil || m.merges() && (m.deletes || mp.Storage == object.LRUHash)
 }
 
 // exported returns the metrics that are sent.

@@ -67,6 +67,11 @@ func (m *metric) filters() bool {
 	return slices.ContainsFunc(m.labels, func(l label) bool { return l.rules.Keep })
 }
 
+// merges says that keys may have equal labels because the configuration gives them such.
+func (m *metric) merges() bool {
+	return slices.ContainsFunc(m.labels, func(l label) bool { return l.rules.Regexp != nil || len(l.rules.Map) > 0 })
+}
+
 // inferLabels names a label for each component of the map's key, after the
 // expressions it is used with. A component that is the same constant at every
 // use gives none: @["size"] is how ply 2 said "no key".

@@ -17,6 +17,8 @@ import (
 //   - with labels of containers: they end, others go on in their place, names become
 //     known late, and what is young does not count by itself;
 //   - with "expire:", which takes keys away;
+//   - where "map:" or "regexp:" gives keys equal labels, and the script deletes keys or a
+//     full map evicts them;
 //   - with "top:", where a key counts in a series of its own only while it is one of the
 //     largest; see choose.
 //
@@ -73,7 +75,7 @@ func newLedger(m *metric, mp *object.Map) *ledger {
 	if l.adds {
 		l.most = m.top
 	}
-	if !m.exported || !l.ages() && !(l.adds && mp.Expiry != nil) {
+	if !m.exported || !l.ages() && !(l.adds && m.losesKeys(mp)) {
 		return nil
 	}
 	for _, of := range m.labels {
@@ -277,7 +279,7 @@ func (l *ledger) end(t *mapSeries) {
 			s.weight = 0
 		}
 	}
-	if t.mp.Expiry != nil {
+	if t.m.losesKeys(t.mp) {
 		l.notePast(t)
 	}
 }

@@ -112,14 +112,17 @@ func (r *running) scrape(asked time.Time) (err error) {
 
 // noteExpired notes that the series know of the keys that have expired.
 func (r *running) noteExpired() {
-	expires, past := false, false
+	loses, past := false, false
 	for _, reading := range r.last {
-		if t := reading.series; t.mp.Expiry != nil {
-			expires, past = true, past || t.past
+		t := reading.series
+		if t.m.losesKeys(t.mp) {
+			loses, past = true, past || t.past
+		}
+		if t.mp.Expiry != nil {
 			r.tracer.TakeExpired(t.mp, reading.expiredEnd)
 		}
 	}
-	if expires {
+	if loses {
 		r.tracer.DependOnPast(past)
 	}
 }

@@ -39,7 +39,7 @@ type mapSeries struct {
 
 	values valueList // by series
 	was    valueList // the values of the round before, where they are compared
-	past   bool      // of a map that expires: a series has counts that the map has not
+	past   bool      // of a map that loses keys: a series has counts that the map has not
 
 	expired []Row // what has expired and the process before has not counted, until the first reading
 

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -15,6 +16,8 @@ type seriesModel struct {
 	counts map[int64]int64
 	other  int64 // of keys that found no room
 	recent int64 // keys that come are below it, or shortly above
+	keeps  bool  // series keep what keys had that are gone
+	last   map[int64]int64
 	was    map[string]int64
 	starts map[string]time.Time
 }
@@ -70,7 +73,16 @@ func (m *seriesModel) read(before time.Time) (rows []pair, sums map[string]int64
 	sums = map[string]int64{}
 	for key, n := range m.counts {
 		rows = append(rows, pair{words(key), words(n)})
+		if last := m.last[key]; m.keeps && n >= last {
+			n -= last
+		}
 		sums[m.label(key)] += n
+	}
+	if m.keeps {
+		m.last = maps.Clone(m.counts)
+		for label := range sums {
+			sums[label] += m.was[label]
+		}
 	}
 	if m.other > 0 {
 		sums[otherLabel] += m.other
@@ -92,7 +104,7 @@ func TestSeriesAreThoseOfAModel(t *testing.T) {
 		b := &fakeBackend{scripts: map[string]string{"S": on("op = (u64)pid; @[op] = count();")}, tracers: map[string]*fakeTracer{"S": tracer}}
 		yaml := oneScriptYAML(`{map: "@", max_entries: 100000, overflow: ` + overflow + `, labels: [{map: {` + groupTable() + `}}]}`)
 		c := run(t, b, yaml)
-		m := &seriesModel{r: rand.New(rand.NewPCG(uint64(seed), 1)), counts: map[int64]int64{}, starts: map[string]time.Time{}}
+		m := &seriesModel{r: rand.New(rand.NewPCG(uint64(seed), 1)), keeps: overflow == "evict", counts: map[int64]int64{}, starts: map[string]time.Time{}}
 		before, known, forgotten := tracer.Created(), 0, false
 		for round := range 60 {
 			m.change()
