@@ -60,6 +60,8 @@ func (s *server) waitReady(t *testing.T) {
 			}
 		}
 	}
+	_ = s.cmd.Process.Signal(syscall.SIGQUIT) // says what its goroutines wait for
+	_ = s.cmd.Wait()
 	t.Fatalf("not ready\n%s", s.logText(t))
 }
 
