@@ -61,8 +61,8 @@ func (s *server) waitReady(t *testing.T) {
 		}
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGQUIT) // says what its goroutines wait for
-	_ = s.cmd.Wait()
-	t.Fatalf("not ready\n%s", s.logText(t))
+	err := s.cmd.Wait()
+	t.Fatalf("not ready, ended with %v\n%s", err, s.logText(t))
 }
 
 func (s *server) logText(t *testing.T) string {
