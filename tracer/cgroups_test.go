@@ -260,7 +260,7 @@ func TestCgroupsWithoutTypes(t *testing.T) {
 	if opt.Kernel, err = kernel.Open(without{os.DirFS("/"), "sys/kernel/btf"}); err != nil {
 		t.Fatal(err)
 	}
-	names := make(chan string, 1000)
+	names := make(chan string, 1<<16) // more than a machine has groups
 	opt.Cgroups = &listener{made: func(_ uint64, path string) { names <- path }}
 	tr := start(t, obj, opt)
 	_, folders := makeGroups(t, 2)
@@ -348,7 +348,7 @@ func TestCgroupsAreToldBeforeMapsAreRead(t *testing.T) {
 	need.BPF(t)
 	opt := testOptions(t)
 	opt.Kernel = runningKernel(t)
-	names := make(chan string, 1000)
+	names := make(chan string, 1<<16) // more than a machine has groups
 	opt.Cgroups = &listener{made: func(key uint64, path string) { names <- fmt.Sprint(key, filepath.Base(path)) }}
 	tr := start(t, compile(t, `BEGIN { @[cgroup] = count(); }`), opt)
 	for range 20 {
