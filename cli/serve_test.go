@@ -52,17 +52,19 @@ func (s *server) start(t *testing.T) {
 
 func (s *server) waitReady(t *testing.T) {
 	t.Helper()
+	var last any // answer, or why there was none
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if r, err := http.Get("http://" + s.address + "/-/ready"); err == nil {
+		r, err := http.Get("http://" + s.address + "/-/ready")
+		if last = err; err == nil {
 			_ = r.Body.Close()
-			if r.StatusCode == http.StatusOK {
+			if last = r.Status; r.StatusCode == http.StatusOK {
 				return
 			}
 		}
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGQUIT) // says what its goroutines wait for
 	err := s.cmd.Wait()
-	t.Fatalf("not ready, ended with %v\n%s", err, s.logText(t))
+	t.Fatalf("not ready: %v; ended with %v\n%s", last, err, s.logText(t))
 }
 
 func (s *server) logText(t *testing.T) string {
