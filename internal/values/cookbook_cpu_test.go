@@ -89,8 +89,8 @@ var cpuRecipes = []recipe{
 		},
 	},
 	{
-		script: "device_interrupts",
-		work:   func(t *testing.T, _ ledger) { interrupt(t) },
+		script: "device_interrupts", here: need.InGuest, // see TestInterrupts
+		work: func(t *testing.T, _ ledger) { interrupt(t) },
 		compared: func(t *testing.T, _ ledger) []comparison {
 			return []comparison{{
 				ours: ours("ply_device_interrupts_total"), source: "lines of devices in /proc/interrupts",

@@ -33,8 +33,8 @@ func TestInterrupts(t *testing.T) {
 	compare(t, s, func() { interrupt(t) }, list...)
 }
 
-// interrupt has the machine send packets to itself, wake threads, write to the
-// serial port, and interrupt all CPUs.
+// interrupt has the machine send packets to itself, wake threads, write to a disk
+// or the serial port, and interrupt all CPUs.
 func interrupt(t *testing.T) {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -42,11 +42,7 @@ func interrupt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	device, err := os.OpenFile("/dev/ttyS0", os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer device.Close()
+	device := interruptingFile(t)
 	if err := membarrier(registerExpedited); err != nil {
 		t.Fatal(err)
 	}
@@ -57,11 +53,28 @@ func interrupt(t *testing.T) {
 		if _, err := device.WriteString("an interrupt\n"); err != nil {
 			t.Fatal(err)
 		}
+		_ = device.Sync() // a serial port has nothing to sync
 		if err := membarrier(expedited); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// interruptingFile is a file whose device interrupts when it is written: that of
+// guests is a serial port.
+func interruptingFile(t *testing.T) *os.File {
+	t.Helper()
+	name := "/dev/ttyS0"
+	if !need.InGuest() {
+		name = t.TempDir() + "/file"
+	}
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return file
 }
 
 // Commands of membarrier, which interrupts all CPUs that run this process: from
