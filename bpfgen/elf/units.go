@@ -183,15 +183,8 @@ func (t *types) lookThrough(at dwarf.Offset, found *unitFunctions) error {
 			return errDamaged
 		}
 		last = e.Offset
-		found.typed = found.typed || isTyped(e)
-		if e.Tag == dwarf.TagSubprogram {
-			begin, ok, err := t.begin(e)
-			if err != nil {
-				return err
-			}
-			if ok && found.starts[begin] == 0 {
-				found.starts[begin] = e.Offset
-			}
+		if err := t.note(e, found); err != nil {
+			return err
 		}
 		holds := holdsFunctions[e.Tag] || !found.typed
 		if sibling, ok := e.Val(dwarf.AttrSibling).(dwarf.Offset); ok && e.Children && sibling > e.Offset && !holds {
@@ -201,6 +194,19 @@ func (t *types) lookThrough(at dwarf.Offset, found *unitFunctions) error {
 		}
 	}
 	return errTooLarge
+}
+
+// note notes what an entry tells of its unit's functions.
+func (t *types) note(e *dwarf.Entry, found *unitFunctions) error {
+	found.typed = found.typed || isTyped(e)
+	if e.Tag != dwarf.TagSubprogram {
+		return nil
+	}
+	begin, ok, err := t.begin(e)
+	if ok && err == nil && found.starts[begin] == 0 {
+		found.starts[begin] = e.Offset
+	}
+	return err
 }
 
 // isTyped says that an entry has a type, is one, or that such are in what is included.
