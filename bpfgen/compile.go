@@ -76,6 +76,9 @@ type compiler struct {
 
 	overflow int // bytes of object.OverflowMap
 
+	taskWords int  // of the record that is kept with each task
+	nothing   bool // threads that have nothing are noted, see gen_nothing.go
+
 	constants emit.Constants // of all programs
 
 	zeros int  // how many bytes of zeros programs refer to
@@ -140,6 +143,7 @@ func (c *compiler) compilePrograms() {
 	c.layoutCopies(p.Programs)
 	c.addMisses(p.Programs)
 	c.noteTimings(p.Programs)
+	c.nothing = c.knowsNothing()
 	for i, program := range p.Programs {
 		c.compileProgram(i, program)
 	}
@@ -232,6 +236,7 @@ func (g *gen) programCode() {
 	if g.scratch.InUse != "" || g.scratch.Taken {
 		end = g.Label()
 	}
+	g.program.Filter(&g.Context, end, func() { g.leaveWithNothing(end) })
 	if g.obj.Stoppable && g.program.Attach != object.AttachEnd {
 		g.leaveIfStopped(end)
 	}

@@ -48,6 +48,9 @@ func (c *compiler) clearSpec() *ebpf.MapSpec {
 // addMap adds the kernel's map for a map of the script, or those for its
 // generations.
 func (c *compiler) addMap(m *object.Map) {
+	if m.Storage == object.InTasks {
+		return // one for all of them, see valuesMap
+	}
 	spec, all := c.mapSpec(m), c.obj.Spec.Maps
 	switch {
 	case !m.Cleared():

@@ -18,19 +18,30 @@ func (g *gen) clauseCode(c *probe.Clause) {
 	g.Scope, g.Base, g.done = c.Scope, c.Base, g.Label()
 	g.forks = forksOf(c.Clause) > fewForks
 	g.at(c.Spec)
+	no := g.done
+	if g.nothing && g.wantsValue(c.Pred) {
+		no = g.Label() // the record is found before all else that the predicate asks
+	}
 	g.Scoped(func() {
 		c.Scope.Filter(&g.Context, g.done)
 		if c.Scope.Timed() {
 			g.findBegin(g.done)
 		}
+		if no != g.done {
+			g.findCurrent()
+		}
 		g.keepValues(c.Clause)
 		g.declare(c.Locals)
 		if c.Pred != nil {
 			g.at(c.Pred)
-			g.Scoped(func() { g.cond(c.Pred, g.done, false) })
+			g.Scoped(func() { g.cond(c.Pred, no, false) })
 		}
 		g.block(c.Body)
 	})
+	if no != g.done {
+		g.Bind(no)
+		g.hasNothing()
+	}
 	g.Bind(g.done)
 }
 

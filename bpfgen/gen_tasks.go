@@ -1,6 +1,8 @@
 package bpfgen
 
 import (
+	"fmt"
+
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
@@ -74,55 +76,72 @@ func parts(clause *plylang.Clause) []plylang.Node {
 	return []plylang.Node{clause.Pred, clause.Body}
 }
 
-// taskSpec is the kernel's map of values that are kept with tasks. It wants to know
-// of what type they are.
-func taskSpec(m *object.Map) *ebpf.MapSpec {
+// valuesMap keeps with each task a record of the values of all these tables, a word for
+// each: whatever a program asks of them, the record is found once.
+const valuesMap = "ply_values"
+
+// taskSpec is the kernel's map of records. It wants to know of what type they are.
+func (c *compiler) taskSpec() *ebpf.MapSpec {
 	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
 	word := &btf.Int{Name: "unsigned long long", Size: 8}
 	return &ebpf.MapSpec{
-		Name: m.SpecName, Type: ebpf.TaskStorage, KeySize: 4, ValueSize: uint32(m.StoredSize()), Flags: unix.BPF_F_NO_PREALLOC,
-		Key: number, Value: word,
+		Name: valuesMap, Type: ebpf.TaskStorage, KeySize: 4, ValueSize: uint32(8 * c.taskWords), Flags: unix.BPF_F_NO_PREALLOC,
+		Key: number, Value: &btf.Array{Index: number, Type: word, Nelems: uint32(c.taskWords)},
 	}
 }
 
-// ofTask leaves in R0 the address of the value of a table's key, or 0 if it has none.
-// One that is made begins as 0.
-func (g *gen) ofTask(ref *plylang.MapRef, make bool) {
+// recordOf leaves in R0 the address of the record of the task that is a table's key,
+// or 0 if it has none. One that is made begins as zeros.
+func (g *gen) recordOf(ref *plylang.MapRef, make bool) {
 	key, _ := g.program.TaskKey(g.kernel, ref.Keys[0])
+	keep := emit.Pick(make, g.KeptOr, g.Kept)
+	keep(recordName(key.Arg), func() { g.findRecord(key.Arg, make) })
+}
+
+// recordName is what the record of an argument, or of the current task, is kept as.
+func recordName(arg int) string { return fmt.Sprintf("record of task %d", arg) }
+
+func (g *gen) findRecord(arg int, make bool) {
 	end := g.Label()
-	if key.Arg == probe.CurrentTask {
+	if arg == probe.CurrentTask {
 		g.LoadsTask()
-		g.MapPtr(asm.R1, g.maps[ref.Map].SpecName)
+		g.MapPtr(asm.R1, valuesMap)
 		g.Emit(asm.Mov.Reg(asm.R2, asm.R9))
 	} else {
-		g.Emit(asm.LoadMem(asm.R2, asm.R6, int16(8*key.Arg), asm.DWord), asm.Mov.Imm(asm.R0, 0))
+		g.Emit(asm.LoadMem(asm.R2, asm.R6, int16(8*arg), asm.DWord), asm.Mov.Imm(asm.R0, 0))
 		g.Jump(asm.JEq, asm.R2, 0, end)
-		g.MapPtr(asm.R1, g.maps[ref.Map].SpecName)
+		g.MapPtr(asm.R1, valuesMap)
 	}
 	g.Emit(asm.Mov.Imm(asm.R3, 0), asm.Mov.Imm(asm.R4, emit.Pick[int32](make, 1, 0)))
 	g.Call(asm.FnTaskStorageGet)
 	g.Bind(end)
 }
 
+// word is where in the record that reg points to a table's value is.
+func (g *gen) word(ref *plylang.MapRef, reg asm.Register) emit.Mem {
+	return emit.Mem{Reg: reg, Off: 8 * g.maps[ref.Map].Word, Size: 8}
+}
+
 // readOfTask leaves a task's value in R0.
 func (g *gen) readOfTask(ref *plylang.MapRef) {
 	none := g.Label()
-	g.ofTask(ref, false)
+	g.recordOf(ref, false)
 	g.Jump(asm.JEq, asm.R0, 0, none)
-	g.Load(asm.R0, emit.Mem{Reg: asm.R0, Size: 8})
+	g.Load(asm.R0, g.word(ref, asm.R0))
 	g.Bind(none)
 }
 
 // feedOfTask changes the value at R7; that there is no memory for it is counted.
 func (g *gen) feedOfTask(ref *plylang.MapRef, change func()) {
 	found, end := g.Label(), g.Label()
-	g.ofTask(ref, true)
+	g.recordOf(ref, true)
 	g.Jump(asm.JNE, asm.R0, 0, found)
 	g.increment(1 + g.maps[ref.Map].ID)
 	g.Goto(end)
 	g.Bind(found)
-	g.Emit(asm.Mov.Reg(asm.R7, asm.R0))
+	g.Address(asm.R7, g.word(ref, asm.R0))
 	change()
+	g.hasSomething()
 	g.Bind(end)
 }
 
@@ -140,8 +159,8 @@ func (g *gen) storeOfTask(ref *plylang.MapRef, x plylang.Expr) {
 // deleteOfTask forgets a task's value.
 func (g *gen) deleteOfTask(ref *plylang.MapRef) {
 	none := g.Label()
-	g.ofTask(ref, false)
+	g.recordOf(ref, false)
 	g.Jump(asm.JEq, asm.R0, 0, none)
-	g.Zero(emit.Mem{Reg: asm.R0, Size: 8})
+	g.Zero(g.word(ref, asm.R0))
 	g.Bind(none)
 }

@@ -35,7 +35,7 @@ func TestLargeScripts(t *testing.T) {
 		{list(1000, "t:sched/nope%d { @ = 1; }\n"), `1:1: this kernel has no tracepoint sched/nope0`},
 		{list(64, "BEGIN { @m%d = count(); }\n"), "1:1: what is done at one place, or for all system calls, takes 65 maps of the kernel, and 64 are allowed: make it several scripts"},
 		{list(1000, "rt:sched_switc%d\n"), `1:1: this kernel has no raw tracepoint sched_switc0; did you mean "sched_switch"?`},
-		{list(1000, "kprobe:sys_* { @[func] = count(); }\n"), "1:1: " + tooLong},
+		{list(1000, "kprobe:sys_* { @[func, comm] = count(); }\n"), "1:1: " + tooLong},
 		{list(400, "t:*/* { @[probe] = count(); }\n"), "1:1: " + tooLong},
 		{"BEGIN { " + list(80_000, "v%d=1;") + " }", tooManyWords},
 		{"BEGIN { " + list(20_000, "v%d=1;") + " }", "1:1: " + tooMuchMemory},

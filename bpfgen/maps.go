@@ -69,6 +69,9 @@ func (c *compiler) layoutMap(id int, pm *plylang.Map) *object.Map {
 		c.layoutAggregation(m, opt)
 	}
 	m.Storage = c.storage(m, opt)
+	if m.Storage == object.InTasks {
+		m.SpecName, m.Word, c.taskWords = valuesMap, c.taskWords, c.taskWords+1
+	}
 	m.Room = m.MaxEntries
 	slots := c.slotsOf(m)
 	if m.Expiry = c.expiry(m, opt, slots != nil); m.Expiry != nil { // a slot cannot be emptied
@@ -158,9 +161,6 @@ func (c *compiler) mapSpec(m *object.Map) *ebpf.MapSpec {
 	case object.Array:
 		return cellSpec(m.SpecName, m.SlotsSize())
 	}
-	if m.Storage == object.InTasks {
-		return taskSpec(m)
-	}
 	return &ebpf.MapSpec{
 		Name:       m.SpecName,
 		Type:       m.Storage.MapType(),
@@ -182,6 +182,12 @@ func (c *compiler) ownMaps() {
 	specs := c.obj.Spec.Maps
 	specs[object.StateMap] = cellSpec(object.StateMap, 8*c.stateWords())
 	c.beginMaps()
+	if c.taskWords > 0 {
+		specs[valuesMap] = c.taskSpec()
+	}
+	if c.nothing {
+		specs[nothingMap] = nothingSpec()
+	}
 	if len(c.cleared) > 0 {
 		specs[object.ClearMap] = c.clearSpec()
 	}

@@ -95,6 +95,20 @@ func (e *Emitter) Kept(what string, fetch func()) {
 	})
 }
 
+// KeptOr is as Kept, but that what is kept is fetched again while it is 0.
+func (e *Emitter) KeptOr(what string, fetch func()) {
+	if !e.once.here[what] {
+		e.Kept(what, fetch)
+		return
+	}
+	slot, have := e.once.slots[what], e.Label()
+	e.Load(asm.R0, slot)
+	e.Jump(asm.JNE, asm.R0, 0, have)
+	fetch()
+	e.Store(slot, asm.R0)
+	e.Bind(have)
+}
+
 // Prepare is for the beginning of a program: from there on Prepared knows at run
 // time whether it has been fetched.
 func (e *Emitter) Prepare(what string) {

@@ -229,7 +229,8 @@ func (s Storage) MapType() ebpf.MapType { return mapTypes[s] }
 type Map struct {
 	*plylang.Map
 	ID       int    // index into Object.Maps
-	SpecName string // in Object.Spec.Maps
+	SpecName string // in Object.Spec.Maps; maps that are InTasks share one
+	Word     int    // of the task's record, of a map that is InTasks
 	Values
 	Storage    Storage
 	Key        []KeyPart

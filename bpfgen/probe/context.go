@@ -20,6 +20,8 @@ type Context struct {
 	Scope  *Scope               // of the clause
 	Base   uint64               // where the names of the scope's bundle begin in Plan.Names
 	Began  emit.Mem             // when the call began that returns, if the scope is Timed
+
+	calls []callRange // that the program has not left for; nil: any, see Program.Filter
 }
 
 // A Var is one variable of a kind of probe, or a function that only such probes

@@ -28,7 +28,7 @@ func (k syscallKind) number(c *Context) {
 	case !c.raw():
 		c.Emit(asm.LoadMem(asm.R0, asm.R6, recordNumber, asm.DWord))
 	case k.exit:
-		loadCallersRegister(c, c.Kernel.Arch().SyscallNr, plylang.S32)
+		c.Kept("number of the call", func() { loadCallersRegister(c, c.Kernel.Arch().SyscallNr, plylang.S32) })
 	default:
 		c.Emit(asm.LoadMem(asm.R0, asm.R6, rawNumber, asm.DWord))
 	}

@@ -155,24 +155,68 @@ func (r *rawCalls) without(s, other *Scope) *Scope {
 	return left.of(&rest)
 }
 
-func (r *rawCalls) filter(c *Context, skip string) {
-	r.kind.number(c)
-	emitRanges(c, rangesOf(numbersOf(r.calls, func(kernel.Syscall) bool { return true })), skip)
-	if forks := numbersOf(r.calls, func(c kernel.Syscall) bool { return c.Forks }); r.returns && len(forks) > 0 {
-		skipChildren(c, forks, skip)
+// Filter goes to skip when what fired is none that any clause of the program wants, so
+// that the others, which are nearly all, cost the same however many clauses there are.
+// early is emitted when the number is known to be wanted, and all else is not.
+func (p *Program) Filter(c *Context, skip string, early func()) {
+	var numbers []int
+	var kind syscallKind
+	for i, clause := range p.Clauses {
+		b, ok := clause.Scope.bundle.(*rawCalls)
+		if !ok || i > 0 && b.kind != kind {
+			return
+		}
+		kind = b.kind
+		numbers = append(numbers, b.numbers()...)
+		if i == 0 || clause.Scope.asksTask() {
+			c.Scope = clause.Scope
+		}
 	}
+	c.calls = rangesOf(numbers)
+	kind.number(c)
+	emitRanges(c, c.calls, skip)
+	early()
 	nativeOnly(c, skip)
+}
+
+// AtCalls says whether the program runs at the raw tracepoints where all system calls
+// begin or return, and nowhere else. Its first argument are the caller's registers.
+func (p *Program) AtCalls() bool {
+	event := p.rawEvent()
+	return !p.Typed() && (event == "sys_enter" || event == "sys_exit")
+}
+
+func (r *rawCalls) numbers() []int {
+	return numbersOf(r.calls, func(kernel.Syscall) bool { return true })
+}
+
+func (r *rawCalls) filter(c *Context, skip string) {
+	ranges := rangesOf(r.numbers())
+	forks := numbersOf(r.calls, func(c kernel.Syscall) bool { return c.Forks })
+	children := r.returns && len(forks) > 0
+	fewer := !slices.Equal(ranges, c.calls)
+	if fewer {
+		r.kind.number(c)
+		emitRanges(c, ranges, skip)
+	}
+	if children {
+		r.skipChildren(c, forks, skip)
+	}
+	if c.calls == nil {
+		nativeOnly(c, skip)
+	}
 	if r.returns {
 		skipSigreturn(c, skip)
 	}
 }
 
 // skipChildren goes to skip when a new child comes out of a call that its parent
-// made: with 0, where the parent gets the child's id. R0 is the number.
-func skipChildren(c *Context, cloning []int, skip string) {
+// made: with 0, where the parent gets the child's id.
+func (r *rawCalls) skipChildren(c *Context, cloning []int, skip string) {
 	keep := c.Label()
 	loadResult(c, asm.R1)
 	c.Jump(asm.JNE, asm.R1, 0, keep)
+	r.kind.number(c)
 	for _, nr := range cloning {
 		c.Jump(asm.JEq, asm.R0, int32(nr), skip)
 	}

@@ -44,7 +44,7 @@ func copyField(c *Context, f plylang.Field, dst emit.Mem) {
 	}
 	switch {
 	case f.Type.Kind == plylang.String:
-		c.ReadString(dst, f.Type.Size, false)
+		c.Emitter.ReadString(dst, f.Type.Size, false) // it is in the record, to which R6 points
 		if f.Type.Dyn != plylang.NotDyn && f.Type.Size == ctype.MaxDynamicText {
 			markCut(c, f, dst)
 		}
