@@ -71,10 +71,11 @@ kretprobe:SyS_getpriority / pid == PID && v[curtask] / { if (v[curtask] == 1) { 
 	if err != nil {
 		t.Fatal(plylang.Detail(err))
 	}
-	if !k.KeepsInTasks() {
-		if obj.Spec.Maps["ply_nothing"] != nil {
-			t.Error("this kernel keeps nothing with tasks")
-		}
+	knows := k.KeepsInTasks() && k.Has(kernel.RawTracepointsExact)
+	if (obj.Spec.Maps["ply_nothing"] != nil) != knows {
+		t.Errorf("threads with nothing are known: %t", !knows)
+	}
+	if !knows {
 		return
 	}
 	last := lastMap(t)
