@@ -12,6 +12,7 @@ ARG TARGETARCH=amd64
 ARG TRIMPATH=-trimpath
 WORKDIR /src
 COPY go.mod go.sum ./
+COPY exporter/go-conntrack/go.mod exporter/go-conntrack/
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \

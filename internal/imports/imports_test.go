@@ -104,6 +104,19 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// exporter/go-conntrack keeps out of the program what registers pages of its own, whose
+// templates make it 2 MB larger.
+func TestTracesAreNotLinked(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, "github.com/prometheus/exporter-toolkit/web") || slices.Contains(deps, "golang.org/x/net/trace") {
+		t.Errorf("the program is linked with %q", deps)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	tests := []struct{ from, imports, want string }{
 		{"ply-exporter", "ply-exporter/cli", ""},
