@@ -2,11 +2,8 @@ package exporter
 
 import (
 	"bytes"
-	_ "embed"
 	"fmt"
-	"html/template"
 	"net/http"
-	"reflect"
 	"slices"
 	"sort"
 	"strings"
@@ -21,19 +18,6 @@ import (
 	"ply-exporter/tracer/decode"
 )
 
-//go:embed page.html
-var pageText string
-
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"digits": func(n any) string {
-		return groupDigits(reflect.Indirect(reflect.ValueOf(n)).Convert(reflect.TypeFor[uint64]()).Uint())
-	},
-	"bytes":  func(n uint64) string { return bytesText(float64(n)) },
-	"lines":  func(text string) []string { return strings.Split(text, "\n") },
-	"isCode": func(line string) bool { return strings.HasPrefix(line, "    ") }, // or the caret below
-	"time":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") },
-}).Parse(pageText))
-
 // What a map shows on the page at most.
 const (
 	pageRows       = 12
@@ -41,7 +25,7 @@ const (
 	pageHistograms = 6
 )
 
-// The views are what the page's template reads.
+// The views are what the page shows; pagehtml.go draws them.
 type (
 	pageView struct {
 		instanceStatus
@@ -104,16 +88,16 @@ type (
 
 // servePage shows every script with its state and its maps.
 func (in *instance) servePage(w http.ResponseWriter, _ *http.Request) {
-	html, err := in.page.get(func() ([]byte, time.Time, error) {
+	page, err := in.page.get(func() ([]byte, time.Time, error) {
 		var b bytes.Buffer
 		view, at := in.view()
 		view.failedFirst()
-		err := pageTemplate.Execute(&b, view)
+		err := view.writeHTML(&b)
 		return b.Bytes(), at, err
 	})
 	w.Header().Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	in.serveShared(w, html, err, "text/html; charset=utf-8")
+	in.serveShared(w, page, err, "text/html; charset=utf-8")
 }
 
 // view returns what the page shows, and when the maps were read: by the last
@@ -151,26 +135,28 @@ func (v *pageView) failedFirst() {
 	v.Failed, v.Waiting, v.Up = v.Scripts[:n[0]], v.Scripts[n[0]:n[0]+n[1]], n[2]
 }
 
-// MissedEvents is 0 where the kernel does not count them, too.
-func (p probeStatus) MissedEvents() uint64 {
+// missedEvents is 0 where the kernel does not count them, too.
+func (p probeStatus) missedEvents() uint64 {
 	if p.Missed == nil {
 		return 0
 	}
 	return *p.Missed
 }
 
-// Tables are the maps that are not exported.
-func (v scriptView) Tables() (list []mapView) {
+// exported returns the maps that are metrics, and the others.
+func (v scriptView) exported() (metrics, tables []mapView) {
 	for _, m := range v.Maps {
 		if m.Metric == "" {
-			list = append(list, m)
+			tables = append(tables, m)
+		} else {
+			metrics = append(metrics, m)
 		}
 	}
-	return list
+	return metrics, tables
 }
 
-// Layout changes when other scripts run, or their order on the page changes.
-func (v *pageView) Layout() string {
+// layout changes when other scripts run, or their order on the page changes.
+func (v *pageView) layout() string {
 	layout := v.Config.Hash
 	for _, s := range v.Failed {
 		layout += " " + s.Name
@@ -178,8 +164,8 @@ func (v *pageView) Layout() string {
 	return layout
 }
 
-// ScrapeText tells of the last scrape.
-func (v *pageView) ScrapeText() string {
+// scrapeText tells of the last scrape.
+func (v *pageView) scrapeText() string {
 	if v.Scrape == nil {
 		return "not scraped yet"
 	}
@@ -187,8 +173,8 @@ func (v *pageView) ScrapeText() string {
 	return fmt.Sprintf("scraped %s before, in %s", ago, secondsText(v.Scrape.Seconds))
 }
 
-// ReloadFailed is the last reload, if it failed.
-func (v *pageView) ReloadFailed() *reloadStatus {
+// failedReload is the last reload, if it failed.
+func (v *pageView) failedReload() *reloadStatus {
 	if r := v.Reload; r != nil && !r.OK {
 		return r
 	}

@@ -1,8 +1,10 @@
 package exporter
 
 import (
+	"html"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"regexp"
 	"strings"
 	"sync"
@@ -186,7 +188,7 @@ func TestPageNeedsNothingElse(t *testing.T) {
 		t.Errorf("the page has %q", m)
 	}
 	withoutProgram := regexp.MustCompile(`(?s)<script>.*?</script>`).ReplaceAllString(page, "")
-	for _, text := range []string{"28,700", "kprobe:x", "rate(ply_syscalls_total[5m])", "tcp_v4_rcv", `<meta name="viewport" content="width=device-width, initial-scale=1">`} {
+	for _, text := range []string{"28,700", "kprobe:x", "rate(ply_syscalls_total[5m])", "tcp_v4_rcv", `<meta name="viewport" content="width=device-width, initial-scale=1"/>`} {
 		if !strings.Contains(withoutProgram, text) {
 			t.Errorf("no %s without a program", text)
 		}
@@ -194,5 +196,70 @@ func TestPageNeedsNothingElse(t *testing.T) {
 	csp := visit(in, "/").Header().Get("Content-Security-Policy")
 	if !strings.HasPrefix(csp, "default-src 'none'; ") || strings.Contains(csp, "*") || strings.Contains(csp, "http") {
 		t.Errorf("Content-Security-Policy: %s", csp)
+	}
+}
+
+// A text of users is shown as it is, wherever it comes from and wherever it stands: it
+// neither ends an element or an attribute nor begins one.
+func TestPageEscapesTexts(t *testing.T) {
+	const hostile, harmless = `</p></script></style>"'><script>alert(1)</script><i onclick=" &lt;`, "a text of no harm"
+	got, want := pageOfTexts(t, hostile), pageOfTexts(t, harmless)
+	if n := strings.Count(want, harmless); n < 200 {
+		t.Fatalf("%d texts on the page:\n%s", n, want)
+	}
+	if got = strings.ReplaceAll(got, html.EscapeString(hostile), harmless); got != want {
+		i := 0
+		for i < min(len(got), len(want)) && got[i] == want[i] {
+			i++
+		}
+		t.Errorf("from byte %d on:\n%.300s\nwant:\n%.300s", i, got[max(0, i-50):], want[max(0, i-50):])
+	}
+}
+
+// pageOfTexts is a page with all its parts, each text of which is the given one.
+func pageOfTexts(t *testing.T, text string) string {
+	t.Helper()
+	v := &pageView{}
+	fill(reflect.ValueOf(v).Elem(), text)
+	v.Reload.OK = false
+	for _, s := range v.Scripts {
+		s.Maps[1].Histograms = nil // a table
+		s.Maps[2].Histograms, s.Maps[2].Keys, s.Maps[2].Metric = nil, nil, ""
+	}
+	var b strings.Builder
+	if err := v.writeHTML(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// fill sets every string to a text, and gives every list three elements; numbers and flags
+// say that there is something.
+func fill(v reflect.Value, text string) {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(7)
+	case reflect.Uint64:
+		v.SetUint(7)
+	case reflect.Float64:
+		v.SetFloat(7)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), text)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 3, 3))
+		for i := range v.Len() {
+			fill(v.Index(i), text)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() || f.Anonymous {
+				fill(v.Field(i), text)
+			}
+		}
 	}
 }

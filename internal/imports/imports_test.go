@@ -51,6 +51,7 @@ var ownOf = map[string][]string{
 	"gopkg.in/yaml.v3":                   {"exporter/config"},
 	"github.com/grafana/":                {"dashboards"},
 	"github.com/ianlancetaylor/demangle": {"bpfgen/elf"},
+	"golang.org/x/net/html":              {"exporter"},
 }
 
 const module = "ply-exporter"
