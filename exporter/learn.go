@@ -2,9 +2,9 @@ package exporter
 
 import (
 	"bytes"
-	"cmp"
 	"math"
 	"slices"
+	"sort"
 
 	"ply-exporter/exporter/encode"
 )
@@ -111,7 +111,7 @@ func (m *metric) byName() []int {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(m.labels[a].name, m.labels[b].name) })
+	sort.Slice(order, func(i, j int) bool { return m.labels[order[i]].name < m.labels[order[j]].name })
 	return order
 }
 

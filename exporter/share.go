@@ -2,7 +2,7 @@ package exporter
 
 import (
 	"math"
-	"slices"
+	"sort"
 	"time"
 )
 
@@ -21,7 +21,7 @@ func fairShares(room int, needs []int) []int {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return needs[a] - needs[b] })
+	sort.SliceStable(order, func(i, j int) bool { return needs[order[i]] < needs[order[j]] })
 	shares := make([]int, len(needs))
 	for n, i := range order {
 		shares[i] = min(needs[i], room/(len(needs)-n))

@@ -1,10 +1,10 @@
 package probe
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"ply-exporter/bpfgen/elf"
@@ -66,7 +66,7 @@ func (f *userFile) list(k *kernel.Kernel, p *Provider, glob *kernel.Glob, vars b
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b Listed) int { return cmp.Compare(a.Name, b.Name) })
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return slices.CompactFunc(out, func(a, b Listed) bool { return a.Name == b.Name }), nil
 }
 
