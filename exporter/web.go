@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"time"
 )
+
+// writeTimeout is of what is not one of answers, which have a shorter one.
+const writeTimeout = time.Minute
 
 // newServer returns a server for one listener. The toolkit puts a handler that
 // asks for a password around the server's own. It has no exceptions, so the
@@ -17,7 +19,7 @@ func (in *instance) newServer(h http.Handler) *http.Server {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
-		WriteTimeout:      time.Minute, // of what is not one of answers, which have a shorter one
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       5 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ConnContext:       limitBuffer,
@@ -69,20 +71,6 @@ func (in *instance) handler() http.Handler {
 	}
 	return mux
 }
-
-// addProfiles answers what go tool pprof asks: what the exporter itself does with CPU and
-// memory. The package that has the answers would put them into http.DefaultServeMux, which
-// nobody serves here.
-func addProfiles(mux *http.ServeMux) {
-	mux.HandleFunc("GET "+profilesPath, pprof.Index)
-	mux.HandleFunc("GET "+profilesPath+"cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET "+profilesPath+"profile", pprof.Profile)
-	mux.HandleFunc("GET "+profilesPath+"symbol", pprof.Symbol)
-	mux.HandleFunc("POST "+profilesPath+"symbol", pprof.Symbol)
-	mux.HandleFunc("GET "+profilesPath+"trace", pprof.Trace)
-}
-
-const profilesPath = "/debug/pprof/"
 
 // health answers /-/healthy and /-/ready without a password.
 func (in *instance) health(next http.Handler) http.Handler {

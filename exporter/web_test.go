@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/trace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -350,8 +351,7 @@ func TestProfiles(t *testing.T) {
 		"/debug/pprof/heap?debug=1":       "heap profile: ",
 		"/debug/pprof/goroutine?debug=1":  "goroutine profile: ",
 		"/debug/pprof/profile?seconds=1":  "\x1f\x8b", // gzip
-		"/debug/pprof/symbol?0x1":         "num_symbols: 1",
-		"/debug/pprof/cmdline":            os.Args[0],
+		"/debug/pprof/allocs":             "\x1f\x8b",
 		"/debug/pprof/trace?seconds=0.01": "go 1.",
 	}
 	for path := range paths {
@@ -364,5 +364,18 @@ func TestProfiles(t *testing.T) {
 		if w := visit(in, path); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: status %d, %.100q; want %q", path, w.Code, w.Body.String(), want)
 		}
+	}
+	refused := map[string]int{"none": 404, "heap?seconds=1": 400, "profile?seconds=60": 400, "trace?seconds=%2BInf": 400}
+	for path, want := range refused {
+		if w := visit(in, profilesPath+path); w.Code != want {
+			t.Errorf("%s: status %d, want %d", path, w.Code, want)
+		}
+	}
+	if err := trace.Start(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	defer trace.Stop()
+	if w := visit(in, profilesPath+"trace"); w.Code != http.StatusConflict || !strings.Contains(w.Header().Get("Content-Type"), "text/plain") {
+		t.Errorf("a second trace: status %d, %v", w.Code, w.Header())
 	}
 }
