@@ -7,18 +7,17 @@ import (
 	"time"
 )
 
-// The arguments of a script may be "-" and negative numbers. kingpin drops the
-// former and takes the latter for options, so both are passed to it behind a
-// prefix that no argument of a process can contain.
+// An argument may be a negative number, which pflag would take for flags. So it
+// gets those behind a prefix that no argument of a process can contain.
 const dashMark = "\x00"
 
-// markDashes puts the prefix before "-" and before anything that begins with a
-// dash and a digit, which no option does.
+// markDashes puts the prefix before what begins with a dash and a digit, which no
+// flag does.
 func markDashes(args []string) []string {
 	out := make([]string, len(args))
 	for i, arg := range args {
 		out[i] = arg
-		if arg == "-" || len(arg) > 1 && arg[0] == '-' && strings.ContainsRune("0123456789.", rune(arg[1])) {
+		if len(arg) > 1 && arg[0] == '-' && strings.ContainsRune("0123456789.", rune(arg[1])) {
 			out[i] = dashMark + arg
 		}
 	}
@@ -27,33 +26,6 @@ func markDashes(args []string) []string {
 
 // unmark removes the prefixes again.
 func unmark(text string) string { return strings.ReplaceAll(text, dashMark, "") }
-
-// A textValue is an option or argument that may be any text.
-type textValue string
-
-// String is the text.
-func (v *textValue) String() string { return string(*v) }
-
-// Set is what the parser calls.
-func (v *textValue) Set(text string) error {
-	*v = textValue(unmark(text))
-	return nil
-}
-
-// textValues are arguments that may be any text.
-type textValues []string
-
-// String is what the parser shows as a default.
-func (v *textValues) String() string { return strings.Join(*v, " ") }
-
-// Set is what the parser calls for each.
-func (v *textValues) Set(text string) error {
-	*v = append(*v, unmark(text))
-	return nil
-}
-
-// IsCumulative lets the parser call Set more than once.
-func (v *textValues) IsCumulative() bool { return true }
 
 // A timeValue is a number of seconds or a duration with units; 0 means no limit.
 type timeValue struct {
@@ -67,7 +39,6 @@ const longestTime = 100 * 365 * 24 * time.Hour
 
 // Set is what the parser calls.
 func (v *timeValue) Set(text string) error {
-	text = unmark(text)
 	d, err := time.ParseDuration(text)
 	if seconds, bad := strconv.ParseFloat(text, 64); bad == nil {
 		d, err = fromSeconds(seconds), nil

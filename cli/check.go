@@ -24,15 +24,16 @@ type checkFlags struct {
 }
 
 func (p *program) addCheck() {
-	c := p.app.Command("check", "Compile a configuration, verify it on this kernel, and list its metrics with labels and cost.")
-	f := checkFlags{load: configFlags(c), attach: attachFlag(c), maxSeries: maxSeriesFlag(c), budget: memoryBudgetFlag(c)}
-	c.Flag("cpus", "Show memory and series as on a machine with that many possible CPUs (0 = this machine).").PlaceHolder("N").SetValue(&number{&f.cpus, "--cpus"})
-	c.Flag("no-kernel", "Load nothing into the kernel, which takes no privileges but to read tracefs, if a script has tracepoints: names, types, metrics and costs are checked, the kernel verifies nothing.").BoolVar(&f.noKernel)
-	c.Flag("kernel", "Like --no-kernel, but for the kernel that the command record has written to FILE, not for this one (repeatable: of several, a table).").PlaceHolder("FILE").IsSetByUser(&f.others.isGiven[0]).StringsVar(&f.others.recorded)
-	c.Flag("btf", "Like --kernel, but for the kernel whose types are in FILE, such as /sys/kernel/btf/vmlinux, and nothing else (repeatable).").PlaceHolder("FILE").IsSetByUser(&f.others.isGiven[1]).StringsVar(&f.others.types)
-	c.Flag("release", "Release of the kernel of --btf. The default is the name of the file.").PlaceHolder("RELEASE").StringVar(&f.others.release)
-	c.Flag("against", "Show what a reload would change where the configuration FILE, which may be a directory, runs (repeatable).").PlaceHolder("FILE").StringsVar(&f.against)
-	p.add(c, func() int { return p.check(&f) })
+	c := p.add("check", "Compile a configuration, verify it on this kernel, and list its metrics with labels and cost.")
+	flags := c.flags
+	f := checkFlags{load: configFlags(flags), attach: attachFlag(flags), maxSeries: maxSeriesFlag(flags), budget: memoryBudgetFlag(flags)}
+	numberFlag(flags, &f.cpus, "cpus", 0, "Show memory and series as on a machine with `N` possible CPUs (0 = this machine).")
+	flags.BoolVar(&f.noKernel, "no-kernel", false, "Load nothing into the kernel, which takes no privileges but to read tracefs, if a script has tracepoints: names, types, metrics and costs are checked, the kernel verifies nothing.")
+	flags.StringArrayVar(&f.others.recorded, "kernel", nil, "Like --no-kernel, but for the kernel that the command record has written to `FILE`, not for this one (repeatable: of several, a table).")
+	flags.StringArrayVar(&f.others.types, "btf", nil, "Like --kernel, but for the kernel whose types are in `FILE`, such as /sys/kernel/btf/vmlinux, and nothing else (repeatable).")
+	flags.StringVar(&f.others.release, "release", "", "Release of the kernel of --btf. The default is the name of the file.")
+	flags.StringArrayVar(&f.against, "against", nil, "Show what a reload would change where the configuration `FILE`, which may be a directory, runs (repeatable).")
+	c.run = func([]string) int { return p.check(&f) }
 }
 
 // maxCPUs is more than Linux can be built for.

@@ -4,13 +4,13 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
 
-	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/version"
 )
 
@@ -29,7 +29,7 @@ func Main(args []string) int { return Run(args, Streams{In: os.Stdin, Out: os.St
 // environment and the current directory are still those of the process, so only
 // one command should run at a time.
 func Run(args []string, streams Streams) (status int) {
-	p := &program{Streams: streams, args: args[1:], commands: map[string]func() int{}}
+	p := &program{Streams: streams, args: args[1:]}
 	defer p.recover(&status)
 	if filepath.Base(args[0]) == "ply" { // a binary called ply is "ply-exporter run"
 		p.name, p.args = "ply", append([]string{"run"}, p.args...)
@@ -41,37 +41,35 @@ func Run(args []string, streams Streams) (status int) {
 type program struct {
 	Streams
 	args     []string
-	app      *kingpin.Application
-	commands map[string]func() int // by name
+	commands []*command
+	root     *command // stands for the program: its flags are those of all commands
+	named    *command // by the arguments, or root
 }
 
 // run parses the command line and runs the command that it names.
 func (p *program) run() int {
-	if p.isRun() {
-		p.args = markDashes(p.args)
-	}
 	p.define()
-	if p.isRun() && len(p.args) == 2 && (p.args[1] == "-v" || p.args[1] == "--version") {
+	if words, ok := p.toComplete(); ok {
+		return p.show(p.complete(words))
+	}
+	if p.isRun() && len(p.args) == 2 && p.args[1] == "-v" {
 		p.args = []string{"--version"} // as ply has it
 	}
-	selected, err := p.app.Parse(p.args)
+	c, args, err := p.parse(markDashes(p.args))
+	if text, ok := errors.AsType[asked](err); ok {
+		return p.show(string(text))
+	}
 	if err != nil {
 		return p.usage(err)
 	}
-	return p.commands[selected]()
+	return c.run(args)
 }
 
 // define defines the commands and their flags.
 func (p *program) define() {
-	kingpin.EnableFileExpansion = false // an argument may begin with @
-	p.app = kingpin.New("ply-exporter", subject+".")
 	nameVersion()
-	generates(p.app)
-	p.app.Version(version.Print("ply-exporter"))
-	p.app.HelpFlag.Short('h')
-	help := &output{w: p.Out}
-	p.app.UsageWriter(help)
-	p.app.Terminate(func(code int) { panic(terminated(max(code, p.failOutput(help.err)))) })
+	p.addRoot()
+	p.addHelp()
 	p.addServe()
 	p.addUnpin()
 	p.addRun()
@@ -95,9 +93,6 @@ func nameVersion() {
 // isRun reports whether the command is "run".
 func (p *program) isRun() bool { return len(p.args) > 0 && p.args[0] == "run" }
 
-// add registers a command.
-func (p *program) add(c *kingpin.CmdClause, run func() int) { p.commands[c.FullCommand()] = run }
-
 // usage reports an invalid command line.
 func (p *program) usage(err error) int {
 	text := unmark(err.Error())
@@ -112,9 +107,6 @@ func (p *program) usage(err error) int {
 	return statusUsage
 }
 
-// terminated is the value that --help and --version panic with.
-type terminated int
-
 // debugVariable is an environment variable that turns on stack traces.
 const debugVariable = "PLY_DEBUG"
 
@@ -123,8 +115,6 @@ const debugVariable = "PLY_DEBUG"
 func (p *program) recover(status *int) {
 	switch r := recover().(type) {
 	case nil:
-	case terminated:
-		*status = int(r)
 	default:
 		fmt.Fprintf(p.Err, "%sinternal error, please report it: %v\n", p.prefix(), r)
 		if os.Getenv(debugVariable) != "" {

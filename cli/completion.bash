@@ -5,7 +5,6 @@ _ply_exporter() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}" "$current"; do
         [[ $word == = ]] || words+=("$word") # bash divides --name=value at the =
     done
-    [[ ${#words[@]} != 1 || $current == -* ]] || words=() # it takes part of a command for an argument
     mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" --completion-bash "${words[@]}" 2>/dev/null)" -- "$current")
 }
 complete -o default -F _ply_exporter ply-exporter ply

@@ -1,10 +1,8 @@
 #compdef ply-exporter ply
 # Completion for ply-exporter and ply: the program itself says what may follow.
 _ply_exporter() {
-    local -a matches given
-    given=("${(@)words[2,CURRENT]}")
-    [[ $#given != 1 || $given[1] == -* ]] || given=() # it takes part of a command for an argument
-    matches=(${(f)"$($words[1] --completion-bash "${given[@]}" 2>/dev/null)"})
+    local -a matches
+    matches=(${(f)"$($words[1] --completion-bash "${(@)words[2,CURRENT]}" 2>/dev/null)"})
     compadd -a matches
     (( compstate[nmatches] )) || _files
 }

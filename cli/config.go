@@ -12,16 +12,29 @@ import (
 )
 
 func (p *program) addConfig() {
-	c := p.app.Command("config", "Show the configurations that come with the exporter, and the schema of configurations.")
-	p.add(c.Command("list", "List the configurations that come with the exporter."), p.listConfigs)
-	show := c.Command("show", "Print one of them, to be saved and changed.")
-	name := show.Arg("name", "Name of the configuration.").Required().HintAction(shippedConfigs).String()
-	p.add(show, func() int { return p.showConfig(*name) })
-	schema := c.Command("schema", "Print the JSON Schema of configurations, for editors.")
-	of := schema.Arg("of", "What it is the schema of: config or test, the files of the command test.").Default("config").Enum("config", "test")
-	p.add(schema, func() int {
-		return p.show(map[string]string{"config": configs.Schema, "test": configs.TestSchema()}[*of])
-	})
+	p.add("config", "Show the configurations that come with the exporter, and the schema of configurations.")
+	list := p.add("config list", "List the configurations that come with the exporter.")
+	list.run = func([]string) int { return p.listConfigs() }
+	show := p.add("config show", "Print one of them, to be saved and changed.",
+		argument{name: "name", help: "Name of the configuration.", options: shippedConfigs})
+	show.run = func(args []string) int { return p.showConfig(args[0]) }
+	schema := p.add("config schema", "Print the JSON Schema of configurations, for editors.",
+		argument{name: "of", help: "What it is the schema of: config or test, the files of the command test.", optional: true, options: func() []string { return schemas }})
+	schema.run = p.showSchema
+}
+
+// schemas are the names that "config schema" knows.
+var schemas = []string{"config", "test"}
+
+func (p *program) showSchema(args []string) int {
+	var of string
+	choose := oneOf(&of, schemas...)
+	for _, arg := range args {
+		if err := choose.Set(arg); err != nil {
+			return p.usage(err)
+		}
+	}
+	return p.show(map[string]string{"config": configs.Schema, "test": configs.TestSchema()}[of])
 }
 
 func (p *program) listConfigs() int {

@@ -22,12 +22,12 @@ type dashboardFlags struct {
 }
 
 func (p *program) addDashboard() {
-	c := p.app.Command("dashboard", "Write a Grafana dashboard for a configuration: a row for the state of its scripts, and one for each script. Nothing is loaded into the kernel.")
-	f := dashboardFlags{paths: pathsFlag(c)}
-	c.Flag("title", "Title of the dashboard (default: ply-exporter and the name of the configuration).").StringVar(&f.title)
-	c.Flag("kernel", "Check the scripts against the kernel that the command record has written to FILE, not against this one.").PlaceHolder("FILE").StringVar(&f.recorded)
-	c.Flag("output", "Write to FILE, not to standard output.").Short('o').PlaceHolder("FILE").StringVar(&f.output)
-	p.add(c, func() int { return p.dashboard(&f) })
+	c := p.add("dashboard", "Write a Grafana dashboard for a configuration: a row for the state of its scripts, and one for each script. Nothing is loaded into the kernel.")
+	f := dashboardFlags{paths: pathsFlag(c.flags)}
+	c.flags.StringVar(&f.title, "title", "", "Title of the dashboard (default: ply-exporter and the name of the configuration).")
+	c.flags.StringVar(&f.recorded, "kernel", "", "Check the scripts against the kernel that the command record has written to `FILE`, not against this one.")
+	c.flags.StringVarP(&f.output, "output", "o", "", "Write to `FILE`, not to standard output.")
+	c.run = func([]string) int { return p.dashboard(&f) }
 }
 
 func (p *program) dashboard(f *dashboardFlags) int {
@@ -47,7 +47,7 @@ func (p *program) dashboard(f *dashboardFlags) int {
 	if err != nil {
 		return p.fail(p.prefix() + err.Error())
 	}
-	if f.output != "" {
+	if f.output != "" && f.output != "-" {
 		if err := os.WriteFile(f.output, text, 0o666); err != nil {
 			return p.fail(p.prefix() + err.Error())
 		}

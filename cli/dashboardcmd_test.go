@@ -31,7 +31,7 @@ func TestDashboardCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again := dashboardOf(t, config, "--title", "Mine"); again.stdout != string(text) || !strings.Contains(again.stdout, `"uid": "mine"`) {
+	if again := dashboardOf(t, config, "-o", "-", "--title", "Mine"); again.stdout != string(text) || !strings.Contains(again.stdout, `"uid": "mine"`) {
 		t.Errorf("the second time it is another:\n%s", again.stdout)
 	}
 	if r := dashboardOf(t, config, "-o", "/nowhere/x.json"); r.status != 1 || !strings.Contains(r.stderr, "/nowhere/x.json: no such file") {

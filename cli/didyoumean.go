@@ -13,7 +13,7 @@ import (
 // those of nearly that name, or what was meant by another argument, or "".
 func (p *program) didYouMean(text string) string {
 	if name, ok := strings.CutPrefix(text, "unexpected "); ok {
-		return cmp.Or(misplaced(name), p.command(name))
+		return cmp.Or(misplaced(name), p.similar(name))
 	}
 	if name, ok := strings.CutPrefix(text, "unknown long flag '"); ok {
 		return plylang.DidYouMean(strings.TrimSuffix(name, "'"), p.flagNames())
@@ -32,31 +32,18 @@ func misplaced(argument string) string {
 	return ""
 }
 
-// command suggests the name of a command.
-func (p *program) command(name string) string {
-	if name != p.args[0] {
+// similar suggests the name of a command, where one was expected.
+func (p *program) similar(name string) string {
+	if p.named.run != nil {
 		return ""
 	}
-	return plylang.DidYouMean(name, p.commandNames())
+	return plylang.DidYouMean(name, p.parts(p.named))
 }
 
-func (p *program) commandNames() (names []string) {
-	for _, c := range p.app.Model().Commands {
-		names = append(names, c.Name)
+// flagNames are those of the command that the arguments name, or of serve.
+func (p *program) flagNames() []string {
+	if p.named == p.root {
+		return visible(p.lookup("serve").flags)
 	}
-	return names
-}
-
-// flagNames are those of the command that the arguments begin with, or of serve.
-func (p *program) flagNames() (names []string) {
-	command := p.app.GetCommand(p.args[0])
-	if command == nil {
-		command = p.app.GetCommand("serve")
-	}
-	for _, f := range command.Model().Flags {
-		if !f.Hidden {
-			names = append(names, "--"+f.Name)
-		}
-	}
-	return names
+	return visible(p.named.flags)
 }

@@ -27,9 +27,6 @@ type keptCapabilities struct {
 
 func (k *keptCapabilities) String() string { return "" }
 
-// IsCumulative lets the flag be repeated.
-func (k *keptCapabilities) IsCumulative() bool { return true }
-
 // Set reads names, with commas between them.
 func (k *keptCapabilities) Set(text string) error {
 	for name := range strings.SplitSeq(text, ",") {

@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"fmt"
 	"os"
-	"strconv"
 
-	"github.com/alecthomas/kingpin/v2"
-	"github.com/alecthomas/units"
+	"github.com/spf13/pflag"
 
 	"ply-exporter/configs"
 	"ply-exporter/exporter/config"
@@ -17,19 +14,18 @@ import (
 type loadFunc func(toRun bool) (*config.Config, error)
 
 // configFlags adds --config, its alias and --allow-writable.
-func configFlags(c *kingpin.CmdClause) loadFunc {
-	paths, writable := pathsFlag(c), allowWritableFlag(c)
+func configFlags(flags *pflag.FlagSet) loadFunc {
+	paths, writable := pathsFlag(flags), allowWritableFlag(flags)
 	return func(toRun bool) (*config.Config, error) {
 		return loadConfig(*paths, verifyWriters(*writable || !toRun))
 	}
 }
 
 // pathsFlag adds --config and its alias.
-func pathsFlag(c *kingpin.CmdClause) *[]string {
-	var paths []string
-	c.Flag("config", "YAML configuration file, or directory of *.yaml and *.yml files (repeatable). The default is a built-in configuration.").PlaceHolder("FILE").StringsVar(&paths)
-	c.Flag("config.file", "Same as --config.").PlaceHolder("FILE").Hidden().StringsVar(&paths)
-	return &paths
+func pathsFlag(flags *pflag.FlagSet) *[]string {
+	paths := flags.StringArray("config", nil, "YAML configuration `FILE`, or directory of *.yaml and *.yml files (repeatable). The default is a built-in configuration.")
+	flags.AddFlag(&pflag.Flag{Name: "config.file", Usage: "Same as --config.", Value: flags.Lookup("config").Value, Hidden: true})
+	return paths
 }
 
 // loadConfig reads what --config names, except what verify refuses.
@@ -41,76 +37,36 @@ func loadConfig(paths []string, verify func(string, *os.File) error) (*config.Co
 }
 
 // allowWritableFlag adds --allow-writable.
-func allowWritableFlag(c *kingpin.CmdClause) *bool {
-	return c.Flag("allow-writable", "As root, accept configuration and script files that other users may change.").Bool()
+func allowWritableFlag(flags *pflag.FlagSet) *bool {
+	return flags.Bool("allow-writable", false, "As root, accept configuration and script files that other users may change.")
 }
 
 // attachFlag adds --attach.
-func attachFlag(c *kingpin.CmdClause) *string {
-	return c.Flag("attach", "Attach type of the probes: auto chooses the cheapest one with exact results, plain the one that the provider is named after.").Default("auto").Enum("auto", attachPlain)
+func attachFlag(flags *pflag.FlagSet) *string {
+	var attach string
+	flags.Var(oneOf(&attach, "auto", attachPlain), "attach", "Attach type of the probes: auto chooses the cheapest one with exact results, plain the one that the provider is named after.")
+	return &attach
 }
 
 // attachPlain is the value of --attach that asks for no cheaper attach type.
 const attachPlain = "plain"
 
+// numberFlag adds a flag that is a whole number.
+func numberFlag(flags *pflag.FlagSet, n *int, name string, start int, help string) {
+	*n = start
+	flags.Var(setting{Value: &number{n, "--" + name}}, name, help)
+}
+
 // maxSeriesFlag adds --metrics.max-series.
-func maxSeriesFlag(c *kingpin.CmdClause) *int {
+func maxSeriesFlag(flags *pflag.FlagSet) *int {
 	var n int
-	c.Flag("metrics.max-series", "Maximum number of series per scrape (0 = unlimited).").Default("50000").SetValue(&number{&n, "--metrics.max-series"})
+	numberFlag(flags, &n, "metrics.max-series", 50000, "Maximum number of series per scrape (0 = unlimited).")
 	return &n
 }
 
 // memoryBudgetFlag adds --bpf.memory-budget.
-func memoryBudgetFlag(c *kingpin.CmdClause) *size {
+func memoryBudgetFlag(flags *pflag.FlagSet) *size {
 	var s size
-	c.Flag("bpf.memory-budget", "Maximum kernel memory of the maps of all scripts, such as 64MiB; scripts that exceed it do not run (0 = unlimited).").Default("0").SetValue(&s)
+	flags.Var(setting{Value: &s}, "bpf.memory-budget", "Maximum kernel memory of the maps of all scripts, such as 64MiB; scripts that exceed it do not run (0 = unlimited).")
 	return &s
-}
-
-// A number is a flag that is a whole number.
-type number struct {
-	n    *int
-	flag string
-}
-
-func (v *number) String() string { return strconv.Itoa(*v.n) }
-
-// Set reads a number.
-func (v *number) Set(text string) error {
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return fmt.Errorf("%s %q: give a whole number, such as 100", v.flag, text)
-	}
-	*v.n = n
-	return nil
-}
-
-// A size is a flag of bytes: 64MiB, 64MB, 67108864.
-type size int
-
-func (s *size) String() string { return strconv.Itoa(int(*s)) }
-
-// Set reads a size.
-func (s *size) Set(text string) error {
-	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
-		*s = size(n)
-		return nil
-	}
-	n, err := units.ParseStrictBytes(text)
-	if err != nil || n < 0 {
-		return fmt.Errorf("%q is not a size: give one such as 64MiB", text)
-	}
-	*s = size(n)
-	return nil
-}
-
-// A share is a flag that is a share of a CPU: 5%.
-type share struct{ s *config.Share }
-
-func (v share) String() string { return v.s.String() }
-
-// Set reads a share.
-func (v share) Set(text string) (err error) {
-	*v.s, err = config.ParseShare(text)
-	return err
 }

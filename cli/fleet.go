@@ -21,11 +21,10 @@ import (
 type others struct {
 	recorded, types []string // files
 	release         string   // of the only file of types
-	isGiven         [2]bool  // --kernel, --btf
 }
 
 // any says whether there is one.
-func (o *others) any() bool { return o.isGiven[0] || o.isGiven[1] }
+func (o *others) any() bool { return len(o.recorded)+len(o.types) > 0 }
 
 func (o *others) files() []string { return slices.Concat(o.recorded, o.types) }
 

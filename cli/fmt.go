@@ -11,24 +11,23 @@ import (
 type fmtFlags struct {
 	write bool
 	list  bool
-	files []string
 }
 
 func (p *program) addFmt() {
 	var f fmtFlags
-	c := p.app.Command("fmt", "Format scripts, converting older ply syntax to the current one.")
-	c.Flag("write", "Write the result to the files instead of standard output.").Short('w').BoolVar(&f.write)
-	c.Flag("list", "List the files whose formatting differs and change nothing; exit status 1 if there are any.").Short('l').BoolVar(&f.list)
-	c.Arg("file", "Script files, or - for standard input.").Required().StringsVar(&f.files)
-	p.add(c, func() int { return p.formatFiles(&f) })
+	c := p.add("fmt", "Format scripts, converting older ply syntax to the current one.",
+		argument{name: "file", help: "Script files, or - for standard input.", many: true})
+	c.flags.BoolVarP(&f.write, "write", "w", false, "Write the result to the files instead of standard output.")
+	c.flags.BoolVarP(&f.list, "list", "l", false, "List the files whose formatting differs and change nothing; exit status 1 if there are any.")
+	c.run = func(files []string) int { return p.formatFiles(&f, files) }
 }
 
-func (p *program) formatFiles(f *fmtFlags) int {
+func (p *program) formatFiles(f *fmtFlags, files []string) int {
 	if f.write && f.list {
 		return p.usage(errors.New("fmt: -l and -w cannot be used together"))
 	}
 	status := statusOK
-	for _, file := range f.files {
+	for _, file := range files {
 		status = max(status, p.format(f, file))
 	}
 	return status
@@ -61,10 +60,9 @@ func (p *program) format(f *fmtFlags, file string) int {
 	return p.show(out)
 }
 
-// readUnformatted reads a file, or standard input if the name is empty, which is
-// what kingpin makes of "-".
+// readUnformatted reads a file, or standard input for "-".
 func (s Streams) readUnformatted(file string) (*plylang.Source, error) {
-	if file == "" {
+	if file == "-" {
 		return readText("standard input", s.In)
 	}
 	return readScriptFile(file, nil)

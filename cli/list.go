@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"fmt"
+	"strings"
 
 	"ply-exporter/bpfgen/probe"
 	"ply-exporter/plylang"
@@ -10,10 +11,10 @@ import (
 )
 
 func (p *program) addList() {
-	c := p.app.Command("list", "List the probes available on this machine.")
-	verbose := c.Flag("verbose", "Also list the fields, parameters and return values of each probe.").Short('v').Bool()
-	pattern := c.Arg("pattern", "Glob for probes, such as 'tracepoint:sched/*', or text to search for in their names.").String()
-	p.add(c, func() int { return p.list(*pattern, *verbose) })
+	c := p.add("list", "List the probes available on this machine.",
+		argument{name: "pattern", help: "Glob for probes, such as 'tracepoint:sched/*', or text to search for in their names.", optional: true})
+	verbose := c.flags.BoolP("verbose", "v", false, "Also list the fields, parameters and return values of each probe.")
+	c.run = func(args []string) int { return p.list(strings.Join(args, ""), *verbose) }
 }
 
 func (p *program) list(pattern string, verbose bool) int {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/alecthomas/kingpin/v2"
+	"github.com/spf13/pflag"
 )
 
 // Flags of ply
@@ -12,12 +12,13 @@ import (
 // What the releases of ply had, and run has by another name or always does, is
 // taken without being shown in the help.
 
-func addPlyFlags(c *kingpin.CmdClause, f *runFlags) {
-	c.Flag("unbuffer", "Output is never buffered.").Short('u').Hidden().Bool()
-	c.Flag("dry-run", "Same as --compile.").Hidden().BoolVar(&f.onlyComp)
-	c.Flag("debug", "Same as --dump.").Short('d').Hidden().BoolVar(&f.dump)
-	c.Flag("timeout", "Same as --time.").PlaceHolder("SECONDS").Hidden().SetValue(&f.time)
-	c.Flag("self-test", "There is none.").Short('T').Hidden().Bool()
+func addPlyFlags(flags *pflag.FlagSet, f *runFlags) {
+	flags.BoolP("unbuffer", "u", false, "Output is never buffered.")
+	flags.BoolVar(&f.onlyComp, "dry-run", false, "Same as --compile.")
+	flags.BoolVarP(&f.dump, "debug", "d", false, "Same as --dump.")
+	flags.Var(setting{Value: &f.time}, "timeout", "Same as --time.")
+	flags.BoolP("self-test", "T", false, "There is none.")
+	hide(flags, "unbuffer", "dry-run", "debug", "timeout", "self-test")
 }
 
 // plyHint says what to write instead of a command line of another ply; "" when it

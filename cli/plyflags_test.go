@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/common/version"
+
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
 )
@@ -47,6 +49,9 @@ func TestVersionOfPlainBuild(t *testing.T) {
 	_, out, _ := calledBy(t, "ply-exporter", "--version")
 	if strings.Contains(out, "version  (") {
 		t.Errorf("no version in %q", out)
+	}
+	if want := version.Print("ply-exporter") + "\n"; out != want { // as other exporters have it
+		t.Errorf("%q, want %q", out, want)
 	}
 }
 

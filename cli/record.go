@@ -11,15 +11,17 @@ import (
 )
 
 func (p *program) addRecord() {
-	c := p.app.Command("record", "Write to FILE what scripts are compiled against on this machine, for check --kernel.")
-	name := c.Arg("file", "Archive to write.").Required().String()
-	p.add(c, func() int { return p.record(*name) })
+	c := p.add("record", "Write to FILE what scripts are compiled against on this machine, for check --kernel.", argument{name: "file", help: "Archive to write, or - for standard output."})
+	c.run = func(args []string) int { return p.record(args[0]) }
 }
 
 func (p *program) record(name string) int {
 	k, err := openMachine()
 	if err != nil {
 		return p.fail(p.prefix() + err.Error())
+	}
+	if name == "-" {
+		name = "/dev/stdout"
 	}
 	if err := writeRecording(k, name); err != nil {
 		return p.fail(p.prefix() + err.Error())

@@ -98,9 +98,16 @@ func TestRecordThisKernel(t *testing.T) {
 	if r := ply(t, "record", file); r.status != 0 || r.stdout+r.stderr != "" {
 		t.Fatalf("%+v", r)
 	}
-	here, there := ply(t, "check"), ply(t, "check", "--kernel", file)
-	if here.status != 0 || there.status != 0 || withoutLastLine(here.stdout) != withoutLastLine(there.stdout) {
-		t.Errorf("here:\n%+v\nby the recording:\n%+v", here, there)
+	r := ply(t, "record", "-")
+	if r.status != 0 || r.stderr != "" {
+		t.Fatalf("status %d: %s", r.status, r.stderr)
+	}
+	here := ply(t, "check")
+	for _, file := range []string{file, writeFile(t, "output.zip", r.stdout)} {
+		there := ply(t, "check", "--kernel", file)
+		if here.status != 0 || there.status != 0 || withoutLastLine(here.stdout) != withoutLastLine(there.stdout) {
+			t.Errorf("here:\n%+v\nby the recording %s:\n%+v", here, file, there)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 
 // runFlags are the options of "run".
 type runFlags struct {
-	command    textValue
+	command    string
 	hasCommand bool // -c is given
 	pid        pidValue
 	time       timeValue
@@ -31,34 +31,36 @@ type runFlags struct {
 	verbose    bool
 	writable   *bool
 	attach     *string
-	script     textValue
-	args       textValues
+	script     string
+	args       []string // of the script
 }
 
 func (p *program) addRun() {
 	f := runFlags{time: timeValue{flag: "-t", least: time.Nanosecond}, interval: timeValue{flag: "-i", least: time.Millisecond}}
-	c := p.app.Command("run", "Run a ply script until ^C, then print its maps.")
-	c.Flag("command", "Run CMD with sh -c and stop when it exits; $target is its process ID. If the script stops first, CMD is terminated.").
-		Short('c').PlaceHolder("CMD").IsSetByUser(&f.hasCommand).SetValue(&f.command)
-	c.Flag("pid", "Count what this process does, with the files that it sees, and stop when it ends; $target is its process ID.").
-		Short('p').PlaceHolder("PID").SetValue(&f.pid)
-	c.Flag("time", "Stop after this many seconds, or after a duration such as 1h30m.").Short('t').PlaceHolder("SECONDS").SetValue(&f.time)
-	c.Flag("interval", "Print the maps at this interval while counting continues.").Short('i').PlaceHolder("SECONDS").SetValue(&f.interval)
-	c.Flag("format", "Output format: text or json.").Short('f').Default("text").EnumVar(&f.format, "text", "json")
-	c.Flag("compile", "Compile the script without running it.").Short('e').BoolVar(&f.onlyComp)
-	c.Flag("dump", "Print the syntax tree and the BPF instructions to standard error.").Short('S').BoolVar(&f.dump)
-	c.Flag("keep-going", "Exit with status 0 even if events or map updates were lost (default: status 1).").Short('k').BoolVar(&f.keep)
-	c.Flag("verbose", "Print how each probe was attached, and why.").Short('v').BoolVar(&f.verbose)
-	addPlyFlags(c, &f)
-	f.writable, f.attach = allowWritableFlag(c), attachFlag(c)
-	c.Arg("script", "Script, script file, or - for standard input.").Required().SetValue(&f.script)
-	c.Arg("args", "Values of $1, $2 … in the script.").SetValue(&f.args)
-	p.add(c, func() int { return p.runScript(&f) })
+	c := p.add("run", "Run a ply script until ^C, then print its maps.",
+		argument{name: "script", help: "Script, script file, or - for standard input."},
+		argument{name: "args", help: "Values of $1, $2 … in the script.", optional: true, many: true})
+	flags := c.flags
+	flags.StringVarP(&f.command, "command", "c", "", "Run `CMD` with sh -c and stop when it exits; $target is its process ID. If the script stops first, CMD is terminated.")
+	flags.VarP(setting{Value: &f.pid}, "pid", "p", "Count what the process `PID` does, with the files that it sees, and stop when it ends; $target is PID.")
+	flags.VarP(setting{Value: &f.time}, "time", "t", "Stop after this many `SECONDS`, or after a duration such as 1h30m.")
+	flags.VarP(setting{Value: &f.interval}, "interval", "i", "Print the maps every so many `SECONDS` while counting continues.")
+	flags.VarP(oneOf(&f.format, "text", "json"), "format", "f", "Output format: text or json.")
+	flags.BoolVarP(&f.onlyComp, "compile", "e", false, "Compile the script without running it.")
+	flags.BoolVarP(&f.dump, "dump", "S", false, "Print the syntax tree and the BPF instructions to standard error.")
+	flags.BoolVarP(&f.keep, "keep-going", "k", false, "Exit with status 0 even if events or map updates were lost (default: status 1).")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "Print how each probe was attached, and why.")
+	addPlyFlags(flags, &f)
+	f.writable, f.attach = allowWritableFlag(flags), attachFlag(flags)
+	c.run = func(args []string) int {
+		f.hasCommand, f.script, f.args = flags.Changed("command"), args[0], args[1:]
+		return p.runScript(&f)
+	}
 }
 
 // runScript compiles a script and runs it to its end.
 func (p *program) runScript(f *runFlags) int {
-	if f.hasCommand && strings.TrimSpace(string(f.command)) == "" {
+	if f.hasCommand && strings.TrimSpace(f.command) == "" {
 		return p.usage(errors.New("the command of -c is empty"))
 	}
 	if f.pid != 0 && f.hasCommand {
@@ -69,11 +71,11 @@ func (p *program) runScript(f *runFlags) int {
 		return p.fail(p.prefix() + err.Error())
 	}
 	defer process.close()
-	src, err := p.readScript(string(f.script), verifyWriters(*f.writable))
+	src, err := p.readScript(f.script, verifyWriters(*f.writable))
 	if err != nil {
 		return p.fail(p.prefix() + err.Error())
 	}
-	child, err := startChild(p.Streams, string(f.command))
+	child, err := startChild(p.Streams, f.command)
 	if err != nil {
 		return p.fail(p.prefix() + err.Error())
 	}

@@ -22,22 +22,21 @@ type testFlags struct {
 	run      string
 	attach   *string
 	writable *bool
-	files    []string
 }
 
 func (p *program) addTest() {
 	var f testFlags
-	c := p.app.Command("test", "Test configurations: run commands and compare what the metrics show with what test files expect.")
-	c.Flag("verbose", "Also show tests that pass, and what their commands print.").Short('v').BoolVar(&f.verbose)
-	c.Flag("run", "Run only the tests whose FILE/NAME matches the regular expression.").PlaceHolder("REGEXP").StringVar(&f.run)
-	f.attach, f.writable = attachFlag(c), allowWritableFlag(c)
-	c.Arg("file", "Test files.").Required().StringsVar(&f.files)
-	p.add(c, func() int { return p.test(&f) })
+	c := p.add("test", "Test configurations: run commands and compare what the metrics show with what test files expect.",
+		argument{name: "file", help: "Test files.", many: true})
+	c.flags.BoolVarP(&f.verbose, "verbose", "v", false, "Also show tests that pass, and what their commands print.")
+	c.flags.StringVar(&f.run, "run", "", "Run only the tests whose FILE/NAME matches the regular expression `REGEXP`.")
+	f.attach, f.writable = attachFlag(c.flags), allowWritableFlag(c.flags)
+	c.run = func(files []string) int { return p.test(&f, files) }
 }
 
 // test runs test files. ^C ends the command that runs, and a second one this
 // process.
-func (p *program) test(f *testFlags) int {
+func (p *program) test(f *testFlags, files []string) int {
 	out := &output{w: p.Out}
 	r := &configtest.Runner{Out: out, Verbose: f.verbose, Kernel: kernelRelease}
 	if f.run != "" {
@@ -57,7 +56,7 @@ func (p *program) test(f *testFlags) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return max(p.testFiles(ctx, r, f.files), p.failOutput(out.err))
+	return max(p.testFiles(ctx, r, files), p.failOutput(out.err))
 }
 
 func (p *program) testFiles(ctx context.Context, r *configtest.Runner, files []string) int {

@@ -19,9 +19,9 @@ func (v *pidValue) String() string { return strconv.Itoa(int(*v)) }
 
 // Set is what the parser calls.
 func (v *pidValue) Set(text string) error {
-	n, err := strconv.ParseInt(unmark(text), 10, 32)
+	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || n <= 0 {
-		return fmt.Errorf("%q is no process ID: write a number, as in -p 1234", unmark(text))
+		return fmt.Errorf("%q is no process ID: write a number, as in -p 1234", text)
 	}
 	*v = pidValue(n)
 	return nil

@@ -8,9 +8,10 @@ import (
 )
 
 func (p *program) addUnpin() {
-	c := p.app.Command("unpin", "Remove what an exporter with --bpf.pin-path has left in the kernel.")
-	path := c.Flag("bpf.pin-path", "The path that it was given.").Required().PlaceHolder("PATH").String()
-	p.add(c, func() int { return p.unpin(*path) })
+	c := p.add("unpin", "Remove what an exporter with --bpf.pin-path has left in the kernel.")
+	path := c.flags.String("bpf.pin-path", "", "The `PATH` that it was given.")
+	require(c.flags, "bpf.pin-path")
+	c.run = func([]string) int { return p.unpin(*path) }
 }
 
 // unpin removes all pins, and says of which scripts.

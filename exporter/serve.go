@@ -99,7 +99,8 @@ type instance struct {
 //	…
 //	err = exporter.Serve(ctx, cfg, exporter.Options{
 //		Backend: exporter.NewBackend(k, log, false), Log: log,
-//		Web: kingpinflag.AddFlags(app, ":10759"), TelemetryPath: "/metrics", MaxRequests: 100,
+//		Web: &web.FlagConfig{WebListenAddresses: &addresses, WebSystemdSocket: &socket, WebConfigFile: &file},
+//		TelemetryPath: "/metrics", MaxRequests: 100,
 //	})
 //
 // It needs Linux 5.10 or later. A mistake of the user's is an error before

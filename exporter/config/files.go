@@ -64,7 +64,7 @@ func (l Loader) Load(paths []string) (*Config, error) {
 func expandFolders(paths []string) ([]string, error) {
 	var files []string
 	for _, path := range paths {
-		if path == "" {
+		if path == "" || path == "-" {
 			return nil, errors.New("a configuration has no name: give a file or a folder, or /dev/stdin")
 		}
 		info, err := os.Stat(path)
