@@ -43,6 +43,9 @@ func (p *program) check(f *checkFlags) int {
 	if f.cpus < 0 || f.cpus > maxCPUs {
 		return p.fail(p.prefix() + fmt.Sprintf("--cpus %d: give 1 to %d, the CPUs that the machine can have", f.cpus, maxCPUs))
 	}
+	if *f.maxSeries < 0 {
+		return p.fail(p.prefix() + fmt.Sprintf("--metrics.max-series %d is below 0: 0 is no bound", *f.maxSeries))
+	}
 	if err := f.others.wrong(); err != nil {
 		return p.fail(p.prefix() + err.Error())
 	}

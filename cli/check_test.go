@@ -23,6 +23,14 @@ func TestCheckForCPUs(t *testing.T) {
 	}
 }
 
+// A bound that serve refuses is no use to check either.
+func TestCheckOfNegativeBound(t *testing.T) {
+	r := ply(t, "check", "--no-kernel", "--metrics.max-series", "-1")
+	if want := "ply-exporter: --metrics.max-series -1 is below 0: 0 is no bound\n"; r.status != 1 || r.stderr != want {
+		t.Errorf("%+v, want %q", r, want)
+	}
+}
+
 // A budget is written with or without a unit.
 func TestMemoryBudgetFlag(t *testing.T) {
 	need.BPF(t)
