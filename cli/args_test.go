@@ -59,6 +59,7 @@ func TestWrongUsage(t *testing.T) {
 		{[]string{"run", "x", "-x"}, "unknown short flag '-x'; put -- before it if it is an argument of the script"},
 		{[]string{"run", "x", "--x"}, "unknown long flag '--x'; put -- before it if it is an argument of the script"},
 		{[]string{"list", "-x"}, "unknown short flag '-x'"},
+		{[]string{"run", "x", "-test.v"}, "unknown flag '-test.v'; put -- before it if it is an argument of the script"},
 		{[]string{"chekc", "--config", "x"}, `unexpected chekc; did you mean "check"?`},
 		{[]string{"list", "x", "chekc"}, "unexpected chekc"},
 		{[]string{"frobnicate"}, "unexpected frobnicate"},

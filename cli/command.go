@@ -138,6 +138,9 @@ func (c *command) parse(words []string, common *pflag.FlagSet) ([]string, error)
 	if err := all.ParseAll(words, give); err != nil {
 		return nil, explain(err)
 	}
+	if i := slices.IndexFunc(words, func(w string) bool { return w == "--" || strings.HasPrefix(w, "-test.") }); i >= 0 && words[i] != "--" {
+		return nil, fmt.Errorf("unknown flag '%s'", words[i]) // pflag leaves them to Go's tests
+	}
 	args := all.Args()
 	for i := range args {
 		args[i] = unmark(args[i])

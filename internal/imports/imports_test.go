@@ -52,6 +52,7 @@ var ownOf = map[string][]string{
 	"github.com/grafana/":                {"dashboards"},
 	"github.com/ianlancetaylor/demangle": {"bpfgen/elf"},
 	"golang.org/x/net/html":              {"exporter"},
+	"github.com/spf13/pflag":             {"cli"},
 }
 
 const module = "ply-exporter"
