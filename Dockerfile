@@ -9,14 +9,13 @@ FROM --platform=${BUILDPLATFORM} ${GOIMAGE} AS build
 ARG VERSION=unknown
 ARG TARGETOS=linux
 ARG TARGETARCH=amd64
-ARG TRIMPATH=-trimpath
 WORKDIR /src
 COPY go.mod go.sum ./
 COPY exporter/go-conntrack/go.mod exporter/go-conntrack/
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
-    go build -buildvcs=false ${TRIMPATH} -ldflags "-s -w -funcalign=16 -X github.com/prometheus/common/version.Version=${VERSION}" -o /ply-exporter .
+    go build -buildvcs=false -trimpath -ldflags "-s -w -funcalign=16 -X github.com/prometheus/common/version.Version=${VERSION}" -o /ply-exporter .
 
 FROM scratch
 ARG VERSION=unknown

@@ -7,7 +7,7 @@ KERNEL   ?=
 LINTER   := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 
 export CGO_ENABLED = 0
-export GOFLAGS ?= -buildvcs=false
+export GOFLAGS ?= -buildvcs=false -trimpath
 
 # Packages, and the SBOM of what is in them.
 packages: setup
@@ -20,7 +20,7 @@ sbom: build
 .PHONY: build packages sbom test guests bench fuzz lint clean setup
 
 build: setup
-	go build -trimpath -ldflags '-s -w -funcalign=16 -X github.com/prometheus/common/version.Version=$(VERSION)' -o ply-exporter .
+	go build -ldflags '-s -w -funcalign=16 -X github.com/prometheus/common/version.Version=$(VERSION)' -o ply-exporter .
 
 # Everything: sources, unit tests, in-kernel tests here and in guest kernels. WITH_LINT=1 adds make lint:
 # make itself has a variable LINT.

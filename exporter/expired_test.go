@@ -29,14 +29,20 @@ func startExpiring(t *testing.T, body, metric string) (*fakeTracer, *collector) 
 // A series of several keys keeps what those had that the script deletes, or a full map
 // evicts, until all are gone.
 func TestLostKeyOfSeveral(t *testing.T) {
-	const merged = `labels: [{name: comm, regexp: "(x).*"}]}`
-	for _, row := range []struct{ name, body, metric string }{
-		{"deleted", "@[comm] = count(); if (pid == 1) { delete @[comm]; }", `{map: "@", ` + merged},
-		{"evicted", "@[comm] = count();", `{map: "@", overflow: evict, ` + merged},
+	const merged = `labels: [{name: of, regexp: "(x).*"}]}`
+	groups := map[string]int64{"xa": 1, "xb": 2} // one was made where the other had been
+	for _, row := range []struct {
+		name, body, metric, label string
+		key                       func(name string) []byte
+	}{
+		{"deleted", "@[comm] = count(); if (pid == 1) { delete @[comm]; }", `{map: "@", ` + merged, "x", chars},
+		{"evicted", "@[comm] = count();", `{map: "@", overflow: evict, ` + merged, "x", chars},
+		{"alike", "@[cgroup] = count(); if (pid == 1) { delete @[cgroup]; }", `{map: "@", labels: [of]}`, "/a.slice", func(name string) []byte { return words(groups[name]) }},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			tracer, c := startExpiring(t, row.body, row.metric)
-			at := func(n int64, key string) pair { return pair{chars(key), words(n)} }
+			tracer.names = map[int64]string{1: "/a.slice", 2: "/a.slice"}
+			at := func(n int64, key string) pair { return pair{row.key(key), words(n)} }
 			for i, step := range []struct {
 				rows []pair
 				want int64 // 0: no series
@@ -51,7 +57,7 @@ func TestLostKeyOfSeveral(t *testing.T) {
 			} {
 				tracer.rows["@"] = step.rows
 				got := scrapeAll(t, c)
-				if want := fmt.Sprintf("ply_net_total{comm=\"x\"} %d\n", step.want); strings.Contains(got, want) != (step.want > 0) {
+				if want := fmt.Sprintf("ply_net_total{of=%q} %d\n", row.label, step.want); strings.Contains(got, want) != (step.want > 0) {
 					t.Errorf("step %d: no %sin\n%s", i, want, got)
 				}
 				if tracer.past != step.past {

@@ -67,9 +67,12 @@ func (m *metric) filters() bool {
 	return slices.ContainsFunc(m.labels, func(l label) bool { return l.rules.Keep })
 }
 
-// merges says that keys may have equal labels because the configuration gives them such.
+// merges says that keys may have equal labels: the configuration gives them such, or
+// what they are has the same name, as a cgroup that was made again.
 func (m *metric) merges() bool {
-	return slices.ContainsFunc(m.labels, func(l label) bool { return l.rules.Regexp != nil || len(l.rules.Map) > 0 })
+	return slices.ContainsFunc(m.labels, func(l label) bool {
+		return l.rules.Regexp != nil || len(l.rules.Map) > 0 || decode.SharesText(m.decl.Keys[l.part])
+	})
 }
 
 // inferLabels names a label for each component of the map's key, after the

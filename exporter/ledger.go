@@ -17,8 +17,8 @@ import (
 //   - with labels of containers: they end, others go on in their place, names become
 //     known late, and what is young does not count by itself;
 //   - with "expire:", which takes keys away;
-//   - where "map:" or "regexp:" gives keys equal labels, and the script deletes keys or a
-//     full map evicts them;
+//   - where keys have equal labels, by "map:" or "regexp:" or because of what they are (a
+//     cgroup that was made again), and the script deletes keys or a full map evicts them;
 //   - with "top:", where a key counts in a series of its own only while it is one of the
 //     largest; see choose.
 //

@@ -70,7 +70,7 @@ func TestImage(t *testing.T) {
 	in := newImages(t)
 	toolchain, mounts := in.toolchain()
 	in.do(append(append([]string{"build", "-q", "--isolation", "chroot", "--pull=never", "--build-arg", "GOIMAGE=" + toolchain, "--build-arg", "VERSION=1.2.3",
-		"--build-arg", "TRIMPATH=", "--tag", "localhost/ply-exporter"}, mounts...), root)...)
+		"--tag", "localhost/ply-exporter"}, mounts...), root)...)
 	c := in.do("from", "--pull=never", "localhost/ply-exporter")
 	dir := in.do("mount", c)
 	defer in.do("umount", c)

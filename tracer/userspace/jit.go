@@ -2,7 +2,6 @@ package userspace
 
 import (
 	"bufio"
-	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -138,7 +137,12 @@ func parsePieces(r io.Reader) []piece {
 		}
 		all = append(all, piece{from, from + length, n, name})
 	}
-	slices.SortFunc(all, func(a, b piece) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.line, b.line)) })
+	sort.Slice(all, func(i, j int) bool {
+		if all[i].start != all[j].start {
+			return all[i].start < all[j].start
+		}
+		return all[i].line < all[j].line
+	})
 	kept := all[:0]
 	for _, p := range all {
 		for len(kept) > 0 && kept[len(kept)-1].end > p.start && kept[len(kept)-1].line < p.line {

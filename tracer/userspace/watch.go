@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -154,7 +155,7 @@ func (n *Names) catchUp() {
 	for _, r := range w.rings {
 		all = append(all, r.take()...)
 	}
-	slices.SortStableFunc(all, func(a, b record) int { return cmp.Compare(a.time, b.time) })
+	sort.SliceStable(all, func(i, j int) bool { return all[i].time < all[j].time })
 	ready, _ := slices.BinarySearchFunc(all, begin+1, func(r record, t uint64) int { return cmp.Compare(r.time, t) })
 	for _, r := range all[:ready] {
 		n.note(r)
