@@ -58,7 +58,7 @@ func (in *instance) handler() http.Handler {
 		return newAnswers(h, in.opt.MaxRequests, log)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET "+in.opt.TelemetryPath, bounded(&metricsHandler{in.collector, in.opt.CreatedSamples, log}))
+	mux.Handle("GET "+only(in.opt.TelemetryPath), bounded(&metricsHandler{in.collector, in.opt.CreatedSamples, log}))
 	mux.HandleFunc("POST /-/reload", in.serveReload)
 	mux.HandleFunc("PUT /-/reload", in.serveReload)
 	mux.Handle("GET "+statusPath, bounded(http.HandlerFunc(in.serveStatus)))
@@ -67,9 +67,17 @@ func (in *instance) handler() http.Handler {
 		addProfiles(mux)
 	}
 	if in.opt.TelemetryPath != "/" {
-		mux.Handle("GET /{$}", bounded(http.HandlerFunc(in.servePage)))
+		mux.Handle("GET "+only("/"), bounded(http.HandlerFunc(in.servePage)))
 	}
 	return mux
+}
+
+// only is a pattern of a path alone: what ends in a slash is one of all below it.
+func only(path string) string {
+	if path == "/" {
+		return "/{$}"
+	}
+	return path
 }
 
 // health answers /-/healthy and /-/ready without a password.

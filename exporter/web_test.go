@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -377,5 +378,28 @@ func TestProfiles(t *testing.T) {
 	defer trace.Stop()
 	if w := visit(in, profilesPath+"trace"); w.Code != http.StatusConflict || !strings.Contains(w.Header().Get("Content-Type"), "text/plain") {
 		t.Errorf("a second trace: status %d, %v", w.Code, w.Header())
+	}
+}
+
+// Metrics can be at any path, and are there alone.
+func TestTelemetryPath(t *testing.T) {
+	for _, row := range []struct {
+		metrics string
+		found   map[string]bool
+	}{
+		{"/metrics", map[string]bool{"/metrics": true, "/": true, "/metrics/": false, "/else": false}},
+		{"/", map[string]bool{"/": true, "/metrics": false, "/favicon.ico": false}},
+		{"/a/b", map[string]bool{"/a/b": true, "/": true, "/a": false, "/a/b/c": false}},
+	} {
+		b, text := demo()
+		in := &instance{opt: testOptions(b, ""), collector: run(t, b, text)}
+		in.opt.TelemetryPath = row.metrics
+		for path, want := range row.found {
+			w := httptest.NewRecorder()
+			in.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if got := w.Code == http.StatusOK; got != want {
+				t.Errorf("metrics at %s: %s is answered with %d", row.metrics, path, w.Code)
+			}
+		}
 	}
 }
