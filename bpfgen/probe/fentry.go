@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"ply-exporter/bpfgen/ctype"
+	"ply-exporter/bpfgen/emit"
 	"ply-exporter/bpfgen/kernel"
 	"ply-exporter/bpfgen/object"
 	"ply-exporter/plylang"
@@ -89,7 +90,26 @@ func tracedScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 	if left := len(functions) - len(found); left > 0 {
 		s.why += fmt.Sprintf("; %d left out, of which the kernel's types or the kernel do not allow it", left)
 	}
-	return byTypes(s, found, kernel.IsGlob(target.name) || len(functions) > 1), nil
+	several := kernel.IsGlob(target.name) || len(functions) > 1
+	if several {
+		found = withResult(s, found)
+	}
+	return byTypes(s, found, several), nil
+}
+
+// withResult leaves out functions that return nothing where the clause asks for what
+// others return.
+func withResult(s *Scope, found []*traced) []*traced {
+	if !s.provider.returns || !s.wants("retval") {
+		return found
+	}
+	returning := slices.DeleteFunc(slices.Clone(found), func(t *traced) bool { return t.ReturnsNothing() })
+	if left := len(found) - len(returning); left > 0 && len(returning) > 0 {
+		what := emit.Pick(left == 1, "returns nothing, and is", "return nothing, and are")
+		s.notes = append(s.notes, fmt.Sprintf("%s:%s matches %s that %s left out: retval is of the others", s.provider.Name, s.spec.Target, plural(left, "function"), what))
+		return returning
+	}
+	return found
 }
 
 // lacksArguments says what a kretprobe has not; "" that is nothing.
