@@ -103,6 +103,7 @@ func severalAddresses(name string, modules []string) error {
 // A symbolLine is a line of /proc/kallsyms, valid until the next one.
 type symbolLine struct {
 	addr         uint64
+	kind         byte // as nm has it: 't' and 'w' are text
 	name, module []byte
 }
 
@@ -122,7 +123,7 @@ func (k *Kernel) allSymbols() iter.Seq[symbolLine] {
 				continue
 			}
 			name, module, _ := bytes.Cut(rest[3:], []byte{'\t'})
-			if !yield(symbolLine{addr, name, bytes.Trim(module, "[]")}) {
+			if !yield(symbolLine{addr, rest[1], name, bytes.Trim(module, "[]")}) {
 				return
 			}
 		}

@@ -120,8 +120,8 @@ func (r *recorder) formats(folder string) {
 // linkedAt is where recorded kernels begin.
 const linkedAt = 0xffffffff81000000
 
-// symbols writes the text symbols, at addresses that tell nothing of where this
-// kernel lies in memory.
+// symbols writes the symbols, at addresses that tell nothing of where this kernel lies in
+// memory.
 func (r *recorder) symbols() {
 	symbols, err := r.k.Symbols()
 	if err != nil {
@@ -135,13 +135,26 @@ func (r *recorder) symbols() {
 		if symbols.isWeak(symbol) {
 			kind = "w"
 		}
-		fmt.Fprintf(&text, "%016x %s %s", symbols.addrs[symbol]-base+linkedAt, kind, symbols.nameBytes(symbol))
-		if module := symbols.modules[symbols.owner[symbol]]; module != "" {
-			fmt.Fprintf(&text, "\t[%s]", module)
+		writeSymbol(&text, symbols.addrs[symbol]-base+linkedAt, kind, symbols.nameBytes(symbol), symbols.modules[symbols.owner[symbol]])
+	}
+	for s := range r.k.allSymbols() {
+		if ofText(s.kind) {
+			continue
 		}
-		text.WriteByte('\n')
+		if s.addr >= 1<<63 { // else it is of each CPU, and counted from 0
+			s.addr += linkedAt - base
+		}
+		writeSymbol(&text, s.addr, string(s.kind), s.name, string(s.module))
 	}
 	r.write("proc/kallsyms", text.Bytes())
+}
+
+func writeSymbol(text *bytes.Buffer, addr uint64, kind string, name []byte, module string) {
+	fmt.Fprintf(text, "%016x %s %s", addr, kind, name)
+	if module != "" {
+		fmt.Fprintf(text, "\t[%s]", module)
+	}
+	text.WriteByte('\n')
 }
 
 // blacklist writes the names of the functions that no probe may be at.

@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // What is compiled against a recording is what would be compiled against the
@@ -122,4 +124,50 @@ func TestOpenRecorded(t *testing.T) {
 			t.Errorf("%q is a recording", text)
 		}
 	}
+}
+
+// A recording has the variables of a kernel that tells of them, but not where they are in
+// memory.
+func TestRecordedVariables(t *testing.T) {
+	k, err := Open(overlay{open(t, "7.3-amd64").files, fstest.MapFS{"proc/kallsyms": {Data: []byte(`0000000000000000 A __per_cpu_start
+0000000000001000 d runqueues
+0000000000030000 A __per_cpu_end
+ffffffff91000000 T _stext
+ffffffff91000040 t vfs_read
+ffffffff92000100 D init_task
+ffffffff92000200 D jiffies_64
+ffffffffc0d00300 b counts	[veth]
+`)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var archive bytes.Buffer
+	if err := k.Record(&archive); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenRecorded(bytes.NewReader(archive.Bytes()), int64(archive.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]uint64{"jiffies_64": linkedAt + 0x1000200, "counts": linkedAt + 0x2fd00300, "vfs_read": linkedAt + 0x40} {
+		if got, err := r.Address(name); got != want || err != nil {
+			t.Errorf("%s is at %#x, want %#x: %v", name, got, want, err)
+		}
+	}
+	if _, err := r.Address("runqueues"); err == nil || !strings.Contains(err.Error(), "a variable of each CPU") {
+		t.Errorf("a variable of each CPU: %v", err)
+	}
+}
+
+// An overlay is files of which some are others.
+type overlay struct {
+	fs.FS
+	others fstest.MapFS
+}
+
+func (o overlay) Open(name string) (fs.File, error) {
+	if o.others[name] != nil {
+		return o.others.Open(name)
+	}
+	return o.FS.Open(name)
 }

@@ -109,16 +109,19 @@ func parseSymbols(r io.Reader) (*Symbols, error) {
 	return s, nil
 }
 
-// add keeps a line's symbol when it is text: types t, T, w and W.
+// ofText says whether a symbol of a type that nm has is text.
+func ofText(kind byte) bool { return strings.IndexByte("tTwW", kind) >= 0 }
+
+// add keeps a line's symbol when it is text.
 func (s *Symbols) add(line []byte) error {
 	addr, rest, ok := cutHex(line)
 	if !ok || len(rest) < 4 || rest[0] != ' ' || rest[2] != ' ' {
 		return fmt.Errorf("%q is not a symbol", line)
 	}
-	weak := rest[1] == 'w' || rest[1] == 'W'
-	if !weak && rest[1] != 't' && rest[1] != 'T' {
+	if !ofText(rest[1]) {
 		return nil
 	}
+	weak := rest[1] == 'w' || rest[1] == 'W'
 	name, module, _ := bytes.Cut(rest[3:], []byte{'\t'})
 	if len(name) == 0 {
 		return nil
