@@ -189,6 +189,21 @@ func (s *Symbols) copies(name string) iter.Seq[int] {
 	}
 }
 
+// CopiesBeside returns the names of the copies that the compiler made of a function that is
+// there itself, too, and that can be probed: name.constprop.0. Some callers call these.
+func (k *Kernel) CopiesBeside(name string) []string {
+	symbols, err := k.kept.Load().kallsyms()
+	if err != nil || !symbols.Has(name) {
+		return nil
+	}
+	var copies []string
+	for symbol := range k.probeable(symbols, symbols.copies(name)) {
+		copies = append(copies, symbols.name(symbol))
+	}
+	slices.Sort(copies)
+	return slices.Compact(copies)
+}
+
 // Parts returns the pieces that the compiler has cut off a function, the rest of
 // which it may have inlined: name.part.0.
 func (s *Symbols) Parts(name string) (parts []string) {

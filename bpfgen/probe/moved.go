@@ -202,6 +202,9 @@ func (s *Scope) note(k *kernel.Kernel, name string) {
 	if text := s.copied(k, name); text != "" {
 		s.notes = append(s.notes, text)
 	}
+	if copies := k.CopiesBeside(name); len(copies) > 0 && s.symbol() == name {
+		s.notes = append(s.notes, fmt.Sprintf("calls of %[1]s, which the compiler has made of %[2]s for some of its callers, are not seen: %[3]s:@(%[2]s|%[4]s) has all", strings.Join(copies, " and "), name, s.provider.Name, strings.Join(copies, "|")))
+	}
 }
 
 // symbol is the function of the first site; "" only its address is known.
