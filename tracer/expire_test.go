@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -239,6 +240,9 @@ func TestPinnedExpiry(t *testing.T) {
 	last := runPinned(t, path, obj())
 	if rows := must(last.tracers[0].Rows(last.tracers[0].obj.Maps[0])); len(rows) > 0 {
 		t.Errorf("%d rows were taken over", len(rows))
+	}
+	if log := last.log.String(); !strings.Contains(log, "counts of keys that have expired, or were deleted or evicted, which only the process before knew") {
+		t.Errorf("the log: %s", log)
 	}
 	last.end(t)
 }

@@ -152,7 +152,7 @@ func (t *Tracer) wholeWithout(as PinName) error {
 	case as.Needs != "":
 		return fmt.Errorf("%s, which only the process before knew", as.Needs)
 	case t.notes.load(notePast) != 0:
-		return errors.New("its series have counts of keys that have expired, which only the process before knew")
+		return errors.New("its series have counts of keys that have expired, or were deleted or evicted, which only the process before knew")
 	}
 	for _, m := range t.obj.Maps {
 		if m.Expiry != nil && slices.Contains(as.Joined, m.Name) && t.expiryNotes(m).load(noteUntaken) != 0 {

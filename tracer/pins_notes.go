@@ -72,8 +72,8 @@ func (t *Tracer) expiryNotes(m *object.Map) words {
 }
 
 // DependOnPast says whether what is shown of the script is more than what its maps have:
-// counts of keys that have expired, which only this process knows. The next process must
-// not go on with the maps then, as counts would fall.
+// counts of keys that have expired, or were deleted or evicted, which only this process
+// knows. The next process must not go on with the maps then, as counts would fall.
 func (t *Tracer) DependOnPast(does bool) {
 	t.life.RLock()
 	defer t.life.RUnlock()

@@ -24,6 +24,11 @@ func TestText(t *testing.T) {
 	flags := plylang.NamedType(4, false, &plylang.Enumeration{Flags: true, Values: []plylang.Enumerator{
 		{Name: "ABC", Value: 7}, {Name: "A", Value: 1}, {Name: "B", Value: 2}, {Name: "C", Value: 4}, {Name: "sign", Value: 8}, {Name: "none"},
 	}})
+	type text struct {
+		display *plylang.Display
+		want    string
+	}
+	seen := map[text][]byte{}
 	for _, row := range []struct {
 		typ  *plylang.Type
 		raw  []byte
@@ -49,6 +54,7 @@ func TestText(t *testing.T) {
 		{shown(plylang.DisplayProbe), word(1), "tracepoint:sched/sched_switch"},
 		{shown(plylang.DisplayProbe), word(7), "probe 7"},
 		{shown(plylang.DisplayErrno), word(-2), "ENOENT"},
+		{shown(plylang.DisplayErrno), word(2), "ENOENT"},
 		{shown(plylang.DisplayErrno), word(13), "EACCES"},
 		{shown(plylang.DisplayErrno), word(0), "OK"},
 		{shown(plylang.DisplayErrno), word(-512), "ERESTARTSYS"},
@@ -71,6 +77,14 @@ func TestText(t *testing.T) {
 		if got := d.Text(object.Value{Type: row.typ, Raw: row.raw}); got != row.want {
 			t.Errorf("Text(%+v, %x) = %q, want %q", *row.typ, row.raw, got, row.want)
 		}
+		if row.typ.Display == nil {
+			continue
+		}
+		is := text{row.typ.Display, row.want}
+		if other := seen[is]; other != nil && !SharesText(row.typ) {
+			t.Errorf("%s: %x and %x are both %q, which SharesText does not say", is.display.Name, other, row.raw, row.want)
+		}
+		seen[is] = row.raw
 	}
 }
 

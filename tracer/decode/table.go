@@ -17,7 +17,7 @@ type decoder struct {
 	symbols bool
 
 	// shared says that values may have the same text, at a time or one after the other:
-	// names are given again, and addresses lie in one function.
+	// names are given again, addresses lie in one function, and 2 and -2 are ENOENT.
 	shared bool
 
 	// labels are what labels of a key part can be of, where that is more than its
@@ -40,7 +40,7 @@ func init() {
 		"stack":    {text: (*Decoder).foldedStack, json: (*Decoder).stackList, symbols: true, shared: true},
 		"ustack":   {text: (*Decoder).foldedStack, json: (*Decoder).stackList, shared: true},
 		"usym":     {text: (*Decoder).userSymbol, shared: true},
-		"errno":    {text: errnoName},
+		"errno":    {text: errnoName, shared: true},
 		"enum":     {text: enumName},
 		"signal":   {text: signalName},
 		"syscall":  {text: (*Decoder).syscall},
