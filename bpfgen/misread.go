@@ -49,6 +49,7 @@ func Misread(script *plylang.Script) plylang.ErrorList {
 		m.address()
 		m.pattern()
 		m.requestKind()
+		m.preempted()
 		if clauses[c.Probe] == 1 { // others may have an address there
 			m.noAddress()
 		}

@@ -157,6 +157,32 @@ func isStatus(x plylang.Expr) bool {
 	return ok && (member.Name == "exit_code" || member.Name == "group_exit_code")
 }
 
+// preempted warns of the state of a task that leaves its CPU, of which 0 is taken for all
+// that would have gone on: it is 256 where the kernel itself was preempted.
+func (m *misread) preempted() {
+	var zeros []plylang.Expr // and what is compared with them
+	asked := false           // for 256, too
+	m.inspect(func(x plylang.Expr) {
+		compared, with := equated(x)
+		if not, ok := x.(*plylang.Unary); ok && not.Op == plylang.NOT {
+			compared, with = not.X, []plylang.Expr{&plylang.Number{Pos: not.Position()}}
+		}
+		member, ok := compared.(*plylang.Member)
+		if !ok || member.Name != "prev_state" {
+			return
+		}
+		for _, y := range with {
+			asked = asked || isConst(y, 256)
+			if isConst(y, 0) {
+				zeros = append(zeros, compared, y)
+			}
+		}
+	})
+	for ; len(zeros) > 0 && !asked; zeros = zeros[2:] {
+		m.warnf(zeros[1].Position(), "%s is 256, and not 0, of a task that is preempted in the kernel: (%s & 0xff) == 0 is any task that would have gone on", zeros[0], zeros[0])
+	}
+}
+
 // eachKey visits the keys of what is aggregated.
 func eachKey(body *plylang.Block, visit func(plylang.Expr)) {
 	plylang.Walk(body, func(n plylang.Node) bool {

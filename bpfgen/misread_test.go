@@ -45,6 +45,12 @@ func TestMisread(t *testing.T) {
 		{"tracepoint:block/block_rq_issue / data->rwbs == \"R\" / { @ = count(); }", "script:1:49: data->rwbs may have further letters, as RA of a read ahead and WS of a write that is waited for: startswith(data->rwbs, \"R\") is all of them"},
 		{"tracepoint:task/task_newtask { @alive[comm]++; } tracepoint:sched/sched_process_exit { @alive[comm]--; }", "script:1:95: a task may have another name here than where @alive[comm]++ counted it, its parent's: keep the name it had, as in name[tid] = comm"},
 
+		{"tracepoint:sched/sched_switch / data->prev_state == 0 / { @[data->prev_comm] = count(); }", "script:1:53: data->prev_state is 256, and not 0, of a task that is preempted in the kernel: (data->prev_state & 0xff) == 0 is any task that would have gone on"},
+		{"tracepoint:sched/sched_switch { @[data->prev_state != R] = count(); }", "(data->prev_state & 0xff) == 0"},
+		{"tracepoint:sched/sched_switch { if (!data->prev_state) { @ = count(); } }", "(data->prev_state & 0xff) == 0"},
+
+		{"tracepoint:sched/sched_switch / data->prev_state == 0 || data->prev_state == 256 / { @ = count(); }", ""},
+		{"tracepoint:sched/sched_switch / data->prev_state in (0, 256) || (data->prev_state & 0xff) == 0 || data->prev_state == 2 / { @ = count(); }", ""},
 		{"tracepoint:task/task_newtask { @alive[uid]++; } tracepoint:sched/sched_process_exit { @alive[uid]--; }", ""},
 		{"kprobe:SyS_read { @in[comm]++; } kretprobe:SyS_read { @in[comm]--; }", ""},
 		{"kretprobe:SyS_openat / retval < 0 / { @[errno(-retval)] = count(); }", ""},

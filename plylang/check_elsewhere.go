@@ -69,6 +69,23 @@ func (c *clause) elsewhere(pos Pos, name string) bool {
 	return where != ""
 }
 
+// Entry is implemented by the scopes of calls that return: it says how to keep an
+// argument where the call begins, as in "kprobe:SyS_write { @x[tid] = args->fd; }"; ""
+// when it has none of that name.
+type Entry interface {
+	Entry(name string) string
+}
+
+// keptAtEntry suggests that for a name that is not known where the call returns.
+func (c *clause) keptAtEntry(name string) string {
+	if scope, ok := c.Scope.(Entry); ok {
+		if keep := scope.Entry(name); keep != "" {
+			return ": keep it where the call begins, as in " + keep
+		}
+	}
+	return ""
+}
+
 // here names the probe: by its provider, unless others of that have the name.
 func (c *clause) here(where string) string {
 	if strings.Contains(where, " of a function") || strings.Contains(where, c.Spec.Provider+":") {

@@ -26,7 +26,7 @@ func (c *clause) member(x *Member) *Type {
 		if why := refused(s.Struct, x.Name); why != "" {
 			c.errorf(x.Pos, "%s", why)
 		} else if !c.absent {
-			c.errs.add(newMissingMember(c.script.Src, x.Pos, s.Struct, x.Name, c.nearMember(s.Struct, x.Name)))
+			c.errs.add(newMissingMember(c.script.Src, x.Pos, s.Struct, x.Name, c.whereMember(s.Struct, x.Name)))
 		}
 		return nil
 	}

@@ -1,6 +1,7 @@
 package plylang
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -244,7 +245,7 @@ func (c *clause) unknownName(x *Name, wanted *Enumeration) {
 		c.errorf(x.Pos, "no variable or built-in is named %q, and %s has no such constant%s", x.Name, wanted.What(), near)
 		return
 	}
-	near := c.nearName(x.Name, nil)
+	near := cmp.Or(c.keptAtEntry(x.Name), c.nearName(x.Name, nil))
 	if near == "" && isText(c.wanted) {
 		near = ": text is written in quotes, as in " + quote(short(x.Name))
 	}

@@ -39,6 +39,16 @@ func newMissingMember(src *Source, pos Pos, fields Fields, member, hint string) 
 	return e
 }
 
+// whereMember suggests what to write instead of a member that fields do not have.
+func (c *clause) whereMember(fields Fields, member string) string {
+	if _, its := c.fields(); its == fields {
+		if keep := c.keptAtEntry(member); keep != "" {
+			return keep
+		}
+	}
+	return c.nearMember(fields, member)
+}
+
 // nearMember suggests members like one that fields do not have.
 func (c *clause) nearMember(fields Fields, member string) string {
 	if c.errs.full() {

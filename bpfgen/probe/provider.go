@@ -106,7 +106,7 @@ func (r *Resolver) Scopes(spec *plylang.Spec, uses plylang.Uses) ([]plylang.Scop
 	}
 	out := make([]plylang.Scope, len(scopes))
 	for i, s := range scopes {
-		out[i] = s
+		out[i], s.kernel = s, r.kernel
 		r.sites += len(s.sites)
 	}
 	if r.sites > maxSites {

@@ -22,6 +22,7 @@ type Scope struct {
 	sites    []site            // clauses with a site in common share a program there
 	vars     []*Var            // names only this kind of probe has
 	why      string            // why this attach kind, beyond what the plan says
+	kernel   *kernel.Kernel
 
 	moved []*move  // what has changed of the function since scripts were written for it
 	notes []string // about that

@@ -127,3 +127,32 @@ func (d *declared) argVars(load func(c *Context, i int)) []*Var {
 	}
 	return vars
 }
+
+// Entry says how to keep an argument by name where the single system call begins that
+// returns at s; "" when it has no such argument.
+func (s *Scope) Entry(name string) string {
+	call, returns, ok := SystemCall(s.spec)
+	if !ok || !returns {
+		return ""
+	}
+	for _, c := range matchCalls(s.kernel, call) {
+		for _, wrapper := range []string{c.Wrapper, c.Name} {
+			record, err := ctype.ReadRecord(s.kernel, syscallEnter.each+wrapper, nil)
+			if err != nil {
+				continue
+			}
+			if _, ok := record.Member(name); ok {
+				return s.entry(name)
+			}
+		}
+	}
+	return ""
+}
+
+// entry is a clause where the call begins that returns at s.
+func (s *Scope) entry(name string) string {
+	if s.provider == tracepointProvider {
+		return fmt.Sprintf("%s:%s { @x[tid] = %s->%s; }", s.spec.Provider, strings.Replace(s.spec.Target, "sys_exit_", "sys_enter_", 1), dataRow.Name, name)
+	}
+	return fmt.Sprintf("%s:%s { @x[tid] = %s->%s; }", kprobeProvider.Name, s.spec.Target, argsRow.Name, name)
+}
