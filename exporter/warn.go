@@ -12,16 +12,7 @@ import (
 
 // warn says what "check" has to say about a metric that works.
 func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
-	var list plylang.ErrorList
-	for _, l := range m.labels {
-		if l.of == nil && slices.Contains(scrapeLabels, l.name) {
-			list = append(list, m.labelError(checked, l, "label %q is set by scraping itself, this one becomes exported_%s: give it another name with labels:", l.name, l.name))
-		}
-		if t := m.decl.Keys[l.part]; t.Kind == plylang.Pointer && t.Display == nil {
-			list = append(list, m.labelError(checked, l, "label %q is an address, which is another one after each start of the machine: ksym() shows the name of a function, str() a text", l.name))
-		}
-	}
-	list = append(list, m.tableWarnings()...)
+	list := append(m.labelWarnings(checked), m.tableWarnings()...)
 	if m.isCounter() && !strings.HasSuffix(m.name, "_total") {
 		list = append(list, m.nameAt.Errorf("counter %s has no _total: Prometheus' metadata will say unknown, because OpenMetrics has no such counter: name it %s_total", m.name, m.name))
 	}
@@ -39,11 +30,31 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 		if b, ok := arg.(*plylang.Binary); ok && dropsUnit(b) {
 			list.Add(checked.Src, b.Pos, "%s drops the unit of a duration: without it the exporter converts to seconds itself", arg)
 		}
+		if now := clock(arg); m.typ != dto.MetricType_GAUGE && now != nil {
+			list.Add(checked.Src, arg.Position(), "%s is a point in time, and no duration: subtract when it began, as in time - @begin[tid], or use elapsed where a call returns", now)
+		}
 	})
 	list = append(list, m.sinceBoot(checked)...)
 	list = append(list, m.unusedBits(checked)...)
 	list = append(list, m.beginsAgain(checked)...)
 	list.Sort()
+	return list
+}
+
+// labelWarnings warns of labels that are of no use to Prometheus.
+func (m *metric) labelWarnings(checked *plylang.Script) (list plylang.ErrorList) {
+	for _, l := range m.labels {
+		if l.of == nil && slices.Contains(scrapeLabels, l.name) {
+			list = append(list, m.labelError(checked, l, "label %q is set by scraping itself, this one becomes exported_%s: give it another name with labels:", l.name, l.name))
+		}
+		t := m.decl.Keys[l.part]
+		if t.Kind == plylang.Pointer && t.Display == nil {
+			list = append(list, m.labelError(checked, l, "label %q is an address, which is another one after each start of the machine: ksym() shows the name of a function, str() a text", l.name))
+		}
+		if t.Unit == plylang.Timestamp {
+			list = append(list, m.labelError(checked, l, "label %q is a point in time, and each event has its own, so that there is a new series for each: leave it out, Prometheus knows when it scraped", l.name))
+		}
+	}
 	return list
 }
 
@@ -144,6 +155,22 @@ func bootTime(x plylang.Expr) plylang.Expr {
 	}
 	if t := x.Type(); t != nil && t.Unit == plylang.Timestamp && t.Display != plylang.DisplayWalltime {
 		return x
+	}
+	return nil
+}
+
+// clock is the clock that an expression reads, possibly in another unit; nil: it is
+// something else, or a difference.
+func clock(x plylang.Expr) plylang.Expr {
+	switch x := x.(type) {
+	case *plylang.Binary:
+		if x.Op == plylang.DIV || x.Op == plylang.MUL {
+			return clock(x.X)
+		}
+	case *plylang.Name:
+		if t := x.Type(); x.Func != nil && t != nil && t.Unit == plylang.Timestamp {
+			return x
+		}
 	}
 	return nil
 }

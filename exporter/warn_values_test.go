@@ -28,6 +28,13 @@ func TestMisleadingValues(t *testing.T) {
 		{on(`t[cpu] = time - start[cpu]; start[cpu] = time;`), exported, "start[cpu] may be missing"},
 		{on(`t[cpu] = time; @ = count();`), "", ""},
 		{on(`@ = quantize(secs);`), "", ""},
+		{on(`@[cpu] = quantize(nsecs);`), "", "c.yaml:1:81: nsecs is a point in time, and no duration: subtract when it began, as in time - @begin[tid], or use elapsed where a call returns"},
+		{on(`@ = sum(time / 1000000);`), "", "time is a point in time"},
+		{on(`took = time - pid * 1ns; @ = sum(time - pid * 1ns); @q = quantize(took);`), "", ""},
+		{on(`@ = avg(walltime);`), "", "walltime is a point in time"},
+		{on(`was = start[cpu]; start[cpu] = time; if (was) { @ = sum(time - was); }`), "", ""},
+		{on(`@[cpu, walltime] = count();`), "", "c.yaml:1:70: label \"walltime\" is a point in time, and each event has its own, so that there is a new series for each: leave it out, Prometheus knows when it scraped"},
+		{on(`@[walltime, cpu] = count();`), `{map: "@", labels: [{drop: true}, cpu]}`, ""},
 
 		{on(`@ = quantize((u32)pid, 3);`), "", "c.yaml:1:86: the buckets of ply_net stay powers of two, these bits divide them in \"run\" only: add native: true in the configuration, list bounds with buckets:, or write llquantize()"},
 		{on(`@ = quantize((u32)pid, 3);`), `{map: "@", native: true}`, ""},
