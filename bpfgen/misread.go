@@ -44,12 +44,10 @@ func Misread(script *plylang.Script) plylang.ErrorList {
 			m.named(kernel.Compile(calls))
 			m.minusOne()
 		}
-		m.protocol()
-		m.status()
+		m.numbers()
 		m.address()
 		m.pattern()
 		m.requestKind()
-		m.preempted()
 		if clauses[c.Probe] == 1 { // others may have an address there
 			m.noAddress()
 		}

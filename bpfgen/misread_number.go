@@ -15,6 +15,14 @@ import (
 // A small number means something in many tables: 3 is a file descriptor and the
 // error ESRCH, 17 is UDP and no type of an Ethernet frame.
 
+// numbers warns of those that any clause may have.
+func (m *misread) numbers() {
+	m.protocol()
+	m.status()
+	m.preempted()
+	m.device()
+}
+
 // answers are calls whose result is a number where they succeed, and not 0.
 var answers = strings.Fields(`
 	read readv pread64 preadv preadv2 write writev pwrite64 pwritev pwritev2
@@ -155,6 +163,22 @@ func (m *misread) statusKey() {
 func isStatus(x plylang.Expr) bool {
 	member, ok := x.(*plylang.Member)
 	return ok && (member.Name == "exit_code" || member.Name == "group_exit_code")
+}
+
+// device warns of a key that is the number of a device. System calls have other numbers.
+func (m *misread) device() {
+	if _, _, isCall := probe.SystemCalls(m.clause.Spec); isCall {
+		return
+	}
+	eachKey(m.clause.Body, func(key plylang.Expr) {
+		member, ok := key.(*plylang.Member)
+		if !ok || member.Name != "dev" && !strings.HasSuffix(member.Name, "_dev") {
+			return
+		}
+		if t := key.Type(); t.Integer() && t.Size == 4 && !t.Signed && t.Display == nil {
+			m.warnf(key.Position(), "%s is the number of a device, 8388608 of 8:0: dev(%s) is its name", key, key)
+		}
+	})
 }
 
 // preempted warns of the state of a task that leaves its CPU, of which 0 is taken for all

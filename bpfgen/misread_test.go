@@ -49,6 +49,11 @@ func TestMisread(t *testing.T) {
 		{"tracepoint:sched/sched_switch { @[data->prev_state != R] = count(); }", "(data->prev_state & 0xff) == 0"},
 		{"tracepoint:sched/sched_switch { if (!data->prev_state) { @ = count(); } }", "(data->prev_state & 0xff) == 0"},
 
+		{"tracepoint:block/block_rq_issue { @[comm, data->dev] = count(); }", "script:1:49: data->dev is the number of a device, 8388608 of 8:0: dev(data->dev) is its name"},
+		{"kprobe:vfs_read { f = args->file; @[f->f_inode->i_sb->s_dev] = sum(1); }", "dev(f->f_inode->i_sb->s_dev) is its name"},
+
+		{"tracepoint:block/block_rq_issue { @[dev(data->dev)] = count(); at[data->dev, data->sector] = time; @d[data->dev == 5] = count(); }", ""},
+		{"kprobe:SyS_openat { @[((struct super_block *)arg1)->s_dev] = count(); }", ""},
 		{"tracepoint:sched/sched_switch / data->prev_state == 0 || data->prev_state == 256 / { @ = count(); }", ""},
 		{"tracepoint:sched/sched_switch / data->prev_state in (0, 256) || (data->prev_state & 0xff) == 0 || data->prev_state == 2 / { @ = count(); }", ""},
 		{"tracepoint:task/task_newtask { @alive[uid]++; } tracepoint:sched/sched_process_exit { @alive[uid]--; }", ""},
