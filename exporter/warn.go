@@ -34,6 +34,7 @@ func (m *metric) warn(checked *plylang.Script) plylang.ErrorList {
 			list.Add(checked.Src, arg.Position(), "%s is a point in time, and no duration: subtract when it began, as in time - @begin[tid], or use elapsed where a call returns", now)
 		}
 	})
+	list = append(list, m.unitAlone()...)
 	list = append(list, m.sinceBoot(checked)...)
 	list = append(list, m.unusedBits(checked)...)
 	list = append(list, m.beginsAgain(checked)...)
@@ -56,6 +57,17 @@ func (m *metric) labelWarnings(checked *plylang.Script) (list plylang.ErrorList)
 		}
 	}
 	return list
+}
+
+// unitAlone warns of plain numbers that are called seconds and not turned into such.
+func (m *metric) unitAlone() plylang.ErrorList {
+	if m.given == nil || m.given.Unit != "seconds" || m.given.Scale != nil {
+		return nil
+	}
+	if own, _ := ownUnit(m.decl.Value); own != "" {
+		return nil
+	}
+	return plylang.ErrorList{m.given.At("unit").Errorf("unit: the plain numbers of %s are called seconds, and exported as they are: x * 1ns in the script makes a duration of nanoseconds, scale: 1e-9 does the same, and scale: 1 says that they are seconds", m.decl.Name)}
 }
 
 // unusedBits warns of buckets that are asked to be finer than those of Prometheus

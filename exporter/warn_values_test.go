@@ -45,6 +45,12 @@ func TestMisleadingValues(t *testing.T) {
 		{on(`@ = quantize((time - time) / 1us);`), "", "drops the unit of a duration"},
 		{on(`@ = max((time - time) / (time - time));`), "", ""},
 
+		{on(`@ = sum((u64)pid);`), `{map: "@", unit: seconds}`, "unit: the plain numbers of @ are called seconds, and exported as they are: x * 1ns in the script makes a duration of nanoseconds, scale: 1e-9 does the same, and scale: 1 says that they are seconds"},
+		{on(`@ = count();`), `{map: "@", unit: seconds}`, "the plain numbers of @"},
+		{on(`@ = sum((u64)pid);`), `{map: "@", unit: seconds, scale: 1e-9}`, ""},
+		{on(`@ = sum(pid * 1ns);`), `{map: "@", unit: seconds}`, ""},
+		{on(`@ = sum((u64)pid);`), `{map: "@", unit: bytes}`, ""},
+
 		{on(`@n = count();`) + " interval:1s { clear(@n); }", "", "ply_net_n_total begins at 0 again here, and what was counted since the last scrape is in none: leave it out, rate() in PromQL does it"},
 		{on(`@n = max((u32)pid);`) + " interval:1s { clear(@n); }", "", ""},
 
