@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 )
@@ -31,4 +32,28 @@ func TestStartsOfRenamedInterfaces(t *testing.T) {
 			t.Errorf("%d series are kept of one interface", n)
 		}
 	})
+}
+
+// What was counted under the old name of an interface stays there where the script deletes
+// keys: the series under the new name has what is counted from then on.
+func TestRenamedInterfacesOfLostKeys(t *testing.T) {
+	tracer := &fakeTracer{rows: map[string][]pair{}}
+	body := on("@[ifname((u64)pid)] = count(); if (pid == 1) { delete @[ifname((u64)pid)]; }")
+	c := run(t, &fakeBackend{scripts: map[string]string{"S": body}, tracers: map[string]*fakeTracer{"S": tracer}}, oneScriptYAML(""))
+	for i, step := range []struct {
+		name string
+		n    int64
+		want string
+	}{
+		{"eth0", 100, `ply_net_total{ifname="eth0"} 100`},
+		{"lan0", 110, `ply_net_total{ifname="lan0"} 10`},
+		{"lan0", 111, `ply_net_total{ifname="lan0"} 11`},
+		{"eth0", 113, `ply_net_total{ifname="eth0"} 2`},
+	} {
+		tracer.names = map[int64]string{2: step.name}
+		tracer.rows["@"] = []pair{{words(2), words(step.n)}}
+		if got := scrapeAll(t, c); !strings.Contains(got, step.want+"\n") || strings.Count(got, "\nply_net_total{") != 1 {
+			t.Errorf("step %d: no %s alone in\n%s", i, step.want, got)
+		}
+	}
 }
