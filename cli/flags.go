@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -55,6 +56,12 @@ const attachPlain = "plain"
 func numberFlag(flags *pflag.FlagSet, n *int, name string, start int, help string) {
 	*n = start
 	flags.Var(setting{Value: &number{n, "--" + name}}, name, help)
+}
+
+// intervalFlag adds a flag that is a time with its unit.
+func intervalFlag(flags *pflag.FlagSet, name string, start time.Duration, help string) *time.Duration {
+	flags.Var(setting{Value: interval{&start, "--" + name}}, name, help)
+	return &start
 }
 
 // maxSeriesFlag adds --metrics.max-series.

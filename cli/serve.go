@@ -39,7 +39,7 @@ func (p *program) addServe() {
 	flags.BoolVar(&opt.Profiles, "web.enable-pprof", false, "Answer /debug/pprof/ with profiles of the exporter itself, for go tool pprof.")
 	flags.BoolVar(&opt.Lifecycle, "web.enable-lifecycle", false, "Let a POST to /-/reload reload the configuration.")
 	auto := flags.Bool("config.enable-auto-reload", false, "Reload the configuration when its files have changed.")
-	every := flags.Duration("config.auto-reload-interval", 30*time.Second, "How often to look whether the files have changed.")
+	every := intervalFlag(flags, "config.auto-reload-interval", 30*time.Second, "How often to look whether the files have changed.")
 	var kept keptCapabilities
 	flags.Var(setting{Value: &kept, many: true}, "capabilities.keep", "Capability `NAME` to keep after the start, beside those that serving needs, or all (repeatable).")
 	logger := logFlags(flags)

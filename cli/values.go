@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/units"
+	"github.com/prometheus/common/model"
 	"github.com/spf13/pflag"
 
 	"ply-exporter/exporter/config"
@@ -109,6 +111,30 @@ func (s *size) Set(text string) error {
 		return fmt.Errorf("%q is not a size: give one such as 64MiB", text)
 	}
 	*s = size(n)
+	return nil
+}
+
+// An interval is a flag that is a time with its unit, of those that Go or Prometheus
+// has: 30s, 1.5h, 1d.
+type interval struct {
+	d    *time.Duration
+	flag string
+}
+
+func (v interval) String() string { return model.Duration(*v.d).String() }
+
+// Set reads an interval.
+func (v interval) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		var days model.Duration
+		days, err = model.ParseDuration(text)
+		d = time.Duration(days)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %q: give a time with its unit, such as 30s or 1d", v.flag, text)
+	}
+	*v.d = d
 	return nil
 }
 
