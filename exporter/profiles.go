@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
 	"strconv"
@@ -46,7 +47,10 @@ func serveProfile(w http.ResponseWriter, r *http.Request) {
 	}
 	typ := "application/octet-stream"
 	debug, _ := strconv.Atoi(r.URL.Query().Get("debug"))
-	if debug > 0 {
+	if gc, _ := strconv.Atoi(r.URL.Query().Get("gc")); gc > 0 && p.Name() == "heap" {
+		runtime.GC() // the heap is as the last collection left it
+	}
+	if debug != 0 {
 		typ = "text/plain; charset=utf-8"
 	}
 	w.Header().Set("Content-Type", typ)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"runtime/trace"
 	"strings"
 	"testing"
@@ -401,5 +402,21 @@ func TestTelemetryPath(t *testing.T) {
 				t.Errorf("metrics at %s: %s is answered with %d", row.metrics, path, w.Code)
 			}
 		}
+	}
+}
+
+// The profile of the heap is one of what is in use, if garbage is collected first.
+func TestHeapProfile(t *testing.T) {
+	b, yaml := demo()
+	in := &instance{opt: testOptions(b, ""), started: time.Now(), collector: run(t, b, yaml)}
+	in.opt.Profiles = true
+	if w := visit(in, profilesPath+"heap?debug=-1"); !strings.HasPrefix(w.Body.String(), "heap profile: ") || !strings.Contains(w.Header().Get("Content-Type"), "text/plain") {
+		t.Errorf("a text: %v, %.100q", w.Header(), w.Body.String())
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	visit(in, profilesPath+"heap?gc=1")
+	if runtime.ReadMemStats(&after); after.NumForcedGC == before.NumForcedGC {
+		t.Error("no garbage was collected for heap?gc=1")
 	}
 }
