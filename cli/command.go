@@ -123,6 +123,7 @@ func (p *program) parse(words []string) (c *command, args []string, err error) {
 func (c *command) parse(words []string, common *pflag.FlagSet) ([]string, error) {
 	give := func(f *pflag.Flag, value string) error { return set(f, value, words) }
 	all := pflag.NewFlagSet(c.name, pflag.ContinueOnError)
+	all.SetInterspersed(len(c.args) > 0) // else the first argument is one too many, whatever follows
 	all.AddFlagSet(common)
 	all.AddFlagSet(c.flags)
 	c.flags.VisitAll(func(f *pflag.Flag) {

@@ -34,7 +34,10 @@ func misplaced(argument string) string {
 
 // similar suggests the name of a command, where one was expected.
 func (p *program) similar(name string) string {
-	if p.named.run != nil {
+	switch {
+	case p.named == p.root && p.lookup(name) != nil:
+		return ": a command stands before its flags"
+	case p.named.run != nil:
 		return ""
 	}
 	return plylang.DidYouMean(name, p.parts(p.named))

@@ -65,6 +65,8 @@ func TestParseErrors(t *testing.T) {
 		"config":                                `error: must select a subcommand of 'config'`,
 		"config x":                              `error: unexpected x`,
 		"record a b":                            `error: unexpected b`,
+		"--config x check --no-kernel":          `error: unexpected check`,
+		"check x --bogus":                       `error: unexpected x`,
 		"rnu -t 5 x":                            `error: unexpected rnu`,
 		"run --no-time x":                       `error: unknown long flag '--no-time'`,
 		"run --no-verbose=x x":                  `error: --verbose=x: give true or false, or nothing, which is true`,
@@ -124,11 +126,13 @@ func TestHelpAmongOthers(t *testing.T) {
 		t.Errorf("ply --help: %s", help)
 	}
 	for line, want := range map[string]string{
-		"help chekc":       `unexpected chekc; did you mean "check"?`,
-		"help config shw":  `unexpected shw; did you mean "show"?`,
-		"config shw":       `unexpected shw; did you mean "show"?`,
-		"help run x":       `unexpected x`,
-		"config schema no": `enum value must be one of config,test, got 'no'`,
+		"help chekc":        `unexpected chekc; did you mean "check"?`,
+		"help config shw":   `unexpected shw; did you mean "show"?`,
+		"config shw":        `unexpected shw; did you mean "show"?`,
+		"help run x":        `unexpected x`,
+		"--strict run -e x": `unexpected run: a command stands before its flags`,
+		"check run":         `unexpected run`,
+		"config schema no":  `enum value must be one of config,test, got 'no'`,
 	} {
 		if r := ply(t, strings.Fields(line)...); r.status != 2 || r.stdout != "" || r.stderr != "ply-exporter: "+want+"; see ply-exporter --help\n" {
 			t.Errorf("%s: %+v, want %q", line, r, want)
