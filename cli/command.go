@@ -155,8 +155,10 @@ func set(f *pflag.Flag, value string, words []string) error {
 	switch {
 	case f.Changed && !isMany(f):
 		return fmt.Errorf("flag '%s' cannot be repeated", f.Name)
-	case len(value) > 1 && value[0] == '-' && slices.Contains(words, value):
-		return fmt.Errorf("expected argument for flag '--%s'", f.Name)
+	case len(value) > 1 && value[0] == '-':
+		if name := nameBefore(value, f, words); name != "" {
+			return fmt.Errorf("expected argument for flag '%s'", name)
+		}
 	}
 	f.Changed = true
 	err := f.Value.Set(unmark(value))
@@ -164,6 +166,21 @@ func set(f *pflag.Flag, value string, words []string) error {
 		return fmt.Errorf("--%s=%s: give true or false, or nothing, which is true", f.Name, value)
 	}
 	return err
+}
+
+// nameBefore is the name by which a flag is the word before its value; "" if they are one
+// word.
+func nameBefore(value string, f *pflag.Flag, words []string) string {
+	for i, word := range words[:len(words)-1] {
+		switch {
+		case words[i+1] != value:
+		case word == "--"+f.Name:
+			return word
+		case f.Shorthand != "" && len(word) > 1 && word[0] == '-' && word[1] != '-' && strings.HasSuffix(word, f.Shorthand):
+			return "-" + f.Shorthand // the last of a group
+		}
+	}
+	return ""
 }
 
 // explain says in the words of this program what pflag finds wrong.
