@@ -34,6 +34,7 @@ func TestPackages(t *testing.T) {
 	t.Run("deb", func(t *testing.T) { testDeb(t, dir) })
 	t.Run("rpm", func(t *testing.T) { testRPM(t, dir) })
 	t.Run("SBOM", func(t *testing.T) { testSBOM(t, dir) })
+	t.Run("licenses", func(t *testing.T) { testLicenses(t, filepath.Join(dir, "stage-"+runtime.GOARCH)) })
 }
 
 // maxSize is what the stripped program may have on amd64, little more than it has: who adds to
