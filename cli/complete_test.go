@@ -37,6 +37,8 @@ func TestCompletions(t *testing.T) {
 				"ply-exporter help un":          "unpin",
 				"ply --format j":                "json",
 				"ply -f j":                      "json",
+				"ply --format=j":                "json",
+				"ply-exporter --log.level=":     "debug\ninfo\nwarn\nerror",
 				"ply -e --attach p":             "plain",
 			} {
 				cmd := exec.Command(need.Command(t, shell), append([]string{"-c", before[shell] + script + completer, shell}, strings.Split(line, " ")...)...)
@@ -81,13 +83,17 @@ var before = map[string]string{"zsh": "compdef() {}\n"}
 // terminal, replaced.
 var completers = map[string]string{
 	"bash": `
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+for word; do
+	if [[ $word == --*=* ]]; then COMP_WORDS+=("${word%%=*}" = ${word#*=}); else COMP_WORDS+=("$word"); fi
+done
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 $(complete -p "$1" | sed 's/.*-F \([^ ]*\).*/\1/')
 printf '%s\n' "${COMPREPLY[@]}"`,
 	"zsh": `
-compadd() { for m in $matches; do [[ $m == ${words[CURRENT]}* ]] && print -r -- $m; done }
+compadd() { for m in $matches; do [[ $m == $PREFIX* ]] && print -r -- $m; done }
+compset() { [[ $PREFIX == --*=* ]] && IPREFIX=${PREFIX%%=*}= PREFIX=${PREFIX#*=} }
 _files() {}
 typeset -A compstate=(nmatches 1)
-words=("$@") CURRENT=$#
+words=("$@") CURRENT=$# PREFIX=${@[-1]}
 _ply_exporter`,
 }
