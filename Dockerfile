@@ -15,7 +15,7 @@ COPY exporter/go-conntrack/go.mod exporter/go-conntrack/
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
-    go build -buildvcs=false -trimpath -ldflags "-s -w -funcalign=16 -X github.com/prometheus/common/version.Version=${VERSION}" -o /ply-exporter .
+    go build -buildvcs=false -trimpath -ldflags "-s -w -funcalign=8 -X github.com/prometheus/common/version.Version=${VERSION}" -o /ply-exporter .
 
 FROM scratch
 ARG VERSION=unknown

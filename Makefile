@@ -20,7 +20,7 @@ sbom: build
 .PHONY: build packages sbom test guests bench fuzz lint clean setup
 
 build: setup
-	go build -ldflags '-s -w -funcalign=16 -X github.com/prometheus/common/version.Version=$(VERSION)' -o ply-exporter .
+	go build -ldflags '-s -w -funcalign=8 -X github.com/prometheus/common/version.Version=$(VERSION)' -o ply-exporter .
 
 # Everything: sources, unit tests, in-kernel tests here and in guest kernels. WITH_LINT=1 adds make lint:
 # make itself has a variable LINT.
