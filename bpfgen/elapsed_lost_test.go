@@ -177,6 +177,30 @@ kretprobe:SyS_getpriority / pid == PID / { @all = count(); }`, bpfgen.Options{},
 	}
 }
 
+// Nor does it get the time of one before it that returned when the thread had nothing
+// that the script asks for.
+func TestElapsedOfRefusedCallWithNothing(t *testing.T) {
+	need.OldAndNew(t)
+	r := startTimed(t, `kprobe:SyS_getppid / pid == PID / { v[curtask] = 1; }
+kretprobe:SyS_getpriority / v[curtask] && elapsed > 0 / { @timed = count(); delete v[curtask]; }`, programsRead, nil)
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		call(1, unix.SYS_GETPPID)
+		call(3, unix.SYS_GETPRIORITY, 99, 7, 8) // the first one is timed
+		call(1, unix.SYS_GETPPID)
+		err := refuse(unix.SYS_GETPRIORITY)
+		call(3, unix.SYS_GETPRIORITY, 99, 7, 8)
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if n := r.number(t, "@timed"); n != 1 {
+		t.Errorf("%d calls are timed, want 1", n)
+	}
+}
+
 // refuse makes seccomp refuse a call of this thread from now on.
 func refuse(nr uint32) error {
 	const load, equal, give = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K

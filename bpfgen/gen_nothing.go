@@ -62,8 +62,12 @@ func (c *compiler) hasRecords(p *probe.Program) bool {
 	return has
 }
 
-// needsRecords says whether a program does nothing for a thread that has nothing.
+// needsRecords says whether a program does nothing for a thread that has nothing, which
+// is not so where it takes what was noted when the call began.
 func (c *compiler) needsRecords(p *probe.Program) bool {
+	if p.Timing != probe.Untimed {
+		return false
+	}
 	for _, clause := range p.Clauses {
 		if !c.wantsValue(clause.Pred) {
 			return false
