@@ -37,11 +37,13 @@ type gen struct {
 	kept       map[string]*keptValue // of the clause, by the text of the expression
 	keptValues int                   // of all clauses so far
 	within     int                   // how often the value is used that is read now
+
+	records map[int]bool // whose were asked for, by argument: see recordOf
 }
 
 func newGen(c *compiler, p *probe.Program, scratch emit.Scratch) *gen {
 	context := probe.Context{Emitter: emit.New(scratch, &c.constants), Kernel: c.kernel, Attach: p.Attach, Typed: p.Typed(), Points: p.Points}
-	g := &gen{compiler: c, Context: context, program: p, scratch: scratch}
+	g := &gen{compiler: c, Context: context, program: p, scratch: scratch, records: map[int]bool{}}
 	g.Fault = g.countFault
 	return g
 }

@@ -91,11 +91,18 @@ func (c *compiler) taskSpec() *ebpf.MapSpec {
 }
 
 // recordOf leaves in R0 the address of the record of the task that is a table's key,
-// or 0 if it has none. One that is made begins as zeros.
+// or 0 if it has none. One that is made begins as zeros. It may be that of another
+// argument, too, of which the program knows that there was none.
 func (g *gen) recordOf(ref *plylang.MapRef, make bool) {
 	key, _ := g.program.TaskKey(g.kernel, ref.Keys[0])
+	g.records[key.Arg] = true
 	keep := emit.Pick(make, g.KeptOr, g.Kept)
 	keep(recordName(key.Arg), func() { g.findRecord(key.Arg, make) })
+	for arg := range g.records {
+		if make && arg != key.Arg {
+			g.Refetch(recordName(arg))
+		}
+	}
 }
 
 // recordName is what the record of an argument, or of the current task, is kept as.

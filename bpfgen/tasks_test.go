@@ -109,6 +109,31 @@ tracepoint:sched/sched_process_exit / v[data->pid] == PID || w[data->pid] == PID
 	}
 }
 
+// A task that was known to have no value has the one that is stored since by another name
+// of it: the task that is switched from is the current one.
+func TestTaskOfTwoNames(t *testing.T) {
+	need.OldAndNew(t)
+	k := running(t)
+	const script = `
+rawtracepoint:sched_switch / pid == PID && !v[arg1] / {
+	v[curtask] = 5;
+	if (v[arg1] == 5) { @same = count(); } else { @differ = count(); }
+	delete v[curtask];
+}`
+	const threads = 100
+	got := trace(t, k, script, programsRead, func() {
+		var all sync.WaitGroup
+		for range threads {
+			all.Go(runtime.LockOSThread) // the thread ends with it
+		}
+		all.Wait()
+	})
+	var same int
+	if _, err := fmt.Sscanf(got, "@same %d", &same); err != nil || same < threads || strings.Contains(got, "differ") {
+		t.Error(got)
+	}
+}
+
 // Which tables are kept with the tasks.
 func TestWhichTablesAreOfTasks(t *testing.T) {
 	for _, row := range []struct {
