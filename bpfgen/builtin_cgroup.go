@@ -140,6 +140,7 @@ func (g *gen) loadFrom(reg asm.Register, off int, t *plylang.Type) {
 	if off != 0 {
 		g.Emit(asm.Add.Imm(asm.R3, int32(off)))
 	}
+	g.KeepToKernel()
 	g.LoadNumber(t)
 }
 

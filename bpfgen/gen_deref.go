@@ -112,6 +112,7 @@ func (g *gen) loadLocation(x plylang.Expr) {
 		g.LoadTyped(t, slot.Reg, slot.Off)
 		g.Free(slot)
 	} else {
+		g.KeepToKernel()
 		g.LoadNumber(t)
 	}
 	if isMember {

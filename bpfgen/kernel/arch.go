@@ -25,6 +25,10 @@ type Arch struct {
 	// It is "" where rt_sigreturn leaves no number behind.
 	Sigreturn string
 
+	// KernelBit is a bit of all addresses of the kernel and of none of a process, which
+	// programs have to test before they load from one; 0 where the kernel's own test is enough.
+	KernelBit uint64
+
 	SyscallPrefixes []string // what the names of system call functions begin with, newest first
 	Compat          CompatBit
 	NativeCall      NativeCall

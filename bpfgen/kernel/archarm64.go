@@ -20,6 +20,7 @@ var archARM64 = Arch{
 	FP:              "x29",
 	Frame:           "sp",
 	Link:            "x30",
+	KernelBit:       1 << 55,
 	SyscallPrefixes: []string{"__arm64_sys_", "sys_", "SyS_"},
 	Compat:          CompatBit{Field: "thread_info.flags", Mask: 1 << 22}, // TIF_32BIT
 	syscalls:        withCalls(syscallsGeneric, syscallsARM64),

@@ -101,6 +101,21 @@ func readCallersRegister(c *Context, offset int, t *plylang.Type) {
 	c.Free(slot)
 }
 
+// KeepToKernel makes an address in R3 that may be one of a process one from which nothing
+// can be loaded, where that is about to be done. On arm64 the kernel's own test of such
+// loads is not enough: a processor hung.
+func (c *Context) KeepToKernel() {
+	bit := c.Kernel.Arch().KernelBit
+	if _, ok := c.Kernel.Cast(); !ok || bit == 0 {
+		return
+	}
+	kernels := c.Label()
+	c.Imm(asm.R2, int64(bit))
+	c.JumpReg(asm.JSet, asm.R3, asm.R2, kernels)
+	c.Emit(asm.Mov.Imm(asm.R3, 0)) // not by setting the bit: it may be a pointer to the verifier
+	c.Bind(kernels)
+}
+
 // LoadNumber leaves the scalar at the kernel's address in R3 in R0; a fault reads
 // as zero.
 func (c *Context) LoadNumber(t *plylang.Type) {

@@ -28,6 +28,7 @@ func (c *Context) ReadString(dst emit.Mem, size int, user bool) {
 		c.Emitter.ReadString(dst, size, user)
 		return
 	}
+	c.KeepToKernel()
 	slow, end := c.Label(), c.Label()
 	c.Emit(asm.Mov.Reg(asm.R1, asm.R3), asm.And.Imm(asm.R1, smallestPage-1))
 	c.Jump(asm.JGT, asm.R1, int32(smallestPage-8*words), slow)
