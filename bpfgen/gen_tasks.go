@@ -26,7 +26,7 @@ import (
 // isOfTasks says whether the values of a table can be kept with the tasks, and has the
 // kernel know which arguments of programs are tasks where keys are.
 func (c *compiler) isOfTasks(m *object.Map) bool {
-	if m.Agg != nil || len(m.Keys) != 1 || !m.Value.Scalar() || m.Cleared() || !c.kernel.KeepsInTasks() {
+	if m.Agg != nil || len(m.Keys) != 1 || !m.Value.Scalar() || m.Cleared() || !c.kernel.KeepsInTasks() || c.taskWords == maxTaskWords {
 		return false
 	}
 	typed, kinds := map[*probe.Program]bool{}, map[bool]bool{} // by number, by address
@@ -79,6 +79,10 @@ func parts(clause *plylang.Clause) []plylang.Node {
 // valuesMap keeps with each task a record of the values of all these tables, a word for
 // each: whatever a program asks of them, the record is found once.
 const valuesMap = "ply_values"
+
+// maxTaskWords is how many words a record has at most: the kernel takes memory for all of
+// them for each task that has one. Tables beyond that are hashes.
+const maxTaskWords = 64
 
 // taskSpec is the kernel's map of records. It wants to know of what type they are.
 func (c *compiler) taskSpec() *ebpf.MapSpec {

@@ -187,3 +187,29 @@ func TestOneRecordOfTasks(t *testing.T) {
 		t.Errorf("the words of the record are %v", words)
 	}
 }
+
+// A record has a bound; tables beyond it are hashes.
+func TestManyTablesOfTasks(t *testing.T) {
+	k, err := kernel.Open(recorded.Files("6.18-amd64"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	opt := bpfgen.Options{Maps: map[string]bpfgen.MapOptions{}}
+	for i := range 70 {
+		name := fmt.Sprintf("t%d", i)
+		fmt.Fprintf(&script, "kprobe:SyS_read { %s[curtask] = 1; }\n", name)
+		opt.Maps[name] = bpfgen.MapOptions{Programs: true}
+	}
+	o, err := bpfgen.Build(&plylang.Source{Text: script.String()}, k, opt, nil)
+	if err != nil {
+		t.Fatal(plylang.Detail(err))
+	}
+	kept := map[object.Storage]int{}
+	for _, m := range o.Maps {
+		kept[m.Storage]++
+	}
+	if kept[object.InTasks] != 64 || kept[object.LRUHash] != 6 || o.Spec.Maps["ply_values"].ValueSize != 64*8 {
+		t.Errorf("tables by storage: %v", kept)
+	}
+}
