@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -53,18 +54,22 @@ func (s *server) start(t *testing.T) {
 func (s *server) waitReady(t *testing.T) {
 	t.Helper()
 	var last any // answer, or why there was none
+	asked, longest := 0, time.Duration(0)
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		began := time.Now()
 		r, err := http.Get("http://" + s.address + "/-/ready")
 		if last = err; err == nil {
+			body, _ := io.ReadAll(r.Body)
 			_ = r.Body.Close()
-			if last = r.Status; r.StatusCode == http.StatusOK {
+			if last = fmt.Sprintf("%s, %q", r.Status, body); r.StatusCode == http.StatusOK {
 				return
 			}
 		}
+		asked, longest = asked+1, max(longest, time.Since(began))
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGQUIT) // says what its goroutines wait for
 	err := s.cmd.Wait()
-	t.Fatalf("not ready: %v; ended with %v\n%s", last, err, s.logText(t))
+	t.Fatalf("not ready after %d requests, the longest of %v: %v; ended with %v\n%s", asked, longest, last, err, s.logText(t))
 }
 
 func (s *server) logText(t *testing.T) string {
