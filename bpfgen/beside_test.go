@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"ply-exporter/bpfgen"
 	"ply-exporter/bpfgen/kernel"
@@ -22,7 +21,7 @@ func TestCopiesBesideFunctions(t *testing.T) {
 		t.Fatal(err)
 	}
 	more := "ffffffff90000000 t vfs_read.constprop.0\nffffffff90000100 t vfs_read.isra.0\nffffffff90000200 t vfs_write.part.0\n"
-	k, err := kernel.Open(overlaid{files, fstest.MapFS{"proc/kallsyms": {Data: append(text, more...)}}})
+	k, err := kernel.Open(recorded.With(files, "proc/kallsyms", append(text, more...)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,17 +49,4 @@ func TestCopiesBesideFunctions(t *testing.T) {
 			t.Errorf("%s warns of %q, want %q", script, got, want)
 		}
 	}
-}
-
-// Overlaid is files of which some are others.
-type overlaid struct {
-	fs.FS
-	others fstest.MapFS
-}
-
-func (o overlaid) Open(name string) (fs.File, error) {
-	if o.others[name] != nil {
-		return o.others.Open(name)
-	}
-	return o.FS.Open(name)
 }

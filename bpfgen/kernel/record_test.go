@@ -5,12 +5,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
+
+	"ply-exporter/internal/recorded"
 )
 
 // What is compiled against a recording is what would be compiled against the
@@ -129,7 +129,7 @@ func TestOpenRecorded(t *testing.T) {
 // A recording has the variables of a kernel that tells of them, but not where they are in
 // memory.
 func TestRecordedVariables(t *testing.T) {
-	k, err := Open(overlay{open(t, "7.3-amd64").files, fstest.MapFS{"proc/kallsyms": {Data: []byte(`0000000000000000 A __per_cpu_start
+	k, err := Open(recorded.With(open(t, "7.3-amd64").files, "proc/kallsyms", []byte(`0000000000000000 A __per_cpu_start
 0000000000001000 d runqueues
 0000000000030000 A __per_cpu_end
 ffffffff91000000 T _stext
@@ -137,7 +137,7 @@ ffffffff91000040 t vfs_read
 ffffffff92000100 D init_task
 ffffffff92000200 D jiffies_64
 ffffffffc0d00300 b counts	[veth]
-`)}}})
+`)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,17 +157,4 @@ ffffffffc0d00300 b counts	[veth]
 	if _, err := r.Address("runqueues"); err == nil || !strings.Contains(err.Error(), "a variable of each CPU") {
 		t.Errorf("a variable of each CPU: %v", err)
 	}
-}
-
-// An overlay is files of which some are others.
-type overlay struct {
-	fs.FS
-	others fstest.MapFS
-}
-
-func (o overlay) Open(name string) (fs.File, error) {
-	if o.others[name] != nil {
-		return o.others.Open(name)
-	}
-	return o.FS.Open(name)
 }

@@ -73,18 +73,9 @@ func tracedScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []*traced
-	var first error
-	for _, f := range functions {
-		t, err := traceable(r.kernel, s.provider, f)
-		if err != nil {
-			first = cmp.Or(first, err)
-			continue
-		}
-		found = append(found, t)
-	}
-	if len(found) == 0 {
-		return nil, first
+	found, err := traceables(r.kernel, s.provider, functions)
+	if err != nil {
+		return nil, err
 	}
 	s.why = "a call in the function itself: " + skips(r.kernel)
 	if left := len(functions) - len(found); left > 0 {
@@ -95,6 +86,23 @@ func tracedScopes(r *Resolver, s *Scope) ([]*Scope, error) {
 		found = withResult(s, found)
 	}
 	return byTypes(s, found, several), nil
+}
+
+// traceables are the functions that programs can be at. If there are none the error says
+// why of the first.
+func traceables(k *kernel.Kernel, p *Provider, functions []kernel.Function) (found []*traced, first error) {
+	for _, f := range functions {
+		t, err := traceable(k, p, f)
+		if err != nil {
+			first = cmp.Or(first, err)
+			continue
+		}
+		found = append(found, t)
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	return nil, first
 }
 
 // withResult leaves out functions that return nothing where the clause asks for what

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"testing/fstest"
 )
 
 //go:embed *.zip
@@ -38,4 +39,20 @@ func Files(name string) fs.FS {
 		panic(fmt.Sprintf("recorded kernel %s: %v", name, err))
 	}
 	return files
+}
+
+// With are files of which one has another text.
+func With(files fs.FS, name string, text []byte) fs.FS { return changed{files, name, text} }
+
+type changed struct {
+	fs.FS
+	name string
+	text []byte
+}
+
+func (c changed) Open(name string) (fs.File, error) {
+	if name == c.name {
+		return fstest.MapFS{name: {Data: c.text}}.Open(name)
+	}
+	return c.FS.Open(name)
 }
